@@ -1,0 +1,96 @@
+// Package outcome runs a function supplied by the user exactly once and says
+// how it ended: with a value, with an error, with a panic, or with
+// runtime.Goexit.
+//
+// It is the one place in Tandem where user code is entered, so the five
+// packages agree on what a panic and a Goexit become.
+//
+// A Goexit cannot be stopped: it takes the goroutine with it. Run therefore
+// reports through a callback, which during a Goexit is called while the
+// goroutine unwinds, and Spawn keeps a loop of calls going on a fresh
+// goroutine, so that a Goexit costs a goroutine but never a worker.
+package outcome
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+// ErrGoexit is the error of user code that ended its goroutine by calling
+// [runtime.Goexit], as t.FailNow does.
+var ErrGoexit = errors.New("tandem: function called runtime.Goexit")
+
+// PanicError is the error of user code that panicked.
+type PanicError struct {
+	// Value is what was given to panic.
+	Value any
+	// Stack is the stack of the goroutine at the panic, as formatted by
+	// [debug.Stack].
+	Stack []byte
+}
+
+// Error returns one line, without the stack.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("tandem: function panicked: %v", e.Value)
+}
+
+// Unwrap returns Value if it is an error, nil otherwise.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// Run calls fn once and hands what came of it to settle, exactly once and on
+// the same goroutine: the value and error of fn, a zero value with a
+// *PanicError, or a zero value with ErrGoexit. In the last case settle is
+// called while the goroutine unwinds and Run does not return.
+func Run[T any](fn func() (T, error), settle func(T, error)) {
+	var v T
+	err := ErrGoexit
+	exited := true
+	defer func() {
+		if exited {
+			settle(v, err)
+		}
+	}()
+	v, err = guard(fn)
+	exited = false
+	settle(v, err)
+}
+
+// guard turns a panic of fn into an error. A Goexit passes through it.
+func guard[T any](fn func() (T, error)) (v T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &PanicError{Value: r, Stack: debug.Stack()}
+		}
+	}()
+	return fn()
+}
+
+// Spawn starts a goroutine that calls loop, and starts another one in its
+// place whenever loop is ended by a Goexit of the user code it calls, until
+// loop returns. Then it calls done, if not nil, on the last of them.
+//
+// loop keeps its state outside of itself, and it settles what was in flight
+// by way of Run, so that the next goroutine finds nothing half done.
+func Spawn(loop, done func()) {
+	go func() {
+		returned := false
+		defer func() {
+			if !returned {
+				// Here either by Goexit, or by a panic that no result can carry.
+				// The latter is not recovered: it ends the program, and the
+				// goroutine started here with it.
+				Spawn(loop, done)
+				return
+			}
+			if done != nil {
+				done()
+			}
+		}()
+		loop()
+		returned = true
+	}()
+}

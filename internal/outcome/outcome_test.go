@@ -1,0 +1,85 @@
+package outcome_test
+
+import (
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// settled runs fn on a goroutine of its own, since it may end it.
+func settled(fn func() (int, error)) (v int, err error, calls int) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		outcome.Run(fn, func(gotV int, gotErr error) {
+			v, err = gotV, gotErr
+			calls++
+		})
+	}()
+	<-done
+	return v, err, calls
+}
+
+// C4: every way in which user code can end becomes a value or an error, once.
+func TestRunClassifiesEveryEnding(t *testing.T) {
+	var nilMap map[string]int
+	tests := []struct {
+		name string
+		fn   func() (int, error)
+		v    int
+		is   error  // what errors.Is finds, nil for none
+		text string // what the message holds
+	}{
+		{"value", func() (int, error) { return 7, nil }, 7, nil, ""},
+		{"error", func() (int, error) { return 3, io.EOF }, 3, io.EOF, "EOF"},
+		{"panic with string", func() (int, error) { panic("boom") }, 0, nil, "function panicked: boom"},
+		{"panic with error", func() (int, error) { panic(io.EOF) }, 0, io.EOF, "function panicked: EOF"},
+		{"panic with nil", func() (int, error) { panic(nil) }, 0, nil, "panic called with nil argument"},
+		{"run-time error", func() (int, error) { nilMap["x"] = 1; return 0, nil }, 0, nil, "nil map"},
+		{"goexit", func() (int, error) { runtime.Goexit(); return 1, nil }, 0, outcome.ErrGoexit, "runtime.Goexit"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v, err, calls := settled(tt.fn)
+			if diff := cmp.Diff([]int{tt.v, 1}, []int{v, calls}); diff != "" {
+				t.Errorf("value and calls of settle (-want +got):\n%s", diff)
+			}
+			if tt.is != nil && !errors.Is(err, tt.is) {
+				t.Errorf("error %v is not %v", err, tt.is)
+			}
+			if tt.text == "" && err != nil || tt.text != "" && (err == nil || !strings.Contains(err.Error(), tt.text)) {
+				t.Errorf("error %v, want one that says %q", err, tt.text)
+			}
+			if p, ok := errors.AsType[*outcome.PanicError](err); ok && !strings.Contains(string(p.Stack), "outcome_test.go") {
+				t.Errorf("the stack does not lead to the panic:\n%s", p.Stack)
+			}
+		})
+	}
+}
+
+// C4: a Goexit costs the goroutine, not the loop.
+func TestSpawnOutlivesGoexit(t *testing.T) {
+	var turns, dones int
+	done := make(chan struct{})
+	outcome.Spawn(func() {
+		for turns < 5 {
+			turns++
+			if turns%2 == 0 {
+				runtime.Goexit()
+			}
+		}
+	}, func() { dones++; close(done) })
+	<-done
+	if turns != 5 || dones != 1 {
+		t.Errorf("turns %d, done called %d times; want 5 and 1", turns, dones)
+	}
+}
