@@ -1,0 +1,64 @@
+// Package pool runs tasks of one type on a bounded number of goroutines and
+// gives back results of another, without interface values in between.
+//
+// A [Pool] is made by [New] from a number of workers and a function, and
+// lives until [Pool.Close], [Pool.Shutdown] or [Pool.Stop]. There are four
+// ways to give it work, from the least to the most structure:
+//
+//   - [Pool.Go] hands a task over and forgets it; an error goes to the
+//     handler set by [WithErrorHandler].
+//   - [Pool.Submit] hands a task over and returns a [Future] of its result;
+//     [Pool.Do] does so and waits.
+//   - [Pool.Group] collects the results of many tasks by index, and either
+//     stops at the first error or joins all of them.
+//   - [Pool.Map] walks an iterator of tasks and yields an iterator of results.
+//
+// # Promises
+//
+// A nil error from Go or Submit means that the task is accepted: it runs
+// exactly once, or it resolves with the reason why it did not. No result
+// waits for anybody to read it, so reading late blocks nothing. At most
+// workers tasks run at any instant. No task waits while a worker is idle.
+// With one worker, tasks run in the order in which they were accepted. A task
+// whose context has ended before its turn does not run.
+//
+// # The queue
+//
+// The pool accepts up to workers + n unfinished tasks, where n is set by
+// [WithQueue]. Beyond that, Go and Submit wait for room, first come, first
+// served, until their context ends; TryGo and TrySubmit return
+// [ErrQueueFull] instead.
+//
+// # Inside a task
+//
+// Every method may be called from inside a task of the same pool, also with
+// one worker. Go and Submit do not wait for room there, they are admitted
+// above the bound, since a worker that waits for its own queue waits for
+// ever. Waiting for a task that is still queued, by Do, [Future.Wait],
+// [Group.Wait] or a walk, runs that task in place, on the waiting goroutine;
+// if it calls [runtime.Goexit], it ends the waiting task as well. Close,
+// Shutdown and Stop take effect but do not wait there, as they would wait for
+// themselves.
+//
+// # Contexts
+//
+// The context given to a task ends with the one it was submitted with, with
+// the pool's own (see [WithContext]), and with the task. Its values are
+// those of the context it was submitted with, and after them the pool's. A
+// task that is submitted under the context of another, and is not waited for,
+// outlives it: it ends with what the other was submitted with.
+//
+// # Panics and Goexit
+//
+// A panic in a task becomes a [*PanicError], a call of runtime.Goexit
+// becomes [ErrGoexit], and neither costs a worker. A panic in an error handler
+// is nobody's result and ends the program.
+//
+// # Cost
+//
+// Workers are started when there is work and end when they have been idle
+// for a while (see [WithIdleTimeout]): a pool at rest owns no goroutine, no
+// timer and no memory for tasks. A pool must not be copied, its zero value is
+// not usable, and all of its methods are safe for concurrent use. Parking is
+// durable in the sense of [testing/synctest].
+package pool

@@ -1,0 +1,80 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+)
+
+const (
+	defaultQueue       = 1024
+	defaultIdleTimeout = 10 * time.Second
+)
+
+// An Option changes how [New] makes a pool.
+type Option func(*options)
+
+type options struct {
+	queue       int
+	root        context.Context
+	minWorkers  int
+	idleTimeout time.Duration
+	onError     func(error)
+	name        string
+}
+
+// WithQueue sets how many tasks may be accepted beyond those that the workers
+// can run at once. The default is 1024. With 0 a task is accepted only when a
+// worker is free for it. It panics if n is negative.
+func WithQueue(n int) Option {
+	if n < 0 {
+		panic(fmt.Sprintf("pool: WithQueue: size must not be negative, got %d", n))
+	}
+	return func(o *options) { o.queue = n }
+}
+
+// WithContext sets the root of the tasks' contexts. When ctx ends, the pool
+// closes, the contexts of running tasks end, and queued tasks resolve with
+// the cause. The default is [context.Background]. It panics if ctx is nil.
+func WithContext(ctx context.Context) Option {
+	ctxselect.Require(ctx, "pool: WithContext")
+	return func(o *options) { o.root = ctx }
+}
+
+// WithMinWorkers sets how many workers stay when they are idle, once they
+// have been started. The default is 0. It panics if n is negative; New panics
+// if n is more than the pool's workers.
+func WithMinWorkers(n int) Option {
+	if n < 0 {
+		panic(fmt.Sprintf("pool: WithMinWorkers: workers must not be negative, got %d", n))
+	}
+	return func(o *options) { o.minWorkers = n }
+}
+
+// WithIdleTimeout sets how long a worker above the minimum stays idle before
+// it ends. The default is 10 seconds. It panics if d is negative.
+func WithIdleTimeout(d time.Duration) Option {
+	if d < 0 {
+		panic(fmt.Sprintf("pool: WithIdleTimeout: duration must not be negative, got %v", d))
+	}
+	return func(o *options) { o.idleTimeout = d }
+}
+
+// WithErrorHandler sets a function that is called with the error of each task
+// that failed and that no one waits for, those given to Go and TryGo. It runs
+// on the worker, several calls at once are possible, and it may call any
+// method of the pool. By default such errors are only counted, in
+// Stats.Failed. It panics if fn is nil.
+func WithErrorHandler(fn func(error)) Option {
+	if fn == nil {
+		panic("pool: WithErrorHandler: function must not be nil")
+	}
+	return func(o *options) { o.onError = fn }
+}
+
+// WithName names the pool. Its workers then carry the profiler labels "pool",
+// the name, and "worker", the worker's id, which show in goroutine and CPU
+// profiles. The default is no labels.
+func WithName(name string) Option { return func(o *options) { o.name = name } }
