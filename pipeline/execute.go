@@ -1,0 +1,201 @@
+package pipeline
+
+import (
+	"context"
+	"iter"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/outcome"
+)
+
+// Names of what is at the ends of a chain, in errors.
+const (
+	sourceName = "source"
+	sinkName   = "sink"
+)
+
+// Run returns the results of running s on the items of in. Nothing is started
+// before the loop over it; each loop is a run of its own. The loop body runs on
+// the goroutine of the caller, the source and the stages on others. If the run
+// fails, the last pair is a zero value and the error. However the loop ends,
+// all goroutines of the run have ended when it does; leaving it early cancels
+// them, and what they then return is dropped. It panics if ctx or in is nil.
+func (s Stage[In, Out]) Run(ctx context.Context, in iter.Seq[In]) iter.Seq2[Out, error] {
+	s.check(ctx, "Run", in == nil)
+	return func(yield func(Out, error) bool) {
+		s.drive(ctx, fromSeq(in), yield)
+	}
+}
+
+// RunSeq2 is Run on a source that can fail. Its first error ends the run.
+func (s Stage[In, Out]) RunSeq2(ctx context.Context, in iter.Seq2[In, error]) iter.Seq2[Out, error] {
+	s.check(ctx, "RunSeq2", in == nil)
+	return func(yield func(Out, error) bool) {
+		s.drive(ctx, func(send func(In) error) error {
+			for v, err := range in {
+				if err == nil {
+					err = send(v)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}, yield)
+	}
+}
+
+// ForEach runs s on the items of in and calls fn with each result, on the
+// goroutine of the caller. It returns the error of the run, or of fn, once all
+// goroutines have ended. If fn calls runtime.Goexit, that ends the caller, as
+// in a plain loop. It panics if ctx, in or fn is nil.
+func (s Stage[In, Out]) ForEach(ctx context.Context, in iter.Seq[In], fn func(context.Context, Out) error) (err error) {
+	s.check(ctx, "ForEach", in == nil)
+	require(fn == nil, "ForEach")
+	r, out := s.start(ctx, fromSeq(in))
+	defer func() { err = r.end(false) }()
+	defer r.cancel(errLeft) // in case that fn does not return
+	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
+		outcome.Run(
+			func() (struct{}, error) { return struct{}{}, fn(r.ctx, v) },
+			func(_ struct{}, err error) {
+				if err != nil {
+					r.fail(sinkName, err)
+				}
+			})
+	}
+	return nil
+}
+
+// Collect runs s on the items of in and returns the results in a slice. If the
+// run fails, these are the results up to then.
+func (s Stage[In, Out]) Collect(ctx context.Context, in iter.Seq[In]) ([]Out, error) {
+	s.check(ctx, "Collect", in == nil)
+	var all []Out
+	for v, err := range s.Run(ctx, in) {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// Execute runs s on what is received from in, until in is closed, and sends the
+// results on the channel it returns. That is closed when the run has ended; wait
+// waits for it and returns the error of the run, any number of times. The run
+// starts at once. It ends early with ctx, and a caller that stops receiving must
+// end ctx; in is not drained then. Execute panics if ctx or in is nil.
+func (s Stage[In, Out]) Execute(ctx context.Context, in <-chan In) (out <-chan Out, wait func() error) {
+	s.check(ctx, "Execute", in == nil)
+	r, results := s.start(ctx, func(send func(In) error) error {
+		for {
+			v, ok, err := ctxselect.Recv(ctx, in)
+			if ok {
+				err = send(v)
+			}
+			if !ok || err != nil {
+				return err
+			}
+		}
+	})
+	ch := make(chan Out)
+	done := make(chan struct{})
+	var err error
+	go func() {
+		for v, ok := receive(r, results); ok; v, ok = receive(r, results) {
+			if ctxselect.Send(r.ctx, ch, v) != nil {
+				r.interrupted()
+				break
+			}
+		}
+		err = r.end(false)
+		close(ch)
+		close(done)
+	}()
+	return ch, func() error {
+		<-done
+		return err
+	}
+}
+
+func (s Stage[In, Out]) check(ctx context.Context, call string, noInput bool) {
+	s.require(call)
+	ctxselect.Require(ctx, "pipeline: "+call)
+	if noInput {
+		panic("pipeline: " + call + ": input must not be nil")
+	}
+}
+
+func fromSeq[T any](in iter.Seq[T]) func(send func(T) error) error {
+	return func(send func(T) error) error {
+		for v := range in {
+			if err := send(v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// start starts a run on what source sends.
+func (s Stage[In, Out]) start(ctx context.Context, source func(send func(In) error) error) (*run, link[Out]) {
+	r := newRun(ctx)
+	up, connect := s.build(scope{run: r, ctx: r.ctx, capacity: defaultLink})
+	in := newLink[In](up.capacity)
+	started := false
+	r.spawn(func() {
+		if started {
+			return // called again after a Goexit in the source
+		}
+		started = true
+		if up.ctx.Err() != nil {
+			r.interrupted()
+			return
+		}
+		outcome.Run(
+			func() (struct{}, error) {
+				return struct{}{}, source(func(v In) error { return in.send(up.ctx, v) })
+			},
+			func(_ struct{}, err error) {
+				if err != nil {
+					up.fail(sourceName, err)
+					return
+				}
+				in.close()
+			})
+	})
+	return r, connect(in)
+}
+
+// drive runs s and yields its results, then its error.
+func (s Stage[In, Out]) drive(ctx context.Context, source func(send func(In) error) error, yield func(Out, error) bool) {
+	r, out := s.start(ctx, source)
+	over := false
+	defer func() {
+		if !over { // break, panic or Goexit of the loop body
+			_ = r.end(true)
+		}
+	}()
+	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
+		if !yield(v, nil) {
+			return
+		}
+	}
+	err := r.end(false)
+	over = true
+	if err != nil {
+		var zero Out
+		yield(zero, err)
+	}
+}
+
+// receive returns the next result of a run, with ok == false when the run has
+// come to its end or was cut short.
+func receive[T any](r *run, out link[T]) (v T, ok bool) {
+	v, ok, err := out.recv(r.ctx)
+	if err != nil {
+		r.interrupted()
+	}
+	return v, ok
+}

@@ -1,0 +1,117 @@
+package pipeline
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// An Option changes how a Map, Filter or FlatMap stage works.
+type Option func(*options)
+
+type options struct {
+	workers   int
+	unordered bool
+	retry     Policy
+	onError   func(error) Decision
+	name      string
+	timeout   time.Duration
+}
+
+func newOptions(kind string, opts []Option) options {
+	o := options{workers: 1, retry: Policy{Attempts: 1}, name: kind}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// Workers sets how many items the stage works on at once. The default is 1.
+// Output keeps the order of input all the same, see Unordered: results that are
+// ready early wait for those before them, in a window of 2n items, and the
+// workers stay busy until it is full. It panics if n is less than 1.
+func Workers(n int) Option {
+	if n < 1 {
+		panic(fmt.Sprintf("pipeline: Workers: number must be at least 1, got %d", n))
+	}
+	return func(o *options) { o.workers = n }
+}
+
+// Unordered lets results through as they are ready. The default is the order
+// of the input. Without Workers it changes nothing.
+func Unordered() Option { return func(o *options) { o.unordered = true } }
+
+// Name sets the name of the stage in errors, pictures and statistics. The
+// default is its kind, such as "map".
+func Name(s string) Option { return func(o *options) { o.name = s } }
+
+// Timeout bounds each call of the stage's function: its context ends after d,
+// and a call that then returns an error fails with one that wraps
+// [context.DeadlineExceeded]. With Retry each attempt has d. The default is no
+// limit. It panics if d is not positive.
+func Timeout(d time.Duration) Option {
+	if d <= 0 {
+		panic(fmt.Sprintf("pipeline: Timeout: duration must be positive, got %v", d))
+	}
+	return func(o *options) { o.timeout = d }
+}
+
+// A Decision says what becomes of an item that failed.
+type Decision int
+
+const (
+	// Stop ends the run with the item's error. It is the default.
+	Stop Decision = iota
+	// Skip drops the item, which is counted as skipped, and goes on.
+	Skip
+)
+
+// OnError sets a function that sees the error of each item that failed, after
+// the last retry, and decides what becomes of it. With Workers several calls at
+// once are possible. It does not see what follows from the end of the run. The
+// default is to Stop. It panics if fn is nil.
+func OnError(fn func(error) Decision) Option {
+	if fn == nil {
+		panic("pipeline: OnError: function must not be nil")
+	}
+	return func(o *options) { o.onError = fn }
+}
+
+// A Policy says how often and how soon a failed item is tried again. The pause
+// before retry number n is chosen at random below Delay·2ⁿ⁻¹, bounded by
+// MaxDelay: exponential backoff with full jitter, after Marc Brooker,
+// "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+type Policy struct {
+	Attempts int           // calls in all, at least 1
+	Delay    time.Duration // bound of the first pause
+	MaxDelay time.Duration // bound of any pause; 0 means none
+}
+
+// Retry tries an item that failed again. What is not tried again: a call that
+// panicked or called runtime.Goexit, a FlatMap call that has emitted, and
+// anything once the run has ended. The default is no retry. It panics if
+// Attempts is less than 1 or a duration is negative.
+func Retry(p Policy) Option {
+	if p.Attempts < 1 {
+		panic(fmt.Sprintf("pipeline: Retry: attempts must be at least 1, got %d", p.Attempts))
+	}
+	if p.Delay < 0 || p.MaxDelay < 0 {
+		panic(fmt.Sprintf("pipeline: Retry: delays must not be negative, got %v and %v", p.Delay, p.MaxDelay))
+	}
+	return func(o *options) { o.retry = p }
+}
+
+// pause returns how long to wait before retry number n, from 1.
+func (p Policy) pause(n int) time.Duration {
+	bound := p.Delay
+	for i := 1; i < n && bound > 0 && bound < 1<<61; i++ {
+		bound *= 2
+	}
+	if p.MaxDelay > 0 {
+		bound = min(bound, p.MaxDelay)
+	}
+	if bound <= 0 {
+		return 0
+	}
+	return rand.N(bound)
+}

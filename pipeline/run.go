@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/tandemgo/tandem/internal/outcome"
+)
+
+// How a run works.
+//
+// A Stage is a recipe: a function that, given a scope, returns the scope of what
+// is upstream of it and a function that connects an input link and starts the
+// goroutines. A chain is built from the sink to the source, since scopes are
+// inherited upstream, and connected from the source to the sink.
+//
+// A scope is, at its heart, a context. All stages share the run's, but what is
+// upstream of a Take lives in one of its own, which Take ends when it has
+// enough: quietly, while downstream goes on. The run's context ends with the
+// first error, with the caller's context, and when the caller leaves.
+//
+// Each link has one owner of its sending end, who closes it at a clean end and
+// only then. A goroutine that stops because its scope has ended closes nothing:
+// whoever is downstream is in the same scope, or is the Take that ended it and
+// receives no more. So a closed link always means that all has been sent.
+//
+// Goroutines park in ctxselect only, on a link and their scope. The call that
+// started the run waits for all of them before it returns.
+type run struct {
+	caller context.Context
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	first  error
+	others []error
+}
+
+func newRun(caller context.Context) *run {
+	r := &run{caller: caller}
+	r.ctx, r.cancel = context.WithCancelCause(caller)
+	return r
+}
+
+// spawn starts a goroutine of the run. When user code ends it by Goexit, loop
+// is called again on a new one: it keeps its state outside.
+func (r *run) spawn(loop func()) {
+	r.wg.Add(1)
+	outcome.Spawn(loop, r.wg.Done)
+}
+
+// fail ends the run with an error of the named stage. The first error wins,
+// later ones are joined to it, and those that only follow from the end of the
+// run are dropped.
+func (r *run) fail(stage string, err error) {
+	var own error = &StageError{stage, err}
+	follows := follows(err, r.ctx)
+	if follows {
+		if r.caller.Err() == nil {
+			return // what ended the run is recorded already
+		}
+		own = context.Cause(r.caller)
+	}
+	r.mu.Lock()
+	switch {
+	case r.first == nil:
+		r.first = own
+	case !follows:
+		r.others = append(r.others, own)
+	}
+	r.mu.Unlock()
+	r.cancel(own) // only the first one counts
+}
+
+// interrupted records why a goroutine of the run has stopped before its end,
+// if the caller's context is why.
+func (r *run) interrupted() {
+	if r.caller.Err() == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.first == nil {
+		r.first = context.Cause(r.caller)
+	}
+}
+
+// end waits for all goroutines and returns the error of the run. left cancels
+// them before: the caller wants no more.
+func (r *run) end(left bool) error {
+	if left {
+		r.cancel(errLeft)
+	}
+	r.wg.Wait()
+	r.cancel(nil)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.others) > 0 {
+		return errors.Join(append([]error{r.first}, r.others...)...)
+	}
+	return r.first
+}
+
+// follows reports whether err says no more than that ctx has ended.
+func follows(err error, ctx context.Context) bool {
+	return ctx.Err() != nil &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
+}
+
+// A scope is what a stage is built in.
+type scope struct {
+	run      *run
+	ctx      context.Context
+	capacity int       // of the link that the stage sends to
+	watch    *Observer // nil if nobody does
+	position int       // of the stage in what watch observes
+}
+
+// upstream is the scope of the stage before.
+func (s scope) upstream() scope {
+	s.capacity = defaultLink
+	return s
+}
+
+// fail is run.fail, unless what is downstream has enough anyway.
+func (s scope) fail(stage string, err error) {
+	if s.ctx.Err() != nil && s.run.ctx.Err() == nil {
+		return
+	}
+	s.run.fail(stage, err)
+}
