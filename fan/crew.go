@@ -1,0 +1,63 @@
+package fan
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// A crew is the goroutines of one call that stops at the first error, and their
+// common context.
+type crew struct {
+	caller context.Context
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+	failed atomic.Bool
+
+	mu    sync.Mutex
+	first error
+}
+
+func newCrew(ctx context.Context) *crew {
+	c := &crew{caller: ctx}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	return c
+}
+
+// fail records err if it is the first one, and ends the context of the crew.
+func (c *crew) fail(err error) {
+	if c.caller.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, c.caller.Err())) {
+		err = context.Cause(c.caller) // that is what it follows from
+	}
+	c.mu.Lock()
+	if c.first == nil {
+		c.first = err
+	}
+	c.mu.Unlock()
+	c.failed.Store(true)
+	c.cancel(err) // the first one counts
+}
+
+// interrupted is fail with the cause of the caller's context, if that has
+// ended, and reports whether the crew is to stop.
+func (c *crew) interrupted() bool {
+	if c.failed.Load() {
+		return true
+	}
+	if c.caller.Err() == nil {
+		return false
+	}
+	c.fail(context.Cause(c.caller))
+	return true
+}
+
+// join waits for the goroutines and returns the first error.
+func (c *crew) join() error {
+	c.wg.Wait()
+	c.cancel(nil)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.first
+}

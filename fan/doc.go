@@ -1,0 +1,47 @@
+// Package fan spreads work over goroutines and brings the results together.
+//
+// By shape of input:
+//
+//   - Channels: [Out] gives each of n workers a channel of results, [In] merges
+//     channels, [Tee] copies one to many, [Partition] splits one by key.
+//   - Slices: [Map] calls a function for each element, [Reduce] folds them.
+//   - Iterators: [ForEach] calls a function for each item, [Seq] and [ByKey]
+//     yield results.
+//   - Functions: [First] and [Quorum] race them.
+//
+// # Blocking and leaving
+//
+// The channel functions return at once; their goroutines end when the inputs
+// are closed and everything has been received, or when ctx ends. A consumer
+// that leaves early must therefore end ctx. All other functions return, or
+// their loops end, only when every goroutine that they started has ended; they
+// need no cleaning up.
+//
+// When ctx ends they return [context.Cause] of it, and the channel functions
+// close their channels.
+//
+// # Order and errors
+//
+// Each item that goes in comes out once, if nothing ends early. Map, Reduce,
+// and Seq keep the order of the input; ByKey and Partition keep it for items
+// with the same key.
+//
+// Map, ForEach and Reduce stop at the first error and return it: an error that
+// only follows from that is never returned in its place. Out, Seq and ByKey
+// give each item its own error and go on.
+//
+// # Panics and Goexit
+//
+// A panic in a function becomes a [*PanicError] and a call of runtime.Goexit
+// becomes [ErrGoexit], which are errors like any other. There are two
+// exceptions. The key function of Partition has no result to carry its panic,
+// which ends the program. And Map and Reduce work on the goroutine of the
+// caller as well: a Goexit there ends the caller, as it would in a plain loop,
+// once the other goroutines have ended.
+//
+// # Cost
+//
+// Map costs one goroutine for each worker but the caller, and nothing for an
+// item; an input of one element, or one worker, costs no goroutine. The others
+// cost a channel operation or two for an item.
+package fan

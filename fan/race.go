@@ -1,0 +1,90 @@
+package fan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/outcome"
+)
+
+// First calls all of fns at once and returns the first result without an error.
+// The contexts of the others then end, and First returns when they have
+// returned. If all fail, or there are none, the error wraps ErrNoQuorum and
+// theirs, in the order of fns. If ctx ends first, it is the cause of ctx. First
+// panics if ctx or a function is nil.
+func First[T any](ctx context.Context, fns ...func(context.Context) (T, error)) (T, error) {
+	vs, err := race(ctx, "First", 1, fns)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return vs[0], nil
+}
+
+// Quorum is First for k results: it returns the first k without an error, in
+// the order in which they came. As soon as so many functions have failed that k
+// cannot be reached any more, it ends the others and returns an error that wraps
+// ErrNoQuorum and theirs. If k is more than the number of functions, it calls
+// none of them. Quorum panics if k is less than 1, or ctx or a function is nil.
+func Quorum[T any](ctx context.Context, k int, fns ...func(context.Context) (T, error)) ([]T, error) {
+	return race(ctx, "Quorum", k, fns)
+}
+
+func race[T any](ctx context.Context, call string, k int, fns []func(context.Context) (T, error)) ([]T, error) {
+	check(ctx, call, k, false)
+	for _, fn := range fns {
+		check(ctx, call, k, fn == nil)
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	failed := make([]error, len(fns))
+	spare := len(fns) - k // how many may fail
+	if spare < 0 {
+		return nil, noQuorum(k, 0, failed)
+	}
+	racing, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel(errDone)
+
+	type finisher struct {
+		i int
+		Result[T]
+	}
+	finishers := make(chan finisher, len(fns)) // losers do not wait to be received
+	for i, fn := range fns {
+		wg.Go(func() {
+			outcome.Run(
+				func() (T, error) { return fn(racing) },
+				func(v T, err error) { finishers <- finisher{i, Result[T]{v, err}} })
+		})
+	}
+	won := make([]T, 0, k)
+	for failures := 0; ; {
+		f, _, err := ctxselect.Recv(ctx, finishers)
+		switch {
+		case err != nil:
+			return nil, err
+		case f.Err == nil:
+			if won = append(won, f.Value); len(won) == k {
+				return won, nil
+			}
+		default:
+			failed[f.i] = f.Err
+			if failures++; failures > spare {
+				return nil, noQuorum(k, failures, failed)
+			}
+		}
+	}
+}
+
+// noQuorum returns an error that says what was needed and wraps what failed.
+func noQuorum(k, failures int, failed []error) error {
+	return errors.Join(append([]error{
+		fmt.Errorf("%w: %d of %d needed, %d failed", ErrNoQuorum, k, len(failed), failures),
+	}, failed...)...)
+}

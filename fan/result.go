@@ -1,0 +1,7 @@
+package fan
+
+// A Result is how the work on one item ended.
+type Result[T any] struct {
+	Value T
+	Err   error
+}
