@@ -28,6 +28,9 @@ func (l *List[T]) Len() int { return l.n }
 // Front returns the element that has waited longest, nil if there is none.
 func (l *List[T]) Front() *Node[T] { return l.head }
 
+// Next returns the element behind n, nil if n is the last one or in no list.
+func (n *Node[T]) Next() *Node[T] { return n.next }
+
 // PushBack adds v as the last element and returns its node.
 func (l *List[T]) PushBack(v T) *Node[T] {
 	n := &Node[T]{Value: v, list: l, prev: l.tail}

@@ -1,0 +1,270 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/fifo"
+)
+
+// A Limiter grants permits: a burst of them at once, and more as time passes.
+// It is made by [New], must not be copied, and is safe for concurrent use.
+//
+// How it works. mu guards all but what never changes. The clock is read under
+// it, so readings are in order. Waiters are a first-in, first-out list, each
+// parked on a channel of capacity 1 of its own. Only the one in front has a
+// timer; when it fires, it grants itself and all behind it that are due, and
+// wakes the next in front to set its own. Whoever takes a waiter off the list
+// sets done and wakes it; a waiter that gives up takes itself off, unless done,
+// and if it was in front wakes the next. Nobody overtakes a waiter.
+type Limiter struct {
+	id   uint64 // the order in which Multi locks
+	base time.Time
+
+	mu      sync.Mutex
+	bucket  bucket
+	lastPin uint64
+	waiters fifo.List[*waiter]
+	multis  fifo.List[chan struct{}] // of Multi waiters with a pin here
+	stopped bool
+}
+
+type waiter struct {
+	n    uint64
+	node *fifo.Node[*waiter]
+	wake chan struct{}
+	done bool  // granted, or ended with err; guarded by Limiter.mu
+	err  error // set with done
+}
+
+// limiterID numbers limiters. It orders locks and has no other effect.
+var limiterID atomic.Uint64
+
+// An Option changes how [New] makes a limiter.
+type Option func(*options)
+
+type options struct{ spent int }
+
+// WithSpent makes the limiter start as if n permits had just been granted. With
+// all of the burst spent, the first window is no different from any other. The
+// default is 0. It panics if n is negative; New panics if n is more than the
+// burst.
+func WithSpent(n int) Option {
+	if n < 0 {
+		panic(fmt.Sprintf("ratelimit: WithSpent: number must not be negative, got %d", n))
+	}
+	return func(o *options) { o.spent = n }
+}
+
+// New returns a limiter that grants up to burst permits at once, in all, and
+// rate from then on. With a burst of 0 it grants nothing, unless the rate is
+// Unlimited. New panics if burst is negative.
+func New(rate Rate, burst int, opts ...Option) *Limiter {
+	rate.check("New")
+	if burst < 0 {
+		panic(fmt.Sprintf("ratelimit: New: burst must not be negative, got %d", burst))
+	}
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.spent > burst {
+		panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", burst, o.spent))
+	}
+	l := &Limiter{id: limiterID.Add(1), base: time.Now(), bucket: bucket{rate: rate, burst: uint64(burst)}}
+	l.bucket.take(uint64(o.spent))
+	return l
+}
+
+// Allow reports whether one permit can be had now, and takes it if so. It never
+// overtakes a waiter.
+func (l *Limiter) Allow() bool { return l.AllowN(1) }
+
+// AllowN is Allow for n permits, all or none. It panics if n is less than 1.
+func (l *Limiter) AllowN(n int) bool {
+	k := checkN("AllowN", n)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked()
+	return l.allowLocked(k)
+}
+
+// Take is AllowN that says more. It panics if n is less than 1.
+func (l *Limiter) Take(n int) Decision {
+	k := checkN("Take", n)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked()
+	ok := l.allowLocked(k)
+	var retry time.Duration
+	if !ok {
+		retry = l.delayLocked(k)
+	}
+	return l.decisionLocked(ok, retry)
+}
+
+// SetRate changes the rate from now on. As many permits are owed as before. Who
+// waits is granted as soon as the new rate allows; a [Reservation] keeps its
+// instant.
+func (l *Limiter) SetRate(rate Rate) {
+	rate.check("SetRate")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked()
+	l.bucket.setRate(rate)
+	l.changedLocked()
+}
+
+// SetBurst changes the burst from now on. As many permits are owed as before,
+// so that after lowering it may take a while until more are granted. Who waits
+// for more than the new burst gets ErrExceedsBurst. It panics if burst is
+// negative.
+func (l *Limiter) SetBurst(burst int) {
+	if burst < 0 {
+		panic(fmt.Sprintf("ratelimit: SetBurst: burst must not be negative, got %d", burst))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked()
+	l.bucket.burst = uint64(burst)
+	l.changedLocked()
+}
+
+// Stop ends the limiter: who waits gets ErrStopped, and nothing is granted any
+// more. It is idempotent.
+func (l *Limiter) Stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped = true
+	for w, ok := l.waiters.Pop(); ok; w, ok = l.waiters.Pop() {
+		w.end(ErrStopped)
+	}
+	l.changedLocked()
+}
+
+func checkN(call string, n int) uint64 {
+	if n < 1 {
+		panic(fmt.Sprintf("ratelimit: %s: number must be at least 1, got %d", call, n))
+	}
+	return uint64(n)
+}
+
+func (l *Limiter) advanceLocked() { l.bucket.advance(time.Since(l.base)) }
+
+// allowLocked grants n permits at the bucket's instant if that is possible.
+func (l *Limiter) allowLocked(n uint64) bool {
+	if l.stopped || l.waiters.Len() > 0 {
+		return false
+	}
+	if at, ok := l.bucket.earliest(n, l.bucket.last); !ok || at > l.bucket.last {
+		return false
+	}
+	l.bucket.take(n)
+	return true
+}
+
+// delayLocked returns how long n permits take to come, behind all who wait.
+func (l *Limiter) delayLocked(n uint64) time.Duration {
+	if l.stopped {
+		return Never
+	}
+	b, from, ok := l.projectLocked()
+	if ok {
+		from, ok = b.earliest(n, from)
+	}
+	if !ok {
+		return Never
+	}
+	return from - b.last
+}
+
+// projectLocked returns the bucket with all who wait pinned where they will be
+// granted, and the last of these instants; ok is false if one never will.
+func (l *Limiter) projectLocked() (b bucket, from time.Duration, ok bool) {
+	if l.waiters.Len() == 0 {
+		return l.bucket, l.bucket.last, true // shares the pins, to be read only
+	}
+	b = l.bucket.clone()
+	from = b.last
+	for w := range l.waiters.All() {
+		if from, ok = b.earliest(w.n, from); !ok {
+			return b, 0, false
+		}
+		b.pin(0, from, w.n)
+	}
+	return b, from, true
+}
+
+func (l *Limiter) decisionLocked(ok bool, retry time.Duration) Decision {
+	d := Decision{
+		OK:         ok,
+		Limit:      int(l.bucket.burst),
+		RetryAfter: retry,
+		ResetAfter: l.bucket.reset(),
+	}
+	if !l.stopped && l.waiters.Len() == 0 {
+		d.Remaining = int(l.bucket.remaining())
+	}
+	return d
+}
+
+// changedLocked lets those who wait look again.
+func (l *Limiter) changedLocked() {
+	for n := l.waiters.Front(); n != nil; {
+		next, w := n.Next(), n.Value
+		if w.n > l.bucket.burst && !l.bucket.rate.unlimited {
+			l.waiters.Remove(n)
+			w.end(exceeds(w.n, l.bucket.burst))
+		}
+		n = next
+	}
+	l.wakeFrontLocked()
+	for ch := range l.multis.All() {
+		signal(ch)
+	}
+}
+
+// wakeFrontLocked lets the waiter in front look again and set its timer.
+func (l *Limiter) wakeFrontLocked() {
+	if n := l.waiters.Front(); n != nil {
+		signal(n.Value.wake)
+	}
+}
+
+// grantLocked grants all waiters, from the front, who are due.
+func (l *Limiter) grantLocked() {
+	for n := l.waiters.Front(); n != nil; n = l.waiters.Front() {
+		w := n.Value
+		if at, ok := l.bucket.earliest(w.n, l.bucket.last); !ok || at > l.bucket.last {
+			return
+		}
+		l.bucket.take(w.n)
+		l.waiters.Remove(n)
+		w.end(nil)
+	}
+}
+
+func (w *waiter) end(err error) {
+	w.done, w.err = true, err
+	signal(w.wake)
+}
+
+// signal wakes whoever parks on ch, a channel of capacity 1; one signal that has
+// not been received yet is as good as two.
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+func exceeds(n, burst uint64) error {
+	return fmt.Errorf("%w: asked for %d, the burst is %d", ErrExceedsBurst, n, burst)
+}
+
+// require is ctxselect.Require for this package.
+func require(ctx context.Context, call string) { ctxselect.Require(ctx, "ratelimit: "+call) }

@@ -1,0 +1,54 @@
+package ratelimit
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Rate is how many permits come back in how much time. It is exact: no rate
+// is rounded to a whole number of nanoseconds. Rates are made by [Per] and
+// [Every]; the zero value is not usable.
+type Rate struct {
+	permits   uint64
+	period    uint64 // nanoseconds, at least 1
+	unlimited bool
+}
+
+// Unlimited is the rate that always grants at once, whatever the burst.
+var Unlimited = Rate{unlimited: true, permits: 1, period: 1}
+
+// Per returns the rate of n permits in each d. Per(0, d) gives none back: a
+// limiter with it grants its burst and then denies. Per panics if n is negative
+// or d is not positive.
+func Per(n int, d time.Duration) Rate {
+	if n < 0 {
+		panic(fmt.Sprintf("ratelimit: Per: number must not be negative, got %d", n))
+	}
+	if d <= 0 {
+		panic(fmt.Sprintf("ratelimit: Per: duration must be positive, got %v", d))
+	}
+	return Rate{permits: uint64(n), period: uint64(d)}
+}
+
+// Every returns the rate of one permit in each d. It panics if d is not
+// positive.
+func Every(d time.Duration) Rate {
+	if d <= 0 {
+		panic(fmt.Sprintf("ratelimit: Every: duration must be positive, got %v", d))
+	}
+	return Rate{permits: 1, period: uint64(d)}
+}
+
+// String returns the rate in words, such as "10 per 1s".
+func (r Rate) String() string {
+	if r.unlimited {
+		return "unlimited"
+	}
+	return fmt.Sprintf("%d per %v", r.permits, time.Duration(r.period))
+}
+
+func (r Rate) check(call string) {
+	if r.period == 0 {
+		panic("ratelimit: " + call + ": the zero Rate is not usable, make one with Per or Every")
+	}
+}
