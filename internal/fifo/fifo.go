@@ -13,12 +13,14 @@ import "iter"
 type List[T any] struct {
 	head, tail *Node[T]
 	n          int
+	taken      int // how often Take has emptied it
 }
 
 // A Node is one element of a list. It is in one list at most.
 type Node[T any] struct {
 	Value      T
 	list       *List[T]
+	taken      int // the list's, when the node was added
 	prev, next *Node[T]
 }
 
@@ -33,7 +35,7 @@ func (n *Node[T]) Next() *Node[T] { return n.next }
 
 // PushBack adds v as the last element and returns its node.
 func (l *List[T]) PushBack(v T) *Node[T] {
-	n := &Node[T]{Value: v, list: l, prev: l.tail}
+	n := &Node[T]{Value: v, list: l, taken: l.taken, prev: l.tail}
 	if l.tail == nil {
 		l.head = n
 	} else {
@@ -59,7 +61,7 @@ func (l *List[T]) Pop() (v T, ok bool) {
 // Remove takes n out of the list and reports whether it was still in it. The
 // node keeps its value and no reference to its former neighbours.
 func (l *List[T]) Remove(n *Node[T]) bool {
-	if n.list != l {
+	if n.list != l || n.taken != l.taken {
 		return false
 	}
 	if n.prev == nil {
@@ -75,6 +77,16 @@ func (l *List[T]) Remove(n *Node[T]) bool {
 	n.list, n.prev, n.next = nil, nil, nil
 	l.n--
 	return true
+}
+
+// Take empties the list at constant cost and walks what was in it, from the
+// front. The walk does not need the owner's lock: nobody else can reach these
+// elements any more.
+func (l *List[T]) Take() iter.Seq[T] {
+	taken := List[T]{head: l.head}
+	l.head, l.tail, l.n = nil, nil, 0
+	l.taken++
+	return taken.All()
 }
 
 // All walks the values from the front. The list must not change meanwhile.
