@@ -1,0 +1,17 @@
+module github.com/tandemgo/tandem/benchmarks
+
+go 1.26.0
+
+require (
+	github.com/cskr/pubsub/v2 v2.0.2
+	github.com/sourcegraph/conc v0.3.0
+	github.com/tandemgo/tandem v0.0.0
+	golang.org/x/time v0.16.0
+)
+
+require (
+	go.uber.org/atomic v1.7.0 // indirect
+	go.uber.org/multierr v1.9.0 // indirect
+)
+
+replace github.com/tandemgo/tandem => ../

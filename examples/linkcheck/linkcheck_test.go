@@ -1,0 +1,384 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// command runs the program and returns what it prints.
+func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func report(t *testing.T, args ...string) (int, Report) {
+	t.Helper()
+	code, out, errs := command(t, append([]string{"-json", "-quiet"}, args...)...)
+	var r Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatalf("%v in %q; %s", err, out, errs)
+	}
+	return code, r
+}
+
+func broken(r Report) []string {
+	var s []string
+	for _, f := range r.Findings {
+		s = append(s, f.String())
+	}
+	return s
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Without an argument it finds the five links of its own site that are broken.
+func TestBuiltInSite(t *testing.T) {
+	code, r := report(t)
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, strings.TrimPrefix(f.String(), r.Root))
+	}
+	want := []string{
+		":12: guide/#teardown: no such anchor",
+		":13: news.html: status 404 Not Found",
+		":17: logo.png: status 404 Not Found",
+		"about.html:7: ./#farewell: no such anchor",
+		"about.html:10: /guide/advanced.html: status 404 Not Found",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || code != exitBroken {
+		t.Errorf("exit %d (-want +got):\n%s", code, diff)
+	}
+}
+
+// In a tree of more than 2,000 files, every planted broken link is found, and
+// nothing else.
+func TestPlantedLinksInALargeTree(t *testing.T) {
+	const n = 2100
+	dir := t.TempDir()
+	files := map[string]string{}
+	want := map[string]bool{}
+	name := func(i int) string { return fmt.Sprintf("d%d/p%d.%s", i%50, i, []string{"md", "html"}[i%2]) }
+	for i := range n {
+		next, text := (i+1)%n, ""
+		to := "../" + name(next) + "#part-" + fmt.Sprint(next)
+		if i%2 == 0 {
+			text = fmt.Sprintf("# Part %d\n\nSee [the next](%s).\n", i, to)
+			if i%100 == 0 {
+				text += "And [a gap](nowhere.md), `[no](link.md)`, ![image](no.png)\n"
+				want[name(i)+":4: nowhere.md: no such file"] = true
+				want[name(i)+":4: no.png: no such file"] = true
+			}
+		} else {
+			text = fmt.Sprintf("<h1 id=part-%d>Part</h1>\n<p><a href='%s'>next</a>\n", i, to)
+			if i%101 == 0 {
+				text += "<a href='#missing'>x</a>"
+				want[name(i)+":3: #missing: no such anchor"] = true
+			}
+		}
+		files[name(i)] = text
+	}
+	write(t, dir, files)
+	code, r := report(t, dir)
+	got := map[string]bool{}
+	for _, f := range broken(r) {
+		got[f] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" || code != exitBroken || r.Pages != n {
+		t.Errorf("exit %d, %d pages (-want +got):\n%s", code, r.Pages, diff)
+	}
+}
+
+// The cases of local links.
+func TestLocalLinks(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"README.md": `# Head line!
+
+[1](#head-line) [2](docs/) [3](docs/#install-it) [4](docs/a%20b.html?x=1#one) [5](/docs/README.md)
+[6](mailto:a@example.com) [7](https://example.com) [8]({{ .URL }}) <https://example.org>
+[9][ref] <a href="docs/gone.html">html</a> [10](<docs/two words.md>)
+[11](#head-line-1) [12](docs/../../outside.md) [13](%zz) [14](#top) [15](docs/README.md#Install-it)
+
+## Head line!
+
+[ref]: docs/missing.md
+`,
+		"docs/README.md":      "## Install *it*\n\n```md\n[code](no.md)\n```\n",
+		"docs/a b.html":       `<base href="sub/"><p><a name=one></a><a href="c.html">c</a> <a href=#one>1</a> <img src=data:,x>`,
+		"docs/sub/c.html":     "<p>fine",
+		".hidden/x.md":        "[x](nothing)",
+		"node_modules/x.md":   "[x](nothing)",
+		"docs/old/archive.md": "[x](nothing)",
+	})
+	code, r := report(t, "-skip", "docs/old", dir)
+	want := []string{
+		"README.md:5: docs/gone.html: no such file",
+		"README.md:5: docs/missing.md: no such file",
+		"README.md:5: docs/two words.md: no such file",
+		"README.md:6: %zz: not a URL: invalid URL escape \"%zz\"",
+		"README.md:6: docs/../../outside.md: no such file",
+		"README.md:6: docs/README.md#Install-it: no such anchor",
+	}
+	if diff := cmp.Diff(want, broken(r)); diff != "" || code != exitBroken {
+		t.Errorf("exit %d (-want +got):\n%s", code, diff)
+	}
+}
+
+func TestAllGood(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.md": "[b](b.html)", "b.html": "<a href=a.md>a</a>"})
+	code, out, errs := command(t, dir)
+	if code != exitGood || out != "2 pages, 2 links, 2 checked, 0 broken\n" || !strings.Contains(errs, "checking: 2 done") {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+}
+
+// Bad input: exit 2 and a message that helps.
+func TestUsage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, filepath.Dir(file), map[string]string{"file": ""})
+	for want, args := range map[string][]string{
+		"flag provided but not defined: -bogus":    {"-bogus"},
+		"no such file or directory":                {filepath.Join(t.TempDir(), "gone")},
+		"is not a directory":                       {file},
+		"-workers must be at least 1, got 0":       {"-workers", "0"},
+		"-rate must be at least 1, got -1":         {"-rate", "-1"},
+		"-timeout must be more than 0, got 0s":     {"-timeout", "0"},
+		"-max-pages must be at least 1, got 0":     {"-max-pages", "0"},
+		"-skip: bad pattern":                       {"-skip", "["},
+		"one directory or URL at most, got 2: a b": {"a", "b"},
+		"URL http:// has no host":                  {"http://"},
+		"address 999999: invalid port":             {"-serve", "127.0.0.1:999999"},
+	} {
+		code, out, errs := command(t, args...)
+		if code != exitUsage || out != "" || !strings.Contains(errs, want) {
+			t.Errorf("%q: exit %d, %q, %q; want %q", args, code, out, errs, want)
+		}
+	}
+	if code, _, errs := command(t, "-h"); code != exitGood || !strings.Contains(errs, "usage: linkcheck") {
+		t.Errorf("-h: exit %d, %q", code, errs)
+	}
+}
+
+// A document or directory that cannot be read is a row.
+func TestUnreadable(t *testing.T) {
+	fsys := fstest.MapFS{"good.md": {Data: []byte("[x](#y)")}, "bad.md": {Data: []byte("x")}, "dir/x.md": {Data: []byte("x")}}
+	pages, err := readTree(t.Context(), sickFS{fsys}, "", 2, func(Page) {})
+	if err != nil || len(pages) != 3 || pages["bad.md"].Err == nil || pages["dir"].Err == nil || pages["good.md"].Err != nil {
+		t.Errorf("%v: %+v", err, pages)
+	}
+}
+
+type sickFS struct{ fs.FS }
+
+func (s sickFS) Open(name string) (fs.File, error) {
+	if name == "bad.md" || name == "dir" {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+	}
+	return s.FS.Open(name)
+}
+
+func (s sickFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if name == "dir" {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrPermission}
+	}
+	return fs.ReadDir(s.FS, name)
+}
+
+// External links are asked for once each, host by host, and a server that hangs
+// is a row, not a hang.
+func TestExternal(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	release := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		asked[req.Method+" "+req.URL.Path]++
+		mu.Unlock()
+		switch req.URL.Path {
+		case "/gone":
+			http.NotFound(w, req)
+		case "/nohead":
+			if req.Method == http.MethodHead {
+				w.WriteHeader(http.StatusMethodNotAllowed)
+			}
+		case "/hangs":
+			select {
+			case <-release:
+			case <-req.Context().Done():
+			}
+		case "/page":
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<h1 id=here>")
+		}
+	}))
+	defer server.Close()
+	defer close(release)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.md": strings.ReplaceAll(
+		"[1](U/ok) [2](U/ok) [3](U/gone) [4](U/nohead) [5](U/hangs) [6](U/page#here) [7](U/page#there) [8](http://127.0.0.1:1/)", "U", server.URL)})
+	if code, r := report(t, dir); code != exitGood || r.Checked != 0 {
+		t.Errorf("without -external: exit %d, %+v", code, r)
+	}
+	code, r := report(t, "-external", "-timeout", "200ms", dir)
+	var got []string
+	for _, f := range r.Findings {
+		reason := f.Reason
+		if strings.Contains(reason, "refused") {
+			reason = "refused"
+		}
+		got = append(got, strings.TrimPrefix(f.Target, server.URL)+": "+reason)
+	}
+	want := []string{
+		"http://127.0.0.1:1/: refused",
+		"/gone: status 404 Not Found",
+		"/hangs: no answer within 200ms",
+		"/page#there: no such anchor",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || code != exitBroken || r.Checked != 8 {
+		t.Errorf("exit %d, %d checked (-want +got):\n%s", code, r.Checked, diff)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if asked["HEAD /ok"] != 1 || asked["GET /nohead"] != 1 {
+		t.Errorf("asked: %v", asked)
+	}
+}
+
+// A site that has no end stops at -max-pages, with a report.
+func TestMaxPages(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, "<a href='%s/x'>deeper</a>", strings.TrimSuffix(req.URL.Path, "/"))
+	}))
+	defer server.Close()
+	code, r := report(t, "-max-pages", "5", server.URL)
+	if code != exitBroken || !strings.Contains(r.Stopped, "more than 5 pages") || r.Pages != 5 {
+		t.Errorf("exit %d, %+v", code, r)
+	}
+}
+
+// An interrupt prints what was found by then.
+func TestInterrupt(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		cancel() // when the first external link is asked for
+		<-req.Context().Done()
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.md": "[1](gone.md) [2](" + server.URL + ")"})
+	var out bytes.Buffer
+	code := run(ctx, []string{"-external", "-quiet", dir}, &out, io.Discard)
+	want := "a.md:1: gone.md: no such file\nstopped early: interrupted; what follows is partial\n1 pages, 2 links, 1 checked, 1 broken\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" || code != exitBroken {
+		t.Errorf("exit %d (-want +got):\n%s", code, diff)
+	}
+}
+
+// The live page shows a run from before it began to after its end.
+func TestLivePage(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.md": "[1](gone.md)"})
+	pr, pw := io.Pipe()
+	done := make(chan int)
+	go func() {
+		done <- run(ctx, []string{"-serve", "127.0.0.1:0", dir}, io.Discard, pw)
+		pw.Close()
+	}()
+	var u string
+	if _, err := fmt.Fscanf(pr, "live page at %s\n", &u); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, pr) }()
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	get := func(path string) string {
+		res, err := client.Get(u + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	if page := get(""); !strings.Contains(page, "EventSource") {
+		t.Errorf("page: %s", page)
+	}
+	events := get("events") // ends with the run
+	if !strings.HasPrefix(events, "event: report\n") || !strings.Contains(events, "event: done\ndata: {") || !strings.Contains(events, "gone.md") {
+		t.Errorf("events: %s", events)
+	}
+	var r Report
+	if err := json.Unmarshal([]byte(get("report.json")), &r); err != nil || len(r.Findings) != 1 {
+		t.Errorf("%v: %+v", err, r)
+	}
+	cancel()
+	if code := <-done; code != exitBroken {
+		t.Errorf("exit %d", code)
+	}
+}
+
+// Malformed documents are read as far as they go.
+func FuzzParse(f *testing.F) {
+	f.Add("# [a](b)\n<a href='c", true)
+	f.Add("<p><a href=x><<//a id=\x00", false)
+	f.Add("[x]: <y\n[x] ![](", true)
+	f.Fuzz(func(t *testing.T, src string, markdown bool) {
+		p := parse("x", markdown, []byte(src))
+		for _, l := range p.Links {
+			if l.Line < 1 || l.Line > strings.Count(src, "\n")+1 {
+				t.Errorf("link %q on line %d of %q", l.Target, l.Line, src)
+			}
+		}
+	})
+}
+
+// Headings get the anchors that GitHub gives them.
+func TestSlugs(t *testing.T) {
+	seen := map[string]int{}
+	for _, tt := range [][2]string{
+		{"Hello, World!", "hello-world"}, {"hello world", "hello-world-1"}, {"C++ & Go_1.27", "c--go_127"},
+		{"Über  uns", "über--uns"}, {"hello-world-1", "hello-world-1-1"}, {"Hello World", "hello-world-2"},
+	} {
+		if got := slug(tt[0], seen); got != tt[1] {
+			t.Errorf("%q: %q, want %q", tt[0], got, tt[1])
+		}
+	}
+}

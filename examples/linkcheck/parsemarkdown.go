@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/text"
+)
+
+// parseMarkdown adds the links and anchors of a Markdown document: GitHub's
+// flavour, with its anchors for headings, and HTML inside.
+func parseMarkdown(p *Page, src []byte) {
+	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote))
+	doc := md.Parser().Parse(text.NewReader(src))
+	slugs := map[string]int{}
+	line := lineCounter(src)
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Heading:
+			p.addAnchor(slug(plainText(n, src), slugs))
+		case *ast.Link:
+			p.addLink(line(position(n)), string(n.Destination))
+		case *ast.Image:
+			p.addLink(line(position(n)), string(n.Destination))
+		case *ast.AutoLink:
+			if n.AutoLinkType == ast.AutoLinkURL {
+				p.addLink(line(position(n)), string(n.URL(src)))
+			}
+		case *ast.RawHTML:
+			parseSegments(p, n.Segments, src, line)
+		case *ast.HTMLBlock:
+			parseSegments(p, n.Lines(), src, line)
+		}
+		return ast.WalkContinue, nil
+	})
+}
+
+func parseSegments(p *Page, segs *text.Segments, src []byte, line func(int) int) {
+	if segs.Len() == 0 {
+		return
+	}
+	// A tag may span lines, each with an indentation that is not part of it.
+	var raw bytes.Buffer
+	for i := range segs.Len() {
+		seg := segs.At(i)
+		raw.Write(seg.Value(src))
+	}
+	parseHTML(p, raw.Bytes(), line(segs.At(0).Start))
+}
+
+// position returns an offset into the source at or close before n.
+func position(n ast.Node) int {
+	for ; n != nil; n = n.Parent() {
+		if pos := n.Pos(); pos >= 0 {
+			return pos
+		}
+		if n.Type() == ast.TypeBlock && n.Lines() != nil && n.Lines().Len() > 0 {
+			return n.Lines().At(0).Start
+		}
+	}
+	return 0
+}
+
+// lineCounter returns a function from offsets to line numbers, cheap when
+// offsets mostly rise.
+func lineCounter(src []byte) func(pos int) int {
+	at, line := 0, 1
+	return func(pos int) int {
+		pos = min(pos, len(src))
+		if pos < at {
+			at, line = 0, 1
+		}
+		line += bytes.Count(src[at:pos], []byte("\n"))
+		at = pos
+		return line
+	}
+}
+
+func plainText(n ast.Node, src []byte) string {
+	var b strings.Builder
+	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		if entering {
+			switch n := n.(type) {
+			case *ast.Text:
+				b.Write(n.Value(src))
+				if n.SoftLineBreak() {
+					b.WriteByte(' ')
+				}
+			case *ast.String:
+				b.Write(n.Value)
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	return b.String()
+}
+
+// slug returns the anchor that GitHub gives a heading: lower case, letters,
+// digits, "-" and "_" kept, spaces turned into "-", a number added to repeats.
+func slug(heading string, seen map[string]int) string {
+	s := strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, strings.TrimSpace(heading))
+	unique := s
+	for seen[unique] > 0 {
+		unique = fmt.Sprintf("%s-%d", s, seen[s])
+		seen[s]++
+	}
+	seen[unique]++
+	return unique
+}

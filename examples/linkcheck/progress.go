@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/tandemgo/tandem/broadcast"
+)
+
+// watch shows the run on w until the events end: a bar on a terminal, a plain
+// line for each phase elsewhere.
+func watch(w io.Writer, events *broadcast.Subscription[Event]) {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		watchBar(w, events)
+		return
+	}
+	var last Event
+	for _, e := range events.All(context.Background()) {
+		if e.Phase != last.Phase && last.Phase != "" {
+			fmt.Fprintf(w, "%s: %d done, %d broken so far\n", last.Phase, last.Done, last.Broken)
+		}
+		last = e
+	}
+}
+
+func watchBar(w io.Writer, events *broadcast.Subscription[Event]) {
+	bar := progressbar.NewOptions(-1,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(65*time.Millisecond),
+		progressbar.OptionClearOnFinish())
+	// The writer is a terminal: what it fails to show is nobody's loss.
+	defer func() { _ = bar.Finish() }()
+	for _, e := range events.All(context.Background()) {
+		if e.Total > 0 && e.Total != bar.GetMax() {
+			bar.ChangeMax(e.Total)
+		}
+		bar.Describe(fmt.Sprintf("%s, %d broken", e.Phase, e.Broken))
+		_ = bar.Set(e.Done)
+	}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// against resolves target against the base URL of an HTML document, if it has
+// one.
+func against(base, target string) string {
+	if base == "" || strings.HasPrefix(target, "#") {
+		return target
+	}
+	b, err := url.Parse(base)
+	if err != nil {
+		return target
+	}
+	if b.Host == "" && !strings.HasPrefix(b.Path, "/") {
+		// Relative to the document, whose place is not known here.
+		t, err := url.Parse(target)
+		if err != nil || t.Scheme != "" || t.Host != "" || strings.HasPrefix(t.Path, "/") {
+			return target
+		}
+		return base[:strings.LastIndex(base, "/")+1] + target
+	}
+	t, err := b.Parse(target)
+	if err != nil {
+		return target
+	}
+	return t.String()
+}
+
+// parseTarget returns what a link refers to, nil if that is nothing that can be
+// checked: another scheme, or a template that has not been filled in.
+func parseTarget(target string) (*url.URL, error) {
+	if strings.Contains(target, "{{") || strings.Contains(target, "${") {
+		return nil, nil
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		// Its text repeats the target, which the report has already.
+		if e, ok := err.(*url.Error); ok {
+			err = e.Err
+		}
+		return nil, fmt.Errorf("not a URL: %w", err)
+	}
+	switch {
+	case u.Scheme == "http" || u.Scheme == "https":
+	case u.Scheme == "" && u.Host != "":
+		u.Scheme = "https"
+	case u.Scheme != "":
+		return nil, nil
+	}
+	if u.Scheme != "" && u.Host == "" {
+		return nil, fmt.Errorf("URL has no host")
+	}
+	return u, nil
+}
+
+// localName returns the slash-separated name, below or above the root of the
+// tree, that u on the given page refers to.
+func localName(page string, u *url.URL) string {
+	switch {
+	case u.Path == "":
+		return page
+	case strings.HasPrefix(u.Path, "/"):
+		return path.Clean(strings.TrimLeft(u.Path, "/"))
+	}
+	return path.Join(path.Dir(page), u.Path)
+}
