@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -223,11 +224,11 @@ func TestF1Reduce(t *testing.T) {
 				func() string { return "" },
 				func(acc string, v int) (string, error) { return acc + fmt.Sprint(v, ","), nil },
 				func(a, b string) string { return a + b }) // associative, not commutative
-			want := ""
+			var want strings.Builder
 			for i := range size {
-				want += fmt.Sprint(i, ",")
+				want.WriteString(fmt.Sprint(i, ","))
 			}
-			if got != want || err != nil {
+			if got != want.String() || err != nil {
 				t.Errorf("%d elements by %d: %q, %v", size, n, got, err)
 			}
 		}
