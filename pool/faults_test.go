@@ -79,8 +79,12 @@ func TestFaultFailingGroupWakesItsSubmitter(t *testing.T) {
 		}, pool.WithQueue(0))
 		g := p.Group(t.Context())
 		must0(g.Go(0))
-		_ = g.Go(1) // waits; whether it still gets room is a race
-		if err := g.Go(2); err != errTask {
+		// These wait. Whether they still get room as the first one ends is a race,
+		// but they do not hang, and what comes later is told why.
+		_ = g.Go(1)
+		_ = g.Go(2)
+		synctest.Wait()
+		if err := g.Go(3); err != errTask {
 			t.Errorf("got %v, want %v", err, errTask)
 		}
 		_, err := g.Wait()

@@ -53,7 +53,10 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 	}
 	g := &Group[T, R]{pool: p, all: o.all}
 	g.ctx, g.end = context.WithCancelCause(ctx)
-	g.stop = context.AfterFunc(ctx, g.dropQueued)
+	g.stop = context.AfterFunc(ctx, func() {
+		g.end(context.Cause(ctx)) // this can run before the end of ctx has reached g.ctx
+		g.dropQueued()
+	})
 	return g
 }
 
