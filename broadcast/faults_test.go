@@ -50,6 +50,27 @@ func TestC1CloseJoinsChan(t *testing.T) {
 	}
 }
 
+// C1: when Close returns, the channel is closed already.
+func TestC1ChanIsClosedWhenCloseReturns(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		for range 500 {
+			b := broadcast.New[int]()
+			s := must(b.Subscribe())
+			ch := s.Chan(0)
+			must(b.SendBatch(t.Context(), []int{1, 2, 3}))
+			s.Close()
+			select {
+			case _, ok := <-ch:
+				if ok {
+					t.Fatal("a value after Close")
+				}
+			default:
+				t.Fatal("the goroutine of Chan outlives Close")
+			}
+		}
+	})
+}
+
 // C2: everything that blocks returns the cause of its context.
 func TestC2CauseOfTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -356,32 +356,33 @@ func TestB6StalledAndForgotten(t *testing.T) {
 
 // B6: those who wait and give up leave nothing, though nothing is ever sent.
 func TestB6WaitersLeaveNothing(t *testing.T) {
-	b := broadcast.New[int]()
-	s := must(b.Subscribe())
-	ctx, cancel := context.WithCancel(t.Context())
-	heap := func() uint64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	wait := func(n int) {
-		var wg sync.WaitGroup
-		for range n {
-			short, stop := context.WithCancel(ctx)
-			wg.Go(func() { _, _ = s.Next(short) })
-			stop()
-			wg.Wait()
+	synctest.Test(t, func(t *testing.T) {
+		b := broadcast.New[int]()
+		s := must(b.Subscribe())
+		heap := func() uint64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
 		}
-	}
-	wait(100)
-	before := heap()
-	wait(20_000)
-	if after := heap(); after > before+500_000 {
-		t.Errorf("the heap grew by %d bytes", after-before)
-	}
-	cancel()
-	runtime.KeepAlive(b)
+		wait := func(n int) {
+			var wg sync.WaitGroup
+			for range n {
+				ctx, cancel := context.WithCancel(t.Context())
+				wg.Go(func() { _, _ = s.Next(ctx) })
+				synctest.Wait() // until it sleeps
+				cancel()
+				wg.Wait()
+			}
+		}
+		wait(100)
+		before := heap()
+		wait(10_000)
+		if after := heap(); after > before+500_000 {
+			t.Errorf("the heap grew by %d bytes", after-before)
+		}
+		runtime.KeepAlive(b)
+	})
 }
 
 // B7: replay meets live without a hole or a repetition, while values are sent.

@@ -198,6 +198,32 @@ func TestC2GrantMeetsCancel(t *testing.T) {
 	})
 }
 
+// C2: the same when room comes and the context ends before the caller can see
+// either: it is accepted, or it is not, and the pool and the caller agree.
+func TestC2GrantAndCancelTogether(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			gate := make(chan struct{})
+			p := pool.New(1, func(context.Context, int) (int, error) { <-gate; return 0, nil }, pool.WithQueue(0))
+			must0(p.Go(t.Context(), 0))
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			var err error
+			wg.Go(func() { err = p.Go(ctx, 1) })
+			synctest.Wait()
+			cancel()
+			p.Resize(2) // before the caller runs, as a rule
+			wg.Wait()
+			if s := p.Stats(); (err == nil) != (s.Submitted == 2) {
+				t.Errorf("Go returned %v, but %d tasks are accepted", err, s.Submitted)
+			}
+			close(gate)
+			p.Close()
+			checkSum(t, p.Stats())
+		})
+	}
+}
+
 // C3: every method may be called from inside a task and from the error
 // handler.
 func TestC3MethodsInsideCallbacks(t *testing.T) {
