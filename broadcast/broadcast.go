@@ -136,7 +136,7 @@ func (b *Broadcast[T]) hasRoomLocked() bool {
 // wakeSenderLocked lets the first sender in line look again.
 func (b *Broadcast[T]) wakeSenderLocked() {
 	if n := b.senders.Front(); n != nil {
-		signal(n.Value)
+		ctxselect.Signal(n.Value)
 	}
 }
 
@@ -233,18 +233,9 @@ func (b *Broadcast[T]) Stats() Stats {
 	return st
 }
 
-// signal wakes whoever parks on ch; one signal that has not been received yet is
-// as good as two.
-func signal(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
-}
-
 func wakeAll(sleepers iter.Seq[chan struct{}]) {
 	for ch := range sleepers {
-		signal(ch)
+		ctxselect.Signal(ch)
 	}
 }
 

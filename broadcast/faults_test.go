@@ -188,16 +188,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"broadcast: All: context must not be nil":                                func() { s.All(none) },
 		"broadcast: Chan: size must not be negative, got -1":                     func() { s.Chan(-1) },
 	}
-	for want, call := range tests {
-		t.Run(want, func(t *testing.T) {
-			defer func() {
-				if got := recover(); got != want {
-					t.Errorf("panicked with %v, want %q", got, want)
-				}
-			}()
-			call()
-		})
-	}
+	testkit.Panics(t, tests)
 }
 
 // C6: closing is idempotent, from 64 goroutines, while values are sent and read.

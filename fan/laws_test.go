@@ -689,16 +689,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"fan: Reduce: number must be at least 1, got 0":    func() { _, _ = fan.Reduce(ctx, 0, numbers(1), zero, fold, merge) },
 		"fan: Reduce: function must not be nil":            func() { _, _ = fan.Reduce(ctx, 1, numbers(1), zero, fold, nil) },
 	}
-	for want, call := range tests {
-		t.Run(want, func(t *testing.T) {
-			defer func() {
-				if got := recover(); got != want {
-					t.Errorf("panicked with %v, want %q", got, want)
-				}
-			}()
-			call()
-		})
-	}
+	testkit.Panics(t, tests)
 }
 
 // C7: time in a bubble moves while everybody waits.

@@ -203,16 +203,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"pipeline: Run: the zero Stage is not usable, make one with Map, Filter, …":  func() { zero.Run(t.Context(), count(1)) },
 		"pipeline: Then: the zero Stage is not usable, make one with Map, Filter, …": func() { pipeline.Then(add(1), zero) },
 	}
-	for want, call := range tests {
-		t.Run(want, func(t *testing.T) {
-			defer func() {
-				if got := recover(); got != want {
-					t.Errorf("panicked with %v, want %q", got, want)
-				}
-			}()
-			call()
-		})
-	}
+	testkit.Panics(t, tests)
 }
 
 // C6: leaving twice is not possible, but waiting twice and leaving while it

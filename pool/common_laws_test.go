@@ -380,16 +380,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"pool: Shutdown: context must not be nil":                        func() { _ = p.Shutdown(none) },
 		"pool: Future.Wait: context must not be nil":                     func() { _, _ = f.Wait(none) },
 	}
-	for want, call := range tests {
-		t.Run(want, func(t *testing.T) {
-			defer func() {
-				if got := recover(); got != want {
-					t.Errorf("panicked with %v, want %q", got, want)
-				}
-			}()
-			call()
-		})
-	}
+	testkit.Panics(t, tests)
 }
 
 // C5: run-time conditions are sentinels.

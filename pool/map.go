@@ -112,7 +112,7 @@ func (w *walk[T, R]) feed(tasks iter.Seq[T]) {
 		w.mu.Lock()
 		w.fed, w.last = true, err
 		w.mu.Unlock()
-		w.signal()
+		ctxselect.Signal(w.ready)
 	})
 }
 
@@ -126,7 +126,7 @@ func (w *walk[T, R]) submit(task T) error {
 		return err
 	}
 	if w.nested {
-		w.signal() // the caller may have to run it
+		ctxselect.Signal(w.ready) // the caller may have to run it
 	}
 	return nil
 }
@@ -217,13 +217,6 @@ func (w *walk[T, R]) leave() {
 	}
 }
 
-func (w *walk[T, R]) signal() {
-	select {
-	case w.ready <- struct{}{}:
-	default:
-	}
-}
-
 // A flight is one task of a walk: the sink of its result.
 type flight[T, R any] struct {
 	walk  *walk[T, R]
@@ -254,5 +247,5 @@ func (f *flight[T, R]) settle(v R, err error) {
 		w.landed.PushBack(f)
 	}
 	w.mu.Unlock()
-	w.signal()
+	ctxselect.Signal(w.ready)
 }

@@ -118,16 +118,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"ratelimit: All: limiter must not be nil":                                     func() { ratelimit.All(l, nil) },
 	}
 	tests["ratelimit: AllowN: number must be at least 1, got -1"] = func() { m.AllowN(-1) }
-	for want, call := range tests {
-		t.Run(want, func(t *testing.T) {
-			defer func() {
-				if got := recover(); got != want {
-					t.Errorf("panicked with %v, want %q", got, want)
-				}
-			}()
-			call()
-		})
-	}
+	testkit.Panics(t, tests)
 	if !l.Allow() {
 		t.Error("a misuse has spent the permit")
 	}

@@ -452,7 +452,7 @@ func TestSetRateAndBurst(t *testing.T) {
 	})
 }
 
-// Stop ends those who wait and everything after.
+// C6: Stop ends those who wait and everything after, from many goroutines.
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Every(time.Hour), 1, ratelimit.WithSpent(1))

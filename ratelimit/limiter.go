@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -224,14 +223,14 @@ func (l *Limiter) changedLocked() {
 	}
 	l.wakeFrontLocked()
 	for ch := range l.multis.All() {
-		signal(ch)
+		ctxselect.Signal(ch)
 	}
 }
 
 // wakeFrontLocked lets the waiter in front look again and set its timer.
 func (l *Limiter) wakeFrontLocked() {
 	if n := l.waiters.Front(); n != nil {
-		signal(n.Value.wake)
+		ctxselect.Signal(n.Value.wake)
 	}
 }
 
@@ -250,21 +249,9 @@ func (l *Limiter) grantLocked() {
 
 func (w *waiter) end(err error) {
 	w.done, w.err = true, err
-	signal(w.wake)
-}
-
-// signal wakes whoever parks on ch, a channel of capacity 1; one signal that has
-// not been received yet is as good as two.
-func signal(ch chan struct{}) {
-	select {
-	case ch <- struct{}{}:
-	default:
-	}
+	ctxselect.Signal(w.wake)
 }
 
 func exceeds(n, burst uint64) error {
 	return fmt.Errorf("%w: asked for %d, the burst is %d", ErrExceedsBurst, n, burst)
 }
-
-// require is ctxselect.Require for this package.
-func require(ctx context.Context, call string) { ctxselect.Require(ctx, "ratelimit: "+call) }

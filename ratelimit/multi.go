@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
 )
 
@@ -98,7 +99,7 @@ func (m *Multi) Wait(ctx context.Context) error { return m.WaitN(ctx, 1) }
 // wraps ErrExceedsBurst when the burst of one is too small. It panics if ctx is
 // nil or n is less than 1.
 func (m *Multi) WaitN(ctx context.Context, n int) error {
-	require(ctx, "WaitN")
+	ctxselect.Require(ctx, "ratelimit: WaitN")
 	k := checkN("WaitN", n)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -109,30 +110,16 @@ func (m *Multi) WaitN(ctx context.Context, n int) error {
 		return err
 	}
 	defer m.leave(w)
-	var timer *time.Timer
-	var tick <-chan time.Time
-	defer func() {
-		if timer != nil {
-			timer.Stop()
-		}
-	}()
+	var alarm alarm
+	defer alarm.stop()
 	for {
 		granted, delay, err := m.look(w)
-		switch {
-		case granted || err != nil:
+		if granted || err != nil {
 			return err
-		case delay == Never:
-			tick = nil
-		case timer == nil:
-			timer = time.NewTimer(delay)
-			tick = timer.C
-		default:
-			timer.Reset(delay)
-			tick = timer.C
 		}
 		select {
 		case <-w.wake:
-		case <-tick:
+		case <-alarm.in(delay):
 		case <-ctx.Done():
 			if m.giveUp(w) {
 				return context.Cause(ctx)
@@ -182,7 +169,7 @@ func (m *Multi) look(w *multiWaiter) (granted bool, delay time.Duration, err err
 	if err := m.hopelessLocked(w.n); err != nil {
 		return false, 0, err
 	}
-	delay = m.delayInFrontLocked(w.n)
+	delay = m.jointLocked([]uint64{w.n})
 	if delay == 0 {
 		m.takeLocked(w.n)
 		return true, 0, nil
@@ -237,7 +224,7 @@ func (m *Multi) leave(w *multiWaiter) {
 		}
 	}
 	if n := m.waiters.Front(); n != nil {
-		signal(n.Value.wake)
+		ctxselect.Signal(n.Value.wake)
 	}
 }
 
@@ -303,9 +290,6 @@ func (m *Multi) delayLocked(n uint64) time.Duration {
 	}
 	return m.jointLocked(append(ns, n))
 }
-
-// delayInFrontLocked is delayLocked without those who wait here.
-func (m *Multi) delayInFrontLocked(n uint64) time.Duration { return m.jointLocked([]uint64{n}) }
 
 // jointLocked returns how long the last of ns takes to come, one after the
 // other, behind those who wait at a member.

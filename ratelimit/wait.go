@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
 )
 
 // Wait waits for one permit. See WaitN.
@@ -19,7 +21,7 @@ func (l *Limiter) Wait(ctx context.Context) error { return l.WaitN(ctx, 1) }
 //
 // What is granted at the same moment as ctx ends is granted.
 func (l *Limiter) WaitN(ctx context.Context, n int) error {
-	require(ctx, "WaitN")
+	ctxselect.Require(ctx, "ratelimit: WaitN")
 	k := checkN("WaitN", n)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -72,30 +74,16 @@ func tooLate(n uint64, delay time.Duration, deadline time.Time) error {
 
 // await parks until w is done or ctx has ended.
 func (l *Limiter) await(ctx context.Context, w *waiter) error {
-	var timer *time.Timer
-	var tick <-chan time.Time
-	defer func() {
-		if timer != nil {
-			timer.Stop()
-		}
-	}()
+	var alarm alarm
+	defer alarm.stop()
 	for {
 		done, delay, err := l.look(w)
-		switch {
-		case done:
+		if done {
 			return err
-		case delay == Never:
-			tick = nil
-		case timer == nil:
-			timer = time.NewTimer(delay)
-			tick = timer.C
-		default:
-			timer.Reset(delay)
-			tick = timer.C
 		}
 		select {
 		case <-w.wake:
-		case <-tick:
+		case <-alarm.in(delay):
 		case <-ctx.Done():
 			if done, err := l.leave(w); done {
 				return err

@@ -63,6 +63,16 @@ func Drain[T any](ctx context.Context, ch <-chan T) error {
 	}
 }
 
+// Signal sends on ch, a channel of capacity 1, if there is room: whoever parks on
+// it looks again, and one signal that has not been received yet is as good as
+// two.
+func Signal(ch chan<- struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
 // Require panics when ctx is nil, as all of Tandem does at the call that is
 // wrong; call names it, as in "pool: Submit".
 func Require(ctx context.Context, call string) {

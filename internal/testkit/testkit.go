@@ -37,3 +37,19 @@ func Watchdog(t testing.TB, fn func()) {
 		t.Fatalf("still running after %v:\n%s", HangTime, buf[:runtime.Stack(buf, true)])
 	}
 }
+
+// Panics calls each function as a subtest and fails unless it panics with its
+// key.
+func Panics(t *testing.T, calls map[string]func()) {
+	t.Helper()
+	for want, call := range calls {
+		t.Run(want, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("panicked with %v, want %q", got, want)
+				}
+			}()
+			call()
+		})
+	}
+}
