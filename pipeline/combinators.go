@@ -10,6 +10,7 @@ func Map[In, Out any](fn func(context.Context, In) (Out, error), opts ...Option)
 	require(fn == nil, "Map")
 	return process[In, Out]{
 		options: newOptions("map", opts),
+		direct:  true,
 		burst:   1,
 		fn: func(ctx context.Context, in In, emit func(Out) error) error {
 			out, err := fn(ctx, in)
@@ -26,6 +27,7 @@ func Filter[T any](keep func(context.Context, T) (bool, error), opts ...Option) 
 	require(keep == nil, "Filter")
 	return process[T, T]{
 		options: newOptions("filter", opts),
+		direct:  true,
 		burst:   1,
 		fn: func(ctx context.Context, v T, emit func(T) error) error {
 			ok, err := keep(ctx, v)
@@ -52,6 +54,7 @@ func Tap[T any](fn func(T)) Stage[T, T] {
 	require(fn == nil, "Tap")
 	return process[T, T]{
 		options: newOptions("tap", nil),
+		direct:  true,
 		fn: func(_ context.Context, v T, emit func(T) error) error {
 			fn(v)
 			return emit(v)
@@ -65,6 +68,7 @@ func Throttle[T any](wait func(context.Context) error) Stage[T, T] {
 	require(wait == nil, "Throttle")
 	return process[T, T]{
 		options: newOptions("throttle", nil),
+		direct:  true,
 		fn: func(ctx context.Context, v T, emit func(T) error) error {
 			if err := wait(ctx); err != nil {
 				return err
@@ -78,6 +82,7 @@ func Throttle[T any](wait func(context.Context) error) Stage[T, T] {
 func Unbatch[T any]() Stage[[]T, T] {
 	return process[[]T, T]{
 		options: newOptions("unbatch", nil),
+		direct:  true,
 		fn: func(_ context.Context, vs []T, emit func(T) error) error {
 			for _, v := range vs {
 				if err := emit(v); err != nil {

@@ -16,6 +16,9 @@ import (
 type process[In, Out any] struct {
 	options
 	fn func(ctx context.Context, in In, emit func(Out) error) error
+	// direct says that fn is ours: it emits on its own goroutine, before it
+	// returns, and does not fail after that.
+	direct bool
 	// burst is how many items of one call may wait for those before them.
 	burst int
 }
@@ -73,12 +76,15 @@ func (w *working[In, Out]) send(v Out) error {
 }
 
 func (w *working[In, Out]) startOne() {
+	send := w.send
 	w.run.spawn(func() {
 		for v, ok := w.next(w.out.close); ok; v, ok = w.next(w.out.close) {
-			w.item(v, w.send, func() {})
+			w.item(v, send, nothing)
 		}
 	})
 }
+
+func nothing() {}
 
 func (w *working[In, Out]) startUnordered() {
 	var ended atomic.Int64
@@ -87,10 +93,11 @@ func (w *working[In, Out]) startUnordered() {
 			w.out.close()
 		}
 	}
+	send := w.send
 	for range w.workers {
 		w.run.spawn(func() {
 			for v, ok := w.next(lastCloses); ok; v, ok = w.next(lastCloses) {
-				w.item(v, w.send, func() {})
+				w.item(v, send, nothing)
 			}
 		})
 	}
@@ -228,30 +235,45 @@ func (w *working[In, Out]) attempt(v In, send func(Out) error) (retry bool, err 
 		defer cancel()
 		ctx = c
 	}
-	var emitted, over atomic.Bool
-	emit := func(out Out) error {
+	emit, emitted, returned := send, never, nothing
+	if !w.direct {
+		emit, emitted, returned = guardEmit(send)
+	}
+	outcome.Run(
+		func() (struct{}, error) { return struct{}{}, w.fn(ctx, v, emit) },
+		func(_ struct{}, e error) {
+			returned()
+			err = e
+		})
+	if err == nil {
+		return false, nil
+	}
+	_, panicked := errors.AsType[*PanicError](err)
+	if ctx.Err() != nil && w.ctx.Err() == nil && !panicked {
+		err = context.Cause(ctx) // the time limit, whatever fn made of it
+	}
+	return !panicked && !emitted(), err
+}
+
+// guardEmit returns an emit that refuses to send once its call has returned, and
+// what tells whether it has sent.
+func guardEmit[Out any](send func(Out) error) (emit func(Out) error, emitted func() bool, returned func()) {
+	var sent, over atomic.Bool
+	emit = func(v Out) error {
 		if over.Load() {
 			return errLate
 		}
-		emitted.Store(true)
-		err := send(out)
+		sent.Store(true)
+		err := send(v)
 		if err == nil && over.Load() {
 			err = errLate // it may have come too late to be sent on
 		}
 		return err
 	}
-	outcome.Run(
-		func() (struct{}, error) { return struct{}{}, w.fn(ctx, v, emit) },
-		func(_ struct{}, e error) {
-			over.Store(true)
-			err = e
-		})
-	_, panicked := errors.AsType[*PanicError](err)
-	if err != nil && ctx.Err() != nil && w.ctx.Err() == nil && !panicked {
-		err = context.Cause(ctx) // the time limit, whatever fn made of it
-	}
-	return !panicked && !emitted.Load(), err
+	return emit, sent.Load, func() { over.Store(true) }
 }
+
+func never() bool { return false }
 
 // judge counts an item that failed and returns the error to stop with, nil if
 // the item is to be skipped.

@@ -18,6 +18,11 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 		return context.Cause(ctx)
 	}
 	select {
+	case ch <- v: // alone, it costs a fraction of a select of two
+		return nil
+	default:
+	}
+	select {
 	case ch <- v:
 		return nil
 	case <-ctx.Done():
@@ -30,6 +35,11 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 func Recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 	if ctx.Err() != nil {
 		return v, false, context.Cause(ctx)
+	}
+	select {
+	case v, ok = <-ch:
+		return v, ok, nil
+	default:
 	}
 	select {
 	case v, ok = <-ch:
