@@ -251,7 +251,7 @@ func TestExternal(t *testing.T) {
 	if code, r := report(t, dir); code != exitGood || r.Checked != 0 {
 		t.Errorf("without -external: exit %d, %+v", code, r)
 	}
-	code, r := report(t, "-external", "-timeout", "200ms", dir)
+	code, r := report(t, "-external", "-timeout", "2s", dir)
 	var got []string
 	for _, f := range r.Findings {
 		reason := f.Reason
@@ -263,7 +263,7 @@ func TestExternal(t *testing.T) {
 	want := []string{
 		"http://127.0.0.1:1/: refused",
 		"/gone: status 404 Not Found",
-		"/hangs: no answer within 200ms",
+		"/hangs: no answer within 2s",
 		"/page#there: no such anchor",
 	}
 	if diff := cmp.Diff(want, got); diff != "" || code != exitBroken || r.Checked != 8 {
