@@ -31,7 +31,7 @@ func (s Stage[In, Out]) Run(ctx context.Context, in iter.Seq[In]) iter.Seq2[Out,
 func (s Stage[In, Out]) RunSeq2(ctx context.Context, in iter.Seq2[In, error]) iter.Seq2[Out, error] {
 	s.check(ctx, "RunSeq2", in == nil)
 	return func(yield func(Out, error) bool) {
-		s.drive(ctx, func(send func(In) error) error {
+		s.drive(ctx, func(_ context.Context, send func(In) error) error {
 			for v, err := range in {
 				if err == nil {
 					err = send(v)
@@ -88,7 +88,7 @@ func (s Stage[In, Out]) Collect(ctx context.Context, in iter.Seq[In]) ([]Out, er
 // end ctx; in is not drained then. Execute panics if ctx or in is nil.
 func (s Stage[In, Out]) Execute(ctx context.Context, in <-chan In) (out <-chan Out, wait func() error) {
 	s.check(ctx, "Execute", in == nil)
-	r, results := s.start(ctx, func(send func(In) error) error {
+	r, results := s.start(ctx, func(ctx context.Context, send func(In) error) error {
 		for {
 			v, ok, err := ctxselect.Recv(ctx, in)
 			if ok {
@@ -127,8 +127,13 @@ func (s Stage[In, Out]) check(ctx context.Context, call string, noInput bool) {
 	}
 }
 
-func fromSeq[T any](in iter.Seq[T]) func(send func(T) error) error {
-	return func(send func(T) error) error {
+// A source calls send for each item, until that returns an error, and returns
+// the error that ends the run. Its context ends when no more items are wanted:
+// a source that waits for anything else waits for that, too.
+type source[T any] func(ctx context.Context, send func(T) error) error
+
+func fromSeq[T any](in iter.Seq[T]) source[T] {
+	return func(_ context.Context, send func(T) error) error {
 		for v := range in {
 			if err := send(v); err != nil {
 				return err
@@ -138,8 +143,8 @@ func fromSeq[T any](in iter.Seq[T]) func(send func(T) error) error {
 	}
 }
 
-// start starts a run on what source sends.
-func (s Stage[In, Out]) start(ctx context.Context, source func(send func(In) error) error) (*run, link[Out]) {
+// start starts a run on what from sends.
+func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, link[Out]) {
 	r := newRun(ctx)
 	up, connect := s.build(scope{run: r, ctx: r.ctx, capacity: defaultLink})
 	in := newLink[In](up.capacity)
@@ -155,7 +160,7 @@ func (s Stage[In, Out]) start(ctx context.Context, source func(send func(In) err
 		}
 		outcome.Run(
 			func() (struct{}, error) {
-				return struct{}{}, source(func(v In) error { return in.send(up.ctx, v) })
+				return struct{}{}, from(up.ctx, func(v In) error { return in.send(up.ctx, v) })
 			},
 			func(_ struct{}, err error) {
 				if err != nil {
@@ -169,8 +174,8 @@ func (s Stage[In, Out]) start(ctx context.Context, source func(send func(In) err
 }
 
 // drive runs s and yields its results, then its error.
-func (s Stage[In, Out]) drive(ctx context.Context, source func(send func(In) error) error, yield func(Out, error) bool) {
-	r, out := s.start(ctx, source)
+func (s Stage[In, Out]) drive(ctx context.Context, from source[In], yield func(Out, error) bool) {
+	r, out := s.start(ctx, from)
 	over := false
 	defer func() {
 		if !over { // break, panic or Goexit of the loop body

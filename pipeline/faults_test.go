@@ -90,6 +90,29 @@ func TestC2ExecuteEndsWithTheCause(t *testing.T) {
 	})
 }
 
+// L3, L4: a run over a channel ends at once, by an error or because Take has
+// enough, also when the channel stays open and nothing comes.
+func TestL4ExecuteEndsOnAnIdleInput(t *testing.T) {
+	stages := map[string]pipeline.Stage[int, int]{
+		"take":  add(1).Take(1),
+		"error": pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem }),
+	}
+	for name, s := range stages {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in := make(chan int, 1) // never closed
+				in <- 1
+				out, wait := s.Execute(t.Context(), in)
+				for range out {
+				}
+				if err := wait(); (name == "error") != errors.Is(err, errItem) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
 // C3: a stage can run pipelines inside its functions and share a recipe.
 func TestC3RunsInsideRuns(t *testing.T) {
 	inner := pipeline.Then(add(1), add(1))

@@ -175,16 +175,8 @@ func (w *working[In, Out]) collect(s slot[Out]) error {
 			if err := w.send(v); err != nil {
 				return err
 			}
-			continue
-		default:
-		}
-		select {
-		case v := <-s.items:
-			if err := w.send(v); err != nil {
-				return err
-			}
 		case <-s.done:
-			if len(s.items) == 0 {
+			if len(s.items) == 0 { // or take these first
 				return nil
 			}
 		case <-w.ctx.Done():

@@ -25,7 +25,8 @@ import (
 // whoever is downstream is in the same scope, or is the Take that ended it and
 // receives no more. So a closed link always means that all has been sent.
 //
-// Goroutines park in ctxselect only, on a link and their scope. The call that
+// A goroutine parks on a link, a slot or a timer, and always on its scope as
+// well. The call that
 // started the run waits for all of them before it returns.
 type run struct {
 	caller context.Context
