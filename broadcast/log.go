@@ -5,7 +5,7 @@ package broadcast
 // overwritten.
 type log[T any] struct {
 	capacity   uint64
-	ring       []T // its length is a power of two times the first, or capacity
+	ring       []T // doubles from firstRing until it has the capacity
 	head, tail uint64
 }
 

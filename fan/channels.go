@@ -50,7 +50,10 @@ func In[T any](ctx context.Context, ins ...<-chan T) <-chan T {
 			wg.Go(func() { forward(ctx, in, out) })
 		}
 	}
-	closeAfter(&wg, func() { close(out) })
+	go func() {
+		wg.Wait()
+		close(out)
+	}()
 	return out
 }
 
@@ -139,11 +142,4 @@ func forward[T any](ctx context.Context, in <-chan T, out chan<- T) {
 			return
 		}
 	}
-}
-
-func closeAfter(wg *sync.WaitGroup, closing func()) {
-	go func() {
-		wg.Wait()
-		closing()
-	}()
 }

@@ -31,6 +31,7 @@ type Multi struct {
 
 type multiWaiter struct {
 	n    uint64
+	node *fifo.Node[*multiWaiter]
 	wake chan struct{} // the way to the front is free, or a member has changed
 	pins []uint64      // one for each member, while it is in front
 	regs []*fifo.Node[chan struct{}]
@@ -147,7 +148,7 @@ func (m *Multi) lineUp(n uint64, deadline time.Time, limited bool) (*multiWaiter
 		}
 	}
 	w := &multiWaiter{n: n, wake: make(chan struct{}, 1)}
-	m.waiters.PushBack(w)
+	w.node = m.waiters.PushBack(w)
 	return w, nil
 }
 
@@ -217,12 +218,7 @@ func (m *Multi) leave(w *multiWaiter) {
 	unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for n := m.waiters.Front(); n != nil; n = n.Next() {
-		if n.Value == w {
-			m.waiters.Remove(n)
-			break
-		}
-	}
+	m.waiters.Remove(w.node)
 	if n := m.waiters.Front(); n != nil {
 		ctxselect.Signal(n.Value.wake)
 	}
