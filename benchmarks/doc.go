@@ -1,7 +1,7 @@
 // Package benchmarks compares Tandem with other ways to do the same work: the
 // classic version with any values and channels that Tandem descends from
-// (lib=classic), a typed one on channels written by hand (lib=channels), and a
-// well-known library (lib= its name).
+// (lib=classic), a typed one on channels written by hand (lib=channels), and
+// well-known libraries (lib= their names).
 //
 //	go test -bench . -count 10
 //

@@ -8,12 +8,15 @@ import (
 )
 
 // Close stops accepting tasks, waits until every accepted one has run and
-// every worker has ended, and returns nil. Calls that wait for room return
-// ErrClosed. Inside a task Close does not wait. It is idempotent.
+// every worker has ended. Calls that wait for room return ErrClosed. Inside a
+// task Close does not wait. It is idempotent. The error is nil, but for a pool
+// made by NewStateful, where it is the first one of closing a state.
 func (p *Pool[T, R]) Close() error {
 	p.eng.close(ErrClosed)
-	p.eng.join(context.Background())
-	return nil
+	if p.eng.join(context.Background()) != nil {
+		return nil // inside a task
+	}
+	return p.eng.closingError()
 }
 
 // Shutdown is Close with a limit: when ctx ends before the tasks do, the
@@ -24,16 +27,19 @@ func (p *Pool[T, R]) Close() error {
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 	ctxselect.Require(ctx, "pool: Shutdown")
 	p.eng.close(ErrClosed)
-	err := p.eng.join(ctx)
-	if err == nil {
+	switch err := p.eng.join(ctx); err {
+	case nil:
+		return p.eng.closingError()
+	case errInside:
 		return nil
+	default:
+		running, dropped := p.eng.abort(ErrClosed, err)
+		p.eng.giveUpAll(dropped, err)
+		if running == 0 && len(dropped) == 0 {
+			return nil // the last one ended at the same moment
+		}
+		return fmt.Errorf("pool: shutdown: %d tasks still running, %d cancelled in the queue: %w", running, len(dropped), err)
 	}
-	running, dropped := p.eng.abort(ErrClosed, err)
-	giveUp(dropped, err)
-	if running == 0 && len(dropped) == 0 {
-		return nil // the last one ended at the same moment
-	}
-	return fmt.Errorf("pool: shutdown: %d tasks still running, %d cancelled in the queue: %w", running, len(dropped), err)
 }
 
 // Stop stops accepting tasks, ends the contexts of running tasks with
@@ -45,11 +51,11 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 func (p *Pool[T, R]) Stop() []T {
 	_, dropped := p.eng.abort(ErrClosed, ErrClosed)
 	var tasks []T
-	for _, u := range dropped {
-		tasks = append(tasks, u.job.(*job[T, R]).task)
+	for _, it := range dropped {
+		tasks = append(tasks, it.task)
 	}
-	giveUp(dropped, ErrClosed)
-	p.eng.join(context.Background())
+	p.eng.giveUpAll(dropped, ErrClosed)
+	_ = p.eng.join(context.Background())
 	return tasks
 }
 
@@ -64,107 +70,156 @@ func (p *Pool[T, R]) Resize(workers int) {
 	p.eng.resize(workers)
 }
 
-func (e *engine) resize(workers int) {
+func (e *engine[T, R]) resize(workers int) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.limit = workers
-	e.admitLocked()
-	for range min(e.units.Len(), e.limit-e.live) {
-		e.startWorkerLocked()
+	e.in.mu.Lock()
+	e.in.upTo = 0 // to be found anew
+	e.in.mu.Unlock()
+	up := e.admitLocked()
+	var surplus []*seat
+	if e.live > workers {
+		// What they have taken is not theirs any more.
+		if items := e.recallLocked(); len(items) > 0 {
+			items = append(items, e.tasks.drain()...)
+			e.tasks.refill(items)
+		}
+		n := len(e.idle) - min(len(e.idle), e.live-workers)
+		surplus = append(surplus, e.idle[n:]...)
+		clear(e.idle[n:])
+		e.idle = e.idle[:n]
 	}
-	for range min(len(e.idle), e.live-e.limit) {
-		e.rouseLocked() // to find that it is one too many
+	if up.seat == nil && e.hasTasksLocked() {
+		up.seat = e.rouseLocked()
+	}
+	e.searching += len(surplus)
+	e.drowsyLocked()
+	e.mu.Unlock()
+	up.do()
+	for _, s := range surplus {
+		s.rise() // to find that it is one too many
 	}
 }
 
 // close makes every later submission return why, and lets the workers end
 // once the queue is empty. Only the first call counts.
-func (e *engine) close(why error) {
+func (e *engine[T, R]) close(why error) {
 	e.mu.Lock()
-	e.closeLocked(why)
+	wake := e.closeLocked(why)
 	gone := e.goneLocked()
 	e.mu.Unlock()
-	if gone {
-		e.unwatch()
-	}
+	wake()
+	e.afterwards(gone)
 }
 
-func (e *engine) closeLocked(why error) {
+// closeLocked returns what is to be called once the lock is free.
+func (e *engine[T, R]) closeLocked(why error) (wake func()) {
 	if e.closed {
-		return
+		return func() {}
 	}
 	e.closed, e.why = true, why
-	for s, ok := e.blocked.Pop(); ok; s, ok = e.blocked.Pop() {
+	var up wakeUp[T, R]
+	for s := range e.blocked.Take() {
 		s.err = why
-		s.wake <- struct{}{}
+		s.next, up.submitters = up.submitters, s
 	}
-	for len(e.idle) > 0 {
-		e.rouseLocked()
+	e.setCrowdedLocked(false)
+	e.in.mu.Lock()
+	e.in.upTo = 0
+	e.in.mu.Unlock()
+	idle := e.idle
+	e.idle = nil
+	e.searching += len(idle)
+	e.drowsyLocked()
+	return func() {
+		up.do()
+		for _, s := range idle {
+			s.rise()
+		}
 	}
 }
 
 // abort closes the engine, empties the queue, and ends the contexts of what is
-// running with cause. It returns how many units are running and those that
-// were queued, which the caller must let give up, and does not wait.
-func (e *engine) abort(why, cause error) (running int, dropped []*unit) {
+// running with cause. It returns how many tasks are running and those that
+// never started, which it has claimed and the caller must give up, and does not
+// wait.
+func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R]) {
 	e.mu.Lock()
-	e.closeLocked(why)
-	for n := e.units.Front(); n != nil; n = e.units.Front() {
-		dropped = append(dropped, n.Value)
-		e.dropLocked(n.Value)
+	wake := e.closeLocked(why)
+	items := append(e.recallLocked(), e.tasks.drain()...)
+	e.in.mu.Lock()
+	items = append(items, e.in.tasks.drain()...)
+	e.in.mu.Unlock()
+	if e.order != nil {
+		items = append(items, e.order.drain()...)
 	}
-	var aborts []context.CancelCauseFunc
-	for u := range e.started.All() {
-		u.cause = cause
-		if u.abort != nil {
-			aborts = append(aborts, u.abort)
+	for _, it := range items {
+		if t := it.ticket; t.to != nil {
+			var ok bool
+			if it.task, ok = t.to.claim(t.index(it.seq)); !ok {
+				e.dead--
+				continue
+			}
 		}
+		e.cancelled++
+		e.departed++
+		dropped = append(dropped, it)
 	}
-	running = e.started.Len()
+	for _, s := range e.seats {
+		e.foldLocked(s)
+	}
+	running = int(e.in.submitted-e.departed) + e.waiting // closed: no more is submitted
+	e.alert.Or(ended)
 	gone := e.goneLocked()
 	e.mu.Unlock()
-	if gone {
-		e.unwatch()
-	}
-	for _, abort := range aborts {
-		abort(cause)
-	}
+	wake()
+	e.end(cause)
+	e.afterwards(gone)
 	return running, dropped
 }
 
-func giveUp(units []*unit, cause error) {
-	for _, u := range units {
-		u.giveUp(cause)
-	}
+func (c *core) closingError() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closeErr
 }
 
 // join waits until nothing is left of a closed engine, or returns the cause of
-// ctx. Inside a task it returns at once: it would wait for its caller.
-func (e *engine) join(ctx context.Context) error {
-	if _, inside := e.within(ctx); inside {
-		return nil
+// ctx. Inside a task it returns errInside at once: it would wait for its caller.
+func (c *core) join(ctx context.Context) error {
+	if _, inside := c.within(ctx); inside {
+		return errInside
 	}
-	e.mu.Lock()
-	if e.goneLocked() {
-		e.mu.Unlock()
+	c.mu.Lock()
+	if c.goneLocked() {
+		c.mu.Unlock()
 		return nil
 	}
 	gone := make(chan struct{})
-	e.joiners = append(e.joiners, gone)
-	e.mu.Unlock()
+	c.joiners = append(c.joiners, gone)
+	c.mu.Unlock()
 	_, _, err := ctxselect.Recv(ctx, gone)
 	return err
 }
 
-// goneLocked reports whether the engine is closed and nothing is left of it,
-// and if so releases those who wait for that.
-func (e *engine) goneLocked() bool {
-	if !e.closed || e.live+e.running+e.waiting > 0 {
+// goneLocked reports whether the core is closed and nothing is left of it, and
+// if so releases those who wait for that.
+func (c *core) goneLocked() bool {
+	if !c.closed || c.live+c.leaving+c.waiting > 0 {
 		return false
 	}
-	for _, gone := range e.joiners {
+	for _, gone := range c.joiners {
 		close(gone)
 	}
-	e.joiners = nil
+	c.joiners = nil
 	return true
+}
+
+// afterwards lets go of the context that the pool was made under, once it is
+// gone.
+func (c *core) afterwards(gone bool) {
+	if gone {
+		c.unwatch()
+		c.end(ErrClosed)
+	}
 }

@@ -2,62 +2,147 @@ package pool
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // A taskContext is the context given to a task. It carries the mark by which
-// calls inside the task are recognized.
+// calls inside the task are recognized, and ends when the context that the task
+// lives under does or when the pool is stopped.
+//
+// A worker gives the same one to successive tasks that live under the same
+// context, so it never changes. Where both contexts can end, they are merged
+// the first time that somebody asks for Done: most tasks never do, and a merged
+// context costs more than everything else that the pool does for a task.
 type taskContext struct {
-	context.Context                 // submitted, and an end of its own
-	submitted       context.Context // what the task was submitted to live under
-	eng             *engine
-	worker          int
+	submitted context.Context // what the task lives under
+	core      *core
+	worker    int
+	cancels   bool // on its own, as the context of a future's task
+	merged    atomic.Pointer[merged]
+}
+
+// A merged context ends with either of two.
+type merged struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	unlink func() bool // from the second of them
 }
 
 // markKey asks for the taskContext of an engine, workerKey for the innermost.
 type (
-	markKey   struct{ eng *engine }
+	markKey   struct{ core *core }
 	workerKey struct{}
 )
+
+func (c *taskContext) Done() <-chan struct{} {
+	if m := c.merge(false); m != nil {
+		return m.Done()
+	}
+	return c.core.ctx.Done()
+}
+
+func (c *taskContext) Err() error {
+	if m := c.merged.Load(); m != nil {
+		return m.Err()
+	}
+	if err := c.submitted.Err(); err != nil {
+		return err
+	}
+	return c.core.ctx.Err()
+}
 
 // Value looks in the submitter's context, then in the pool's.
 func (c *taskContext) Value(key any) any {
 	switch k := key.(type) {
 	case markKey:
-		if k.eng == c.eng {
+		if k.core == c.core {
 			return c
 		}
 	case workerKey:
 		return c
 	}
-	if v := c.Context.Value(key); v != nil {
+	m := c.merged.Load()
+	if m == nil && c.core.ctx.Err() != nil {
+		m = c.merge(false) // context.Cause asks here which of them it was
+	}
+	from := c.submitted
+	if m != nil {
+		from = m
+	}
+	if v := from.Value(key); v != nil {
 		return v
 	}
-	return c.eng.root.Value(key)
+	return c.core.ctx.Value(key)
 }
 
 // Deadline returns the earlier one of the submitter's and the pool's.
 func (c *taskContext) Deadline() (time.Time, bool) {
-	d, ok := c.Context.Deadline()
-	r, rok := c.eng.root.Deadline()
+	d, ok := c.submitted.Deadline()
+	r, rok := c.core.ctx.Deadline()
 	if rok && (!ok || r.Before(d)) {
 		return r, true
 	}
 	return d, ok
 }
 
+// abort ends the context with the given cause.
+func (c *taskContext) abort(cause error) {
+	m := c.merge(true)
+	m.cancel(cause)
+	m.unlink()
+}
+
+// merge returns the merged context, made now if there was none; nil means that
+// the pool's alone will do, unless always is set.
+func (c *taskContext) merge(always bool) *merged {
+	if !always && !c.cancels && c.submitted.Done() == nil {
+		return nil
+	}
+	if m := c.merged.Load(); m != nil {
+		return m
+	}
+	m := new(merged)
+	m.Context, m.cancel = context.WithCancelCause(c.submitted)
+	pool := c.core.ctx
+	m.unlink = context.AfterFunc(pool, func() { m.cancel(context.Cause(pool)) })
+	if pool.Err() != nil {
+		m.cancel(context.Cause(pool)) // AfterFunc does so on another goroutine
+	}
+	if !c.merged.CompareAndSwap(nil, m) { // somebody was quicker
+		m.release()
+		return c.merged.Load()
+	}
+	return m
+}
+
+// release lets go of what a merged context holds on to. It ends with that.
+func (c *taskContext) release() {
+	if m := c.merged.Load(); m != nil {
+		m.release()
+	}
+}
+
+func (m *merged) release() {
+	m.unlink()
+	m.cancel(nil)
+}
+
 // life returns the context that a task lives under if it is submitted under ctx.
-// That is ctx, but for one case: the context of a task ends when the task
+// That is ctx, but for one case: the context of a task may end when the task
 // returns, and a task that it has submitted by then and not waited for is
 // not to end with it. Unless the caller has added an end of its own, it lives
 // under what the submitting task lives under.
-func (e *engine) life(ctx context.Context) context.Context {
-	c, ok := ctx.Value(markKey{e}).(*taskContext)
+func (e *core) life(ctx context.Context) context.Context {
+	c := e.mark(ctx)
 	switch {
-	case !ok || ctx.Done() != c.Done():
+	case c == nil:
 		return ctx
 	case ctx == context.Context(c):
 		return c.submitted // no chain of ancestors
+	case c.merge(false) == nil || ctx.Done() != c.Done():
+		return ctx
 	}
 	return &valuesContext{Context: c.submitted, values: context.WithoutCancel(ctx)}
 }
@@ -75,6 +160,15 @@ func (c *valuesContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// identical reports whether a and b are the same value in memory. Comparing
+// interfaces would panic for contexts whose type cannot be compared.
+func identical(a, b context.Context) bool {
+	return *(*[2]uintptr)(unsafe.Pointer(&a)) == *(*[2]uintptr)(unsafe.Pointer(&b))
+}
+
+// isBackground reports that ctx holds nothing that could be collected.
+func isBackground(ctx context.Context) bool { return identical(ctx, context.Background()) }
+
 // WorkerID returns the id of the worker that runs the task which ctx was given
 // to, or is derived from one that was. Ids are 0 … workers-1; at any instant
 // no two tasks run as the same worker, unless one waits for the other in
@@ -85,18 +179,4 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 		return 0, false
 	}
 	return c.worker, true
-}
-
-// within returns the worker id that calls under ctx run as, and whether the
-// call comes from inside a task of e: by its context, or else by its
-// goroutine.
-func (e *engine) within(ctx context.Context) (id int, ok bool) {
-	if c, ok := ctx.Value(markKey{e}).(*taskContext); ok {
-		return c.worker, true
-	}
-	g := goid()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	p, ok := e.inside[g]
-	return p.worker, ok
 }

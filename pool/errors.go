@@ -15,6 +15,9 @@ var ErrClosed = errors.New("pool: closed")
 // for another task, or others have been waiting for room longer.
 var ErrQueueFull = errors.New("pool: queue is full")
 
+// errInside is what join answers inside a task.
+var errInside = errors.New("pool: inside a task")
+
 // ErrGoexit is the result of a task that called [runtime.Goexit]. It is the
 // same value in all packages of Tandem.
 var ErrGoexit = outcome.ErrGoexit

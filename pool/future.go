@@ -2,23 +2,22 @@ package pool
 
 import (
 	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 )
 
 // A Future is the result of one submitted task, to come. It may be waited for
 // by any number of goroutines, any number of times, or never.
-type Future[R any] struct {
-	eng  *engine
-	unit *unit
-	done chan struct{}
-	// Written once before done is closed.
-	value R
-	err   error
-}
+type Future[R any] struct{ of promise[R] }
 
-func newFuture[R any](e *engine) *Future[R] {
-	return &Future[R]{eng: e, done: make(chan struct{})}
+// A promise is what a Future stands for, without the type of the task.
+type promise[R any] interface {
+	wait(ctx context.Context) (R, error)
+	done() <-chan struct{}
+	cancel(cause error)
 }
 
 // Wait waits for the task and returns its result. If ctx ends first, Wait
@@ -26,20 +25,11 @@ func newFuture[R any](e *engine) *Future[R] {
 // pool, a task that is still queued runs in place.
 func (f *Future[R]) Wait(ctx context.Context) (R, error) {
 	ctxselect.Require(ctx, "pool: Future.Wait")
-	if !f.settled() && ctx.Err() == nil {
-		f.eng.help(ctx, f.unit)
-	}
-	if !f.settled() { // a result that is there is preferred to an ended ctx
-		if _, _, err := ctxselect.Recv(ctx, f.done); err != nil {
-			var zero R
-			return zero, err
-		}
-	}
-	return f.value, f.err
+	return f.of.wait(ctx)
 }
 
 // Done returns a channel that is closed when the result is there.
-func (f *Future[R]) Done() <-chan struct{} { return f.done }
+func (f *Future[R]) Done() <-chan struct{} { return f.of.done() }
 
 // Cancel ends the task with the given cause, [context.Canceled] if it is nil: a
 // queued task resolves with it at once and never runs, the context of a
@@ -48,21 +38,161 @@ func (f *Future[R]) Cancel(cause error) {
 	if cause == nil {
 		cause = context.Canceled
 	}
-	f.eng.cancel(f.unit, cause)
+	f.of.cancel(cause)
 }
 
-func (f *Future[R]) settled() bool {
-	select {
-	case <-f.done:
-		return true
-	default:
-		return false
+// A call is a task that somebody waits for, its context and its result, in one
+// allocation. It makes the channel that waiters park on when the first of them
+// does; most results are there before that.
+type call[T, R any] struct {
+	Future[R]
+	ticket  ticket[T, R]
+	context taskContext
+	eng     *engine[T, R]
+	claimed atomic.Bool
+	task    T // until it is claimed
+
+	mu      sync.Mutex
+	settled bool
+	landed  chan struct{} // closed when settled; nil until somebody waits
+	unwatch func() bool   // ends the watch that done has started
+	value   R
+	err     error
+}
+
+func newCall[T, R any](e *engine[T, R], ctx context.Context, task T) *call[T, R] {
+	c := &call[T, R]{eng: e, task: task}
+	c.Future.of = c
+	life := e.life(ctx)
+	c.ticket = ticket[T, R]{ctx: life, mortal: true, own: &c.context, to: c}
+	c.context.submitted, c.context.core, c.context.cancels = life, &e.core, true
+	return c
+}
+
+func (c *call[T, R]) enter(uint64, T, *ticket[T, R]) *ticket[T, R] { return &c.ticket }
+
+func (c *call[T, R]) claim(int) (task T, ok bool) {
+	if !c.claimed.CompareAndSwap(false, true) {
+		return task, false
+	}
+	var zero T
+	task, c.task = c.task, zero // a future may live much longer than its task
+	return task, true
+}
+
+func (c *call[T, R]) waits(int) bool { return !c.claimed.Load() }
+
+func (c *call[T, R]) settle(_ int, v R, err error) {
+	c.context.release()
+	c.mu.Lock()
+	c.value, c.err, c.settled = v, err, true
+	c.ticket.ctx = nil
+	landed, unwatch := c.landed, c.unwatch
+	c.unwatch = nil
+	c.mu.Unlock()
+	if landed != nil {
+		close(landed)
+	}
+	if unwatch != nil {
+		unwatch()
 	}
 }
 
-func (f *Future[R]) attach(u *unit) { f.unit = u }
+func (c *call[T, R]) result() (v R, err error, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value, c.err, c.settled
+}
 
-func (f *Future[R]) settle(v R, err error) {
-	f.value, f.err = v, err
-	close(f.done)
+// landing returns the channel that is closed when the result is there, and
+// what the task lives under, nil if the result is there.
+func (c *call[T, R]) landing() (<-chan struct{}, context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.landed == nil {
+		c.landed = make(chan struct{})
+		if c.settled {
+			close(c.landed)
+		}
+	}
+	return c.landed, c.ticket.ctx
+}
+
+func (c *call[T, R]) wait(ctx context.Context) (R, error) {
+	v, err, ok := c.result()
+	switch {
+	case ok:
+		return v, err // a result that is there is preferred to an ended ctx
+	case ctx.Err() != nil:
+		return v, context.Cause(ctx)
+	}
+	c.attend(ctx)
+	if v, err, ok = c.result(); ok {
+		return v, err
+	}
+	landed, under := c.landing()
+	var ended <-chan struct{}
+	if under != nil {
+		ended = under.Done()
+	}
+	select {
+	case <-landed:
+	case <-ctx.Done():
+		return v, context.Cause(ctx)
+	case <-ended:
+		// If it is queued, it resolves now and not only when its turn comes.
+		c.eng.drop(c, 0, context.Cause(under))
+		if _, _, err := ctxselect.Recv(ctx, landed); err != nil {
+			return v, err
+		}
+	}
+	v, err, _ = c.result()
+	return v, err
+}
+
+// attend gives the task a chance to end before its waiter parks, and runs it in
+// place if it is queued and the waiter is inside a task.
+func (c *call[T, R]) attend(ctx context.Context) {
+	if m := c.eng.mark(ctx); m != nil {
+		c.eng.lend(m.worker, &c.ticket, 0)
+		return
+	}
+	for range waitYields {
+		if _, _, ok := c.result(); ok {
+			return
+		}
+		runtime.Gosched()
+	}
+	if c.waits(0) {
+		if id, inside := c.eng.within(ctx); inside {
+			c.eng.lend(id, &c.ticket, 0)
+		}
+	}
+}
+
+// done starts a watch on the task's context, for the reason given in wait.
+func (c *call[T, R]) done() <-chan struct{} {
+	landed, under := c.landing()
+	if under == nil || under.Done() == nil {
+		return landed
+	}
+	unwatch := context.AfterFunc(under, func() { c.eng.drop(c, 0, context.Cause(under)) })
+	c.mu.Lock()
+	if c.unwatch == nil && !c.settled {
+		c.unwatch, unwatch = unwatch, nil
+	}
+	c.mu.Unlock()
+	if unwatch != nil {
+		unwatch() // there is one already, or no need for it
+	}
+	return landed
+}
+
+func (c *call[T, R]) cancel(cause error) {
+	if c.eng.drop(c, 0, cause) {
+		return
+	}
+	if _, _, ok := c.result(); !ok {
+		c.context.abort(cause)
+	}
 }

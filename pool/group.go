@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
+	"math/bits"
+	"runtime"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/fifo"
 )
 
 // A GroupOption changes how [Pool.Group] makes a group.
@@ -27,21 +28,56 @@ func CollectAll() GroupOption { return func(o *groupOptions) { o.all = true } }
 // A Group is a number of tasks of one pool that are waited for together. It is
 // made by [Pool.Group] and safe for concurrent use; its tasks may add more.
 // Every group must be waited for, by Wait or by walking Results to its end.
+//
+// A task costs a slot, which keeps it and then its result. Slots are made in
+// blocks of growing size, and a slot whose task has ended is pushed on a stack,
+// so that neither takes a lock or an allocation of its own; nor does a ticket,
+// as long as nobody else submits in between. Whoever waits moves the stack,
+// turned over, to the end of the list of what has ended; it parks after it has
+// published how high the stack has to grow and looked at it again, and the task
+// that makes it so high wakes it.
 type Group[T, R any] struct {
-	pool *Pool[T, R]
+	eng  *engine[T, R]
 	all  bool
 	ctx  context.Context
 	end  context.CancelCauseFunc
 	stop func() bool // ends the watch on the context the group was made under
 
-	mu       sync.Mutex
-	results  []Result[R]
-	slots    fifo.List[*slot[T, R]] // tasks not settled, oldest first
-	finished []int                  // indexes in the order of completion
-	waiters  []chan struct{}        // closed at the next completion
-	first    error                  // the error that ended the group
-	closed   bool
+	blocks [maxBlocks]atomic.Pointer[block[T, R]]
+
+	// Guarded by the lock of the pool's inbox.
+	issued int
+	closed bool
+
+	_      [64]byte
+	landed atomic.Uint32 // the slot that ended last since the last collect; 1 more than its index, 0 for none
+	need   atomic.Int32  // height of the stack at which to wake; 0 for no one
+
+	mu      lock
+	first   int // of the list of what has ended; 1 more than the index
+	last    int
+	ended   int
+	waiters []chan struct{} // closed when need is met
+	failure error           // the error that ended the group
+	oldest  int             // all tasks before it are claimed
 }
+
+// A block holds the slots of neighbouring indexes.
+type block[T, R any] struct{ slots []slot[T, R] }
+
+type slot[T, R any] struct {
+	task    T // until it is claimed
+	value   R
+	err     error
+	claimed atomic.Bool
+	height  int32  // on the stack
+	next    uint32 // below on the stack, later in the list; 1 more than the index
+}
+
+const (
+	firstBlock = 32 // slots; each block is twice as long as the one before
+	maxBlocks  = 26 // for 2e9 tasks
+)
 
 // Group returns an empty group whose tasks run under ctx. Options: FailFast
 // (the default), CollectAll.
@@ -51,12 +87,15 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 	for _, opt := range opts {
 		opt(&o)
 	}
-	g := &Group[T, R]{pool: p, all: o.all}
+	g := &Group[T, R]{eng: p.eng, all: o.all, stop: func() bool { return true }}
+	ctx = p.eng.life(ctx)
 	g.ctx, g.end = context.WithCancelCause(ctx)
-	g.stop = context.AfterFunc(ctx, func() {
-		g.end(context.Cause(ctx)) // this can run before the end of ctx has reached g.ctx
-		g.dropQueued()
-	})
+	if ctx.Done() != nil {
+		g.stop = context.AfterFunc(ctx, func() {
+			g.end(context.Cause(ctx)) // this can run before the end of ctx has reached g.ctx
+			g.dropQueued()
+		})
+	}
 	return g
 }
 
@@ -68,26 +107,265 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 // In a group that has been waited for, Go returns ErrClosed and changes
 // nothing.
 func (g *Group[T, R]) Go(task T) error {
-	s := &slot[T, R]{group: g}
-	g.mu.Lock()
-	if g.closed {
-		g.mu.Unlock()
+	switch err := g.eng.submit(g.ctx, task, g, true, false); {
+	case err == nil:
+		if g.ctx.Err() != nil {
+			g.dropQueued() // it may have come before the task
+		}
+		return nil
+	case err != errRefused && g.refuse(err):
+		return err
+	default:
 		return ErrClosed
 	}
-	s.index = len(g.results)
-	g.results = append(g.results, Result[R]{})
-	s.node = g.slots.PushBack(s)
-	g.mu.Unlock()
-	err := g.pool.submit(g.ctx, task, s, true, false)
-	if err != nil {
+}
+
+// refuse gives the next index to a task that was not accepted, and reports
+// whether the group was open.
+func (g *Group[T, R]) refuse(err error) bool {
+	in := &g.eng.in
+	in.mu.Lock()
+	i, open := g.issued, !g.closed
+	if open {
+		g.slot(i).claimed.Store(true)
+		g.issued++
+	}
+	in.mu.Unlock()
+	if open {
 		var zero R
-		s.settle(zero, err)
-		return err
+		g.settle(i, zero, err)
 	}
-	if g.ctx.Err() != nil {
-		g.pool.eng.drop(s.unit, context.Cause(g.ctx)) // dropQueued may have come before it
+	return open
+}
+
+// slot returns the slot of an index, and makes its block if there is none.
+func (g *Group[T, R]) slot(i int) *slot[T, R] {
+	k := bits.Len(uint(i/firstBlock+1)) - 1
+	b := g.blocks[k].Load()
+	if b == nil {
+		b = &block[T, R]{make([]slot[T, R], firstBlock<<k)}
+		g.blocks[k].Store(b)
 	}
-	return nil
+	return &b.slots[i-firstBlock*(1<<k-1)]
+}
+
+func (g *Group[T, R]) enter(seq uint64, task T, last *ticket[T, R]) *ticket[T, R] {
+	if g.closed {
+		return nil
+	}
+	i := g.issued
+	g.slot(i).task = task
+	g.issued++
+	if last != nil && last.to == receiver[T, R](g) && last.index(seq) == i {
+		return last
+	}
+	return g.ticket(seq - uint64(i))
+}
+
+func (g *Group[T, R]) ticket(base uint64) *ticket[T, R] {
+	return &ticket[T, R]{ctx: g.ctx, mortal: true, to: g, many: true, base: base}
+}
+
+func (g *Group[T, R]) claim(i int) (task T, ok bool) {
+	s := g.slot(i)
+	if !s.claimed.CompareAndSwap(false, true) {
+		return task, false
+	}
+	var zero T
+	task, s.task = s.task, zero
+	return task, true
+}
+
+func (g *Group[T, R]) waits(i int) bool { return !g.slot(i).claimed.Load() }
+
+func (g *Group[T, R]) settle(i int, v R, err error) {
+	s := g.slot(i)
+	s.value, s.err = v, err
+	if err != nil {
+		g.note(err)
+	}
+	for {
+		below := g.landed.Load()
+		s.next, s.height = below, 1
+		if below != 0 {
+			s.height = g.slot(int(below)-1).height + 1
+		}
+		if g.landed.CompareAndSwap(below, uint32(i)+1) {
+			break
+		}
+	}
+	if need := g.need.Load(); need > 0 && s.height >= need {
+		g.mu.Lock()
+		wake := g.wakeLocked()
+		g.mu.Unlock()
+		wake.close()
+	}
+}
+
+// note takes account of the error of a task, before its result is there.
+func (g *Group[T, R]) note(err error) {
+	ended := g.ctx.Err() != nil
+	fails := false
+	g.mu.Lock()
+	if g.failure == nil {
+		switch {
+		case ended:
+			// Whatever a task says now follows from this.
+			g.failure = context.Cause(g.ctx)
+		case !g.all:
+			g.failure, fails = err, true
+		}
+	}
+	g.mu.Unlock()
+	if fails {
+		g.end(err)
+		g.dropQueued()
+	}
+}
+
+// count returns how many indexes have been issued.
+func (g *Group[T, R]) count() int {
+	g.eng.in.mu.Lock()
+	defer g.eng.in.mu.Unlock()
+	return g.issued
+}
+
+// dropQueued resolves the queued tasks of a group whose context has ended.
+func (g *Group[T, R]) dropQueued() {
+	var dropped []int
+	for i := range g.count() {
+		if _, ok := g.claim(i); ok {
+			dropped = append(dropped, i)
+		}
+	}
+	if len(dropped) == 0 {
+		return
+	}
+	g.eng.dropped(len(dropped))
+	var zero R
+	for _, i := range dropped {
+		g.settle(i, zero, context.Cause(g.ctx))
+	}
+}
+
+// collectLocked moves what is on the stack to the list.
+func (g *Group[T, R]) collectLocked() (wake waiters) {
+	top := int(g.landed.Swap(0))
+	if top == 0 {
+		return nil
+	}
+	g.ended += int(g.slot(top - 1).height)
+	list := 0
+	for at := top; at != 0; {
+		s := g.slot(at - 1)
+		below := int(s.next)
+		s.next, list = uint32(list), at
+		at = below
+	}
+	if g.last == 0 {
+		g.first = list
+	} else {
+		g.slot(g.last - 1).next = uint32(list)
+	}
+	g.last = top
+	return g.wakeLocked() // what they need is another number now
+}
+
+type waiters []chan struct{}
+
+func (w waiters) close() {
+	for _, ch := range w {
+		close(ch)
+	}
+}
+
+func (g *Group[T, R]) wakeLocked() waiters {
+	wake := waiters(g.waiters)
+	g.waiters = nil
+	g.need.Store(0)
+	return wake
+}
+
+// await returns when n tasks have ended. Inside a task of the pool it runs
+// those that are still queued.
+func (g *Group[T, R]) await(n int) {
+	worker, inside, known := 0, false, false
+	if m := g.eng.mark(g.ctx); m != nil {
+		worker, inside, known = m.worker, true, true
+	}
+	for yields := 0; ; {
+		g.mu.Lock()
+		wake := g.collectLocked()
+		there, help := g.ended >= n, -1
+		if inside && !there {
+			help = g.oldestQueuedLocked()
+		}
+		var more chan struct{}
+		if !there && known && help < 0 {
+			more = g.parkLocked(n - g.ended)
+		}
+		g.mu.Unlock()
+		wake.close()
+		switch {
+		case there:
+			return
+		case more != nil:
+			<-more
+		case help >= 0:
+			g.eng.lend(worker, g.ticket(0), help)
+		case yields < waitYields:
+			yields++
+			runtime.Gosched()
+		case !known:
+			worker, inside = g.eng.within(g.ctx)
+			known = true
+		}
+	}
+}
+
+// parkLocked returns a channel that is closed when need more tasks have ended,
+// nil if they have.
+func (g *Group[T, R]) parkLocked(need int) chan struct{} {
+	if old := int(g.need.Load()); old == 0 || need < old {
+		g.need.Store(int32(need))
+	}
+	if top := g.landed.Load(); top != 0 && int(g.slot(int(top)-1).height) >= need {
+		return nil
+	}
+	more := make(chan struct{})
+	g.waiters = append(g.waiters, more)
+	return more
+}
+
+// oldestQueuedLocked sets oldest to the first task that can be claimed, and
+// returns -1 if there is none.
+func (g *Group[T, R]) oldestQueuedLocked() int {
+	for n := g.count(); g.oldest < n; g.oldest++ {
+		if g.waits(g.oldest) {
+			return g.oldest
+		}
+	}
+	return -1
+}
+
+// closeIf closes the group if n indexes have been issued, and reports whether
+// it is closed.
+func (g *Group[T, R]) closeIf(n int) bool {
+	g.eng.in.mu.Lock()
+	defer g.eng.in.mu.Unlock()
+	g.closed = g.closed || g.issued == n
+	return g.closed
+}
+
+// waitAll waits until all tasks have ended, and closes the group.
+func (g *Group[T, R]) waitAll() {
+	for n := g.count(); ; n = g.count() {
+		if g.await(n); g.closeIf(n) {
+			g.stop()
+			g.end(ErrClosed)
+			return
+		}
+	}
 }
 
 // Wait waits until all tasks have ended and returns their results by index;
@@ -97,18 +375,21 @@ func (g *Group[T, R]) Go(task T) error {
 // its cause, in a CollectAll group after those of the tasks. The group is then
 // closed; Wait may be called again and returns the same.
 func (g *Group[T, R]) Wait() ([]R, error) {
-	for range g.completions() {
-	}
+	g.waitAll()
 	g.mu.Lock()
-	results, ended := g.results, g.first // both final now
+	ended := g.failure // final now
 	g.mu.Unlock()
-	values := make([]R, len(results))
-	errs := make([]error, 0, 1)
-	for i, r := range results {
-		values[i] = r.Value
-		// What follows from the end of the context is said once, below.
-		if g.all && r.Err != nil && !errors.Is(r.Err, ended) {
-			errs = append(errs, r.Err)
+	values := make([]R, 0, g.count())
+	var errs []error
+	for k := 0; len(values) < cap(values); k++ {
+		slots := g.blocks[k].Load().slots
+		for i := range slots[:min(len(slots), cap(values)-len(values))] {
+			s := &slots[i]
+			values = append(values, s.value)
+			// What follows from the end of the context is said once, below.
+			if s.err != nil && g.all && !errors.Is(s.err, ended) {
+				errs = append(errs, s.err)
+			}
 		}
 	}
 	if !g.all || len(errs) == 0 {
@@ -128,142 +409,25 @@ func (g *Group[T, R]) Results() iter.Seq2[int, Result[R]] {
 			if left {
 				g.end(context.Canceled)
 				g.dropQueued()
-				for range g.completions() {
-				}
+				g.waitAll()
 			}
 		}()
-		for i := range g.completions() {
+		at := 0 // 1 more than the index
+		for seen := 0; !(seen == g.count() && g.closeIf(seen)); seen++ {
+			g.await(seen + 1)
 			g.mu.Lock()
-			r := g.results[i]
+			if at == 0 {
+				at = g.first
+			} else {
+				at = int(g.slot(at - 1).next)
+			}
 			g.mu.Unlock()
-			if !yield(i, r) {
+			s := g.slot(at - 1)
+			if !yield(at-1, Result[R]{Value: s.value, Err: s.err}) {
 				return
 			}
 		}
 		left = false
-	}
-}
-
-// completions walks the indexes of tasks as they end, from the first one, until
-// none is left; then it closes the group.
-func (g *Group[T, R]) completions() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for next := 0; ; {
-			g.mu.Lock()
-			if next < len(g.finished) {
-				i := g.finished[next]
-				g.mu.Unlock()
-				if !yield(i) {
-					return
-				}
-				next++
-				continue
-			}
-			if g.slots.Len() == 0 {
-				g.closed = true
-				g.mu.Unlock()
-				g.stop()
-				g.end(ErrClosed)
-				return
-			}
-			g.mu.Unlock()
-			g.await(next)
-		}
-	}
-}
-
-// await returns when more than n tasks have ended. Inside a task of the pool it
-// runs those that are still queued.
-func (g *Group[T, R]) await(n int) {
-	id, inside := g.pool.eng.within(g.ctx)
-	for {
-		g.mu.Lock()
-		if len(g.finished) > n {
-			g.mu.Unlock()
-			return
-		}
-		var u *unit
-		if inside {
-			u = g.oldestQueuedLocked()
-		}
-		if u == nil {
-			more := make(chan struct{})
-			g.waiters = append(g.waiters, more)
-			g.mu.Unlock()
-			<-more
-			return
-		}
-		g.mu.Unlock()
-		g.pool.eng.lend(id, u)
-	}
-}
-
-// oldestQueuedLocked returns the first unit that is still queued, nil if there
-// is none. Those before it are running, so there are few. The engine's lock is
-// taken after the group's, never the other way round.
-func (g *Group[T, R]) oldestQueuedLocked() *unit {
-	for s := range g.slots.All() {
-		if s.unit != nil && g.pool.eng.isQueued(s.unit) {
-			return s.unit
-		}
-	}
-	return nil
-}
-
-// dropQueued resolves the queued tasks of a group whose context has ended.
-func (g *Group[T, R]) dropQueued() {
-	g.mu.Lock()
-	units := make([]*unit, 0, g.slots.Len())
-	for s := range g.slots.All() {
-		if s.unit != nil {
-			units = append(units, s.unit)
-		}
-	}
-	g.mu.Unlock()
-	for _, u := range units {
-		g.pool.eng.drop(u, context.Cause(g.ctx))
-	}
-}
-
-// A slot is one task of a group: the sink of its result.
-type slot[T, R any] struct {
-	group *Group[T, R]
-	index int
-	unit  *unit
-	node  *fifo.Node[*slot[T, R]]
-}
-
-func (s *slot[T, R]) attach(u *unit) {
-	s.group.mu.Lock()
-	defer s.group.mu.Unlock()
-	s.unit = u
-}
-
-func (s *slot[T, R]) settle(v R, err error) {
-	g := s.group
-	ended := g.ctx.Err() != nil
-	g.mu.Lock()
-	g.results[s.index] = Result[R]{Value: v, Err: err}
-	g.slots.Remove(s.node)
-	g.finished = append(g.finished, s.index)
-	waiters := g.waiters
-	g.waiters = nil
-	fails := false
-	if err != nil && g.first == nil {
-		switch {
-		case ended:
-			// Whatever a task says now follows from this.
-			g.first = context.Cause(g.ctx)
-		case !g.all:
-			g.first, fails = err, true
-		}
-	}
-	g.mu.Unlock()
-	if fails {
-		g.end(err)
-		g.dropQueued()
-	}
-	for _, w := range waiters {
-		close(w)
+		g.waitAll()
 	}
 }

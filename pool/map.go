@@ -4,9 +4,9 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/fifo"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
@@ -44,8 +44,7 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 	return func(yield func(R, error) bool) {
 		w := p.newWalk(ctx, o)
 		defer w.leave()
-		w.feeding.Add(1)
-		go w.feed(tasks)
+		w.feeding.Go(func() { w.feed(tasks) })
 		for v, err, ok := w.next(); ok && yield(v, err); v, err, ok = w.next() {
 		}
 	}
@@ -54,82 +53,124 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 // A walk is one range over Map: a feeder that pulls tasks and submits them, and
 // the caller, who takes their results.
 //
-// room holds a token for each task between the source and the loop body: the
-// feeder puts one in before it pulls, the caller takes one out with a result.
-// ready, of capacity 1, says that something below mu has changed. Only the
-// caller parks on it, and looks again before it does. mu is taken before the
-// engine's lock, never the other way round.
+// There are as many flights as the window is wide, and they are used again: in order as a ring, otherwise
+// through the stacks landed and free, each of which has one taker, who takes
+// all of it.
+//
+// Park and wake. The caller parks on ready after it has said in awaited what
+// for, and looked again; any flight with unordered or nested set. The feeder
+// parks on room after it has set full, and looked again; it is let go when half
+// of the window is free. Both channels have capacity 1, and a signal too many
+// does no harm.
 type walk[T, R any] struct {
-	pool      *Pool[T, R]
+	eng       *engine[T, R]
 	unordered bool
 	worker    int  // that the caller runs as
 	nested    bool // the caller is inside a task
 	ctx       context.Context
 	end       context.CancelCauseFunc
-	room      chan struct{}
-	ready     chan struct{}
 	feeding   sync.WaitGroup
-	over      bool // the last pair has been yielded
+	last      error // why, unless the source came to its end; set before fed
+	over      bool  // the last pair has been yielded
 
-	mu      sync.Mutex
-	flights fifo.List[*flight[T, R]] // not taken; if unordered, not landed either
-	landed  fifo.List[*flight[T, R]] // if unordered: landed and not taken
-	aloft   int                      // flights that have not landed
-	fed     bool                     // no more flights will be added
-	last    error                    // why, unless the source came to its end
+	flights []flight[T, R]
+	issued  atomic.Int64 // accepted; written by the feeder
+	taken   atomic.Int64 // yielded; written by the caller
+	fed     atomic.Bool  // no more will be issued
+	full    atomic.Bool  // the feeder is parked, or about to be
+	room    chan struct{}
+	awaited atomic.Pointer[flight[T, R]]
+	ready   chan struct{}
+	landed  atomic.Pointer[flight[T, R]] // if unordered: what has ended, newest first
+	free    atomic.Pointer[flight[T, R]] // if unordered: what has been yielded
+	queue   *flight[T, R]                // of the caller: taken from landed
+	spare   *flight[T, R]                // of the feeder: taken from free
 }
 
 func (p *Pool[T, R]) newWalk(ctx context.Context, o mapOptions) *walk[T, R] {
-	window := 2 * p.Stats().Limit
 	w := &walk[T, R]{
-		pool:      p,
+		eng:       p.eng,
 		unordered: o.unordered,
-		room:      make(chan struct{}, window),
+		flights:   make([]flight[T, R], p.eng.window()),
+		room:      make(chan struct{}, 1),
 		ready:     make(chan struct{}, 1),
 	}
 	w.worker, w.nested = p.eng.within(ctx)
-	w.ctx, w.end = context.WithCancelCause(ctx)
+	w.ctx, w.end = context.WithCancelCause(p.eng.life(ctx))
+	for i := range w.flights {
+		f := &w.flights[i]
+		f.walk, f.ticket = w, ticket[T, R]{ctx: w.ctx, mortal: true, to: f}
+		if w.unordered {
+			f.next, w.spare = w.spare, f
+		}
+	}
 	return w
+}
+
+// window returns how many tasks of a walk may be on their way at once.
+func (c *core) window() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return 2 * c.limit
 }
 
 // feed submits the tasks of the source until it ends or the walk does.
 func (w *walk[T, R]) feed(tasks iter.Seq[T]) {
-	defer w.feeding.Done()
 	outcome.Run(func() (struct{}, error) {
-		if err := ctxselect.Send(w.ctx, w.room, struct{}{}); err != nil {
-			return struct{}{}, err
-		}
 		for task := range tasks {
 			if err := w.submit(task); err != nil {
 				return struct{}{}, err
 			}
-			if err := ctxselect.Send(w.ctx, w.room, struct{}{}); err != nil {
+			if err := w.waitForRoom(); err != nil {
 				return struct{}{}, err
 			}
 		}
 		return struct{}{}, nil
 	}, func(_ struct{}, err error) {
-		w.mu.Lock()
-		w.fed, w.last = true, err
-		w.mu.Unlock()
+		w.last = err
+		w.fed.Store(true)
 		ctxselect.Signal(w.ready)
 	})
 }
 
 func (w *walk[T, R]) submit(task T) error {
-	f := &flight[T, R]{walk: w}
-	if err := w.pool.submit(w.ctx, task, f, true, w.nested); err != nil {
-		w.mu.Lock()
-		w.flights.Remove(f.node)
-		w.aloft--
-		w.mu.Unlock()
+	n := w.issued.Load()
+	f := &w.flights[n%int64(len(w.flights))]
+	if w.unordered {
+		if w.spare == nil {
+			w.spare = w.free.Swap(nil)
+		}
+		f, w.spare = w.spare, w.spare.next
+	}
+	if err := w.eng.submit(w.ctx, task, f, true, w.nested); err != nil {
 		return err
 	}
-	if w.nested {
-		ctxselect.Signal(w.ready) // the caller may have to run it
+	w.issued.Store(n + 1)
+	if w.nested || w.awaited.Load() == f {
+		ctxselect.Signal(w.ready) // the caller may have to run it, or it has landed already
 	}
 	return nil
 }
+
+// waitForRoom parks the feeder while the window is full.
+func (w *walk[T, R]) waitForRoom() error {
+	for w.aloftOrWaiting() == len(w.flights) {
+		w.full.Store(true)
+		if w.aloftOrWaiting() < len(w.flights) {
+			w.full.Store(false)
+			break
+		}
+		if _, _, err := ctxselect.Recv(w.ctx, w.room); err != nil {
+			return err
+		}
+	}
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	return nil
+}
+
+func (w *walk[T, R]) aloftOrWaiting() int { return int(w.issued.Load() - w.taken.Load()) }
 
 // next waits for the next pair; ok is false when there is none.
 func (w *walk[T, R]) next() (v R, err error, ok bool) {
@@ -138,114 +179,168 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 			w.over = true
 			return v, context.Cause(w.ctx), true
 		}
-		w.mu.Lock()
-		f := w.takeLocked()
-		empty := w.fed && w.flights.Len() == 0
-		w.mu.Unlock()
+		fed := w.fed.Load() // before the look at what there is
+		f := w.take()
 		switch {
 		case f != nil:
-			<-w.room
-			return f.value, f.err, true
-		case empty:
+			var zero R
+			v, err = f.value, f.err
+			f.value, f.err = zero, nil
+			w.yielded(f)
+			return v, err, true
+		case fed && w.aloftOrWaiting() == 0:
 			w.over = true
 			return v, w.last, w.last != nil
 		case w.nested && w.help():
 		default:
-			// An ended context is seen above.
-			_, _, _ = ctxselect.Recv(w.ctx, w.ready)
+			w.park()
 		}
 	}
 	return v, nil, false
 }
 
-// takeLocked returns the flight whose result is next, nil if it has not
-// landed.
-func (w *walk[T, R]) takeLocked() *flight[T, R] {
-	if w.unordered {
-		f, _ := w.landed.Pop()
+// take returns the flight whose result is next, nil if it has not landed.
+func (w *walk[T, R]) take() *flight[T, R] {
+	if !w.unordered {
+		n := w.taken.Load()
+		f := &w.flights[n%int64(len(w.flights))]
+		if n == w.issued.Load() || f.state.Load() != settled {
+			return nil
+		}
 		return f
 	}
-	if n := w.flights.Front(); n == nil || !n.Value.down {
-		return nil
+	if w.queue == nil {
+		for f := w.landed.Swap(nil); f != nil; {
+			below := f.next
+			f.next, w.queue = w.queue, f
+			f = below
+		}
 	}
-	f, _ := w.flights.Pop()
+	f := w.queue
+	if f != nil {
+		w.queue = f.next
+	}
 	return f
+}
+
+// yielded makes room for another flight.
+func (w *walk[T, R]) yielded(f *flight[T, R]) {
+	if w.unordered {
+		push(&w.free, f)
+	}
+	w.taken.Add(1)
+	if w.full.Load() && w.aloftOrWaiting() <= len(w.flights)/2 {
+		w.full.Store(false)
+		ctxselect.Signal(w.room)
+	}
+}
+
+func push[T, R any](stack *atomic.Pointer[flight[T, R]], f *flight[T, R]) {
+	for {
+		f.next = stack.Load()
+		if stack.CompareAndSwap(f.next, f) {
+			return
+		}
+	}
+}
+
+// park waits until there may be something to take. An ended context is seen by
+// the caller.
+func (w *walk[T, R]) park() {
+	f := &w.flights[w.taken.Load()%int64(len(w.flights))]
+	w.awaited.Store(f)
+	there := w.taken.Load() < w.issued.Load() && f.state.Load() == settled
+	if w.unordered {
+		there = w.landed.Load() != nil
+	}
+	if !there {
+		_, _, _ = ctxselect.Recv(w.ctx, w.ready)
+	}
+	w.awaited.Store(nil)
 }
 
 // help runs the oldest task that is still queued in place, and reports whether
 // there was one.
 func (w *walk[T, R]) help() bool {
-	w.mu.Lock()
-	var u *unit
-	for f := range w.flights.All() {
-		if f.unit != nil && w.pool.eng.isQueued(f.unit) {
-			u = f.unit
-			break
+	for i := range w.flights {
+		f := &w.flights[(int(w.taken.Load())+i)%len(w.flights)]
+		if f.state.Load() == unclaimed {
+			w.eng.lend(w.worker, &f.ticket, 0)
+			return true
 		}
 	}
-	w.mu.Unlock()
-	if u != nil {
-		w.pool.eng.lend(w.worker, u)
-	}
-	return u != nil
+	return false
 }
 
 // leave ends the walk: whatever is not done is cancelled, and waited for.
 func (w *walk[T, R]) leave() {
 	w.end(context.Canceled)
 	w.feeding.Wait()
-	w.mu.Lock()
-	for {
-		var queued []*unit
-		for f := range w.flights.All() {
-			if !f.down && w.pool.eng.isQueued(f.unit) {
-				queued = append(queued, f.unit)
+	for i := range w.flights {
+		w.eng.drop(&w.flights[i], 0, context.Canceled)
+	}
+	for i := range w.flights {
+		for f := &w.flights[i]; f.aloft(); {
+			w.awaited.Store(f)
+			if f.aloft() {
+				<-w.ready
 			}
 		}
-		if w.aloft == 0 {
-			w.mu.Unlock()
-			return
-		}
-		w.mu.Unlock()
-		for _, u := range queued {
-			w.pool.eng.drop(u, context.Canceled)
-		}
-		if len(queued) == 0 {
-			<-w.ready
-		}
-		w.mu.Lock()
 	}
 }
 
-// A flight is one task of a walk: the sink of its result.
+// A flight is one task of a walk, on its way.
 type flight[T, R any] struct {
-	walk  *walk[T, R]
-	node  *fifo.Node[*flight[T, R]]
-	unit  *unit
-	down  bool // landed
-	value R
-	err   error
+	ticket ticket[T, R]
+	walk   *walk[T, R]
+	state  atomic.Uint32
+	task   T
+	value  R
+	err    error
+	next   *flight[T, R]
 }
 
-func (f *flight[T, R]) attach(u *unit) {
-	w := f.walk
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f.unit = u
-	f.node = w.flights.PushBack(f)
-	w.aloft++
+// The states of a flight.
+const (
+	grounded uint32 = iota // not accepted yet
+	unclaimed
+	claimed
+	settled
+)
+
+// aloft reports whether the task has been accepted and not ended.
+func (f *flight[T, R]) aloft() bool {
+	state := f.state.Load()
+	return state == unclaimed || state == claimed
 }
 
-func (f *flight[T, R]) settle(v R, err error) {
-	w := f.walk
-	w.mu.Lock()
-	f.value, f.err, f.down = v, err, true
-	f.unit = nil
-	w.aloft--
-	if w.unordered {
-		w.flights.Remove(f.node)
-		w.landed.PushBack(f)
+func (f *flight[T, R]) enter(_ uint64, task T, _ *ticket[T, R]) *ticket[T, R] {
+	f.task = task
+	f.state.Store(unclaimed)
+	return &f.ticket
+}
+
+// A place that a flight has left behind in the queue may come up when it is used
+// again: then its task is claimed there, and the other place is skipped.
+func (f *flight[T, R]) claim(int) (task T, ok bool) {
+	if !f.state.CompareAndSwap(unclaimed, claimed) {
+		return task, false
 	}
-	w.mu.Unlock()
-	ctxselect.Signal(w.ready)
+	var zero T
+	task, f.task = f.task, zero
+	return task, true
+}
+
+func (f *flight[T, R]) waits(int) bool { return f.state.Load() == unclaimed }
+
+func (f *flight[T, R]) settle(_ int, v R, err error) {
+	w := f.walk
+	f.value, f.err = v, err
+	f.state.Store(settled)
+	if w.unordered {
+		push(&w.landed, f)
+	}
+	if a := w.awaited.Load(); a == f || a != nil && w.unordered {
+		ctxselect.Signal(w.ready)
+	}
 }

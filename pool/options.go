@@ -17,7 +17,7 @@ const (
 type Option func(*options)
 
 type options struct {
-	queue       int
+	room        int // beyond the workers
 	root        context.Context
 	minWorkers  int
 	idleTimeout time.Duration
@@ -32,7 +32,7 @@ func WithQueue(n int) Option {
 	if n < 0 {
 		panic(fmt.Sprintf("pool: WithQueue: size must not be negative, got %d", n))
 	}
-	return func(o *options) { o.queue = n }
+	return func(o *options) { o.room = n }
 }
 
 // WithContext sets the root of the tasks' contexts. When ctx ends, the pool

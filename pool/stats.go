@@ -17,6 +17,12 @@ type Stats struct {
 	Completed uint64 // ended with a nil error
 	Failed    uint64 // ended with an error, a panic or a Goexit
 	Cancelled uint64 // accepted but never run
+
+	// Of all tasks while they come slower than some 2 µs apart, of a sample of
+	// them when they come faster. A task of the sample counts for those that it
+	// stands for.
+	QueueWait Histogram // from being accepted to the start
+	RunTime   Histogram // from the start to the return; panics are left out
 }
 
 // Stats returns a consistent snapshot of the pool.

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -10,18 +11,47 @@ import (
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
-// A worker is a place to run units, and the goroutine that fills it. A Goexit
+// A worker is a place to run tasks, and the goroutine that fills it. A Goexit
 // ends the goroutine; the next one takes the worker over as it is.
-type worker struct {
-	id    int
-	goid  uint64        // of its goroutine, as in engine.inside; guarded by engine.mu
-	wake  chan struct{} // capacity 1; sent to by whoever takes the worker off the idle stack
-	timer *time.Timer   // for the idle timeout; nil until first used
-	last  bool          // ended as the last one of a closed engine
+type worker[T, R any] struct {
+	seat
+	batch     batch[T, R]
+	fn        Func[T, R]   // nil until the state is open
+	close     func() error // of the state; nil if there is none
+	ctx       *taskContext // of the last task; nil after a park
+	current   *ticket[T, R]
+	index     int  // of the current task, for its receiver
+	inUser    bool // current's function is on the stack
+	searching bool // counted in core.searching
 }
 
-// startWorkerLocked adds a worker with the smallest free id.
-func (e *engine) startWorkerLocked() {
+// rouseLocked takes one worker off the idle stack, or adds one, if there is one
+// to be had and nobody else is on the way to look for tasks. The caller wakes
+// it once the lock is free. The one that is on the way does the same when it
+// has found something and there is more, so that no task waits while a worker
+// is idle, and nobody is woken to find nothing.
+func (e *engine[T, R]) rouseLocked() *seat {
+	if e.searching > 0 {
+		return nil
+	}
+	if n := len(e.idle); n > 0 {
+		s := e.idle[n-1]
+		e.idle[n-1] = nil
+		e.idle = e.idle[:n-1]
+		e.searching++
+		e.drowsyLocked()
+		return s
+	}
+	if e.live >= e.limit {
+		return nil
+	}
+	s := e.addSeatLocked()
+	e.drowsyLocked()
+	return s
+}
+
+// addSeatLocked adds a worker with the smallest free id. It is not started yet.
+func (e *engine[T, R]) addSeatLocked() *seat {
 	id := slices.Index(e.ids, false)
 	if id < 0 {
 		id = len(e.ids)
@@ -29,14 +59,19 @@ func (e *engine) startWorkerLocked() {
 	}
 	e.ids[id] = true
 	e.live++
-	w := &worker{id: id}
-	outcome.Spawn(func() { e.work(w) }, nil)
+	e.searching++
+	w := &worker[T, R]{fn: e.fn, searching: true}
+	w.id = id
+	w.taken = e.takes
+	w.batch.tasks, w.batch.sampled = make([]T, batchSize[T]()), -1
+	w.wake = make(chan struct{}, 1)
+	w.start = func() { outcome.Spawn(func() { e.work(w) }, nil) }
+	e.seats = append(e.seats, &w.seat)
+	e.workers = append(e.workers, w)
+	return &w.seat
 }
 
-func (e *engine) work(w *worker) {
-	if w.wake == nil {
-		w.wake = make(chan struct{}, 1)
-	}
+func (e *engine[T, R]) work(w *worker[T, R]) {
 	if e.name != "" {
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(),
 			pprof.Labels("pool", e.name, "worker", strconv.Itoa(w.id))))
@@ -47,135 +82,289 @@ func (e *engine) work(w *worker) {
 	w.goid = g
 	e.inside[g] = place{worker: w.id, depth: 1}
 	e.mu.Unlock()
-	for u := e.next(w); u != nil; u = e.next(w) {
-		e.run(w.id, u, false)
-	}
-	if w.last {
-		e.unwatch()
+	for e.loop(w) {
 	}
 }
 
-// next returns the unit that w is to run, or nil when w is to end. It parks
-// while there is nothing to do.
-func (e *engine) next(w *worker) *unit {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// loop runs tasks until the worker ends, or until one panics, in which case it
+// is to be called again. One deferred call serves all of them.
+func (e *engine[T, R]) loop(w *worker[T, R]) (again bool) {
+	defer func() {
+		if !w.inUser {
+			return // over; or a panic that no result can carry, which is let through
+		}
+		w.inUser = false
+		err := ErrGoexit
+		if v := recover(); v != nil {
+			err, again = &PanicError{Value: v, Stack: debug.Stack()}, true
+		}
+		var zero R
+		w.tally.count(oneFailed)
+		e.publish(w.current, w.index, zero, err)
+	}()
+	i, ok := w.tally.next(0)
 	for {
-		if e.live > e.limit {
-			return e.retireLocked(w)
+		switch shared := w.batch.same; {
+		case !ok:
+			if !e.refill(w) {
+				return false
+			}
+			i, ok = w.tally.next(0)
+		case shared != nil && shared.to == nil && w.fn != nil:
+			i, ok = e.runShared(w, shared, i)
+		default:
+			i, ok = e.runOne(w, i)
 		}
-		if n := e.units.Front(); n != nil {
-			e.startLocked(n.Value)
-			e.running++
-			return n.Value
+	}
+}
+
+// runShared runs the claimed task i and those behind it in the batch, while they
+// are of the plainest kind: no one waits for them, and nothing is amiss. It
+// returns the next one that is claimed.
+func (e *engine[T, R]) runShared(w *worker[T, R], t *ticket[T, R], i int) (next int, ok bool) {
+	var zero T
+	tasks, fn, sampled := w.batch.tasks, w.fn, w.batch.sampled
+	ctx := w.contextFor(&e.core, t)
+	w.current = t
+	w.inUser = true // only user code can panic until it is false
+	for ok = true; ok && i != sampled && e.alert.Load() == 0 && (!t.mortal || t.ctx.Err() == nil); {
+		task := tasks[i]
+		tasks[i] = zero
+		if _, err := fn(ctx, task); err != nil {
+			w.inUser = false
+			return e.settle(w, t, 0, *new(R), err)
 		}
-		if e.closed {
-			return e.retireLocked(w)
+		i, ok = w.tally.next(oneCompleted)
+	}
+	w.inUser = false
+	if !ok {
+		return 0, false
+	}
+	return e.runOne(w, i)
+}
+
+// runOne runs the claimed task i, whatever its kind, and returns the next one
+// that is claimed.
+func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
+	if e.alert.Load()&crowded != 0 {
+		e.relieve()
+	}
+	task, t := w.batch.pull(i)
+	index := 0
+	if t.to != nil {
+		index = t.index(w.batch.seq + uint64(i))
+		var ok bool
+		if task, ok = t.to.claim(index); !ok {
+			return w.tally.next(oneSkipped)
 		}
-		e.idle = append(e.idle, w)
+	}
+	if err, count := e.unfit(w, t); err != nil {
+		w.tally.count(count)
+		var zero R
+		e.publish(t, index, zero, err)
+		return w.tally.next(0)
+	}
+	ctx := w.contextFor(&e.core, t)
+	w.current, w.index = t, index
+	if i != w.batch.sampled {
+		w.inUser = true
+		v, err := w.fn(ctx, task)
+		w.inUser = false
+		return e.settle(w, t, index, v, err)
+	}
+	smp := w.batch.sample
+	start := time.Since(e.base)
+	e.waits.add(start-smp.at, smp.weight)
+	w.inUser = true
+	v, err := w.fn(ctx, task)
+	w.inUser = false
+	e.runs.add(time.Since(e.base)-start, smp.weight)
+	return e.settle(w, t, index, v, err)
+}
+
+// settle counts the task that has returned, says how it ended, and returns the
+// next one that is claimed.
+func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, err error) (next int, ok bool) {
+	switch {
+	case err == nil:
+		next, ok = w.tally.next(oneCompleted)
+	case t.to == nil && e.onError != nil:
+		w.tally.count(oneFailed)
+		e.publish(t, index, v, err)
+		return w.tally.next(0)
+	default:
+		next, ok = w.tally.next(oneFailed)
+	}
+	if t.to != nil {
+		t.to.settle(index, v, err)
+	}
+	return next, ok
+}
+
+// publish says how a task ended, after it has been counted. No task is
+// claimed, since the user's error handler may take its time.
+func (e *engine[T, R]) publish(t *ticket[T, R], index int, v R, err error) {
+	if e.alert.Load()&crowded != 0 {
+		e.relieve()
+	}
+	switch {
+	case t.to != nil:
+		t.to.settle(index, v, err)
+	case err != nil && e.onError != nil:
+		e.onError(err)
+	}
+}
+
+// unfit returns why the task that w has claimed cannot run, and under what that
+// is to be counted.
+func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (err error, count uint64) {
+	switch {
+	case t.mortal && t.ctx.Err() != nil:
+		return context.Cause(t.ctx), oneCancelled
+	case e.alert.Load()&ended != 0:
+		return context.Cause(e.ctx), oneCancelled
+	case w.fn == nil:
+		return e.openState(w), oneFailed
+	}
+	return nil, 0
+}
+
+// contextFor returns the context to run a task under.
+func (w *worker[T, R]) contextFor(c *core, t *ticket[T, R]) *taskContext {
+	if t.own != nil {
+		t.own.worker = w.id
+		return t.own
+	}
+	if w.ctx == nil || !identical(w.ctx.submitted, t.ctx) {
+		w.dropContext()
+		w.ctx = &taskContext{submitted: t.ctx, core: c, worker: w.id}
+	}
+	return w.ctx
+}
+
+func (w *worker[T, R]) dropContext() {
+	if w.ctx != nil {
+		w.ctx.release()
+		w.ctx = nil
+	}
+}
+
+// refill fills the empty batch of w, or returns false when w is to end. It
+// parks while there is nothing to do.
+func (e *engine[T, R]) refill(w *worker[T, R]) bool {
+	w.current = nil
+	e.mu.Lock()
+	for {
+		e.foldLocked(&w.seat)
+		up := e.admitLocked()
+		n, more := 0, false
+		if e.live <= e.limit {
+			n, more = e.takeLocked(w)
+		} else {
+			more = e.hasTasksLocked()
+		}
+		if w.searching {
+			w.searching = false
+			e.searching--
+			e.drowsyLocked()
+		}
+		if more && up.seat == nil {
+			up.seat = e.rouseLocked()
+		}
+		switch {
+		case n > 0:
+			e.mu.Unlock()
+			up.do()
+			return true
+		case e.closed || e.live > e.limit:
+			e.retireLocked(w)
+			e.mu.Unlock()
+			up.do()
+			e.leave(w)
+			return false
+		}
+		e.idle = append(e.idle, &w.seat)
+		e.drowsyLocked()
+		// Whoever submits from now on sees that it has to rouse someone.
+		e.in.mu.Lock()
+		empty := e.in.tasks.n == 0
+		if empty {
+			e.in.tickets.clear()
+		}
+		e.in.mu.Unlock()
+		if !empty {
+			e.idle = e.idle[:len(e.idle)-1]
+			w.searching = true
+			e.searching++
+			e.drowsyLocked()
+			continue
+		}
 		timed := e.live > e.minWorkers
 		e.mu.Unlock()
+		up.do()
+		if w.ctx != nil && !isBackground(w.ctx.submitted) {
+			w.dropContext()
+		}
 		woken := w.park(timed, e.idleTimeout)
 		e.mu.Lock()
-		if woken {
-			continue
-		}
-		i := slices.Index(e.idle, w)
-		if i < 0 {
+		if !woken {
+			if i := slices.Index(e.idle, &w.seat); i >= 0 {
+				e.idle = slices.Delete(e.idle, i, i+1)
+				if e.live > e.minWorkers {
+					e.retireLocked(w)
+					e.mu.Unlock()
+					e.leave(w)
+					return false
+				}
+				continue
+			}
+			e.mu.Unlock()
 			<-w.wake // taken off the stack at the same moment
-			continue
+			e.mu.Lock()
 		}
-		e.idle = slices.Delete(e.idle, i, i+1)
-		if e.live > e.minWorkers {
-			return e.retireLocked(w)
-		}
+		w.searching = true
 	}
 }
 
-// park waits to be woken, when timed for d at most, and reports whether it was.
-func (w *worker) park(timed bool, d time.Duration) bool {
-	if !timed {
-		<-w.wake
+// hasTasksLocked reports whether there is anything for a worker to take.
+func (e *engine[T, R]) hasTasksLocked() bool {
+	e.in.mu.Lock()
+	submitted := e.in.tasks.n > 0
+	e.in.mu.Unlock()
+	if submitted || e.tasks.n > 0 || e.order != nil && e.order.len() > 0 {
 		return true
 	}
-	if w.timer == nil {
-		w.timer = time.NewTimer(d)
-	} else {
-		w.timer.Reset(d)
-	}
-	select {
-	case <-w.wake:
-		w.timer.Stop()
-		return true
-	case <-w.timer.C:
-		return false
-	}
+	return slices.ContainsFunc(e.seats, func(s *seat) bool { return s.tally.unclaimed() > 0 })
 }
 
-// retireLocked counts w out, for next to return.
-func (e *engine) retireLocked(w *worker) *unit {
+// retireLocked counts w out. Its batch is empty and folded.
+func (e *engine[T, R]) retireLocked(w *worker[T, R]) {
 	e.live--
+	e.leaving++
+	i := slices.Index(e.workers, w)
+	e.workers = slices.Delete(e.workers, i, i+1)
+	e.seats = slices.Delete(e.seats, i, i+1)
+	e.drowsyLocked()
+	if e.live == 0 { // an idle engine keeps no memory for tasks
+		e.tasks.trim()
+		e.in.mu.Lock()
+		e.in.tasks.trim()
+		e.in.mu.Unlock()
+	}
+}
+
+// leave ends a worker that has retired.
+func (e *engine[T, R]) leave(w *worker[T, R]) {
+	w.dropContext()
+	err := e.closeState(w)
+	e.mu.Lock()
+	if e.closeErr == nil {
+		e.closeErr = err
+	}
+	e.leaving--
 	e.ids[w.id] = false
 	delete(e.inside, w.goid)
-	w.last = e.goneLocked()
-	return nil
-}
-
-// run runs a started unit as worker id. It does not return if the unit ends
-// its goroutine.
-func (e *engine) run(id int, u *unit, lent bool) {
-	base, abort := context.WithCancelCause(u.ctx)
-	e.mu.Lock()
-	u.abort = abort
-	cause := u.cause
+	gone := e.goneLocked()
 	e.mu.Unlock()
-	if cause != nil {
-		abort(cause)
-	}
-	ctx := &taskContext{Context: base, submitted: u.ctx, eng: e, worker: id}
-	if ctx.Err() != nil {
-		cause := context.Cause(ctx)
-		abort(nil)
-		e.finish(u, lent, &e.cancelled)
-		u.giveUp(cause)
-		return
-	}
-	u.job.run(ctx, func(err error) {
-		abort(nil)
-		counter := &e.completed
-		if err != nil {
-			counter = &e.failed
-		}
-		e.finish(u, lent, counter)
-		u.forget()
-	})
-}
-
-// lend runs u, if it is still queued, on the calling goroutine, which waits
-// for it inside a task as worker id.
-func (e *engine) lend(id int, u *unit) {
-	if !e.claim(u) {
-		return
-	}
-	g := goid()
-	e.enter(g, id, 1)
-	defer e.enter(g, id, -1)
-	e.run(id, u, true)
-}
-
-// A place is where a goroutine stands that runs tasks.
-type place struct {
-	worker int // whom it runs them as
-	depth  int // how many reasons there are to count it in
-}
-
-// enter adds n to the depth of goroutine g.
-func (e *engine) enter(g uint64, worker, n int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if n += e.inside[g].depth; n == 0 {
-		delete(e.inside, g)
-		return
-	}
-	e.inside[g] = place{worker, n}
+	e.afterwards(gone)
 }

@@ -1,0 +1,77 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tandemgo/tandem/internal/outcome"
+)
+
+// openState opens the state of w, which has none.
+func (e *engine[T, R]) openState(w *worker[T, R]) (err error) {
+	w.fn, w.close, err = e.openGuarded()
+	return err
+}
+
+func (e *engine[T, R]) openGuarded() (fn Func[T, R], closeState func() error, err error) {
+	err = contain(func() (err error) {
+		fn, closeState, err = e.opener(e.ctx)
+		return err
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("pool: opening the state of a worker: %w", err)
+	}
+	return fn, closeState, nil
+}
+
+// closeState closes the state of w if it has one. An error goes to the error
+// handler and is returned.
+func (e *engine[T, R]) closeState(w *worker[T, R]) error {
+	if w.close == nil {
+		return nil
+	}
+	closeState := w.close
+	w.close, w.fn = nil, nil
+	return e.closeGuarded(closeState)
+}
+
+func (e *engine[T, R]) closeGuarded(closeState func() error) error {
+	err := contain(closeState)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("pool: closing the state of a worker: %w", err)
+	if e.onError != nil {
+		e.onError(err)
+	}
+	return err
+}
+
+// contain calls fn on a goroutine of its own, so that a Goexit in it is an
+// error and nothing worse, and waits for it.
+func contain(fn func() error) (err error) {
+	done := make(chan struct{})
+	go func() {
+		outcome.Run(func() (struct{}, error) { return struct{}{}, fn() },
+			func(_ struct{}, e error) {
+				err = e
+				close(done)
+			})
+	}()
+	<-done
+	return err
+}
+
+// newStateful adapts the functions of NewStateful to the engine.
+func stateful[S, T, R any](open func(context.Context) (S, error),
+	fn func(context.Context, S, T) (R, error), closeState func(S) error,
+) func(context.Context) (Func[T, R], func() error, error) {
+	return func(ctx context.Context) (Func[T, R], func() error, error) {
+		state, err := open(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		run := func(ctx context.Context, task T) (R, error) { return fn(ctx, state, task) }
+		return run, func() error { return closeState(state) }, nil
+	}
+}
