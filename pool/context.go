@@ -80,7 +80,7 @@ func (c *taskContext) Value(key any) any {
 // Deadline returns the earlier one of the submitter's and the pool's.
 func (c *taskContext) Deadline() (time.Time, bool) {
 	d, ok := c.submitted.Deadline()
-	r, rok := c.core.ctx.Deadline()
+	r, rok := c.core.root.Deadline()
 	if rok && (!ok || r.Before(d)) {
 		return r, true
 	}

@@ -61,7 +61,8 @@ type engine[T, R any] struct {
 
 func newEngine[T, R any](workers int, o options) *engine[T, R] {
 	e := &engine[T, R]{core: core{options: o, base: time.Now(), limit: workers, inside: make(map[uint64]place)}}
-	e.ctx, e.end = context.WithCancelCause(o.root)
+	// It ends with the root by way of abort, which closes the engine first.
+	e.ctx, e.end = context.WithCancelCause(context.WithoutCancel(o.root))
 	e.unwatch = func() bool { return true }
 	if o.root.Done() != nil {
 		e.unwatch = context.AfterFunc(o.root, func() {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"math/bits"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
@@ -32,10 +34,9 @@ func CollectAll() GroupOption { return func(o *groupOptions) { o.all = true } }
 // A task costs a slot, which keeps it and then its result. Slots are made in
 // blocks of growing size, and a slot whose task has ended is pushed on a stack,
 // so that neither takes a lock or an allocation of its own; nor does a ticket,
-// as long as nobody else submits in between. Whoever waits moves the stack,
-// turned over, to the end of the list of what has ended; it parks after it has
-// published how high the stack has to grow and looked at it again, and the task
-// that makes it so high wakes it.
+// as long as nobody else submits in between. Whoever waits collects the stack; it
+// parks after it has published how high the next one has to grow and looked at
+// it again, and the task that makes it so high wakes it.
 type Group[T, R any] struct {
 	eng  *engine[T, R]
 	all  bool
@@ -47,31 +48,34 @@ type Group[T, R any] struct {
 
 	// Guarded by the lock of the pool's inbox.
 	issued int
+	free   []slot[T, R] // of the last block, from index issued on
+	last   *ticket[T, R]
 	closed bool
 
+	over   atomic.Bool // what is queued is being dropped, or has been
 	_      [64]byte
-	landed atomic.Uint32 // the slot that ended last since the last collect; 1 more than its index, 0 for none
-	need   atomic.Int32  // height of the stack at which to wake; 0 for no one
+	landed atomic.Uint64 // the stack: its height, and in the low half 1 more than the index on top
+	need   atomic.Int64  // height at which to wake; 0 for no one
 
 	mu      lock
-	first   int // of the list of what has ended; 1 more than the index
-	last    int
-	ended   int
+	heaps   []uint64        // stacks that have been collected, as landed, in their order
+	ended   int             // tasks on them
 	waiters []chan struct{} // closed when need is met
 	failure error           // the error that ended the group
+	errs    map[int]error   // of tasks, by index
 	oldest  int             // all tasks before it are claimed
 }
 
 // A block holds the slots of neighbouring indexes.
 type block[T, R any] struct{ slots []slot[T, R] }
 
+// A slot has no room for an error: failures are few, and without it a slot of
+// plain numbers is nothing that the garbage collector has to look into.
 type slot[T, R any] struct {
 	task    T // until it is claimed
 	value   R
-	err     error
-	claimed atomic.Bool
-	height  int32  // on the stack
-	next    uint32 // below on the stack, later in the list; 1 more than the index
+	claimed atomic.Uint32
+	next    uint32 // below on the stack; 1 more than the index
 }
 
 const (
@@ -109,7 +113,7 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 func (g *Group[T, R]) Go(task T) error {
 	switch err := g.eng.submit(g.ctx, task, g, true, false); {
 	case err == nil:
-		if g.ctx.Err() != nil {
+		if g.over.Load() {
 			g.dropQueued() // it may have come before the task
 		}
 		return nil
@@ -127,8 +131,7 @@ func (g *Group[T, R]) refuse(err error) bool {
 	in.mu.Lock()
 	i, open := g.issued, !g.closed
 	if open {
-		g.slot(i).claimed.Store(true)
-		g.issued++
+		g.issueLocked().claimed.Store(1)
 	}
 	in.mu.Unlock()
 	if open {
@@ -138,15 +141,23 @@ func (g *Group[T, R]) refuse(err error) bool {
 	return open
 }
 
-// slot returns the slot of an index, and makes its block if there is none.
+// slot returns the slot of an index that has been issued.
 func (g *Group[T, R]) slot(i int) *slot[T, R] {
 	k := bits.Len(uint(i/firstBlock+1)) - 1
-	b := g.blocks[k].Load()
-	if b == nil {
-		b = &block[T, R]{make([]slot[T, R], firstBlock<<k)}
-		g.blocks[k].Store(b)
+	return &g.blocks[k].Load().slots[i-firstBlock*(1<<k-1)]
+}
+
+// issueLocked returns the slot of the next index.
+func (g *Group[T, R]) issueLocked() *slot[T, R] {
+	if len(g.free) == 0 {
+		k := bits.Len(uint(g.issued / firstBlock))
+		g.free = make([]slot[T, R], firstBlock<<k)
+		g.blocks[k].Store(&block[T, R]{g.free})
 	}
-	return &b.slots[i-firstBlock*(1<<k-1)]
+	s := &g.free[0]
+	g.free = g.free[1:]
+	g.issued++
+	return s
 }
 
 func (g *Group[T, R]) enter(seq uint64, task T, last *ticket[T, R]) *ticket[T, R] {
@@ -154,12 +165,11 @@ func (g *Group[T, R]) enter(seq uint64, task T, last *ticket[T, R]) *ticket[T, R
 		return nil
 	}
 	i := g.issued
-	g.slot(i).task = task
-	g.issued++
-	if last != nil && last.to == receiver[T, R](g) && last.index(seq) == i {
-		return last
+	g.issueLocked().task = task
+	if last == nil || last != g.last || last.index(seq) != i {
+		g.last = g.ticket(seq - uint64(i))
 	}
-	return g.ticket(seq - uint64(i))
+	return g.last
 }
 
 func (g *Group[T, R]) ticket(base uint64) *ticket[T, R] {
@@ -168,7 +178,7 @@ func (g *Group[T, R]) ticket(base uint64) *ticket[T, R] {
 
 func (g *Group[T, R]) claim(i int) (task T, ok bool) {
 	s := g.slot(i)
-	if !s.claimed.CompareAndSwap(false, true) {
+	if !s.claimed.CompareAndSwap(0, 1) {
 		return task, false
 	}
 	var zero T
@@ -176,25 +186,23 @@ func (g *Group[T, R]) claim(i int) (task T, ok bool) {
 	return task, true
 }
 
-func (g *Group[T, R]) waits(i int) bool { return !g.slot(i).claimed.Load() }
+func (g *Group[T, R]) waits(i int) bool { return g.slot(i).claimed.Load() == 0 }
 
 func (g *Group[T, R]) settle(i int, v R, err error) {
 	s := g.slot(i)
-	s.value, s.err = v, err
+	s.value = v
 	if err != nil {
-		g.note(err)
+		g.note(i, err)
 	}
+	var height uint64
 	for {
 		below := g.landed.Load()
-		s.next, s.height = below, 1
-		if below != 0 {
-			s.height = g.slot(int(below)-1).height + 1
-		}
-		if g.landed.CompareAndSwap(below, uint32(i)+1) {
+		s.next, height = uint32(below), below>>32+1
+		if g.landed.CompareAndSwap(below, height<<32|uint64(i+1)) {
 			break
 		}
 	}
-	if need := g.need.Load(); need > 0 && s.height >= need {
+	if need := g.need.Load(); need > 0 && int64(height) >= need {
 		g.mu.Lock()
 		wake := g.wakeLocked()
 		g.mu.Unlock()
@@ -203,10 +211,14 @@ func (g *Group[T, R]) settle(i int, v R, err error) {
 }
 
 // note takes account of the error of a task, before its result is there.
-func (g *Group[T, R]) note(err error) {
+func (g *Group[T, R]) note(i int, err error) {
 	ended := g.ctx.Err() != nil
 	fails := false
 	g.mu.Lock()
+	if g.errs == nil {
+		g.errs = make(map[int]error)
+	}
+	g.errs[i] = err
 	if g.failure == nil {
 		switch {
 		case ended:
@@ -232,6 +244,7 @@ func (g *Group[T, R]) count() int {
 
 // dropQueued resolves the queued tasks of a group whose context has ended.
 func (g *Group[T, R]) dropQueued() {
+	g.over.Store(true)
 	var dropped []int
 	for i := range g.count() {
 		if _, ok := g.claim(i); ok {
@@ -248,27 +261,40 @@ func (g *Group[T, R]) dropQueued() {
 	}
 }
 
-// collectLocked moves what is on the stack to the list.
+// collectLocked takes what is on the stack.
 func (g *Group[T, R]) collectLocked() (wake waiters) {
-	top := int(g.landed.Swap(0))
-	if top == 0 {
+	stack := g.landed.Swap(0)
+	if stack == 0 {
 		return nil
 	}
-	g.ended += int(g.slot(top - 1).height)
-	list := 0
-	for at := top; at != 0; {
-		s := g.slot(at - 1)
-		below := int(s.next)
-		s.next, list = uint32(list), at
-		at = below
-	}
-	if g.last == 0 {
-		g.first = list
-	} else {
-		g.slot(g.last - 1).next = uint32(list)
-	}
-	g.last = top
+	g.heaps = append(g.heaps, stack)
+	g.ended += int(stack >> 32)
 	return g.wakeLocked() // what they need is another number now
+}
+
+// completions walks the indexes of the tasks in the order in which they end, as
+// far as they have been issued when it comes to the end.
+func (g *Group[T, R]) completions() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		seen := 0
+		for heap := 0; !(seen == g.count() && g.closeIf(seen)); heap++ {
+			g.await(seen + 1)
+			g.mu.Lock()
+			stack := g.heaps[heap]
+			g.mu.Unlock()
+			order := make([]int, stack>>32)
+			for i, at := len(order)-1, uint32(stack); i >= 0; i-- {
+				order[i] = int(at) - 1
+				at = g.slot(order[i]).next
+			}
+			for _, i := range order {
+				seen++
+				if !yield(i) {
+					return
+				}
+			}
+		}
+	}
 }
 
 type waiters []chan struct{}
@@ -289,34 +315,38 @@ func (g *Group[T, R]) wakeLocked() waiters {
 // await returns when n tasks have ended. Inside a task of the pool it runs
 // those that are still queued.
 func (g *Group[T, R]) await(n int) {
-	worker, inside, known := 0, false, false
+	worker, inside, known, yields := 0, false, false, 0
 	if m := g.eng.mark(g.ctx); m != nil {
-		worker, inside, known = m.worker, true, true
+		worker, inside, known, yields = m.worker, true, true, waitYields
 	}
-	for yields := 0; ; {
+	for {
 		g.mu.Lock()
 		wake := g.collectLocked()
-		there, help := g.ended >= n, -1
-		if inside && !there {
-			help = g.oldestQueuedLocked()
-		}
+		there, queued := g.ended >= n, -1
 		var more chan struct{}
-		if !there && known && help < 0 {
-			more = g.parkLocked(n - g.ended)
+		if !there && yields == waitYields {
+			if inside || !known {
+				queued = g.oldestQueuedLocked()
+			}
+			if queued < 0 {
+				more = g.parkLocked(n - g.ended)
+			}
 		}
 		g.mu.Unlock()
 		wake.close()
 		switch {
 		case there:
 			return
-		case more != nil:
-			<-more
-		case help >= 0:
-			g.eng.lend(worker, g.ticket(0), help)
 		case yields < waitYields:
 			yields++
 			runtime.Gosched()
-		case !known:
+		case more != nil:
+			<-more
+		case queued < 0:
+			// What is waited for has come meanwhile.
+		case inside:
+			g.eng.lend(worker, g.ticket(0), queued)
+		default:
 			worker, inside = g.eng.within(g.ctx)
 			known = true
 		}
@@ -327,9 +357,9 @@ func (g *Group[T, R]) await(n int) {
 // nil if they have.
 func (g *Group[T, R]) parkLocked(need int) chan struct{} {
 	if old := int(g.need.Load()); old == 0 || need < old {
-		g.need.Store(int32(need))
+		g.need.Store(int64(need))
 	}
-	if top := g.landed.Load(); top != 0 && int(g.slot(int(top)-1).height) >= need {
+	if int(g.landed.Load()>>32) >= need {
 		return nil
 	}
 	more := make(chan struct{})
@@ -376,26 +406,30 @@ func (g *Group[T, R]) waitAll() {
 // closed; Wait may be called again and returns the same.
 func (g *Group[T, R]) Wait() ([]R, error) {
 	g.waitAll()
-	g.mu.Lock()
-	ended := g.failure // final now
-	g.mu.Unlock()
 	values := make([]R, 0, g.count())
-	var errs []error
 	for k := 0; len(values) < cap(values); k++ {
 		slots := g.blocks[k].Load().slots
 		for i := range slots[:min(len(slots), cap(values)-len(values))] {
-			s := &slots[i]
-			values = append(values, s.value)
-			// What follows from the end of the context is said once, below.
-			if s.err != nil && g.all && !errors.Is(s.err, ended) {
-				errs = append(errs, s.err)
-			}
+			values = append(values, slots[i].value)
 		}
 	}
-	if !g.all || len(errs) == 0 {
-		return values, ended
+	g.mu.Lock()
+	failure, failed := g.failure, g.errs // neither changes any more
+	g.mu.Unlock()
+	if !g.all {
+		return values, failure
 	}
-	return values, errors.Join(append(errs, ended)...)
+	var errs []error
+	for _, i := range slices.Sorted(maps.Keys(failed)) {
+		// What follows from the end of the context is said once, at the end.
+		if err := failed[i]; !errors.Is(err, failure) {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) == 0 {
+		return values, failure
+	}
+	return values, errors.Join(append(errs, failure)...)
 }
 
 // Results walks the results in the order in which tasks end, each with its
@@ -412,18 +446,11 @@ func (g *Group[T, R]) Results() iter.Seq2[int, Result[R]] {
 				g.waitAll()
 			}
 		}()
-		at := 0 // 1 more than the index
-		for seen := 0; !(seen == g.count() && g.closeIf(seen)); seen++ {
-			g.await(seen + 1)
+		for i := range g.completions() {
 			g.mu.Lock()
-			if at == 0 {
-				at = g.first
-			} else {
-				at = int(g.slot(at - 1).next)
-			}
+			err := g.errs[i]
 			g.mu.Unlock()
-			s := g.slot(at - 1)
-			if !yield(at-1, Result[R]{Value: s.value, Err: s.err}) {
+			if !yield(i, Result[R]{Value: g.slot(i).value, Err: err}) {
 				return
 			}
 		}

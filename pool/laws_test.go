@@ -267,6 +267,37 @@ func TestP4NoTaskWaitsForABusyWorker(t *testing.T) {
 	})
 }
 
+// P4: however submissions and workers that look for tasks fall together, in the
+// end as many tasks run as there are workers.
+func TestP4NobodyIsForgottenOnTheWay(t *testing.T) {
+	rounds := 1000
+	if testing.Short() {
+		rounds = 200
+	}
+	for range rounds {
+		synctest.Test(t, func(t *testing.T) {
+			const workers = 4
+			gate := make(chan struct{})
+			p := pool.New(workers, func(context.Context, int) (int, error) { <-gate; return 0, nil })
+			var wg sync.WaitGroup
+			for range 2 {
+				wg.Go(func() {
+					for i := range workers {
+						must0(p.Go(t.Context(), i))
+					}
+				})
+			}
+			wg.Wait()
+			synctest.Wait()
+			if s := p.Stats(); s.Running != workers || s.Queued != workers {
+				t.Fatalf("%d run and %d wait, want %d and %d", s.Running, s.Queued, workers, workers)
+			}
+			close(gate)
+			p.Close()
+		})
+	}
+}
+
 // P5: a task may wait for tasks of its own pool, in every way there is to wait,
 // also with one worker and a full queue.
 func TestP5NestedWaitsMakeProgress(t *testing.T) {

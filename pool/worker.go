@@ -110,31 +110,48 @@ func (e *engine[T, R]) loop(w *worker[T, R]) (again bool) {
 				return false
 			}
 			i, ok = w.tally.next(0)
-		case shared != nil && shared.to == nil && w.fn != nil:
-			i, ok = e.runShared(w, shared, i)
+		case shared != nil && (shared.to == nil || shared.many) && w.fn != nil:
+			i, ok = e.runAlike(w, shared, i)
 		default:
 			i, ok = e.runOne(w, i)
 		}
 	}
 }
 
-// runShared runs the claimed task i and those behind it in the batch, while they
-// are of the plainest kind: no one waits for them, and nothing is amiss. It
-// returns the next one that is claimed.
-func (e *engine[T, R]) runShared(w *worker[T, R], t *ticket[T, R], i int) (next int, ok bool) {
+// runAlike runs the claimed task i and those behind it in the batch, all of which
+// have the same ticket, while nothing is amiss. It returns the next one that is
+// claimed.
+func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next int, ok bool) {
 	var zero T
-	tasks, fn, sampled := w.batch.tasks, w.fn, w.batch.sampled
+	tasks, fn, sampled, first := w.batch.tasks, w.fn, w.batch.sampled, t.index(w.batch.seq)
 	ctx := w.contextFor(&e.core, t)
 	w.current = t
 	w.inUser = true // only user code can panic until it is false
 	for ok = true; ok && i != sampled && e.alert.Load() == 0 && (!t.mortal || t.ctx.Err() == nil); {
-		task := tasks[i]
-		tasks[i] = zero
-		if _, err := fn(ctx, task); err != nil {
-			w.inUser = false
-			return e.settle(w, t, 0, *new(R), err)
+		if t.to == nil {
+			task := tasks[i]
+			tasks[i] = zero
+			if _, err := fn(ctx, task); err != nil {
+				w.inUser = false
+				return e.settle(w, t, 0, *new(R), err)
+			}
+			i, ok = w.tally.next(oneCompleted)
+			continue
 		}
+		task, mine := t.to.claim(first + i)
+		if !mine {
+			i, ok = w.tally.next(oneSkipped)
+			continue
+		}
+		w.index = first + i
+		v, err := fn(ctx, task)
+		if err != nil {
+			w.inUser = false
+			return e.settle(w, t, first+i, v, err)
+		}
+		at := first + i
 		i, ok = w.tally.next(oneCompleted)
+		t.to.settle(at, v, nil)
 	}
 	w.inUser = false
 	if !ok {
@@ -267,6 +284,8 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 			w.searching = false
 			e.searching--
 			e.drowsyLocked()
+			// Until now submitters relied on this worker.
+			more = more || n > 0 && e.drowsy.Load() && e.hasTasksLocked()
 		}
 		if more && up.seat == nil {
 			up.seat = e.rouseLocked()
