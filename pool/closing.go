@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 )
@@ -55,8 +56,11 @@ func (p *Pool[T, R]) Stop() []T {
 		tasks = append(tasks, it.task)
 	}
 	p.eng.giveUpAll(dropped, ErrClosed)
-	_ = p.eng.join(context.Background())
-	return tasks
+	if p.eng.join(context.Background()) == errInside {
+		return tasks
+	}
+	// Those come first that workers had claimed when the pool was stopped.
+	return append(p.eng.takeOrphans(), tasks...)
 }
 
 // Resize sets the number of workers. More take effect at once. With fewer,
@@ -79,10 +83,9 @@ func (e *engine[T, R]) resize(workers int) {
 	up := e.admitLocked()
 	var surplus []*seat
 	if e.live > workers {
-		// What they have taken is not theirs any more.
-		if items := e.recallLocked(); len(items) > 0 {
-			items = append(items, e.tasks.drain()...)
-			e.tasks.refill(items)
+		if e.order == nil { // or they have one each
+			// What they have taken is not theirs any more.
+			e.tasks.refill(append(e.recallLocked(), e.tasks.drain()...))
 		}
 		n := len(e.idle) - min(len(e.idle), e.live-workers)
 		surplus = append(surplus, e.idle[n:]...)
@@ -147,12 +150,11 @@ func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R
 	e.mu.Lock()
 	wake := e.closeLocked(why)
 	items := append(e.recallLocked(), e.tasks.drain()...)
-	e.in.mu.Lock()
-	items = append(items, e.in.tasks.drain()...)
-	e.in.mu.Unlock()
-	if e.order != nil {
+	if e.emptyInboxLocked(); e.order != nil {
 		items = append(items, e.order.drain()...)
+		slices.SortFunc(items, bySeq)
 	}
+	items = append(items, e.tasks.drain()...)
 	for _, it := range items {
 		if t := it.ticket; t.to != nil {
 			var ok bool
@@ -176,6 +178,19 @@ func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R
 	e.end(cause)
 	e.afterwards(gone)
 	return running, dropped
+}
+
+// takeOrphans returns the tasks that no one waits for and that workers had
+// claimed and not started when the engine was stopped.
+func (e *engine[T, R]) takeOrphans() (tasks []T) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	slices.SortFunc(e.orphans, bySeq)
+	for _, it := range e.orphans {
+		tasks = append(tasks, it.task)
+	}
+	e.orphans = nil
+	return tasks
 }
 
 func (c *core) closingError() error {

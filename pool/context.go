@@ -19,7 +19,9 @@ type taskContext struct {
 	submitted context.Context // what the task lives under
 	core      *core
 	worker    int
-	cancels   bool // on its own, as the context of a future's task
+	cancels   bool         // on its own, as the context of a future's task
+	outer     *taskContext // of the task that runs this one in place
+	key       *key         // whose lane this one makes run in place
 	merged    atomic.Pointer[merged]
 }
 

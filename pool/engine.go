@@ -52,15 +52,16 @@ type engine[T, R any] struct {
 	takes   uint64          // batches filled
 	turn    int             // of the worker whose batch is looked at
 	blocked fifo.List[*submitter[T, R]]
-	order   intake[T, R] // instead of tasks; nil unless WithKey or WithPriority
+	orphans []item[T, R] // tasks that a worker had claimed when the engine was stopped
+	order   *order[T, R] // instead of tasks; nil unless WithKey or WithPriority
 
 	_  [64]byte
 	in inbox[T, R]
 	_  [64]byte
 }
 
-func newEngine[T, R any](workers int, o options) *engine[T, R] {
-	e := &engine[T, R]{core: core{options: o, base: time.Now(), limit: workers, inside: make(map[uint64]place)}}
+func newEngine[T, R any](workers int, o options, order *order[T, R]) *engine[T, R] {
+	e := &engine[T, R]{order: order, core: core{options: o, base: time.Now(), limit: workers, inside: make(map[uint64]place)}}
 	// It ends with the root by way of abort, which closes the engine first.
 	e.ctx, e.end = context.WithCancelCause(context.WithoutCancel(o.root))
 	e.unwatch = func() bool { return true }
@@ -79,6 +80,7 @@ type submitter[T, R any] struct {
 	task   T
 	ticket *ticket[T, R]  // of a task that no one waits for
 	to     receiver[T, R] // of one that is waited for
+	rank   rank
 	wake   chan struct{}
 	err    error            // set before wake
 	next   *submitter[T, R] // in a wakeUp
@@ -144,6 +146,10 @@ func (e *engine[T, R]) rouse() {
 const submitYields = 8
 
 func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R], to receiver[T, R], wait, nested bool) error {
+	var r rank
+	if e.order != nil {
+		r = e.order.rank(task)
+	}
 	for try, known := 0, false; ; try++ {
 		e.mu.Lock()
 		e.in.mu.Lock()
@@ -151,9 +157,10 @@ func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R]
 		case e.closed:
 			defer e.mu.Unlock()
 			e.in.mu.Unlock()
+			e.forgetLocked(r)
 			return e.why
 		case e.blocked.Len() == 0 && e.hasRoomLocked() || nested:
-			ok := e.acceptLocked(task, t, to)
+			ok := e.acceptRankedLocked(task, t, to, r)
 			e.in.mu.Unlock()
 			s := e.rouseLocked()
 			e.mu.Unlock()
@@ -166,10 +173,11 @@ func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R]
 		e.in.mu.Unlock()
 		switch {
 		case !wait:
+			e.forgetLocked(r)
 			e.mu.Unlock()
 			return ErrQueueFull
 		case known:
-			return e.waitForRoom(ctx, &submitter[T, R]{task: task, ticket: t, to: to, wake: make(chan struct{}, 1)})
+			return e.waitForRoom(ctx, &submitter[T, R]{task: task, ticket: t, to: to, rank: r, wake: make(chan struct{}, 1)})
 		}
 		queue := e.blocked.Len() > 0
 		e.mu.Unlock()
@@ -216,10 +224,12 @@ func (e *engine[T, R]) waitForRoom(ctx context.Context, s *submitter[T, R]) erro
 		e.mu.Lock()
 		gone := e.blocked.Remove(node)
 		e.setCrowdedLocked(e.blocked.Len() > 0)
-		e.mu.Unlock()
 		if gone {
+			e.forgetLocked(s.rank)
+			e.mu.Unlock()
 			return err
 		}
+		e.mu.Unlock()
 		// Its fate was decided before it could leave: it stands.
 		<-s.wake
 	}
@@ -253,6 +263,26 @@ func (e *engine[T, R]) acceptLocked(task T, t *ticket[T, R], to receiver[T, R]) 
 	return true
 }
 
+// acceptRankedLocked is acceptLocked for any pool. The engine's lock is held, too.
+func (e *engine[T, R]) acceptRankedLocked(task T, t *ticket[T, R], to receiver[T, R], r rank) bool {
+	ok := e.acceptLocked(task, t, to)
+	switch {
+	case e.order == nil:
+	case ok:
+		r.accepted = time.Since(e.base)
+		e.in.ranks = append(e.in.ranks, r)
+	default:
+		e.forgetLocked(r)
+	}
+	return ok
+}
+
+func (e *engine[T, R]) forgetLocked(r rank) {
+	if e.order != nil {
+		e.order.forget(r)
+	}
+}
+
 // admitLocked accepts those who wait for room, as far as there is room.
 func (e *engine[T, R]) admitLocked() (w wakeUp[T, R]) {
 	if e.blocked.Len() == 0 {
@@ -262,7 +292,7 @@ func (e *engine[T, R]) admitLocked() (w wakeUp[T, R]) {
 	e.in.mu.Lock()
 	for !e.closed && e.blocked.Len() > 0 && e.hasRoomLocked() {
 		s, _ := e.blocked.Pop()
-		if !e.acceptLocked(s.task, s.ticket, s.to) {
+		if !e.acceptRankedLocked(s.task, s.ticket, s.to, s.rank) {
 			s.err = errRefused
 		}
 		*last, last = s, &s.next
@@ -328,7 +358,29 @@ func (e *engine[T, R]) emptyInboxLocked() {
 	e.in.tasks.moveTo(&e.tasks)
 	e.samples = append(e.samples[:0], e.in.sampler.pending...)
 	e.in.sampler.pending = e.in.sampler.pending[:0]
+	ranks := e.in.ranks
+	e.in.ranks = nil
 	e.in.mu.Unlock()
+	if e.order != nil {
+		for i, it := range e.tasks.drain() {
+			e.order.push(it, ranks[i])
+		}
+	}
+}
+
+// takeInOrderLocked is takeLocked for a pool with keys or priorities. Every task
+// is timed there.
+func (e *engine[T, R]) takeInOrderLocked(w *worker[T, R]) (n int, more bool) {
+	e.emptyInboxLocked()
+	if e.order.len() == 0 {
+		return 0, false
+	}
+	p := e.order.pop()
+	w.rank = p.rank
+	w.batch.seq, w.batch.same, w.batch.tasks[0] = p.seq, p.ticket, p.task
+	w.batch.sampled, w.batch.sample = 0, sample{at: p.accepted, weight: 1}
+	e.filledLocked(w, 1)
+	return 1, e.order.len() > 0
 }
 
 func (e *engine[T, R]) filledLocked(w *worker[T, R], n int) {
@@ -368,7 +420,7 @@ func (e *engine[T, R]) recallLocked() (items []item[T, R]) {
 	for _, v := range e.workers {
 		items = append(items, v.batch.items(v.tally.steal(true))...)
 	}
-	slices.SortFunc(items, func(a, b item[T, R]) int { return int(int64(a.seq - b.seq)) })
+	slices.SortFunc(items, bySeq)
 	return items
 }
 
@@ -431,7 +483,7 @@ func (e *engine[T, R]) stats() Stats {
 		Submitted: e.in.submitted, Completed: e.completed, Failed: e.failed, Cancelled: e.cancelled,
 	}
 	if e.order != nil {
-		s.Queued += e.order.len()
+		s.Queued += e.order.len() + e.order.held
 	}
 	for _, seat := range e.seats {
 		w := seat.tally.word.Load() // once, so that the sums agree

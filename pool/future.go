@@ -126,48 +126,54 @@ func (c *call[T, R]) wait(ctx context.Context) (R, error) {
 	case ctx.Err() != nil:
 		return v, context.Cause(ctx)
 	}
-	c.attend(ctx)
-	if v, err, ok = c.result(); ok {
-		return v, err
-	}
-	landed, under := c.landing()
-	var ended <-chan struct{}
-	if under != nil {
-		ended = under.Done()
-	}
-	select {
-	case <-landed:
-	case <-ctx.Done():
-		return v, context.Cause(ctx)
-	case <-ended:
-		// If it is queued, it resolves now and not only when its turn comes.
-		c.eng.drop(c, 0, context.Cause(under))
-		if _, _, err := ctxselect.Recv(ctx, landed); err != nil {
+	for {
+		changed := c.attend(ctx)
+		landed, under := c.landing()
+		var ended <-chan struct{}
+		if under != nil {
+			ended = under.Done()
+		}
+		select {
+		case <-landed:
+			v, err, _ = c.result()
 			return v, err
+		case <-ctx.Done():
+			return v, context.Cause(ctx)
+		case <-ended:
+			// If it is queued, it resolves now and not only when its turn comes.
+			c.eng.drop(c, 0, context.Cause(under))
+			if _, _, err := ctxselect.Recv(ctx, landed); err != nil {
+				return v, err
+			}
+		case <-changed:
 		}
 	}
-	v, err, _ = c.result()
-	return v, err
 }
 
 // attend gives the task a chance to end before its waiter parks, and runs it in
-// place if it is queued and the waiter is inside a task.
-func (c *call[T, R]) attend(ctx context.Context) {
+// place if it is queued and the waiter is inside a task. If changed is not nil,
+// it is worth another try once that is closed.
+func (c *call[T, R]) attend(ctx context.Context) (changed <-chan struct{}) {
+	var at place
+	inside := false
 	if m := c.eng.mark(ctx); m != nil {
-		c.eng.lend(m.worker, &c.ticket, 0)
-		return
+		at, inside = place{m.worker, m}, true
 	}
 	for range waitYields {
-		if _, _, ok := c.result(); ok {
-			return
+		if _, _, ok := c.result(); ok || inside {
+			break
 		}
 		runtime.Gosched()
 	}
-	if c.waits(0) {
-		if id, inside := c.eng.within(ctx); inside {
-			c.eng.lend(id, &c.ticket, 0)
+	if !inside && c.waits(0) {
+		at, inside = c.eng.within(ctx)
+	}
+	for inside && changed == nil && c.waits(0) {
+		if _, changed = c.eng.lend(at, &c.ticket, 0); changed == nil && c.eng.order == nil {
+			break
 		}
 	}
+	return changed
 }
 
 // done starts a watch on the task's context, for the reason given in wait.

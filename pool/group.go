@@ -315,9 +315,11 @@ func (g *Group[T, R]) wakeLocked() waiters {
 // await returns when n tasks have ended. Inside a task of the pool it runs
 // those that are still queued.
 func (g *Group[T, R]) await(n int) {
-	worker, inside, known, yields := 0, false, false, 0
+	var at place
+	var changed <-chan struct{} // what has to happen before it is worth to help again
+	inside, known, yields := false, false, 0
 	if m := g.eng.mark(g.ctx); m != nil {
-		worker, inside, known, yields = m.worker, true, true, waitYields
+		at, inside, known, yields = place{m.worker, m}, true, true, waitYields
 	}
 	for {
 		g.mu.Lock()
@@ -328,7 +330,7 @@ func (g *Group[T, R]) await(n int) {
 			if inside || !known {
 				queued = g.oldestQueuedLocked()
 			}
-			if queued < 0 {
+			if queued < 0 || changed != nil {
 				more = g.parkLocked(n - g.ended)
 			}
 		}
@@ -341,13 +343,17 @@ func (g *Group[T, R]) await(n int) {
 			yields++
 			runtime.Gosched()
 		case more != nil:
-			<-more
-		case queued < 0:
+			select {
+			case <-more:
+			case <-changed:
+				changed = nil
+			}
+		case queued < 0 || changed != nil:
 			// What is waited for has come meanwhile.
 		case inside:
-			g.eng.lend(worker, g.ticket(0), queued)
+			_, changed = g.eng.lend(at, g.ticket(0), queued)
 		default:
-			worker, inside = g.eng.within(g.ctx)
+			at, inside = g.eng.within(g.ctx)
 			known = true
 		}
 	}

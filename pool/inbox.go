@@ -12,6 +12,7 @@ type inbox[T, R any] struct {
 	tasks     queue[T, R]
 	tickets   ticketCache[T, R]
 	sampler   sampler
+	ranks     []rank // of tasks, in a pool with keys or priorities
 }
 
 // ticketLocked returns the ticket of tasks that are submitted under ctx. It

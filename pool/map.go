@@ -65,8 +65,9 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 type walk[T, R any] struct {
 	eng       *engine[T, R]
 	unordered bool
-	worker    int  // that the caller runs as
-	nested    bool // the caller is inside a task
+	at        place           // of the caller, if it is inside a task
+	nested    bool            // it is
+	changed   <-chan struct{} // what has to happen before it is worth to help again
 	ctx       context.Context
 	end       context.CancelCauseFunc
 	feeding   sync.WaitGroup
@@ -95,7 +96,7 @@ func (p *Pool[T, R]) newWalk(ctx context.Context, o mapOptions) *walk[T, R] {
 		room:      make(chan struct{}, 1),
 		ready:     make(chan struct{}, 1),
 	}
-	w.worker, w.nested = p.eng.within(ctx)
+	w.at, w.nested = p.eng.within(ctx)
 	w.ctx, w.end = context.WithCancelCause(p.eng.life(ctx))
 	for i := range w.flights {
 		f := &w.flights[i]
@@ -254,7 +255,12 @@ func (w *walk[T, R]) park() {
 		there = w.landed.Load() != nil
 	}
 	if !there {
-		_, _, _ = ctxselect.Recv(w.ctx, w.ready)
+		select {
+		case <-w.ready:
+		case <-w.ctx.Done():
+		case <-w.changed:
+			w.changed = nil
+		}
 	}
 	w.awaited.Store(nil)
 }
@@ -264,9 +270,9 @@ func (w *walk[T, R]) park() {
 func (w *walk[T, R]) help() bool {
 	for i := range w.flights {
 		f := &w.flights[(int(w.taken.Load())+i)%len(w.flights)]
-		if f.state.Load() == unclaimed {
-			w.eng.lend(w.worker, &f.ticket, 0)
-			return true
+		if w.changed == nil && f.state.Load() == unclaimed {
+			_, w.changed = w.eng.lend(w.at, &f.ticket, 0)
+			return w.changed == nil
 		}
 	}
 	return false

@@ -6,10 +6,11 @@ import (
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
-// A place is where a goroutine stands that runs tasks.
+// A place is where a goroutine stands that runs tasks, or a call that comes from
+// inside one.
 type place struct {
-	worker int // whom it runs them as
-	depth  int // how many reasons there are to count it in
+	worker int          // whom it runs them as
+	task   *taskContext // of the innermost task, as far as it is known
 }
 
 // mark returns the context of the task that calls under ctx come from, nil if
@@ -19,29 +20,35 @@ func (c *core) mark(ctx context.Context) *taskContext {
 	return t
 }
 
-// within returns the worker id that calls under ctx run as, and whether the
-// call comes from inside a task of e: by its context, or else by its
-// goroutine.
-func (c *core) within(ctx context.Context) (id int, ok bool) {
+// within returns the place that calls under ctx come from, and whether that is
+// inside a task of the engine: by its context, or else by its goroutine.
+func (c *core) within(ctx context.Context) (at place, ok bool) {
 	if t := c.mark(ctx); t != nil {
-		return t.worker, true
+		return place{t.worker, t}, true
 	}
 	g := goid()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p, ok := c.inside[g]
-	return p.worker, ok
+	at, ok = c.inside[g]
+	return at, ok
 }
 
-// enter adds n to the depth of goroutine g.
-func (c *core) enter(g uint64, worker, n int) {
+// enter records that goroutine g is at a place, and returns what puts things
+// back.
+func (c *core) enter(g uint64, at place) (leave func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if n += c.inside[g].depth; n == 0 {
-		delete(c.inside, g)
-		return
+	before, was := c.inside[g]
+	c.inside[g] = at
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if was {
+			c.inside[g] = before
+		} else {
+			delete(c.inside, g)
+		}
 	}
-	c.inside[g] = place{worker, n}
 }
 
 // waitYields is how often a waiter gives way to other goroutines before it finds
@@ -50,92 +57,154 @@ func (c *core) enter(g uint64, worker, n int) {
 const waitYields = 4
 
 // lend runs task i of t's receiver, if it has not started, on the calling
-// goroutine, which waits for it inside a task as worker id: a worker that merely
-// waited could be the one that is needed. The waiting task lends its place, so
-// that no more tasks run than before. It returns false if the task had started.
-func (e *engine[T, R]) lend(id int, t *ticket[T, R], i int) bool {
+// goroutine, which waits for it inside a task: a worker that merely waited could
+// be the one that is needed. The waiting task lends its place, so that no more
+// tasks run than before. acted is false if there was nothing to be done: the
+// task had started, or, when changed is not nil, has to wait for one of its key,
+// and it is worth another try once changed is closed.
+func (e *engine[T, R]) lend(at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
+	if e.order != nil {
+		return e.lendInOrder(at, t, i)
+	}
 	task, ok := t.to.claim(i)
 	if !ok {
-		return false
+		return false, nil
 	}
-	g := goid()
 	e.mu.Lock()
 	e.waiting++
 	e.departed++
 	up := e.vacateLocked(1)
-	var mine Func[T, R] // the state of the worker whose goroutine this is
-	for _, w := range e.workers {
-		if w.goid == g {
-			mine = w.fn
-		}
-	}
 	e.mu.Unlock()
 	up.do()
-	e.enter(g, id, 1)
-	defer e.enter(g, id, -1)
-	e.runInPlace(id, t, i, task, mine)
-	return true
+	e.runInPlace(at, t, i, task, rank{})
+	return true, nil
 }
 
-// runInPlace runs a claimed task. It does not return if the task ends its
-// goroutine. A goroutine that a task has started runs it with a state that is
-// opened for it, since the worker's may be in use.
-func (e *engine[T, R]) runInPlace(id int, t *ticket[T, R], i int, task T, fn Func[T, R]) {
-	var zero R
-	if fn == nil {
-		fn = e.fn
+// lendInOrder is lend for a pool with keys or priorities. It runs the first task
+// of the lane in which the awaited one is.
+func (e *engine[T, R]) lendInOrder(at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
+	e.mu.Lock()
+	e.emptyInboxLocked()
+	p := e.order.of[taskID[T, R]{t.to, i}]
+	if p == nil {
+		e.mu.Unlock()
+		return false, nil
 	}
+	l := p.lane
+	var runs rank // the lane that it makes run
+	switch {
+	case l == nil:
+		e.order.take(p)
+	case !l.running:
+		p = l.queue[0]
+		e.order.take(p)
+		runs = p.rank
+	case e.runsUnderLocked(at, l.key):
+		// Now or never: the one that is running waits for it.
+		e.order.takeHeld(p)
+		e.order.forget(p.rank)
+	default:
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
+		changed = l.changed
+		e.mu.Unlock()
+		return false, changed
+	}
+	task, ok := p.task, true
+	index := p.ticket.index(p.seq)
+	if p.ticket.to != nil {
+		task, ok = p.ticket.to.claim(index)
+	}
+	if !ok { // it has been cancelled
+		e.dead--
+		var s *seat
+		if runs.key != nil {
+			e.order.done(runs)
+			s = e.rouseLocked()
+		}
+		e.mu.Unlock()
+		s.rise()
+		return true, nil
+	}
+	e.waiting++
+	e.departed++
+	up := e.admitLocked()
+	e.mu.Unlock()
+	up.do()
+	e.runInPlace(at, p.ticket, index, task, runs)
+	return true, nil
+}
+
+// runsUnderLocked reports whether a task with the given key is one of those that
+// a call at the given place is inside of.
+func (e *engine[T, R]) runsUnderLocked(at place, k *key) bool {
+	for c := at.task; c != nil; c = c.outer {
+		if c.key == k {
+			return true
+		}
+	}
+	for _, w := range e.workers {
+		if w.id == at.worker {
+			return w.rank.key == k
+		}
+	}
+	return false
+}
+
+// runInPlace runs a claimed task, and makes its lane go on after it. It does not
+// return if the task ends its goroutine.
+func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs rank) {
+	var zero R
 	if err := t.ctx.Err(); err != nil {
-		e.finishInPlace(&e.cancelled)
-		t.to.settle(i, zero, context.Cause(t.ctx))
+		e.finishInPlace(t, i, zero, context.Cause(t.ctx), &e.cancelled, runs)
 		return
 	}
 	if e.alert.Load()&ended != 0 {
-		e.finishInPlace(&e.cancelled)
-		t.to.settle(i, zero, context.Cause(e.ctx))
+		e.finishInPlace(t, i, zero, context.Cause(e.ctx), &e.cancelled, runs)
 		return
 	}
-	closeState := func() error { return nil }
-	if fn == nil {
-		var err error
-		if fn, closeState, err = e.openGuarded(); err != nil {
-			e.finishInPlace(&e.failed)
-			t.to.settle(i, zero, err)
-			return
-		}
+	g := goid()
+	fn, closeState, err := e.stateFor(g)
+	if err != nil {
+		e.finishInPlace(t, i, zero, err, &e.failed, runs)
+		return
 	}
 	ctx := t.own
 	if ctx == nil {
 		ctx = &taskContext{submitted: t.ctx, core: &e.core}
 		defer ctx.release()
 	}
-	ctx.worker = id
+	ctx.worker, ctx.outer, ctx.key = at.worker, at.task, runs.key
+	defer e.enter(g, place{at.worker, ctx})()
 	outcome.Run(
 		func() (R, error) { return fn(ctx, task) },
 		func(v R, err error) {
-			closeErr := e.closeGuarded(closeState)
+			e.noteClosing(e.closeGuarded(closeState))
 			counter := &e.completed
 			if err != nil {
 				counter = &e.failed
 			}
-			e.mu.Lock()
-			if e.closeErr == nil {
-				e.closeErr = closeErr
-			}
-			e.mu.Unlock()
-			e.finishInPlace(counter)
-			t.to.settle(i, v, err)
+			e.finishInPlace(t, i, v, err, counter, runs)
 		})
 }
 
-// finishInPlace counts a task that ran in place under the given counter.
-func (e *engine[T, R]) finishInPlace(counter *uint64) {
+// finishInPlace counts a task that ran in place under the given counter, and
+// publishes how it ended.
+func (e *engine[T, R]) finishInPlace(t *ticket[T, R], i int, v R, err error, counter *uint64, runs rank) {
 	e.mu.Lock()
 	*counter++
 	e.waiting--
 	up := e.admitLocked()
+	if runs.key != nil {
+		e.order.done(runs)
+		if up.seat == nil {
+			up.seat = e.rouseLocked()
+		}
+	}
 	gone := e.goneLocked()
 	e.mu.Unlock()
 	up.do()
+	e.publish(t, i, v, err)
 	e.afterwards(gone)
 }

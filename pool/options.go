@@ -23,6 +23,9 @@ type options struct {
 	idleTimeout time.Duration
 	onError     func(error)
 	name        string
+	key         any // a keySource of the tasks' type, see typed
+	priority    any // a priorityFunc of it
+	ageing      time.Duration
 }
 
 // WithQueue sets how many tasks may be accepted beyond those that the workers

@@ -69,7 +69,7 @@ func newPool[T, R any](call string, workers int, opts []Option) *Pool[T, R] {
 	if o.minWorkers > workers {
 		panic(fmt.Sprintf("pool: %s: WithMinWorkers must be at most the %d workers, got %d", call, workers, o.minWorkers))
 	}
-	return &Pool[T, R]{eng: newEngine[T, R](workers, o)}
+	return &Pool[T, R]{eng: newEngine(workers, o, newOrder[T, R](o, call))}
 }
 
 // Go submits a task that no one waits for. It waits while the queue is full.

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"slices"
 	"unsafe"
 )
@@ -164,6 +165,9 @@ type item[T, R any] struct {
 	task   T
 	ticket *ticket[T, R]
 }
+
+// bySeq compares items by the order of acceptance.
+func bySeq[T, R any](a, b item[T, R]) int { return cmp.Compare(a.seq, b.seq) }
 
 // drain empties the queue.
 func (q *queue[T, R]) drain() (items []item[T, R]) {

@@ -24,6 +24,35 @@ func (e *engine[T, R]) openGuarded() (fn Func[T, R], closeState func() error, er
 	return fn, closeState, nil
 }
 
+// stateFor returns what a task that runs in place on goroutine g is to be run
+// with. A goroutine that a task has started gets a state that is opened for it,
+// since the worker's may be in use.
+func (e *engine[T, R]) stateFor(g uint64) (fn Func[T, R], closeState func() error, err error) {
+	if e.fn != nil {
+		return e.fn, func() error { return nil }, nil
+	}
+	e.mu.Lock()
+	for _, w := range e.workers {
+		if w.goid == g {
+			fn = w.fn
+		}
+	}
+	e.mu.Unlock()
+	if fn != nil {
+		return fn, func() error { return nil }, nil
+	}
+	return e.openGuarded()
+}
+
+// noteClosing keeps the first error of closing a state.
+func (c *core) noteClosing(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closeErr == nil {
+		c.closeErr = err
+	}
+}
+
 // closeState closes the state of w if it has one. An error goes to the error
 // handler and is returned.
 func (e *engine[T, R]) closeState(w *worker[T, R]) error {

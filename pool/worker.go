@@ -23,6 +23,7 @@ type worker[T, R any] struct {
 	index     int  // of the current task, for its receiver
 	inUser    bool // current's function is on the stack
 	searching bool // counted in core.searching
+	rank      rank // of the task it has, in a pool with keys
 }
 
 // rouseLocked takes one worker off the idle stack, or adds one, if there is one
@@ -80,7 +81,7 @@ func (e *engine[T, R]) work(w *worker[T, R]) {
 	e.mu.Lock()
 	delete(e.inside, w.goid) // of a goroutine lost to Goexit
 	w.goid = g
-	e.inside[g] = place{worker: w.id, depth: 1}
+	e.inside[g] = place{worker: w.id}
 	e.mu.Unlock()
 	for e.loop(w) {
 	}
@@ -176,6 +177,11 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 		}
 	}
 	if err, count := e.unfit(w, t); err != nil {
+		if t.to == nil && e.alert.Load()&ended != 0 {
+			e.mu.Lock()
+			e.orphans = append(e.orphans, item[T, R]{w.batch.seq + uint64(i), task, t})
+			e.mu.Unlock()
+		}
 		w.tally.count(count)
 		var zero R
 		e.publish(t, index, zero, err)
@@ -273,6 +279,10 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 	e.mu.Lock()
 	for {
 		e.foldLocked(&w.seat)
+		if w.rank.key != nil {
+			e.order.done(w.rank)
+			w.rank = rank{}
+		}
 		up := e.admitLocked()
 		n, more := 0, false
 		if e.live <= e.limit {
@@ -316,6 +326,9 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 			w.searching = true
 			e.searching++
 			e.drowsyLocked()
+			e.mu.Unlock()
+			up.do()
+			e.mu.Lock()
 			continue
 		}
 		timed := e.live > e.minWorkers
@@ -375,11 +388,8 @@ func (e *engine[T, R]) retireLocked(w *worker[T, R]) {
 // leave ends a worker that has retired.
 func (e *engine[T, R]) leave(w *worker[T, R]) {
 	w.dropContext()
-	err := e.closeState(w)
+	e.noteClosing(e.closeState(w))
 	e.mu.Lock()
-	if e.closeErr == nil {
-		e.closeErr = err
-	}
 	e.leaving--
 	e.ids[w.id] = false
 	delete(e.inside, w.goid)
