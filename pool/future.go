@@ -168,10 +168,8 @@ func (c *call[T, R]) attend(ctx context.Context) (changed <-chan struct{}) {
 	if !inside && c.waits(0) {
 		at, inside = c.eng.within(ctx)
 	}
-	for inside && changed == nil && c.waits(0) {
-		if _, changed = c.eng.lend(at, &c.ticket, 0); changed == nil && c.eng.order == nil {
-			break
-		}
+	for acted := true; inside && acted && c.waits(0); {
+		acted, changed = c.eng.lend(at, &c.ticket, 0)
 	}
 	return changed
 }

@@ -351,7 +351,10 @@ func (g *Group[T, R]) await(n int) {
 		case queued < 0 || changed != nil:
 			// What is waited for has come meanwhile.
 		case inside:
-			_, changed = g.eng.lend(at, g.ticket(0), queued)
+			var acted bool
+			if acted, changed = g.eng.lend(at, g.ticket(0), queued); !acted {
+				runtime.Gosched() // a worker has it and is about to start it
+			}
 		default:
 			at, inside = g.eng.within(g.ctx)
 			known = true

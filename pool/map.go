@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"iter"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -271,7 +272,10 @@ func (w *walk[T, R]) help() bool {
 	for i := range w.flights {
 		f := &w.flights[(int(w.taken.Load())+i)%len(w.flights)]
 		if w.changed == nil && f.state.Load() == unclaimed {
-			_, w.changed = w.eng.lend(w.at, &f.ticket, 0)
+			var acted bool
+			if acted, w.changed = w.eng.lend(w.at, &f.ticket, 0); !acted {
+				runtime.Gosched() // a worker has it and is about to start it
+			}
 			return w.changed == nil
 		}
 	}

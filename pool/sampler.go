@@ -7,7 +7,7 @@ import "time"
 // it takes one of several, up to one of 64, each of which counts for those
 // between: while they come slowly, every one. The inbox's lock guards it.
 type sampler struct {
-	left   int // tasks until the next sample
+	left   int // tasks before the next sample
 	stride int // tasks a sample
 	run    int // samples in a row that came quickly
 	last   time.Duration
@@ -44,7 +44,7 @@ func (s *sampler) take(seq uint64, now time.Duration) {
 			s.stride, s.run = min(max(s.stride, 1)*2, maxStride), 0
 		}
 	}
-	s.left, s.last = s.stride, now
+	s.left, s.last = s.stride-1, now
 	if len(s.pending) < maxPending {
 		s.pending = append(s.pending, sample{seq, now, weight})
 	}

@@ -18,7 +18,12 @@ type ticket[T, R any] struct {
 }
 
 // index returns what to calls the task with number seq in the queue.
-func (t *ticket[T, R]) index(seq uint64) int { return int(int64(seq - t.base)) }
+func (t *ticket[T, R]) index(seq uint64) int {
+	if !t.many {
+		return 0
+	}
+	return int(int64(seq - t.base))
+}
 
 // A receiver keeps tasks that are waited for, and gets their results. It holds
 // the task itself, and the queue only its place, so that whoever claims it has

@@ -1,0 +1,251 @@
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/pool"
+)
+
+// Go and TryGo do not allocate, Submit does so once, and a group once for many
+// tasks. The pool is saturated, so that nothing is started meanwhile.
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	const n = 20_000
+	ctx := t.Context()
+	for name, c := range map[string]struct {
+		most float64 // a task
+		run  func(p *pool.Pool[int, int])
+	}{
+		"Go":     {0.001, func(p *pool.Pool[int, int]) { must0(p.Go(ctx, 1)) }},
+		"TryGo":  {0.001, func(p *pool.Pool[int, int]) { must0(p.TryGo(ctx, 1)) }},
+		"Submit": {1.01, func(p *pool.Pool[int, int]) { must(p.Submit(ctx, 1)) }},
+	} {
+		p := pool.New(2, double, pool.WithQueue(2*n))
+		for range n {
+			c.run(p)
+		}
+		if got := testing.AllocsPerRun(n, func() { c.run(p) }); got > c.most {
+			t.Errorf("%s: %v allocations, want %v", name, got, c.most)
+		}
+		p.Close()
+	}
+	p := pool.New(2, double)
+	defer p.Close()
+	got := testing.AllocsPerRun(5, func() {
+		g := p.Group(ctx)
+		for i := range n {
+			must0(g.Go(i))
+		}
+		must(g.Wait())
+	})
+	if got > n/100 {
+		t.Errorf("Group: %v allocations for %d tasks, want one for 100 at most", got, n)
+	}
+}
+
+// A waiting task costs its own size and 8 bytes at the most, and that is given
+// back after the burst.
+func TestMemoryOfWaitingTasks(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector uses memory of its own")
+	}
+	const n = 500_000
+	heap := func() int64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	gate := make(chan struct{})
+	p := pool.New(1, func(_ context.Context, task [3]int64) (int, error) {
+		if task[0] == 0 {
+			<-gate
+		}
+		return 0, nil
+	}, pool.WithQueue(n))
+	before := heap()
+	for i := range n {
+		must0(p.Go(t.Context(), [3]int64{int64(i)}))
+	}
+	waiting := float64(heap()-before) / n
+	if waiting > 24+8 {
+		t.Errorf("a waiting task of 24 bytes takes %.1f", waiting)
+	}
+	close(gate)
+	p.Close()
+	if after := float64(heap()-before) / n; after > 0.5 {
+		t.Errorf("after the burst %.1f bytes a task are left", after)
+	}
+	runtime.KeepAlive(p)
+}
+
+// Tasks that leave the middle of the queue give their memory back, though the
+// worker never comes to their places.
+func TestMemoryOfCancelledTasks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		ran := 0
+		p := pool.New(1, func(context.Context, int) (int, error) { <-gate; ran++; return 0, nil })
+		must0(p.Go(t.Context(), 0))
+		synctest.Wait()
+		g := p.Group(t.Context())
+		for i := range 10 {
+			must0(g.Go(i))
+			for range 100 {
+				must(p.Submit(t.Context(), i)).Cancel(nil)
+			}
+		}
+		s := p.Stats()
+		checkSum(t, s)
+		if s.Queued != 10 {
+			t.Errorf("%d tasks queued, want 10", s.Queued)
+		}
+		close(gate)
+		vs, err := g.Wait()
+		if len(vs) != 10 || err != nil {
+			t.Errorf("%d results, %v", len(vs), err)
+		}
+		p.Close()
+		if ran != 11 {
+			t.Errorf("%d tasks ran, want 11", ran)
+		}
+	})
+}
+
+// Times are recorded for every task while they are slow, and for a sample that
+// stands for all when they are quick.
+func TestStatsTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New(1, func(_ context.Context, d time.Duration) (int, error) { time.Sleep(d); return 0, nil })
+		for i := range 100 {
+			d := 10 * time.Millisecond
+			if i%10 == 0 {
+				d = time.Second
+			}
+			must0(p.Go(t.Context(), d))
+			time.Sleep(2 * time.Second)
+		}
+		s := p.Stats()
+		if s.RunTime.Count() != 100 || s.QueueWait.Count() != 100 {
+			t.Errorf("%d and %d times, want 100", s.RunTime.Count(), s.QueueWait.Count())
+		}
+		within := func(what string, got, want time.Duration) {
+			t.Helper()
+			if got < want || got > want+want/4 {
+				t.Errorf("%s: %v, want %v or up to a quarter more", what, got, want)
+			}
+		}
+		within("median", s.RunTime.Quantile(0.5), 10*time.Millisecond)
+		within("p99", s.RunTime.Quantile(0.99), time.Second)
+		if w := s.QueueWait.Quantile(1); w > 64 {
+			t.Errorf("waited %v, want nothing", w)
+		}
+		must0(p.Go(t.Context(), time.Minute))
+		must0(p.Go(t.Context(), 0))
+		p.Close()
+		within("the one that waited", p.Stats().QueueWait.Quantile(1), time.Minute)
+	})
+	p := pool.New(2, double)
+	const n = 200_000
+	for range n {
+		must0(p.Go(t.Context(), 1))
+	}
+	p.Close()
+	if c := p.Stats().RunTime.Count(); c < n/2 || c > n+n/10 {
+		t.Errorf("the sample of %d quick tasks stands for %d", n, c)
+	}
+	if z := (pool.Histogram{}); z.Quantile(0.5) != 0 || z.Count() != 0 {
+		t.Error("the zero Histogram is not empty")
+	}
+}
+
+// P1: Stop hands back each task that never started, also if a worker had taken
+// it already: every id runs or comes back, once.
+func TestP1StopLosesNothing(t *testing.T) {
+	rounds := 300
+	if testing.Short() {
+		rounds = 50
+	}
+	for range rounds {
+		const n = 300
+		ledger := testkit.NewLedger(n)
+		p := pool.New(1+rand.IntN(4), func(_ context.Context, id int) (int, error) { ledger.Note(id); return 0, nil })
+		accepted := n
+		testkit.Watchdog(t, func() {
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for id := range n {
+					if err := p.Go(t.Context(), id); errors.Is(err, pool.ErrClosed) {
+						accepted = id
+						break
+					}
+				}
+			})
+			for range rand.IntN(200) {
+				runtime.Gosched()
+			}
+			back := p.Stop()
+			wg.Wait()
+			for i, id := range back {
+				ledger.Note(id)
+				if i > 0 && back[i-1] >= id {
+					t.Errorf("handed back out of order: %d after %d", id, back[i-1])
+				}
+			}
+		})
+		for id := range n {
+			if want := min(1, max(0, accepted-id)); ledger.Seen(id) != want {
+				t.Fatalf("task %d of %d accepted was seen %d times", id, accepted, ledger.Seen(id))
+			}
+		}
+	}
+}
+
+// P4: what a worker has taken and not started is taken from it when others have
+// come for more several times, though the queue is never empty.
+func TestP4BatchBehindASlowTask(t *testing.T) {
+	gate := make(chan struct{})
+	var mu sync.Mutex
+	stuck := map[int]bool{}
+	held := false
+	p := pool.New(2, func(_ context.Context, id int) (int, error) {
+		mu.Lock()
+		first := id == 100 && !held
+		held = held || first
+		delete(stuck, id)
+		mu.Unlock()
+		if first {
+			<-gate
+		}
+		return 0, nil
+	})
+	testkit.Watchdog(t, func() {
+		for id := range 100_000 {
+			if id > 100 && id < 200 {
+				mu.Lock()
+				stuck[id] = true
+				mu.Unlock()
+			}
+			must0(p.Go(t.Context(), id))
+		}
+		mu.Lock()
+		n := len(stuck)
+		mu.Unlock()
+		if n != 0 {
+			t.Errorf("%d tasks are stuck behind a slow one after many later ones have run", n)
+		}
+		close(gate)
+		p.Close()
+	})
+}
