@@ -18,7 +18,7 @@ import (
 type taskContext struct {
 	submitted context.Context // what the task lives under
 	core      *core
-	worker    int
+	worker    int32
 	cancels   bool         // on its own, as the context of a future's task
 	outer     *taskContext // of the task that runs this one in place
 	key       *key         // whose lane this one makes run in place
@@ -180,5 +180,5 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	return c.worker, true
+	return int(c.worker), true
 }

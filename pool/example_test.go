@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -321,4 +322,74 @@ func ExamplePanicError() {
 	// Output:
 	// runtime error: index out of range [0] with length 0 true
 	// 7 <nil>
+}
+
+// The changes of one account are made in order, those of different accounts at
+// the same time.
+func ExampleWithKey() {
+	type change struct {
+		account string
+		amount  int
+	}
+	balance := map[string]*int{"ann": new(int), "bob": new(int)}
+	p := pool.New(8, func(_ context.Context, c change) (int, error) {
+		*balance[c.account] += c.amount // no lock: one change of an account at a time
+		return *balance[c.account], nil
+	}, pool.WithKey(func(c change) string { return c.account }))
+	for n := range 100 {
+		_ = p.Go(context.Background(), change{"ann", n})
+		_ = p.Go(context.Background(), change{"bob", -n})
+	}
+	p.Close()
+	fmt.Println(*balance["ann"], *balance["bob"])
+	// Output: 4950 -4950
+}
+
+// What a person waits for goes before what nobody waits for, but one that has
+// waited for a minute is as urgent as a step more of priority.
+func ExampleWithPriority() {
+	gate := make(chan struct{})
+	p := pool.New(1, func(_ context.Context, job string) (int, error) {
+		if job == "first" {
+			<-gate
+		}
+		fmt.Println(job)
+		return 0, nil
+	}, pool.WithPriority(time.Minute, func(job string) int {
+		if strings.HasPrefix(job, "page") {
+			return 1
+		}
+		return 0
+	}))
+	for _, job := range []string{"first", "report 1", "page 1", "report 2", "page 2"} {
+		_ = p.Go(context.Background(), job)
+		for job == "first" && p.Stats().Running == 0 { // it has to be the first, to hold the others
+			runtime.Gosched()
+		}
+	}
+	close(gate)
+	p.Close()
+	// Output:
+	// first
+	// page 1
+	// page 2
+	// report 1
+	// report 2
+}
+
+// Half of the tasks take a millisecond, half of them next to nothing.
+func ExampleHistogram() {
+	p := pool.New(1, func(_ context.Context, n int) (int, error) {
+		if n%2 == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		return n, nil
+	})
+	for n := range 10 {
+		_, _ = p.Do(context.Background(), n)
+	}
+	p.Close()
+	t := p.Stats().RunTime
+	fmt.Println(t.Count() > 0, t.Quantile(1) >= time.Millisecond)
+	// Output: true true
 }

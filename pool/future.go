@@ -49,11 +49,10 @@ type call[T, R any] struct {
 	ticket  ticket[T, R]
 	context taskContext
 	eng     *engine[T, R]
-	claimed atomic.Bool
-	task    T // until it is claimed
+	state   atomic.Uint32 // unclaimed, claimed, settled
+	task    T             // until it is claimed
 
 	mu      sync.Mutex
-	settled bool
 	landed  chan struct{} // closed when settled; nil until somebody waits
 	unwatch func() bool   // ends the watch that done has started
 	value   R
@@ -72,7 +71,7 @@ func newCall[T, R any](e *engine[T, R], ctx context.Context, task T) *call[T, R]
 func (c *call[T, R]) enter(uint64, T, *ticket[T, R]) *ticket[T, R] { return &c.ticket }
 
 func (c *call[T, R]) claim(int) (task T, ok bool) {
-	if !c.claimed.CompareAndSwap(false, true) {
+	if !c.state.CompareAndSwap(unclaimed, claimed) {
 		return task, false
 	}
 	var zero T
@@ -80,13 +79,14 @@ func (c *call[T, R]) claim(int) (task T, ok bool) {
 	return task, true
 }
 
-func (c *call[T, R]) waits(int) bool { return !c.claimed.Load() }
+func (c *call[T, R]) waits(int) bool { return c.state.Load() == unclaimed }
 
 func (c *call[T, R]) settle(_ int, v R, err error) {
 	c.context.release()
 	c.mu.Lock()
-	c.value, c.err, c.settled = v, err, true
+	c.value, c.err = v, err
 	c.ticket.ctx = nil
+	c.state.Store(settled) // what waits for it without mu may read the result now
 	landed, unwatch := c.landed, c.unwatch
 	c.unwatch = nil
 	c.mu.Unlock()
@@ -99,9 +99,10 @@ func (c *call[T, R]) settle(_ int, v R, err error) {
 }
 
 func (c *call[T, R]) result() (v R, err error, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.value, c.err, c.settled
+	if c.state.Load() != settled {
+		return v, nil, false
+	}
+	return c.value, c.err, true
 }
 
 // landing returns the channel that is closed when the result is there, and
@@ -111,7 +112,7 @@ func (c *call[T, R]) landing() (<-chan struct{}, context.Context) {
 	defer c.mu.Unlock()
 	if c.landed == nil {
 		c.landed = make(chan struct{})
-		if c.settled {
+		if c.state.Load() == settled {
 			close(c.landed)
 		}
 	}
@@ -128,6 +129,9 @@ func (c *call[T, R]) wait(ctx context.Context) (R, error) {
 	}
 	for {
 		changed := c.attend(ctx)
+		if v, err, ok = c.result(); ok {
+			return v, err
+		}
 		landed, under := c.landing()
 		var ended <-chan struct{}
 		if under != nil {
@@ -157,10 +161,10 @@ func (c *call[T, R]) attend(ctx context.Context) (changed <-chan struct{}) {
 	var at place
 	inside := false
 	if m := c.eng.mark(ctx); m != nil {
-		at, inside = place{m.worker, m}, true
+		at, inside = place{int(m.worker), m}, true
 	}
 	for range waitYields {
-		if _, _, ok := c.result(); ok || inside {
+		if inside || c.state.Load() == settled {
 			break
 		}
 		runtime.Gosched()
@@ -182,7 +186,7 @@ func (c *call[T, R]) done() <-chan struct{} {
 	}
 	unwatch := context.AfterFunc(under, func() { c.eng.drop(c, 0, context.Cause(under)) })
 	c.mu.Lock()
-	if c.unwatch == nil && !c.settled {
+	if c.unwatch == nil && c.state.Load() != settled {
 		c.unwatch, unwatch = unwatch, nil
 	}
 	c.mu.Unlock()

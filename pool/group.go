@@ -319,7 +319,7 @@ func (g *Group[T, R]) await(n int) {
 	var changed <-chan struct{} // what has to happen before it is worth to help again
 	inside, known, yields := false, false, 0
 	if m := g.eng.mark(g.ctx); m != nil {
-		at, inside, known, yields = place{m.worker, m}, true, true, waitYields
+		at, inside, known, yields = place{int(m.worker), m}, true, true, waitYields
 	}
 	for {
 		g.mu.Lock()

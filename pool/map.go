@@ -101,6 +101,7 @@ func (p *Pool[T, R]) newWalk(ctx context.Context, o mapOptions) *walk[T, R] {
 	w.ctx, w.end = context.WithCancelCause(p.eng.life(ctx))
 	for i := range w.flights {
 		f := &w.flights[i]
+		f.state.Store(grounded)
 		f.walk, f.ticket = w, ticket[T, R]{ctx: w.ctx, mortal: true, to: f}
 		if w.unordered {
 			f.next, w.spare = w.spare, f
@@ -303,20 +304,12 @@ func (w *walk[T, R]) leave() {
 type flight[T, R any] struct {
 	ticket ticket[T, R]
 	walk   *walk[T, R]
-	state  atomic.Uint32
+	state  atomic.Uint32 // grounded, unclaimed, claimed, settled
 	task   T
 	value  R
 	err    error
 	next   *flight[T, R]
 }
-
-// The states of a flight.
-const (
-	grounded uint32 = iota // not accepted yet
-	unclaimed
-	claimed
-	settled
-)
 
 // aloft reports whether the task has been accepted and not ended.
 func (f *flight[T, R]) aloft() bool {

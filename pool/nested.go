@@ -24,7 +24,7 @@ func (c *core) mark(ctx context.Context) *taskContext {
 // inside a task of the engine: by its context, or else by its goroutine.
 func (c *core) within(ctx context.Context) (at place, ok bool) {
 	if t := c.mark(ctx); t != nil {
-		return place{t.worker, t}, true
+		return place{int(t.worker), t}, true
 	}
 	g := goid()
 	c.mu.Lock()
@@ -175,7 +175,7 @@ func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs
 		ctx = &taskContext{submitted: t.ctx, core: &e.core}
 		defer ctx.release()
 	}
-	ctx.worker, ctx.outer, ctx.key = at.worker, at.task, runs.key
+	ctx.worker, ctx.outer, ctx.key = int32(at.worker), at.task, runs.key
 	defer e.enter(g, place{at.worker, ctx})()
 	outcome.Run(
 		func() (R, error) { return fn(ctx, task) },

@@ -8,7 +8,8 @@ import (
 )
 
 // A Func runs one task. Its context ends when the task's submitter, the pool
-// or the holder of the Future wants it to stop, and when it returns.
+// or the holder of the Future wants it to stop, and at some time after it has
+// returned.
 type Func[T, R any] func(ctx context.Context, task T) (R, error)
 
 // A Pool runs tasks of type T, with results of type R, on a bounded number of

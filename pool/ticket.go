@@ -45,6 +45,14 @@ type receiver[T, R any] interface {
 	settle(i int, v R, err error)
 }
 
+// The states of a task that receivers keep.
+const (
+	unclaimed uint32 = iota
+	claimed
+	settled
+	grounded // not accepted yet, or not any more
+)
+
 // ticketCache finds the shared ticket of a context. It remembers the last few,
 // so that submitters with a context each do not allocate; an idle engine
 // remembers none.

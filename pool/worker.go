@@ -255,12 +255,12 @@ func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (err error, count
 // contextFor returns the context to run a task under.
 func (w *worker[T, R]) contextFor(c *core, t *ticket[T, R]) *taskContext {
 	if t.own != nil {
-		t.own.worker = w.id
+		t.own.worker = int32(w.id)
 		return t.own
 	}
 	if w.ctx == nil || !identical(w.ctx.submitted, t.ctx) {
 		w.dropContext()
-		w.ctx = &taskContext{submitted: t.ctx, core: c, worker: w.id}
+		w.ctx = &taskContext{submitted: t.ctx, core: c, worker: int32(w.id)}
 	}
 	return w.ctx
 }
