@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/tandemgo/tandem/pool"
+)
+
+const (
+	schema = `
+		CREATE TABLE words (word TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+		CREATE INDEX ranks ON words (n DESC, word)`
+	addWords = `
+		INSERT INTO words SELECT value, count(*) FROM json_each(?) GROUP BY value
+		ON CONFLICT DO UPDATE SET n = n + excluded.n`
+	byRank = `SELECT word, n FROM words ORDER BY n DESC, word LIMIT 1 OFFSET ?`
+)
+
+// dsn names the database at path. With a write-ahead log readers do not wait.
+// Writers wait for each other, a minute at most.
+func dsn(path string) string {
+	return "file:" + url.PathEscape(path) + "?_busy_timeout=60000&_journal_mode=WAL"
+}
+
+// create makes the table of an empty database. Its connection turns the log on,
+// which no other can be in the way of.
+func create(ctx context.Context, db *sql.DB) error {
+	db.SetMaxIdleConns(0) // a worker keeps its connection itself
+	_, err := db.ExecContext(ctx, schema)
+	return err
+}
+
+// A session is the state of a worker: a connection, and the one statement that
+// its tasks use, prepared.
+type session struct {
+	conn *sql.Conn
+	stmt *sql.Stmt
+}
+
+// opener returns the function that opens the session of a worker.
+func opener(db *sql.DB, query string) func(context.Context) (*session, error) {
+	return func(ctx context.Context) (*session, error) {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		stmt, err := conn.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return &session{conn, stmt}, nil
+	}
+}
+
+func (s *session) close() error { return errors.Join(s.stmt.Close(), s.conn.Close()) }
+
+// count adds the words of all texts to the table and returns how many there are.
+func count(ctx context.Context, db *sql.DB, workers int, texts []text) (total int, err error) {
+	p := pool.NewStateful(workers, opener(db, addWords), add, (*session).close)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	g := p.Group(ctx, pool.CollectAll())
+	for _, t := range texts {
+		_ = g.Go(t) // Wait has the error, too
+	}
+	counts, err := g.Wait()
+	for _, n := range counts {
+		total += n
+	}
+	return total, err
+}
+
+// add is a task: it adds the words of a text. They are one statement, so that
+// all of them count or none, and the connection is good for the next task
+// whatever becomes of this one.
+func add(ctx context.Context, s *session, t text) (n int, err error) {
+	words, err := t.words()
+	if err == nil {
+		var list []byte
+		if list, err = json.Marshal(words); err == nil {
+			_, err = s.stmt.ExecContext(ctx, string(list))
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", t.name, err)
+	}
+	return len(words), nil
+}
+
+// A row is a word and how often it was counted.
+type row struct {
+	word string
+	n    int
+}
+
+// top returns the n words that are used most, by asking for one after the
+// other, several at once.
+func top(ctx context.Context, db *sql.DB, workers, n int) (rows []row, err error) {
+	p := pool.NewStateful(workers, opener(db, byRank), rank, (*session).close)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	ranks := func(yield func(int) bool) {
+		for i := 0; i < n && yield(i); i++ {
+		}
+	}
+	for r, err := range p.Map(ctx, ranks) {
+		if errors.Is(err, sql.ErrNoRows) {
+			break // there are fewer; the tasks that are left are cancelled
+		}
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+// rank is a task: it returns the word that has i words before it.
+func rank(ctx context.Context, s *session, i int) (row, error) {
+	var r row
+	err := s.stmt.QueryRowContext(ctx, i).Scan(&r.word, &r.n)
+	return r, err
+}
