@@ -50,6 +50,7 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 // the slowest running task takes to notice; inside a task it does not wait.
 // It is idempotent; a second call returns nil.
 func (p *Pool[T, R]) Stop() []T {
+	p.eng.handBack()
 	_, dropped := p.eng.abort(ErrClosed, ErrClosed)
 	var tasks []T
 	for _, it := range dropped {
@@ -123,6 +124,7 @@ func (e *engine[T, R]) closeLocked(why error) (wake func()) {
 	e.closed, e.why = true, why
 	var up wakeUp[T, R]
 	for s := range e.blocked.Take() {
+		e.forgetLocked(s.rank)
 		s.err = why
 		s.next, up.submitters = up.submitters, s
 	}
@@ -178,6 +180,14 @@ func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R
 	e.end(cause)
 	e.afterwards(gone)
 	return running, dropped
+}
+
+// handBack makes workers keep what they have claimed and will not start, for
+// takeOrphans.
+func (e *engine[T, R]) handBack() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.handsBack = true
 }
 
 // takeOrphans returns the tasks that no one waits for and that workers had

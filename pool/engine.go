@@ -48,8 +48,10 @@ type engine[T, R any] struct {
 	takes   uint64          // batches filled
 	turn    int             // of the worker whose batch is looked at
 	blocked fifo.List[*submitter[T, R]]
-	orphans []item[T, R] // tasks that a worker had claimed when the engine was stopped
-	order   *order[T, R] // instead of tasks; nil unless WithKey or WithPriority
+
+	handsBack bool         // Stop has been called
+	orphans   []item[T, R] // tasks that a worker had claimed by then and has not started
+	order     *order[T, R] // instead of tasks; nil unless WithKey or WithPriority
 
 	_  [64]byte
 	in inbox[T, R]

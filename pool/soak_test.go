@@ -16,22 +16,22 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// Conservation in bulk: parts of up to 200,000 tasks each go through every way
+// Conservation in bulk: parts of up to 20,000 tasks each go through every way
 // in, under cancels, panics, Goexit, nested work, Resize, and then one of the
 // ways to close. Every id runs once, or comes back, or is said not to run; and
 // the counts agree. TANDEM_SOAK sets the number of tasks, a few parts by
 // default: TANDEM_SOAK=100000000 go test -run Soak -timeout 2h ./pool
 func TestSoak(t *testing.T) {
-	tasks := 400_000
+	tasks := 200_000
 	if s := os.Getenv("TANDEM_SOAK"); s != "" {
 		tasks = must(strconv.Atoi(s))
-	} else if testing.Short() {
+	} else if testing.Short() || raceEnabled {
 		tasks = 20_000
 	}
 	start, done := time.Now(), 0
 	for done < tasks && !t.Failed() {
 		seed := rand.Uint64()
-		n := min(200_000, max(tasks-done, 1000))
+		n := min(20_000, max(tasks-done, 1000))
 		testkit.Watchdog(t, func() { done += soak(t, seed, n) })
 		if t.Failed() {
 			t.Fatalf("seed %d, %d tasks", seed, n)

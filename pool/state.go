@@ -14,7 +14,7 @@ func (e *engine[T, R]) openState(w *worker[T, R]) (err error) {
 }
 
 func (e *engine[T, R]) openGuarded() (fn Func[T, R], closeState func() error, err error) {
-	err = contain(func() (err error) {
+	err = e.contain(func() (err error) {
 		fn, closeState, err = e.opener(e.ctx)
 		return err
 	})
@@ -65,7 +65,7 @@ func (e *engine[T, R]) closeState(w *worker[T, R]) error {
 }
 
 func (e *engine[T, R]) closeGuarded(closeState func() error) error {
-	err := contain(closeState)
+	err := e.contain(closeState)
 	if err == nil {
 		return nil
 	}
@@ -77,21 +77,20 @@ func (e *engine[T, R]) closeGuarded(closeState func() error) error {
 }
 
 // contain calls fn on a goroutine of its own, so that a Goexit in it is an
-// error and nothing worse, and waits for it.
-func contain(fn func() error) (err error) {
+// error and nothing worse, and waits for it. Calls in fn come from inside a task.
+func (c *core) contain(fn func() error) (err error) {
 	done := make(chan struct{})
 	go func() {
+		defer close(done)
+		defer c.enter(goid(), place{})()
 		outcome.Run(func() (struct{}, error) { return struct{}{}, fn() },
-			func(_ struct{}, e error) {
-				err = e
-				close(done)
-			})
+			func(_ struct{}, e error) { err = e })
 	}()
 	<-done
 	return err
 }
 
-// newStateful adapts the functions of NewStateful to the engine.
+// stateful adapts the functions of NewStateful to the engine.
 func stateful[S, T, R any](open func(context.Context) (S, error),
 	fn func(context.Context, S, T) (R, error), closeState func(S) error,
 ) func(context.Context) (Func[T, R], func() error, error) {

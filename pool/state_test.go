@@ -215,6 +215,31 @@ func TestP8StateOfTasksInPlace(t *testing.T) {
 	})
 }
 
+// C3, C6: the functions of a state may call every method, and closing there does
+// not wait for itself.
+func TestC6CloseInsideTheFunctionsOfAState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p *pool.Pool[int, int]
+		busy := 0 // these calls open and close states, too
+		all := func(ctx context.Context) {
+			if busy++; busy > 2 {
+				return
+			}
+			_, _ = p.Do(ctx, 0)
+			_, _ = p.Do(context.Background(), 0)
+			p.Stats()
+			p.Resize(2)
+			must0(p.Close())
+		}
+		p = pool.NewStateful(1, func(ctx context.Context) (int, error) { all(ctx); return 0, nil },
+			func(context.Context, int, int) (int, error) { return 0, nil },
+			func(int) error { all(context.Background()); return nil })
+		_, _ = p.Do(t.Context(), 1)
+		must0(p.Close())
+		checkSum(t, p.Stats())
+	})
+}
+
 // C5: nil functions are misuse.
 func TestC5StatefulMisusePanics(t *testing.T) {
 	c := &conns{t: t}

@@ -178,9 +178,7 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 	}
 	if err, count := e.unfit(w, t); err != nil {
 		if t.to == nil && e.alert.Load()&ended != 0 {
-			e.mu.Lock()
-			e.orphans = append(e.orphans, item[T, R]{w.batch.seq + uint64(i), task, t})
-			e.mu.Unlock()
+			e.orphan(item[T, R]{w.batch.seq + uint64(i), task, t})
 		}
 		w.tally.count(count)
 		var zero R
@@ -203,6 +201,16 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 	w.inUser = false
 	e.runs.add(time.Since(e.base)-start, smp.weight)
 	return e.settle(w, t, index, v, err)
+}
+
+// orphan keeps a task that a worker has claimed and will not start, if somebody
+// is going to ask for it.
+func (e *engine[T, R]) orphan(it item[T, R]) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.handsBack {
+		e.orphans = append(e.orphans, it)
+	}
 }
 
 // settle counts the task that has returned, says how it ended, and returns the
