@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -11,73 +12,113 @@ import (
 // slice of its own, with at least one item. Batch panics if size is less than 1
 // or maxAge is negative.
 func Batch[T any](size int, maxAge time.Duration) Stage[T, []T] {
+	return batch[T, []T](size, maxAge)
+}
+
+// batch is Batch for a method of a Stage, which cannot name []T for a T of its
+// own.
+func batch[T any, B SliceOf[T]](size int, maxAge time.Duration) Stage[T, B] {
 	if size < 1 {
 		panic(fmt.Sprintf("pipeline: Batch: size must be at least 1, got %d", size))
 	}
 	if maxAge < 0 {
 		panic(fmt.Sprintf("pipeline: Batch: age must not be negative, got %v", maxAge))
 	}
-	detail := fmt.Sprint(size)
-	if maxAge > 0 {
-		detail += ", " + maxAge.String()
+	n := node{name: "batch", detail: fmt.Sprint(size)}
+	if maxAge == 0 {
+		s := inlined(shapeOf(n), func(s scope, out outlet[B]) (context.Context, outlet[T]) {
+			sends(s, out)
+			return s.ctx, &batching[T, B]{size: size, out: out}
+		})
+		s.before = true
+		return s
 	}
-	return Stage[T, []T]{
-		shape: []node{{"batch", detail}},
-		build: func(s scope) (scope, func(link[T]) link[[]T]) {
-			return s.upstream(), func(in link[T]) link[[]T] {
-				b := &batching[T]{scope: s, size: size, maxAge: maxAge, count: s.counters(), in: in, out: newLink[[]T](s.capacity)}
-				s.run.spawn(b.loop)
-				return b.out
-			}
+	n.detail += ", " + maxAge.String()
+	return Stage[T, B]{
+		shape: shapeOf(n),
+		connect: func(s scope, out *hop[B]) (context.Context, *hop[T]) {
+			s.team = s.newTeam()
+			in := newHop[T](s.ctx)
+			receives(s, in)
+			sends(s, out)
+			b := &ageing[T, B]{batching[T, B]{size: size, out: out}, s, in, maxAge}
+			s.run.spawn(s.team.timed(b.loop))
+			return s.ctx, in
 		},
 	}
 }
 
-// A batching is a Batch in one run.
-type batching[T any] struct {
-	scope
-	size   int
-	maxAge time.Duration
-	count  *counters
-	in     link[T]
-	out    link[[]T]
+// SliceOf is the type []T. It lets the method Batch of a Stage, on Go 1.27,
+// return a Stage of slices of its own output.
+type SliceOf[T any] interface{ []T }
+
+// A batching fills batches.
+type batching[T any, B SliceOf[T]] struct {
+	size  int
+	out   outlet[B]
+	batch B
+	last  int // the length of the one before
 }
 
-func (b *batching[T]) loop() {
-	var batch []T
-	var timer *time.Timer
-	var tick <-chan time.Time // nil: not running, or no age limit
-	defer func() {
-		if timer != nil {
-			timer.Stop()
-		}
-	}()
+func (b *batching[T, B]) send(v T) error {
+	if b.batch == nil {
+		b.batch = make(B, 0, max(1, b.last))
+	}
+	if b.batch = append(b.batch, v); len(b.batch) < b.size {
+		return nil
+	}
+	return b.flush()
+}
+
+func (b *batching[T, B]) flush() error {
+	full := b.batch
+	b.batch, b.last = nil, len(full)
+	return b.out.send(full)
+}
+
+func (b *batching[T, B]) end() {
+	if len(b.batch) > 0 && b.flush() != nil {
+		return
+	}
+	b.out.end()
+}
+
+// An ageing is a batching with an age limit, on a goroutine of its own.
+type ageing[T any, B SliceOf[T]] struct {
+	batching[T, B]
+	scope
+	in     *hop[T]
+	maxAge time.Duration
+}
+
+func (b *ageing[T, B]) loop() {
+	var tick <-chan time.Time // nil while there is no batch
+	timer := time.NewTimer(b.maxAge)
+	timer.Stop()
+	defer timer.Stop()
 	for {
-		v, ok, late, err := b.in.recvUntil(b.ctx, tick)
-		if err == nil && ok {
-			b.count.in.Add(1)
-			if batch = append(batch, v); len(batch) == 1 && b.maxAge > 0 {
-				// The age counts from here, whatever comes after.
-				if timer == nil {
-					timer = time.NewTimer(b.maxAge)
-				} else {
-					timer.Reset(b.maxAge)
-				}
-				tick = timer.C
-			}
-		}
-		if err == nil && len(batch) > 0 && (!ok || len(batch) == b.size) {
-			if err = b.out.send(b.ctx, batch); err == nil {
-				b.count.out.Add(1)
-			}
-			batch, tick = nil, nil
-		}
+		ok, late, err := b.in.items.AwaitUntil(b.ctx, tick)
 		switch {
 		case err != nil:
+		case ok:
+			v, _ := b.in.items.Next()
+			// The age counts from the first item, whatever comes after.
+			if err = b.send(v); b.batch == nil {
+				tick = nil
+			} else if tick == nil {
+				timer.Reset(b.maxAge)
+				tick = timer.C
+			}
+		case late:
+			tick = nil
+			err = b.flush()
+		default:
+			b.end()
 			b.run.interrupted()
 			return
-		case !ok && !late:
-			b.out.close()
+		}
+		if err != nil {
+			b.run.interrupted()
 			return
 		}
 	}

@@ -30,9 +30,6 @@ func (e *StageError) Error() string { return fmt.Sprintf("pipeline: stage %q: %v
 // Unwrap returns Err.
 func (e *StageError) Unwrap() error { return e.Err }
 
-// errLate is what emit returns once its function has returned.
-var errLate = errors.New("pipeline: emit called after its function returned")
-
 // errEnough ends what is upstream of a Take that has all it wants.
 var errEnough = errors.New("pipeline: downstream takes no more")
 

@@ -144,33 +144,33 @@ func fromSeq[T any](in iter.Seq[T]) source[T] {
 }
 
 // start starts a run on what from sends.
-func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, link[Out]) {
+func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[Out]) {
 	r := newRun(ctx)
-	up, connect := s.build(scope{run: r, ctx: r.ctx, capacity: defaultLink})
-	in := newLink[In](up.capacity)
+	out := newHop[Out](r.ctx)
+	up, in := s.connect(scope{run: r, ctx: r.ctx}, out)
+	feed := scope{run: r, ctx: up}
 	started := false
 	r.spawn(func() {
 		if started {
 			return // called again after a Goexit in the source
 		}
 		started = true
-		if up.ctx.Err() != nil {
+		if up.Err() != nil {
 			r.interrupted()
 			return
 		}
 		outcome.Run(
-			func() (struct{}, error) {
-				return struct{}{}, from(up.ctx, func(v In) error { return in.send(up.ctx, v) })
-			},
+			func() (struct{}, error) { return struct{}{}, from(up, in.send) },
 			func(_ struct{}, err error) {
 				if err != nil {
-					up.fail(sourceName, err)
+					feed.fail(sourceName, err)
 					return
 				}
-				in.close()
+				in.end()
 			})
 	})
-	return r, connect(in)
+	r.start()
+	return r, out
 }
 
 // drive runs s and yields its results, then its error.
@@ -197,10 +197,17 @@ func (s Stage[In, Out]) drive(ctx context.Context, from source[In], yield func(O
 
 // receive returns the next result of a run, with ok == false when the run has
 // come to its end or was cut short.
-func receive[T any](r *run, out link[T]) (v T, ok bool) {
-	v, ok, err := out.recv(r.ctx)
+func receive[T any](r *run, out *hop[T]) (v T, ok bool) {
+	if v, ok = out.items.Next(); ok && !out.items.Rested() {
+		return v, true
+	}
+	err := r.ctx.Err()
+	if err == nil && !ok {
+		v, ok, err = out.items.Receive(r.ctx)
+	}
 	if err != nil {
 		r.interrupted()
+		return v, false
 	}
 	return v, ok
 }

@@ -473,11 +473,11 @@ func TestObserver(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if diff := cmp.Diff([]pipeline.StageStats{{Name: "map", In: 10, Out: 10}}, inner.Stages()); diff != "" {
+	if diff := cmp.Diff([]pipeline.StageStats{{Name: "map", In: 10, Out: 10}}, inner.Stages(), noTimes); diff != "" {
 		t.Errorf("inner (-want +got):\n%s", diff)
 	}
 	want := []pipeline.StageStats{{Name: "map"}, {Name: "second", In: 10, Out: 10}, {Name: "take", In: 10, Out: 10}}
-	if diff := cmp.Diff(want, outer.Stages()); diff != "" {
+	if diff := cmp.Diff(want, outer.Stages(), noTimes); diff != "" {
 		t.Errorf("outer (-want +got):\n%s", diff)
 	}
 	defer func() {

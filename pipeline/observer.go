@@ -4,63 +4,263 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/link"
 )
 
-// An Observer counts what the stages of a chain do, see [Stage.Observe]. The
-// zero value is ready. One observer watches one chain, in any number of runs,
-// whose counts add up. A Buffer is part of the link between its neighbours and
-// counts nothing. It is safe for concurrent use.
+// An Observer measures what the stages of a chain do, see [Stage.Observe], and
+// [Stage.Mermaid] draws what it has seen. The zero value is ready. One observer
+// watches one chain, in any number of runs, whose figures add up. It is safe for
+// concurrent use, also while the chain runs, and costs next to nothing: counts
+// are read off the links between stages, and clocks only when a goroutine
+// parks.
 type Observer struct {
 	mu     sync.Mutex
-	stages []*counters
+	names  []string
+	past   []StageStats         // sums over the runs that have ended
+	active map[*record]struct{} // the runs that have not
 }
 
-// StageStats is what one stage has done so far.
+// StageStats is what one stage has done so far. A Buffer is part of the way
+// between its neighbours, and only Name is set for it.
 type StageStats struct {
 	Name    string
 	In      uint64 // items received
 	Out     uint64 // items sent
 	Errors  uint64 // items that failed, after the last retry
-	Skipped uint64 // of these, dropped by OnError
+	Skipped uint64 // of these, dropped by OnError or DeadLetter
+	Depth   int    // items on their way to the stage now
+
+	// How long the goroutines of the stage have been at work, parked because
+	// downstream is busy, and parked for want of input: the sum over them. Work
+	// is everything else, so a function that sleeps is at work. Stages that share
+	// a goroutine by [Fuse] share these.
+	Busy, Blocked, Waiting time.Duration
 }
 
-type counters struct {
-	name                     string
-	in, out, errors, skipped atomic.Uint64
-}
-
-// Stages returns the counts of all stages, from the first to the last.
+// Stages returns the figures of all stages, from the first to the last. Those of
+// one stage may be from moments that are a few items apart.
 func (o *Observer) Stages() []StageStats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	stats := make([]StageStats, len(o.stages))
-	for i, c := range o.stages {
-		stats[i] = StageStats{
-			Name: c.name, In: c.in.Load(), Out: c.out.Load(),
-			Errors: c.errors.Load(), Skipped: c.skipped.Load(),
-		}
+	stats := make([]StageStats, len(o.names))
+	copy(stats, o.past)
+	for i, name := range o.names {
+		stats[i].Name = name
+	}
+	for rec := range o.active {
+		rec.addTo(stats)
 	}
 	return stats
 }
 
-func (o *Observer) register(shape []node) {
+func (o *Observer) register(sh shape) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.stages == nil {
-		for _, n := range shape {
-			o.stages = append(o.stages, &counters{name: n.name})
+	if o.names == nil {
+		for _, n := range sh.nodes {
+			o.names = append(o.names, n.name)
 		}
 		return
 	}
-	if len(o.stages) != len(shape) {
-		panic(fmt.Sprintf("pipeline: Observe: observer watches a chain of %d stages already, got one of %d", len(o.stages), len(shape)))
+	if len(o.names) != len(sh.nodes) {
+		panic(fmt.Sprintf("pipeline: Observe: observer watches a chain of %d stages already, got one of %d", len(o.names), len(sh.nodes)))
 	}
 }
 
-// counters returns what the stage in scope s counts in; never nil.
-func (s scope) counters() *counters {
-	if s.watch == nil {
-		return new(counters)
+// join starts the record of a run.
+func (o *Observer) join(r *run) *record {
+	rec := &record{meters: make([]meter, len(o.names))} // set once registered
+	r.begun = append(r.begun, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.active == nil {
+			o.active = map[*record]struct{}{}
+		}
+		o.active[rec] = struct{}{}
+	})
+	r.ended = append(r.ended, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.active, rec)
+		if o.past == nil {
+			o.past = make([]StageStats, len(o.names))
+		}
+		rec.addTo(o.past)
+		for i := range o.past {
+			o.past[i].Depth = 0
+		}
+	})
+	return rec
+}
+
+// A record is what an observer sees of one run: a meter for each stage.
+type record struct{ meters []meter }
+
+func (rec *record) addTo(stats []StageStats) {
+	for i := range rec.meters {
+		rec.meters[i].addTo(&stats[i])
 	}
-	return s.watch.stages[s.position] // not changed once registered
+}
+
+// A meter measures one stage in one run. A nil meter measures nothing. What is
+// not atomic is set before the run starts.
+type meter struct {
+	from            gauge   // what it receives from
+	to              []gauge // what it sends to
+	errors, skips   atomic.Uint64
+	team            *team
+}
+
+// A gauge counts what goes by. It is a hop's link, or a counter between stages
+// that are fused.
+type gauge interface {
+	Sent() uint64
+	Freed() uint64
+}
+
+func (m *meter) failed() {
+	if m != nil {
+		m.errors.Add(1)
+	}
+}
+
+func (m *meter) skipped() {
+	if m != nil {
+		m.skips.Add(1)
+	}
+}
+
+func (m *meter) addTo(s *StageStats) {
+	if m.from == nil {
+		return // a Buffer, or not yet begun
+	}
+	// One item of what is not given back yet is in hand.
+	freed := m.from.Freed()
+	sent := m.from.Sent()
+	in := min(sent, freed+1)
+	s.In += in
+	s.Depth += int(sent - in)
+	for _, g := range m.to {
+		s.Out += g.Sent()
+	}
+	s.Errors += m.errors.Load()
+	s.Skipped += m.skips.Load()
+	if m.team != nil {
+		s.Blocked += m.team.blocks.Total()
+		s.Waiting += m.team.waits.Total()
+		s.Busy += max(0, m.team.alive.Total()-m.team.blocks.Total()-m.team.waits.Total())
+	}
+}
+
+// A team is the goroutines that work together on one stage, or the one that
+// works on several. A nil team is not observed.
+type team struct {
+	alive, waits, blocks link.Clock
+	counters             []interface{ flush() } // between stages that it works on
+}
+
+// timed returns loop, timed.
+func (t *team) timed(loop func()) func() {
+	if t == nil {
+		return loop
+	}
+	return func() {
+		t.alive.Turn(1)
+		defer t.alive.Turn(-1)
+		loop()
+	}
+}
+
+// clocks returns the clocks for waiting and for being blocked.
+func (t *team) clocks() (waits, blocks *link.Clock) {
+	if t == nil {
+		return nil, nil
+	}
+	return &t.waits, &t.blocks
+}
+
+// flush makes the counters exact.
+func (t *team) flush() {
+	if t != nil {
+		for _, c := range t.counters {
+			c.flush()
+		}
+	}
+}
+
+// counting returns to, with what is sent to it counted between two stages that
+// are fused, the second of which is at index. It returns to itself if nobody
+// looks.
+func counting[T any](s scope, index int, to outlet[T]) outlet[T] {
+	if s.rec == nil {
+		return to
+	}
+	c := &counter[T]{to: to}
+	s.team.counters = append(s.team.counters, c)
+	s.rec.meters[s.index+index].from = c
+	return c
+}
+
+// A counter counts on one goroutine, and lets others see it now and then.
+type counter[T any] struct {
+	to    outlet[T]
+	n     uint64
+	shown atomic.Uint64
+}
+
+func (c *counter[T]) send(v T) error {
+	if c.n++; c.n%16 == 0 {
+		c.flush()
+	}
+	return c.to.send(v)
+}
+
+func (c *counter[T]) end()          { c.to.end() }
+func (c *counter[T]) flush()        { c.shown.Store(c.n) }
+func (c *counter[T]) Sent() uint64  { return c.shown.Load() }
+func (c *counter[T]) Freed() uint64 { return c.shown.Load() }
+
+// meter returns what measures the stage in scope s, nil if nobody looks.
+func (s scope) meter() *meter {
+	if s.rec == nil {
+		return nil
+	}
+	m := &s.rec.meters[s.index]
+	m.team = s.team
+	return m
+}
+
+func (s scope) newTeam() *team {
+	if s.rec == nil {
+		return nil
+	}
+	return new(team)
+}
+
+// receives and sends have the stage in scope s measured at its ends.
+func receives[T any](s scope, in *hop[T]) {
+	if m := s.meter(); m != nil {
+		s.run.prepare(func() { // a Buffer may change the link until then
+			m.from = in.items
+			in.items.TimeReceiver(&s.team.waits)
+		})
+	}
+}
+
+func sends[T any](s scope, out outlet[T]) {
+	m := s.meter()
+	if m == nil {
+		return
+	}
+	s.run.prepare(func() {
+		switch to := out.(type) {
+		case *hop[T]:
+			m.to = append(m.to, to.items)
+			to.items.TimeSender(&s.team.blocks)
+		case *counter[T]:
+			m.to = append(m.to, to)
+		}
+	})
 }

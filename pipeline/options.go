@@ -16,10 +16,12 @@ type options struct {
 	onError   func(error) Decision
 	name      string
 	timeout   time.Duration
+	replace   any // func(error) (Out, error)
+	letters   any // func(In, error) error
 }
 
-func newOptions(kind string, opts []Option) options {
-	o := options{workers: 1, retry: Policy{Attempts: 1}, name: kind}
+func newOptions(opts []Option) options {
+	o := options{workers: 1, retry: Policy{Attempts: 1}}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -28,8 +30,11 @@ func newOptions(kind string, opts []Option) options {
 
 // Workers sets how many items the stage works on at once. The default is 1.
 // Output keeps the order of input all the same, see Unordered: results that are
-// ready early wait for those before them, in a window of 2n items, and the
-// workers stay busy until it is full. It panics if n is less than 1.
+// ready early wait for those before them, and the workers stay busy until as
+// many items are in work or waiting as the way to the next stage holds: 2n, at
+// least 16, and more while items are quick, see Buffer; 2n besides what a Buffer
+// says if there is one. Goroutines are started as there is work for them. It
+// panics if n is less than 1.
 func Workers(n int) Option {
 	if n < 1 {
 		panic(fmt.Sprintf("pipeline: Workers: number must be at least 1, got %d", n))
@@ -75,6 +80,31 @@ func OnError(fn func(error) Decision) Option {
 		panic("pipeline: OnError: function must not be nil")
 	}
 	return func(o *options) { o.onError = fn }
+}
+
+// Replace sets a function that may put a value in the place of what an item that
+// failed would have given, after the last retry: it returns the value, or an
+// error, and then the item fails with that one. It comes before OnError. Out is
+// what the stage sends, and a stage of another type panics as it is made; so
+// does FlatMap. It panics if fn is nil.
+func Replace[Out any](fn func(err error) (Out, error)) Option {
+	if fn == nil {
+		panic("pipeline: Replace: function must not be nil")
+	}
+	return func(o *options) { o.replace = fn }
+}
+
+// DeadLetter sets a function that is given each item that is skipped because it
+// failed, and its error, to keep it elsewhere: those that OnError says to Skip,
+// all that fail if there is no OnError. If it returns an error, that ends the
+// run. With Workers several calls at once are possible. In is what the stage
+// receives, and a stage of another type panics as it is made. It panics if fn is
+// nil.
+func DeadLetter[In any](fn func(item In, err error) error) Option {
+	if fn == nil {
+		panic("pipeline: DeadLetter: function must not be nil")
+	}
+	return func(o *options) { o.letters = fn }
 }
 
 // A Policy says how often and how soon a failed item is tried again. The pause

@@ -10,29 +10,39 @@ import (
 
 // How a run works.
 //
-// A Stage is a recipe: a function that, given a scope, returns the scope of what
-// is upstream of it and a function that connects an input link and starts the
-// goroutines. A chain is built from the sink to the source, since scopes are
-// inherited upstream, and connected from the source to the sink.
+// A Stage is a recipe: a function that puts it into a run in front of an outlet,
+// and returns what the stage before is to send to. A chain is connected from the
+// sink to the source, since what is upstream of a Take lives in a context that
+// Take ends. Only then are goroutines started.
+//
+// Between goroutines there are hops, each with a link ([link.Link]): a bounded
+// queue on which an item is published with one atomic operation and taken with
+// none, as a rule. A stage of one worker is a goroutine that receives from a hop
+// and calls the stage's outlet, which calls the next one's if they are fused, or
+// sends to a hop. A stage of several workers is a [link.Crew] between two hops.
 //
 // A scope is, at its heart, a context. All stages share the run's, but what is
 // upstream of a Take lives in one of its own, which Take ends when it has
 // enough: quietly, while downstream goes on. The run's context ends with the
 // first error, with the caller's context, and when the caller leaves.
 //
-// Each link has one owner of its sending end, who closes it at a clean end and
+// Each hop has one owner of its sending end, who closes it at a clean end and
 // only then. A goroutine that stops because its scope has ended closes nothing:
 // whoever is downstream is in the same scope, or is the Take that ended it and
 // receives no more. So a closed link always means that all has been sent.
 //
-// A goroutine parks on a link, a slot or a timer, and always on its scope as
-// well. The call that
-// started the run waits for all of them before it returns.
+// A goroutine parks on a link, a gate or a timer, and always on its scope as
+// well. The call that started the run waits for all of them before it returns.
 type run struct {
 	caller context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
+
+	prepares []func() // before the goroutines start, when all links are what they will be
+	begun    []func() // after that
+	starts   []func() // the goroutines
+	ended    []func() // when they have
 
 	mu     sync.Mutex
 	first  error
@@ -45,9 +55,28 @@ func newRun(caller context.Context) *run {
 	return r
 }
 
-// spawn starts a goroutine of the run. When user code ends it by Goexit, loop
-// is called again on a new one: it keeps its state outside.
-func (r *run) spawn(loop func()) {
+// prepare has fn called before the goroutines start.
+func (r *run) prepare(fn func()) { r.prepares = append(r.prepares, fn) }
+
+// spawn has a goroutine started with the others, see begin.
+func (r *run) spawn(loop func()) { r.starts = append(r.starts, loop) }
+
+// start starts what has been connected.
+func (r *run) start() {
+	for _, fns := range [][]func(){r.prepares, r.begun} {
+		for _, fn := range fns {
+			fn()
+		}
+	}
+	for _, loop := range r.starts {
+		r.begin(loop)
+	}
+	r.prepares, r.begun, r.starts = nil, nil, nil
+}
+
+// begin starts a goroutine of the run. When user code ends it by Goexit, loop is
+// called again on a new one: it keeps its state outside.
+func (r *run) begin(loop func()) {
 	r.wg.Add(1)
 	outcome.Spawn(loop, r.wg.Done)
 }
@@ -96,6 +125,10 @@ func (r *run) end(left bool) error {
 	}
 	r.wg.Wait()
 	r.cancel(nil)
+	for _, fn := range r.ended {
+		fn()
+	}
+	r.ended = nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.others) > 0 {
@@ -110,18 +143,24 @@ func follows(err error, ctx context.Context) bool {
 		(errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 }
 
-// A scope is what a stage is built in.
+// A scope is what a stage is connected in.
 type scope struct {
-	run      *run
-	ctx      context.Context
-	capacity int       // of the link that the stage sends to
-	watch    *Observer // nil if nobody does
-	position int       // of the stage in what watch observes
+	run   *run
+	ctx   context.Context
+	rec   *record // what an observer gets to see; nil if nobody looks
+	index int     // of the stage, in rec
+	team  *team   // who works on the stage; nil if nobody looks
 }
 
-// upstream is the scope of the stage before.
-func (s scope) upstream() scope {
-	s.capacity = defaultLink
+// at is the scope of a stage n stages further on.
+func (s scope) at(n int) scope {
+	s.index += n
+	return s
+}
+
+// under is the scope of the stage before one that has it live in ctx.
+func (s scope) under(ctx context.Context) scope {
+	s.ctx = ctx
 	return s
 }
 

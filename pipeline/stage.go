@@ -2,15 +2,33 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 )
 
 // A Stage turns a stream of In into a stream of Out. It is an immutable recipe:
 // it holds no goroutine and no data, may be copied, shared and run any number
 // of times, also at once. The zero value is not usable.
 type Stage[In, Out any] struct {
-	shape []node
-	// build is called once a run, with the scope the stage is in.
-	build func(scope) (up scope, connect func(link[In]) link[Out])
+	shape shape
+	// connect puts the stage into a run, in front of out. It returns what the
+	// stage before sends to, and the context that one lives in.
+	connect func(s scope, out *hop[Out]) (context.Context, *hop[In])
+	// inline is connect for a stage that works on the goroutine of the stage
+	// before; nil if it cannot.
+	inline func(s scope, out outlet[Out]) (context.Context, outlet[In])
+	// before and after say that the stage runs no function of the user and costs
+	// no parallelism on the goroutine of the stage before it, or behind it. A
+	// Batch on that of the stage behind would not fill while that one works; an
+	// Unbatch on that of the stage before would keep it from its next slice.
+	before, after bool
+	// exact says that each item in gives one item out, in order.
+	exact bool
+}
+
+// inlined returns a stage that inline describes, with a goroutine of its own
+// wherever it is not fused.
+func inlined[In, Out any](sh shape, inline func(scope, outlet[Out]) (context.Context, outlet[In])) Stage[In, Out] {
+	return Stage[In, Out]{shape: sh, inline: inline, connect: hopped(inline)}
 }
 
 // Then returns the stage that feeds what first produces to second. Both run in
@@ -18,21 +36,50 @@ type Stage[In, Out any] struct {
 func Then[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
 	first.require("Then")
 	second.require("Then")
+	if first.inline != nil && second.inline != nil && (first.after || second.before) {
+		return fuse(first, second)
+	}
 	return Stage[A, C]{
-		shape: append(append([]node{}, first.shape...), second.shape...),
-		build: func(s scope) (scope, func(link[A]) link[C]) {
-			last := s
-			last.position += len(first.shape)
-			up, connectSecond := second.build(last)
-			up.watch, up.position = s.watch, s.position
-			up, connectFirst := first.build(up)
-			return up, func(in link[A]) link[C] { return connectSecond(connectFirst(in)) }
+		shape: first.shape.then(second.shape),
+		connect: func(s scope, out *hop[C]) (context.Context, *hop[A]) {
+			ctx, mid := second.connect(s.at(len(first.shape.nodes)), out)
+			return first.connect(s.under(ctx), mid)
 		},
+		exact: first.exact && second.exact,
 	}
 }
 
+// Fuse is [Then] for two cheap stages: both work on one goroutine, and an item
+// goes from the first to the second by a call, which costs a tenth of what the
+// way to another goroutine does. They do not run in parallel. Everything else
+// stays as it is: names, errors, counts, order.
+//
+// A stage with several Workers, a Buffer, and a Batch with an age have
+// goroutines or queues of their own, and a stage that splits and joins has many;
+// Fuse panics if it is given one of them.
+func Fuse[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
+	first.require("Fuse")
+	second.require("Fuse")
+	for sh, can := range map[string]bool{first.shape.text: first.inline != nil, second.shape.text: second.inline != nil} {
+		if !can {
+			panic(fmt.Sprintf("pipeline: Fuse: both stages must work on one goroutine each, got %s", sh))
+		}
+	}
+	return fuse(first, second)
+}
+
+func fuse[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
+	s := inlined(first.shape.fused(second.shape), func(s scope, out outlet[C]) (context.Context, outlet[A]) {
+		ctx, mid := second.inline(s.at(len(first.shape.nodes)), out)
+		return first.inline(s.under(ctx), counting(s, len(first.shape.nodes), mid))
+	})
+	s.before, s.after = first.before && second.before, first.after && second.after
+	s.exact = first.exact && second.exact
+	return s
+}
+
 func (s Stage[In, Out]) require(call string) {
-	if s.build == nil {
+	if s.connect == nil {
 		panic("pipeline: " + call + ": the zero Stage is not usable, make one with Map, Filter, …")
 	}
 }
@@ -54,21 +101,4 @@ func (s Stage[In, Out]) Buffer(n int) Stage[In, Out] { return Then(s, Buffer[Out
 // Throttle is [Throttle] behind s.
 func (s Stage[In, Out]) Throttle(wait func(context.Context) error) Stage[In, Out] {
 	return Then(s, Throttle[Out](wait))
-}
-
-// Observe returns s with o counting what its stages do, in every run of it.
-// Stages that an inner Observe watches are counted there.
-func (s Stage[In, Out]) Observe(o *Observer) Stage[In, Out] {
-	s.require("Observe")
-	if o == nil {
-		panic("pipeline: Observe: observer must not be nil")
-	}
-	o.register(s.shape)
-	return Stage[In, Out]{
-		shape: s.shape,
-		build: func(sc scope) (scope, func(link[In]) link[Out]) {
-			sc.watch, sc.position = o, 0
-			return s.build(sc)
-		},
-	}
 }

@@ -12,39 +12,40 @@ func Take[T any](n int) Stage[T, T] {
 	if n < 0 {
 		panic(fmt.Sprintf("pipeline: Take: number must not be negative, got %d", n))
 	}
-	return Stage[T, T]{
-		shape: []node{{"take", fmt.Sprint(n)}},
-		build: func(s scope) (scope, func(link[T]) link[T]) {
-			up := s.upstream()
-			ctx, enough := context.WithCancelCause(s.ctx)
-			up.ctx = ctx
-			if n == 0 {
-				enough(errEnough) // before anything is started
-			}
-			return up, func(in link[T]) link[T] {
-				out := newLink[T](s.capacity)
-				count := s.counters()
-				s.run.spawn(func() {
-					defer enough(errEnough)
-					for range n {
-						v, ok, err := in.recv(s.ctx)
-						if err == nil && ok {
-							count.in.Add(1)
-							err = out.send(s.ctx, v)
-						}
-						if err != nil {
-							s.run.interrupted()
-							return
-						}
-						if !ok {
-							break
-						}
-						count.out.Add(1)
-					}
-					out.close()
-				})
-				return out
-			}
-		},
+	s := inlined(shapeOf(node{name: "take", detail: fmt.Sprint(n)}), func(s scope, out outlet[T]) (context.Context, outlet[T]) {
+		sends(s, out)
+		t := &taking[T]{left: n, out: out}
+		var ctx context.Context
+		ctx, t.enough = context.WithCancelCause(s.ctx)
+		if n == 0 {
+			t.enough(errEnough) // before anything is started
+		}
+		return ctx, t
+	})
+	s.before, s.after = true, true
+	return s
+}
+
+// A taking is a Take in one run.
+type taking[T any] struct {
+	left   int
+	enough context.CancelCauseFunc // ends what is upstream
+	out    outlet[T]
+}
+
+func (t *taking[T]) send(v T) error {
+	if t.left--; t.left > 0 {
+		return t.out.send(v)
 	}
+	t.enough(errEnough)
+	defer t.out.end() // also if a stage that is fused behind calls Goexit
+	if err := t.out.send(v); err != nil {
+		return err
+	}
+	return errEnough
+}
+
+func (t *taking[T]) end() {
+	t.enough(errEnough)
+	t.out.end()
 }

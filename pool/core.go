@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
 // A core is what the engine is made of where the types of tasks and results do
@@ -27,7 +29,7 @@ type core struct {
 	drowsy atomic.Bool   // a submitter has to rouse a worker, see drowsyLocked
 	_      [64]byte
 
-	mu       lock // guards what follows
+	mu       shortlock.Mutex // guards what follows
 	closed   bool
 	limit    int
 	live     int              // workers

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
 // A GroupOption changes how [Pool.Group] makes a group.
@@ -55,7 +56,7 @@ type Group[T, R any] struct {
 	landed atomic.Uint64 // the stack: its height, and in the low half 1 more than the index on top
 	need   atomic.Int64  // height at which to wake; 0 for no one
 
-	mu      lock
+	mu      shortlock.Mutex
 	heaps   []uint64        // stacks that have been collected, as landed, in their order
 	ended   int             // tasks on them
 	waiters []chan struct{} // closed when need is met

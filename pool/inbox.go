@@ -1,12 +1,16 @@
 package pool
 
-import "context"
+import (
+	"context"
+
+	"github.com/tandemgo/tandem/internal/shortlock"
+)
 
 // An inbox is where submitters put tasks. It has a lock of its own, so that
 // submitters and workers meet only when a worker empties it: all of it at once,
 // at the cost of a few pointers. It is taken after the engine's lock.
 type inbox[T, R any] struct {
-	mu        lock
+	mu        shortlock.Mutex
 	upTo      uint64 // the number of tasks below which one more is accepted without a second look
 	submitted uint64
 	tasks     queue[T, R]

@@ -12,6 +12,7 @@
 package outcome
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -41,6 +42,10 @@ func (e *PanicError) Unwrap() error {
 	return err
 }
 
+// Panicked returns the error of a call for which recover has returned r, not
+// nil. It is called while the stack of the panic is there.
+func Panicked(r any) error { return &PanicError{Value: r, Stack: debug.Stack()} }
+
 // Run calls fn once and hands what came of it to settle, exactly once and on
 // the same goroutine: the value and error of fn, a zero value with a
 // *PanicError, or a zero value with ErrGoexit. In the last case settle is
@@ -63,7 +68,7 @@ func Run[T any](fn func() (T, error), settle func(T, error)) {
 func guard[T any](fn func() (T, error)) (v T, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &PanicError{Value: r, Stack: debug.Stack()}
+			err = Panicked(r)
 		}
 	}()
 	return fn()
@@ -93,4 +98,24 @@ func Spawn(loop, done func()) {
 		loop()
 		returned = true
 	}()
+}
+
+// Call is Run for a function that is called for one item after another: cheaper,
+// since it returns the outcome of a call that returns or panics. During a Goexit
+// it calls exited, and does not return.
+func Call[In, Out any](ctx context.Context, fn func(context.Context, In) (Out, error), v In, exited func()) (out Out, err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if r := recover(); r != nil {
+			err = Panicked(r)
+			return
+		}
+		exited()
+	}()
+	out, err = fn(ctx, v)
+	returned = true
+	return out, err
 }

@@ -1,0 +1,387 @@
+package link
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+)
+
+const (
+	// Base is the capacity of a link of which nothing else is said.
+	Base = 16
+	// most is how far such a link grows, if that is not more than mostBytes.
+	most      = 1024
+	mostBytes = 64 << 10
+)
+
+// Bits of the words that the ends share. The rest is a count.
+const (
+	asleep     = 1 // the other end is parked, or about to be
+	closed     = 2 // of published: there will be no more
+	publishOne = 4
+	giveOne    = 2
+)
+
+// A Link is a bounded queue from one sender to one receiver. It must not be
+// copied. Make one with New or Adaptive.
+type Link[T any] struct {
+	// The sender's. limit is how many items may be on the link: sent and not
+	// given back by the receiver.
+	slots  []T // of to; a power of 2
+	to     *segment[T]
+	sent   uint64
+	until  uint64 // given + limit
+	given  uint64 // what the sender knows of freed
+	limit  uint64
+	room   chan struct{} // capacity 1; where it parks
+	base   uint64        // to what limit shrinks; 0: it stays as it is
+	parked time.Time
+	blocks *Clock // nil: nobody wants to know
+	_      [cacheLine]byte
+
+	published atomic.Uint64 // sent·4 + closed + asleep: the receiver
+	_         [cacheLine - 8]byte
+	freed     atomic.Uint64 // given·2 + asleep: the sender
+	wakeAt    atomic.Uint64 // what the receiver has to have given back to wake it
+	_         [cacheLine - 16]byte
+
+	// The receiver's.
+	here  []T    // of from; a power of 2
+	taken uint64 // items taken
+	pause uint64 // up to where it takes items without a second look
+	from  *segment[T]
+	back  uint64 // of these, given back
+	step  uint64 // how many it gives back together
+	known uint64 // items known to be there, in this segment
+	ready chan struct{}
+	waits *Clock
+}
+
+const cacheLine = 128 // two: they are fetched in pairs
+
+// A segment is a part of a link's memory. There is one, until the link grows.
+type segment[T any] struct {
+	base  uint64 // its first item
+	slots []T
+	next  atomic.Pointer[segment[T]] // set before its first item is published
+}
+
+func newSegment[T any](base, size uint64) *segment[T] {
+	n := uint64(1)
+	for n < size {
+		n *= 2
+	}
+	return &segment[T]{base: base, slots: make([]T, n)}
+}
+
+// New returns a link on which capacity items can wait, besides the one that
+// the receiver has in hand.
+func New[T any](capacity int) *Link[T] {
+	l := &Link[T]{limit: uint64(capacity) + 1, room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
+	l.to = newSegment[T](0, l.limit)
+	l.slots, l.until = l.to.slots, l.limit
+	l.enter(l.to)
+	return l
+}
+
+// Adaptive returns a link of the given capacity, with what the receiver has in
+// hand, that grows while its ends are fast and shrinks back when they are not.
+func Adaptive[T any](base int) *Link[T] {
+	l := New[T](base - 1)
+	l.base = l.limit
+	return l
+}
+
+// Wakers makes the sender and the receiver park on these channels, of capacity
+// 1, instead of two of the link's own. It must be called before the link is
+// used. nil leaves one as it is.
+func (l *Link[T]) Wakers(room, ready chan struct{}) {
+	if room != nil {
+		l.room = room
+	}
+	if ready != nil {
+		l.ready = ready
+	}
+}
+
+// TimeSender makes the link tell clock how long Send was parked. It must be
+// called before the link is used, as TimeReceiver.
+func (l *Link[T]) TimeSender(clock *Clock) { l.blocks = clock }
+
+// TimeReceiver does the same for Receive.
+func (l *Link[T]) TimeReceiver(clock *Clock) { l.waits = clock }
+
+// Sent returns how many items have been sent.
+func (l *Link[T]) Sent() uint64 { return l.published.Load() / publishOne }
+
+// Freed returns how many items the receiver has given back. It lags behind what
+// was taken by one item, more if the link has grown.
+func (l *Link[T]) Freed() uint64 { return l.freed.Load() / giveOne }
+
+// The sending end.
+
+// Put sends v if there is room, and reports whether there was.
+func (l *Link[T]) Put(v T) bool {
+	if l.sent >= l.until && l.Free() == 0 {
+		return false
+	}
+	// push, by hand: the compiler does not inline it.
+	l.slots[l.sent&uint64(len(l.slots)-1)] = v
+	l.sent++
+	if l.published.Add(publishOne)&asleep != 0 {
+		l.wakeReceiver()
+	}
+	return true
+}
+
+// push sends v, for which there is room.
+func (l *Link[T]) push(v T) {
+	l.slots[l.sent&uint64(len(l.slots)-1)] = v
+	l.sent++
+	if l.published.Add(publishOne)&asleep != 0 {
+		l.wakeReceiver()
+	}
+}
+
+// Free returns how many items there is room for.
+func (l *Link[T]) Free() int {
+	l.know(l.freed.Load() / giveOne)
+	return int(max(l.until, l.sent) - l.sent)
+}
+
+// know notes how many items the receiver has given back.
+func (l *Link[T]) know(given uint64) { l.given, l.until = given, given+l.limit }
+
+// Fits reports whether there is room for n items.
+func (l *Link[T]) Fits(n int) bool {
+	return l.sent+uint64(n) <= l.until || l.Free() >= n
+}
+
+func (l *Link[T]) wakeReceiver() {
+	if l.published.And(^uint64(asleep))&asleep != 0 {
+		ctxselect.Signal(l.ready)
+	}
+}
+
+// Close ends the stream. What has been sent can still be received. The sender
+// must not send after it.
+func (l *Link[T]) Close() {
+	l.published.Or(closed)
+	l.wakeReceiver()
+}
+
+// Reopen takes Close back, when all that was sent has been received.
+func (l *Link[T]) Reopen() { l.published.And(^uint64(closed)) }
+
+// Send sends v, and waits for room until ctx has ended.
+func (l *Link[T]) Send(ctx context.Context, v T) error {
+	if l.Put(v) {
+		return nil
+	}
+	for {
+		if l.ArmSender(1) {
+			l.blocks.start()
+			select {
+			case <-l.room:
+				l.blocks.stop()
+			case <-ctx.Done():
+				l.blocks.stop()
+				l.freed.And(^uint64(asleep))
+				return context.Cause(ctx)
+			}
+			l.Unpark()
+		}
+		if l.Put(v) {
+			return nil
+		}
+	}
+}
+
+// ArmSender says that the sender is going to park until there is room for
+// more than there is, and reports whether it is to: false means that there is
+// room for need items by now.
+func (l *Link[T]) ArmSender(need int) bool {
+	// Not woken for each item: by then half of the link is free.
+	l.wakeAt.Store(l.sent - l.limit + max(l.limit/2, uint64(need)))
+	l.know(l.freed.Or(asleep) / giveOne)
+	if l.sent+uint64(need) <= l.until {
+		l.freed.And(^uint64(asleep))
+		return false
+	}
+	if l.base > 0 {
+		l.parked = time.Now()
+	}
+	return true
+}
+
+// The pace at which a link grows and shrinks: time for an item.
+const (
+	fast = 4 * time.Microsecond
+	slow = 16 * time.Microsecond
+)
+
+// Unpark is called by the sender when it has parked and been woken, and adapts
+// the link to how long that took.
+func (l *Link[T]) Unpark() {
+	if l.base == 0 || l.parked.IsZero() {
+		return
+	}
+	before := l.given
+	l.know(l.freed.Load() / giveOne)
+	pace := time.Since(l.parked) / time.Duration(max(1, l.given-before))
+	l.parked = time.Time{}
+	switch {
+	case pace > slow:
+		l.limit = max(l.base, l.limit/2)
+	case pace < fast && l.limit < most && 2*l.limit*uint64(unsafe.Sizeof(*new(T))) <= mostBytes:
+		l.limit *= 2
+		if l.limit > uint64(len(l.slots)) {
+			next := newSegment[T](l.sent, l.limit)
+			l.to.next.Store(next)
+			l.to, l.slots = next, next.slots
+		}
+	}
+	l.know(l.given)
+}
+
+// The receiving end.
+
+// Next takes an item if there is one. The one before it, which the receiver has
+// had in hand until now, stops to count as being on the link.
+func (l *Link[T]) Next() (v T, ok bool) {
+	if l.taken >= l.pause && !l.More() {
+		return v, false
+	}
+	p := &l.here[l.taken&uint64(len(l.here)-1)]
+	var zero T
+	v, *p = *p, zero
+	l.taken++
+	return v, true
+}
+
+// More reports whether there is an item to take.
+func (l *Link[T]) More() bool {
+	if l.taken-l.back >= l.step {
+		l.GiveBack()
+	}
+	if l.taken == l.known && !l.look() {
+		return false
+	}
+	l.pause = min(l.known, l.back+l.step)
+	return true
+}
+
+// enter makes s the segment that the receiver takes from.
+func (l *Link[T]) enter(s *segment[T]) {
+	l.from, l.here = s, s.slots
+	// A link that has not grown has its items given back one by one, so that a
+	// slow receiver gives back what it takes.
+	l.step = 1 + uint64(len(s.slots)-1)/32
+}
+
+// Rested reports whether the item that was just taken is the first since others
+// were given back: a good moment for what is not to be done for each item of a
+// fast stream. With a slow one, that is each.
+func (l *Link[T]) Rested() bool { return l.taken-l.back <= 1 }
+
+// look finds out what has been sent meanwhile.
+func (l *Link[T]) look() bool {
+	known := l.published.Load() / publishOne
+	next := l.from.next.Load() // after published, so that it is there if an item of it is
+	if next != nil && l.taken == next.base {
+		l.enter(next)
+		next = next.next.Load()
+	}
+	if next != nil {
+		known = min(known, next.base)
+	}
+	l.known = known
+	return known != l.taken
+}
+
+// GiveBack makes room for as many items as have been taken.
+func (l *Link[T]) GiveBack() {
+	n := l.taken - l.back
+	if n == 0 {
+		return
+	}
+	l.back = l.taken
+	if w := l.freed.Add(n * giveOne); w&asleep != 0 && w/giveOne >= l.wakeAt.Load() {
+		l.wakeSender()
+	}
+}
+
+func (l *Link[T]) wakeSender() {
+	if l.freed.And(^uint64(asleep))&asleep != 0 {
+		ctxselect.Signal(l.room)
+	}
+}
+
+// Ended reports whether all has been taken and there will be no more.
+func (l *Link[T]) Ended() bool {
+	w := l.published.Load()
+	return w&closed != 0 && w/publishOne == l.taken
+}
+
+// Receive takes an item, and waits for one until the link is closed, which is
+// ok == false, or ctx has ended, which is an error.
+func (l *Link[T]) Receive(ctx context.Context) (v T, ok bool, err error) {
+	if v, ok = l.Next(); ok {
+		return v, true, nil
+	}
+	if ok, err = l.Await(ctx); ok {
+		v, ok = l.Next()
+	}
+	return v, ok, err
+}
+
+// Await waits until there is an item to take, or the link is closed, which is
+// ok == false, or ctx has ended, which is an error.
+func (l *Link[T]) Await(ctx context.Context) (ok bool, err error) {
+	ok, _, err = l.AwaitUntil(ctx, nil)
+	return ok, err
+}
+
+// AwaitUntil is Await that also returns, with late == true, when timer fires
+// while there is no item.
+func (l *Link[T]) AwaitUntil(ctx context.Context, timer <-chan time.Time) (ok, late bool, err error) {
+	for {
+		if l.More() {
+			return true, false, nil
+		}
+		if l.Ended() {
+			l.GiveBack()
+			return false, false, nil
+		}
+		if !l.ArmReceiver() {
+			continue
+		}
+		l.waits.start()
+		select {
+		case <-l.ready:
+		case <-timer:
+			late = true
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		l.waits.stop()
+		if late || err != nil {
+			l.published.And(^uint64(asleep))
+			return false, late, err
+		}
+	}
+}
+
+// ArmReceiver says that the receiver is going to park until there is an item or
+// the end, and reports whether it is to: false means that it has come by now.
+func (l *Link[T]) ArmReceiver() bool {
+	l.GiveBack()
+	if w := l.published.Or(asleep); w/publishOne != l.taken || w&closed != 0 {
+		l.published.And(^uint64(asleep))
+		return false
+	}
+	return true
+}

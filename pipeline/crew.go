@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/tandemgo/tandem/internal/link"
+)
+
+// connectCrew is for several workers.
+func (p step[In, Out]) connectCrew(s scope, out *hop[Out]) (context.Context, *hop[In]) {
+	out.widen(2 * p.workers)
+	in := newHop[In](s.ctx)
+	startCrew(s, in, out, crewOf[In, Out]{step: p})
+	return s.ctx, in
+}
+
+// crewOf describes the workers of one stage.
+type crewOf[In, Out any] struct {
+	step[In, Out]
+	// outfit, if set, makes the function of a worker.
+	outfit func(*hand[In, Out]) func(context.Context, In) (Out, error)
+	// prepare, if set, makes what is put on the way for an item as work on it
+	// begins; done is called with it when that has ended.
+	prepare func() Out
+	done    func(Out)
+	// end, if set, is called at the end, when there is no hop that could be closed.
+	end func()
+}
+
+// startCrew puts workers between in and out, once the run starts.
+func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, Out]) {
+	s.team = s.newTeam()
+	receives(s, in)
+	if out != nil {
+		sends(s, out)
+	}
+	s.run.prepare(func() {
+		var start func()
+		var behind *link.Link[Out]
+		if out != nil {
+			behind = out.items
+		}
+		c := link.NewCrew(in.items, behind, of.workers, !of.unordered, func() { start() })
+		c.Prepare, c.End = of.prepare, of.end
+		c.Waits, c.Blocks = s.team.clocks()
+		start = func() {
+			h := &hand[In, Out]{crew: c, done: of.done}
+			h.worker = newWorker(of.step, s, h.finish)
+			if of.outfit != nil {
+				h.fn = of.outfit(h)
+			}
+			s.run.begin(s.team.timed(h.loop))
+		}
+		start()
+	})
+}
+
+// A hand is one of several workers of a stage.
+type hand[In, Out any] struct {
+	worker[In, Out]
+	crew *link.Crew[In, Out]
+	job  link.Job[In, Out]
+	done func(Out)
+}
+
+// finish is called with what has come of the job's item.
+func (h *hand[In, Out]) finish(out Out, keep bool) {
+	if h.done != nil {
+		h.done(h.job.Result)
+		return
+	}
+	h.job.Result, h.job.Keep = out, keep
+}
+
+func (h *hand[In, Out]) loop() {
+	// A worker whose item has ended the run does not put it down: what waits
+	// behind it would seem to be next.
+	for !h.stopped {
+		ok, err := h.crew.Turn(h.ctx, &h.job)
+		if err != nil {
+			h.run.interrupted()
+		}
+		if !ok {
+			return
+		}
+		out, keep, err := h.work(h.job.Item)
+		if err != nil {
+			return
+		}
+		h.finish(out, keep)
+	}
+}

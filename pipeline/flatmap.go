@@ -1,0 +1,202 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tandemgo/tandem/internal/link"
+)
+
+// FlatMap returns a stage that sends what fn emits for each item: any number of
+// items, each at once. emit waits while downstream is busy, and returns an
+// error when the run has ended, for fn to return. It may be called by several
+// goroutines, until fn returns; later it returns an error. In an ordered stage
+// with several workers, a call may be up to 16 items ahead of its turn.
+func FlatMap[In, Out any](fn func(ctx context.Context, in In, emit func(Out) error) error, opts ...Option) Stage[In, Out] {
+	require(fn == nil, "FlatMap")
+	o := newOptions(opts)
+	if o.replace != nil {
+		panic("pipeline: FlatMap: Replace does not go with it, a call has no result of its own")
+	}
+	p := flatMap[In, Out]{newStep[In, struct{}]("flatmap", o, nil), fn}
+	sh := shapeOf(p.node())
+	switch {
+	case o.workers == 1:
+		return inlined(sh, p.connectInline)
+	case o.unordered:
+		return Stage[In, Out]{shape: sh, connect: p.connectUnordered}
+	}
+	return Stage[In, Out]{shape: sh, connect: p.connectOrdered}
+}
+
+// A flatMap is a FlatMap stage. Its calls have no result: they emit.
+type flatMap[In, Out any] struct {
+	step[In, struct{}]
+	emits func(context.Context, In, func(Out) error) error
+}
+
+// errLate is what emit returns once its function has returned.
+var errLate = errors.New("pipeline: emit called after its function returned")
+
+// An emission is what one call emits. Items go through the gate one by one.
+type emission[Out any] struct {
+	ctx        context.Context
+	gate       *link.Gate
+	to         outlet[Out]
+	some, over atomic.Bool
+}
+
+func (e *emission[Out]) emit(v Out) error {
+	if err := e.gate.Enter(e.ctx); err != nil {
+		return err
+	}
+	defer e.gate.Leave() // a stage that is fused behind may call Goexit
+	if e.over.Load() {
+		return errLate
+	}
+	e.some.Store(true)
+	return e.to.send(v)
+}
+
+// finish returns when no item of the call is on its way to the outlet, and no
+// other can be.
+func (e *emission[Out]) finish() {
+	if e.gate.Enter(e.ctx) == nil {
+		defer e.gate.Leave()
+	}
+	e.over.Store(true)
+}
+
+// calling returns the function of a worker whose calls emit to what to returns.
+func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*link.Gate, outlet[Out])) func(context.Context, In) (R, error) {
+	return func(ctx context.Context, v In) (none R, err error) {
+		e := &emission[Out]{ctx: w.ctx}
+		e.gate, e.to = to()
+		defer func() {
+			e.finish()
+			w.spent = e.some.Load()
+		}()
+		return none, p.emits(ctx, v, e.emit)
+	}
+}
+
+func (p flatMap[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context, outlet[In]) {
+	w := &emitter[In, Out]{out: out}
+	w.worker = newWorker(p.step, s, func(struct{}, bool) {})
+	gate := link.NewGate()
+	w.fn = calling(p, &w.worker, func() (*link.Gate, outlet[Out]) { return gate, out })
+	sends(s, out)
+	return s.ctx, w
+}
+
+// An emitter is the one worker of a FlatMap.
+type emitter[In, Out any] struct {
+	worker[In, struct{}]
+	out outlet[Out]
+}
+
+func (w *emitter[In, Out]) send(v In) error {
+	_, _, err := w.work(v)
+	return err
+}
+
+func (w *emitter[In, Out]) end() { w.out.end() }
+
+// connectUnordered lets all workers emit through one gate.
+func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
+	in := newHop[In](s.ctx)
+	gate := link.NewGate()
+	startCrew(s, in, nil, crewOf[In, struct{}]{
+		step: p.step,
+		outfit: func(h *hand[In, struct{}]) func(context.Context, In) (struct{}, error) {
+			return calling(p, &h.worker, func() (*link.Gate, outlet[Out]) { return gate, out })
+		},
+		end: out.end,
+	})
+	sends(s, out)
+	return s.ctx, in
+}
+
+// connectOrdered gives each call a link of its own, and a goroutine that passes
+// on what comes over these, one after the other.
+func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
+	in := newHop[In](s.ctx)
+	order := newHop[*call[Out]](s.ctx)
+	order.widen(2 * p.workers)
+	var spare calls[Out]
+	startCrew(s, in, order, crewOf[In, *call[Out]]{
+		step: step[In, *call[Out]]{options: p.options, letters: p.letters},
+		outfit: func(h *hand[In, *call[Out]]) func(context.Context, In) (*call[Out], error) {
+			return calling(p, &h.worker, func() (*link.Gate, outlet[Out]) { return h.job.Result.gate, h.job.Result })
+		},
+		prepare: func() *call[Out] { return spare.get(s.ctx) },
+		done:    func(c *call[Out]) { c.end() },
+	})
+	sends(s, out)
+	s.run.spawn(func() {
+		for {
+			c, ok, err := order.items.Receive(s.ctx)
+			if err == nil && ok {
+				err = c.pass(s.ctx, out)
+			}
+			if err != nil {
+				s.run.interrupted()
+				return
+			}
+			if !ok {
+				out.end()
+				return
+			}
+			spare.put(c)
+		}
+	})
+	return s.ctx, in
+}
+
+// A call is the way of what one call emits to its turn.
+type call[Out any] struct {
+	*hop[Out]
+	gate *link.Gate
+	next *call[Out]
+}
+
+// pass sends on what comes until the call has returned.
+func (c *call[Out]) pass(ctx context.Context, out outlet[Out]) error {
+	for {
+		v, ok, err := c.items.Receive(ctx)
+		if !ok || err != nil {
+			return err
+		}
+		if err := out.send(v); err != nil {
+			return err
+		}
+	}
+}
+
+// calls keeps calls that have been passed on, to be used again.
+type calls[Out any] struct {
+	mu   sync.Mutex
+	free *call[Out]
+}
+
+func (cs *calls[Out]) get(ctx context.Context) *call[Out] {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c := cs.free
+	if c == nil {
+		h := newHop[Out](ctx)
+		h.buffer(link.Base - 1)
+		return &call[Out]{hop: h, gate: link.NewGate()}
+	}
+	cs.free, c.next = c.next, nil
+	c.items.Reopen()
+	return c
+}
+
+func (cs *calls[Out]) put(c *call[Out]) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.free, c.next = c, cs.free
+}

@@ -1,0 +1,157 @@
+package pipeline
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/tandemgo/tandem/internal/link"
+)
+
+// everyBranch is what the function of a fork returns for an item that goes
+// through all of them.
+const everyBranch = -1
+
+// fork returns a stage that sends each item to the branch that choose returns,
+// and what comes out of the branches on. call is the public function.
+func fork[In, Out any](call, name string, labels []string, branches []Stage[In, Out], choose func(context.Context, In) (int, error)) Stage[In, Out] {
+	if len(branches) == 0 {
+		panic("pipeline: " + call + ": there must be at least one branch")
+	}
+	shapes := make([]shape, len(branches))
+	for i, b := range branches {
+		b.require(call)
+		shapes[i] = b.shape
+	}
+	choosing := newStep(name, newOptions(nil), choose)
+	return inlined(forked(node{name: name}, labels, shapes), func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
+		f := &forking[In]{}
+		f.worker = newWorker(choosing, s, func(int, bool) {})
+		var ctx context.Context
+		ctx, f.enough = context.WithCancelCause(s.ctx)
+		j := &joint[Out]{ctx: s.ctx, gate: link.NewGate(), out: out, left: len(branches)}
+		at := 1
+		for _, b := range branches {
+			in := connectTo(s.at(at), b, j)
+			sends[In](s, in)
+			f.branches = append(f.branches, in)
+			at += len(b.shape.nodes)
+		}
+		f.wanted = len(f.branches)
+		return ctx, f
+	})
+}
+
+// A forking is a fork in one run.
+type forking[In any] struct {
+	worker[In, int]
+	branches []*hop[In] // nil for one that has had enough
+	wanted   int        // how many have not
+	enough   context.CancelCauseFunc
+}
+
+func (f *forking[In]) send(v In) error {
+	i, keep, err := f.work(v)
+	if err != nil || !keep {
+		return err
+	}
+	if i != everyBranch {
+		return f.sendTo(i, v)
+	}
+	for i := range f.branches {
+		if err := f.sendTo(i, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *forking[In]) sendTo(i int, v In) error {
+	to := f.branches[i]
+	if to == nil {
+		return nil
+	}
+	err := to.send(v)
+	if err == nil || f.ctx.Err() != nil {
+		return err
+	}
+	// Only what is in front of a Take in that branch has ended.
+	f.branches[i] = nil
+	if f.wanted--; f.wanted > 0 {
+		return nil
+	}
+	f.enough(errEnough)
+	return errEnough
+}
+
+func (f *forking[In]) end() {
+	for _, to := range f.branches {
+		if to != nil {
+			to.end()
+		}
+	}
+	f.enough(errEnough) // or it would stay until the run ends
+}
+
+// A joint brings what comes out of branches together.
+type joint[Out any] struct {
+	ctx  context.Context
+	gate *link.Gate
+	out  outlet[Out]
+	left int // branches that have not ended; guarded by the gate
+}
+
+// connectTo connects a branch to j.
+func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) *hop[In] {
+	to := &lane[Out]{joint: j}
+	if branch.inline != nil {
+		_, in := drive[In](s, to, branch.inline)
+		return in
+	}
+	out := newHop[Out](s.ctx)
+	_, in := branch.connect(s, out)
+	s.run.spawn(func() {
+		for {
+			v, ok, err := out.items.Receive(s.ctx)
+			if err == nil && ok {
+				err = to.send(v)
+			}
+			if err != nil {
+				s.run.interrupted()
+				return
+			}
+			if !ok {
+				to.end()
+				return
+			}
+		}
+	})
+	return in
+}
+
+// A lane is where one branch ends.
+type lane[Out any] struct {
+	*joint[Out]
+	n atomic.Uint64
+}
+
+func (l *lane[Out]) send(v Out) error {
+	if err := l.gate.Enter(l.ctx); err != nil {
+		return err
+	}
+	defer l.gate.Leave() // a stage that is fused behind may call Goexit
+	l.n.Add(1)
+	return l.out.send(v)
+}
+
+func (l *lane[Out]) end() {
+	if l.gate.Enter(l.ctx) != nil {
+		return
+	}
+	defer l.gate.Leave()
+	if l.left--; l.left == 0 {
+		l.out.end()
+	}
+}
+
+func (l *lane[Out]) Sent() uint64  { return l.n.Load() }
+func (l *lane[Out]) Freed() uint64 { return l.n.Load() }

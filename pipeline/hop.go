@@ -1,0 +1,106 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/tandemgo/tandem/internal/link"
+)
+
+// An outlet is where a stage's items go. One goroutine at a time calls it.
+type outlet[T any] interface {
+	// send returns when v is on the way. An error says that no more are wanted:
+	// the caller stops, and does not call end.
+	send(v T) error
+	// end says that all has been sent.
+	end()
+}
+
+// A hop is the way of items from one goroutine to the next.
+type hop[T any] struct {
+	// ctx is the sender's.
+	ctx context.Context
+	// items is what they wait on. Until the run starts, a Buffer may change it.
+	items    *link.Link[T]
+	buffered int // what Buffers have asked for; -1 if there is none
+}
+
+func newHop[T any](ctx context.Context) *hop[T] {
+	return &hop[T]{ctx: ctx, items: link.Adaptive[T](link.Base), buffered: -1}
+}
+
+// buffer makes the hop hold n items more than other Buffers have asked for.
+func (h *hop[T]) buffer(n int) {
+	h.buffered = max(h.buffered, 0) + n
+	h.items = link.New[T](h.buffered)
+}
+
+// widen makes room for n results in work or waiting for their turn.
+func (h *hop[T]) widen(n int) {
+	if h.buffered < 0 {
+		h.items = link.Adaptive[T](max(n, link.Base))
+		return
+	}
+	h.items = link.New[T](h.buffered + n)
+}
+
+func (h *hop[T]) send(v T) error {
+	if h.items.Put(v) {
+		return nil
+	}
+	return h.items.Send(h.ctx, v)
+}
+
+func (h *hop[T]) end() { h.items.Close() }
+
+// hopped returns the connect of a stage that has inline: a goroutine that calls
+// it with what comes over a hop.
+func hopped[In, Out any](inline func(scope, outlet[Out]) (context.Context, outlet[In])) func(scope, *hop[Out]) (context.Context, *hop[In]) {
+	return func(s scope, out *hop[Out]) (context.Context, *hop[In]) {
+		return drive(s, out, inline)
+	}
+}
+
+// drive is hopped for any outlet.
+func drive[In, Out any](s scope, out outlet[Out], inline func(scope, outlet[Out]) (context.Context, outlet[In])) (context.Context, *hop[In]) {
+	s.team = s.newTeam()
+	ctx, to := inline(s, out)
+	in := newHop[In](ctx)
+	receives(s, in)
+	turn := func() error { return takeAll(in, to) }
+	if l, ok := to.(looper[In]); ok {
+		turn = func() error { return l.loop(in) }
+	}
+	s.run.spawn(s.team.timed(func() {
+		if ctx.Err() != nil && s.ctx.Err() == nil {
+			to.end() // nothing is wanted, or no more, as from a Take
+			return
+		}
+		defer s.team.flush()
+		for s.ctx.Err() == nil && turn() == nil {
+			s.team.flush()
+			// Wait for an item, or for the end.
+			if ok, err := in.items.Await(s.ctx); err == nil && !ok {
+				to.end()
+				return
+			}
+		}
+		s.run.interrupted()
+	}))
+	return ctx, in
+}
+
+// A looper is an outlet that takes items from a hop itself, at less cost than
+// by a call for each, until there are none just now or no more are wanted.
+type looper[T any] interface {
+	loop(in *hop[T]) error
+}
+
+// takeAll is the loop of any other outlet.
+func takeAll[T any](in *hop[T], to outlet[T]) error {
+	for v, ok := in.items.Next(); ok; v, ok = in.items.Next() {
+		if err := to.send(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

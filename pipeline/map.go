@@ -1,0 +1,45 @@
+package pipeline
+
+import "context"
+
+// Map returns a stage that sends fn of each item.
+func Map[In, Out any](fn func(context.Context, In) (Out, error), opts ...Option) Stage[In, Out] {
+	require(fn == nil, "Map")
+	return newStep("map", newOptions(opts), fn).stage(true)
+}
+
+// Filter returns a stage that sends the items for which keep returns true.
+func Filter[T any](keep func(context.Context, T) (bool, error), opts ...Option) Stage[T, T] {
+	require(keep == nil, "Filter")
+	return newStep("filter", newOptions(opts), func(ctx context.Context, v T) (T, error) {
+		ok, err := keep(ctx, v)
+		if err == nil && !ok {
+			err = errDropped
+		}
+		return v, err
+	}).stage(false)
+}
+
+// Tap returns a stage that calls fn for each item and sends it on.
+func Tap[T any](fn func(T)) Stage[T, T] {
+	require(fn == nil, "Tap")
+	return newStep("tap", newOptions(nil), func(_ context.Context, v T) (T, error) {
+		fn(v)
+		return v, nil
+	}).stage(true)
+}
+
+// Throttle returns a stage that calls wait before it sends each item on, such
+// as the Wait method of a rate limiter. An error of wait ends the run.
+func Throttle[T any](wait func(context.Context) error) Stage[T, T] {
+	require(wait == nil, "Throttle")
+	return newStep("throttle", newOptions(nil), func(ctx context.Context, v T) (T, error) {
+		return v, wait(ctx)
+	}).stage(true)
+}
+
+func require(missing bool, call string) {
+	if missing {
+		panic("pipeline: " + call + ": function must not be nil")
+	}
+}

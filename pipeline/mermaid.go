@@ -1,0 +1,89 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Mermaid returns the stages as a flowchart in the Mermaid language, which
+// Markdown viewers draw. A thick arrow is a call between stages that share a
+// goroutine.
+//
+// If s is the result of [Stage.Observe], the chart has the figures of the
+// observer on it: on a stage what has gone in and out, what failed, and which
+// part of its time its goroutines were at work; on an arrow what waits there. The
+// stage that has been at work for the largest part of its time, of those that
+// work at all, is marked: that is the bottleneck.
+func (s Stage[In, Out]) Mermaid() string {
+	var stats []StageStats
+	busiest := -1
+	if s.shape.watch != nil {
+		stats = s.shape.watch.Stages()
+		busiest = bottleneck(stats)
+	}
+	var b strings.Builder
+	b.WriteString("flowchart LR\n")
+	escape := strings.NewReplacer("#", "#35;", `"`, "#quot;", "\n", " ", "|", "#124;")
+	for i, n := range s.shape.nodes {
+		text := escape.Replace(n.String())
+		if stats != nil {
+			text += figures(stats[i])
+		}
+		fmt.Fprintf(&b, "    s%d[\"%s\"]\n", i, text)
+	}
+	for i, n := range s.shape.nodes {
+		for _, e := range n.from {
+			arrow := "-->"
+			if e.fused {
+				arrow = "==>"
+			}
+			label := escape.Replace(e.label)
+			if stats != nil && stats[i].Depth > 0 {
+				label = strings.TrimSpace(fmt.Sprintf("%s %d", label, stats[i].Depth))
+			}
+			if label != "" {
+				arrow += "|" + label + "|"
+			}
+			fmt.Fprintf(&b, "    s%d %s s%d\n", e.node, arrow, i)
+		}
+	}
+	if busiest >= 0 {
+		fmt.Fprintf(&b, "    style s%d stroke-width:4px\n", busiest)
+	}
+	return b.String()
+}
+
+// figures returns the lines of a stage's box.
+func figures(st StageStats) string {
+	if st.In+st.Out == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("<br/>%d in, %d out", st.In, st.Out)
+	if st.Errors > 0 {
+		text += fmt.Sprintf("<br/>%d failed, %d skipped", st.Errors, st.Skipped)
+	}
+	if total := st.Busy + st.Blocked + st.Waiting; total > 0 {
+		text += fmt.Sprintf("<br/>busy %d%%, blocked %d%%, waiting %d%%",
+			percent(st.Busy, total), percent(st.Blocked, total), percent(st.Waiting, total))
+	}
+	return text
+}
+
+func percent(part, total time.Duration) int { return int((100*part + total/2) / total) }
+
+// bottleneck returns the stage that was at work for the largest part of its
+// time, -1 if none was.
+func bottleneck(stats []StageStats) int {
+	busiest, most := -1, 0.0
+	for i, st := range stats {
+		total := st.Busy + st.Blocked + st.Waiting
+		if total == 0 {
+			continue
+		}
+		if part := float64(st.Busy) / float64(total); part > most {
+			busiest, most = i, part
+		}
+	}
+	return busiest
+}

@@ -1,0 +1,22 @@
+package pipeline
+
+import "context"
+
+// Observe returns s with o measuring what its stages do, in every run of it, and
+// [Stage.Mermaid] drawing that. Stages that an inner Observe watches are
+// measured there.
+func (s Stage[In, Out]) Observe(o *Observer) Stage[In, Out] {
+	s.require("Observe")
+	if o == nil {
+		panic("pipeline: Observe: observer must not be nil")
+	}
+	o.register(s.shape)
+	watched := s
+	watched.shape.watch = o
+	watched.inline = nil
+	watched.connect = func(sc scope, out *hop[Out]) (context.Context, *hop[In]) {
+		sc.rec, sc.index = o.join(sc.run), 0
+		return s.connect(sc, out)
+	}
+	return watched
+}

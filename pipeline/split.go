@@ -1,0 +1,78 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strings"
+)
+
+// ErrNoBranch is the error of a [Split] that has no branch for an item.
+var ErrNoBranch = errors.New("pipeline: no branch for this key")
+
+// Split returns a stage that sends each item through the branch for its key, and
+// brings what comes out of them together as it comes. With a bool for a key it
+// is a choice of two:
+//
+//	Split(isLarge, map[bool]Stage[File, Sum]{true: inParts, false: atOnce})
+//
+// The branches run in parallel and are part of the run: an error in one ends it.
+// Items of one branch stay in order, and a branch that is busy holds up the
+// others once its links are full. An item for whose key there is no branch
+// fails with [ErrNoBranch]. A branch that has had enough, as with a [Take],
+// drops what else is for it. Split panics if key is nil, if there is no branch,
+// or if one is the zero Stage.
+func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, Out]) Stage[In, Out] {
+	require(key == nil, "Split")
+	type named struct {
+		name string
+		key  K
+	}
+	var keys []named
+	for k := range branches {
+		keys = append(keys, named{fmt.Sprint(k), k})
+	}
+	slices.SortFunc(keys, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	index := map[K]int{}
+	var stages []Stage[In, Out]
+	var labels []string
+	for i, k := range keys {
+		index[k.key] = i
+		stages, labels = append(stages, branches[k.key]), append(labels, k.name)
+	}
+	return fork("Split", "split", labels, stages, func(_ context.Context, v In) (int, error) {
+		k := key(v)
+		i, ok := index[k]
+		if !ok {
+			return 0, fmt.Errorf("%w: %v", ErrNoBranch, k)
+		}
+		return i, nil
+	})
+}
+
+// ByKey returns a stage that runs n of the same lane in parallel and sends items
+// with the same key through the same one, so that they stay in order; what comes
+// out of the lanes is brought together as it comes. Keys are hashed: an item may
+// wait for one with another key in its lane. ByKey panics if n is less than 1,
+// key is nil, or lane is the zero Stage.
+func ByKey[K comparable, In, Out any](n int, key func(In) K, lane Stage[In, Out]) Stage[In, Out] {
+	require(key == nil, "ByKey")
+	if n < 1 {
+		panic(fmt.Sprintf("pipeline: ByKey: number must be at least 1, got %d", n))
+	}
+	seed := maphash.MakeSeed()
+	return fork("ByKey", "by key", make([]string, n), slices.Repeat([]Stage[In, Out]{lane}, n), func(_ context.Context, v In) (int, error) {
+		return int(maphash.Comparable(seed, key(v)) % uint64(n)), nil
+	})
+}
+
+// Merge returns a stage that sends each item through every branch, and brings
+// what comes out of them together as it comes: Split without a choice. Merge
+// panics if there is no branch, or if one is the zero Stage.
+func Merge[In, Out any](branches ...Stage[In, Out]) Stage[In, Out] {
+	return fork("Merge", "merge", make([]string, len(branches)), branches, func(context.Context, In) (int, error) {
+		return everyBranch, nil
+	})
+}

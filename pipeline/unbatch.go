@@ -1,0 +1,27 @@
+package pipeline
+
+import "context"
+
+// Unbatch returns a stage that sends the elements of each slice.
+func Unbatch[T any]() Stage[[]T, T] {
+	s := inlined(shapeOf(node{name: "unbatch"}), func(s scope, out outlet[T]) (context.Context, outlet[[]T]) {
+		sends(s, out)
+		s.meter()
+		return s.ctx, unbatching[T]{out}
+	})
+	s.after = true
+	return s
+}
+
+type unbatching[T any] struct{ out outlet[T] }
+
+func (u unbatching[T]) send(vs []T) error {
+	for _, v := range vs {
+		if err := u.out.send(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u unbatching[T]) end() { u.out.end() }
