@@ -107,10 +107,10 @@ func (rec *record) addTo(stats []StageStats) {
 // A meter measures one stage in one run. A nil meter measures nothing. What is
 // not atomic is set before the run starts.
 type meter struct {
-	from            gauge   // what it receives from
-	to              []gauge // what it sends to
-	errors, skips   atomic.Uint64
-	team            *team
+	from          gauge   // what it receives from
+	to            []gauge // what it sends to
+	errors, skips atomic.Uint64
+	team          *team
 }
 
 // A gauge counts what goes by. It is a hop's link, or a counter between stages

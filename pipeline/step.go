@@ -161,7 +161,7 @@ type worker[In, Out any] struct {
 	spent bool
 	// stopped says that an item has ended the run: the worker does no more.
 	stopped bool
-	exit  func()
+	exit    func()
 	// exited gets what has become of an item whose function has called Goexit,
 	// while the goroutine unwinds.
 	exited func(out Out, keep bool)
