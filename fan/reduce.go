@@ -17,30 +17,38 @@ func Reduce[In, Acc any](ctx context.Context, n int, in []In, zero func() Acc, f
 	check(ctx, "Reduce", n, zero == nil || fold == nil || merge == nil)
 	// More parts than workers, so that uneven ones even out.
 	parts := make([]Acc, max(1, min(len(in), 8*n)))
-	err := each(ctx, n, len(parts), func(ctx context.Context, p int) (err error) {
-		acc := zero()
-		for i := p * len(in) / len(parts); i < (p+1)*len(in)/len(parts); i++ {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+	err := each(ctx, n, len(parts), func(s *sweep) part {
+		return func(p, hi int) (int, error) {
+			for ; p < hi; p++ {
+				acc, err := zero(), error(nil)
+				for _, v := range in[p*len(in)/len(parts) : (p+1)*len(in)/len(parts)] {
+					if s.signal.Load()&stop != 0 {
+						return p, nil
+					}
+					if acc, err = fold(acc, v); err != nil {
+						return p, err
+					}
+				}
+				if parts[p] = acc; s.interrupted() {
+					return p + 1, nil
+				}
 			}
-			if acc, err = fold(acc, in[i]); err != nil {
-				return err
-			}
+			return hi, nil
 		}
-		parts[p] = acc
-		return nil
 	})
 	var result Acc
 	if err != nil {
 		return result, err
 	}
 	// As one more element, so that a panic of merge is carried as well.
-	err = each(ctx, 1, 1, func(context.Context, int) error {
-		result = parts[0]
-		for _, part := range parts[1:] {
-			result = merge(result, part)
+	err = each(ctx, 1, 1, func(*sweep) part {
+		return func(int, int) (int, error) {
+			result = parts[0]
+			for _, part := range parts[1:] {
+				result = merge(result, part)
+			}
+			return 1, nil
 		}
-		return nil
 	})
 	return result, err
 }

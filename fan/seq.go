@@ -4,7 +4,8 @@ import (
 	"context"
 	"iter"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/outcome"
 )
 
 // An Option changes how [Seq] walks.
@@ -19,8 +20,9 @@ func Unordered() Option { return func(o *options) { o.unordered = true } }
 // Seq walks the results of calling fn for each item of in, on n goroutines. Each
 // result has its own error: one that fails does not end the walk, leaving it
 // does. Results come in the order of the input, or with Unordered as they are
-// ready. At most 3n+2 items are on their way at once, from the source to the
-// loop body, so that workers stay busy behind a slow item.
+// ready. Workers stay busy behind a slow item: 2n items, at least 16, may be in
+// work or have results that wait, and 16 more may wait for a worker; both are
+// more while items take no longer than a few microseconds, up to 1,024.
 //
 // Nothing is started before the walk, and the loop body runs on the goroutine
 // that walks. The source runs on a goroutine of its own; if it panics or calls
@@ -36,28 +38,12 @@ func Seq[In, Out any](ctx context.Context, n int, in iter.Seq[In], fn func(conte
 		opt(&o)
 	}
 	return func(yield func(Out, error) bool) {
-		w := newWalk[Out](ctx, 2*n)
+		w := newWalk[Out](ctx, n)
 		defer w.leave()
-		jobs := make(chan job[In, Out])
-		workers(w, n, func(int) <-chan job[In, Out] { return jobs }, fn)
-		if o.unordered {
-			source(w, in, func(v In) error {
-				return ctxselect.Send(w.ctx, jobs, job[In, Out]{v, w.results})
-			}, func() { close(jobs) })
-			w.yieldAsReady(yield)
-			return
-		}
-		source(w, in, func(v In) error {
-			to := make(chan Result[Out], 1)
-			if err := ctxselect.Send(w.ctx, w.order, to); err != nil {
-				return err
-			}
-			return ctxselect.Send(w.ctx, jobs, job[In, Out]{v, to})
-		}, func() {
-			close(jobs)
-			close(w.order)
-		})
-		w.yieldInOrder(yield)
+		items := link.Adaptive[In](link.Base)
+		startHands(w.ctx, &w.wg, n, !o.unordered, items, w.results, fn, nil)
+		source(w, in, func(v In) error { return items.Send(w.ctx, v) }, items.Close)
+		w.yield(yield)
 	}
 }
 
@@ -71,28 +57,75 @@ func Seq[In, Out any](ctx context.Context, n int, in iter.Seq[In], fn func(conte
 func ByKey[K comparable, In, Out any](ctx context.Context, n int, in iter.Seq[In], key func(In) K, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
 	check(ctx, "ByKey", n, in == nil || key == nil || fn == nil)
 	return func(yield func(Out, error) bool) {
-		w := newWalk[Out](ctx, 0)
+		w := newWalk[Out](ctx, n)
 		defer w.leave()
-		queues := make([]chan job[In, Out], n)
+		out := &merged[Out]{gate: link.NewGate(), results: w.results, left: n}
+		queues := make([]*link.Link[In], n)
 		for i := range queues {
 			// With some room, so that one busy lane does not hold up the rest.
-			queues[i] = make(chan job[In, Out], 8)
+			queues[i] = link.Adaptive[In](link.Base)
+			l := &laneHand[In, Out]{ctx: w.ctx, fn: fn, in: queues[i], out: out}
+			w.wg.Add(1)
+			outcome.Spawn(l.loop, w.wg.Done)
 		}
-		workers(w, n, func(i int) <-chan job[In, Out] { return queues[i] }, fn)
 		lane := lanes[K](n)
-		source(w, in, func(v In) error {
-			return ctxselect.Send(w.ctx, queues[lane(key(v))], job[In, Out]{v, w.results})
-		}, func() {
+		source(w, in, func(v In) error { return queues[lane(key(v))].Send(w.ctx, v) }, func() {
 			for _, q := range queues {
-				close(q)
+				q.Close()
 			}
 		})
-		w.yieldAsReady(yield)
+		w.yield(yield)
 	}
 }
 
-// A job is one item and where its result goes.
-type job[In, Out any] struct {
-	item In
-	to   chan Result[Out]
+// A laneHand works on the items of one lane of ByKey.
+type laneHand[In, Out any] struct {
+	ctx context.Context
+	fn  func(context.Context, In) (Out, error)
+	in  *link.Link[In]
+	out *merged[Out]
+}
+
+func (l *laneHand[In, Out]) loop() {
+	exited := func() {
+		var none Out
+		l.out.send(l.ctx, Result[Out]{none, ErrGoexit})
+	}
+	for l.ctx.Err() == nil {
+		item, ok, err := l.in.Receive(l.ctx)
+		if err != nil {
+			return
+		}
+		if !ok {
+			l.out.end(l.ctx)
+			return
+		}
+		v, err := outcome.Call(l.ctx, l.fn, item, exited)
+		l.out.send(l.ctx, Result[Out]{v, err})
+	}
+}
+
+// merged is the sending end of the results, for all lanes.
+type merged[Out any] struct {
+	gate    *link.Gate
+	results *link.Link[Result[Out]]
+	left    int // lanes that have not ended; guarded by the gate
+}
+
+// send sends r, if the walk has not ended.
+func (m *merged[Out]) send(ctx context.Context, r Result[Out]) {
+	if m.gate.Enter(ctx) == nil {
+		_ = m.results.Send(ctx, r)
+		m.gate.Leave()
+	}
+}
+
+func (m *merged[Out]) end(ctx context.Context) {
+	if m.gate.Enter(ctx) != nil {
+		return
+	}
+	if m.left--; m.left == 0 {
+		m.results.Close()
+	}
+	m.gate.Leave()
 }

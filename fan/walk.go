@@ -4,34 +4,25 @@ import (
 	"context"
 	"iter"
 	"sync"
-	"sync/atomic"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/link"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
-// A walk is one range over Seq or ByKey. The source's goroutine hands out items,
-// the workers send results, and the caller yields them. In order, each item has
-// a channel for its result, and these are queued in order: the queue is the
-// window. Otherwise all results go through one channel, which the last worker
-// closes. Everybody parks in ctxselect, on a channel of the walk and its
-// context.
+// A walk is one range over Seq or ByKey. The source's goroutine sends items on
+// links, the workers take them and send results on another, and the caller
+// yields these. Whoever closes a link has sent all that there is. Everybody
+// parks on a link, or on the gate in front of one, and the context of the walk.
 type walk[Out any] struct {
-	caller  context.Context
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	order   chan chan Result[Out] // closed at the end of the source
-	results chan Result[Out]      // closed when all workers have ended
-	wg      sync.WaitGroup        // source and workers
-	last    error                 // of the source; written before order is closed and workers end
+	results *link.Link[Result[Out]] // closed when all is done
+	wg      sync.WaitGroup          // source and workers
+	last    error                   // of the source; written before it closes its links
 }
 
-func newWalk[Out any](ctx context.Context, window int) *walk[Out] {
-	w := &walk[Out]{
-		caller:  ctx,
-		order:   make(chan chan Result[Out], window),
-		results: make(chan Result[Out]),
-	}
+func newWalk[Out any](ctx context.Context, n int) *walk[Out] {
+	w := &walk[Out]{results: link.Adaptive[Result[Out]](max(2*n, link.Base))}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	return w
 }
@@ -48,6 +39,9 @@ func source[In, Out any](w *walk[Out], in iter.Seq[In], hand func(In) error, noM
 	w.wg.Go(func() {
 		outcome.Run(func() (struct{}, error) {
 			for v := range in {
+				if w.ctx.Err() != nil {
+					return struct{}{}, context.Cause(w.ctx)
+				}
 				if err := hand(v); err != nil {
 					return struct{}{}, err
 				}
@@ -60,70 +54,29 @@ func source[In, Out any](w *walk[Out], in iter.Seq[In], hand func(In) error, noM
 	})
 }
 
-// workers starts n workers, the i-th of which gets its jobs from jobs(i). They
-// end when that is closed, or with the walk.
-func workers[In, Out any](w *walk[Out], n int, jobs func(i int) <-chan job[In, Out], fn func(context.Context, In) (Out, error)) {
-	var left atomic.Int64
-	left.Store(int64(n))
-	for i := range n {
-		in := jobs(i)
-		w.wg.Add(1)
-		outcome.Spawn(func() {
-			for j := range ctxselect.OrDone(w.ctx, in) {
-				outcome.Run(
-					func() (Out, error) { return fn(w.ctx, j.item) },
-					func(v Out, err error) {
-						// If this fails, so does the next receive.
-						_ = ctxselect.Send(w.ctx, j.to, Result[Out]{v, err})
-					})
-			}
-		}, func() {
-			if left.Add(-1) == 0 {
-				close(w.results)
-			}
-			w.wg.Done()
-		})
-	}
-}
-
-func (w *walk[Out]) yieldInOrder(yield func(Out, error) bool) {
+// yield yields results, and then why the walk is at its end, if not because all
+// is done.
+func (w *walk[Out]) yield(yield func(Out, error) bool) {
 	for {
-		to, ok, err := ctxselect.Recv(w.ctx, w.order)
 		var r Result[Out]
-		if ok {
-			r, _, err = ctxselect.Recv(w.ctx, to)
+		ok, err := false, error(nil)
+		if w.ctx.Err() != nil {
+			err = context.Cause(w.ctx)
+		} else {
+			r, ok, err = w.results.Receive(w.ctx)
 		}
-		if !ok || err != nil {
-			w.finish(err, yield)
-			return
-		}
-		if !yield(r.Value, r.Err) {
-			return
-		}
-	}
-}
-
-func (w *walk[Out]) yieldAsReady(yield func(Out, error) bool) {
-	for {
-		r, ok, err := ctxselect.Recv(w.ctx, w.results)
 		if !ok {
-			w.finish(err, yield)
+			if err == nil {
+				err = w.last
+			}
+			if err != nil {
+				var none Out
+				yield(none, err)
+			}
 			return
 		}
 		if !yield(r.Value, r.Err) {
 			return
 		}
-	}
-}
-
-// finish yields why the walk is at its end, if not because all is done. err is
-// the cause of the caller's context.
-func (w *walk[Out]) finish(err error, yield func(Out, error) bool) {
-	if err == nil {
-		err = w.last
-	}
-	if err != nil {
-		var zero Out
-		yield(zero, err)
 	}
 }
