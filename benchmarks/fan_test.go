@@ -1,87 +1,72 @@
 package benchmarks
 
 import (
-	"context"
-	"sync"
+	"fmt"
+	"iter"
 	"testing"
-
-	"github.com/sourcegraph/conc/iter"
-
-	"github.com/tandemgo/tandem/fan"
+	"time"
 )
 
-// BenchmarkFanMap squares 1,000 numbers on up to 8 goroutines.
+// BenchmarkFanMap adds one to each of n numbers on up to 8 goroutines, and in a
+// plain loop, which is what there would be without a library. Where a library
+// costs so much for an element that more of them say nothing new, they end early.
 func BenchmarkFanMap(b *testing.B) {
-	in := make([]int, 1000)
-	for i := range in {
-		in[i] = i
+	const all = 1_000_000
+	libs := []struct {
+		name     string
+		run      mapper
+		min, max int // elements
+	}{
+		{"tandem", tandemMap, 1, all},
+		{"loop", loopMap, 1, all},
+		{"conc", concMap, 1, all},
+		{"lo", loMap, 1, 10_000},
+		{"errgroup", errgroupMap, 1, 10_000},
+		{"channels", channelMap, 1000, 1000},
+		{"classic", classicMap, 1000, 1000},
 	}
-	const want = 999 * 1000 * 1999 / 6
-	run := func(lib string, squares func(ctx context.Context) int) {
-		b.Run("lib="+lib, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if got := squares(b.Context()); got != want {
-					b.Fatalf("sum %d, want %d", got, want)
-				}
+	for _, n := range []int{1, 2, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000, all} {
+		in := make([]int, n)
+		for i := range in {
+			in[i] = i
+		}
+		for _, lib := range libs {
+			if n < lib.min || n > lib.max {
+				continue
 			}
-		})
-	}
-	total := func(vs []int) (sum int) {
-		for _, v := range vs {
-			sum += v
-		}
-		return sum
-	}
-	run("tandem", func(ctx context.Context) int {
-		out, err := fan.Map(ctx, workers, in, func(_ context.Context, n int) (int, error) { return n * n, nil })
-		if err != nil {
-			return -1
-		}
-		return total(out)
-	})
-	run("conc", func(context.Context) int {
-		return total(iter.Mapper[int, int]{MaxGoroutines: workers}.Map(in, func(n *int) int { return *n * *n }))
-	})
-	run("channels", func(context.Context) int {
-		type square struct{ i, v int }
-		jobs, results := make(chan int, 1024), make(chan square, 1024)
-		var wg sync.WaitGroup
-		for range workers {
-			wg.Go(func() {
-				for i := range jobs {
-					results <- square{i, in[i] * in[i]}
+			b.Run(fmt.Sprintf("lib=%s/n=%d", lib.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					out, err := lib.run(b.Context(), in, plusOne)
+					checkMapped(b, in, out, err)
 				}
 			})
 		}
-		for i := range in {
-			jobs <- i
+	}
+}
+
+// checkMapped fails b unless each element of out is one more than that of in. A
+// result that is missing is 0, and is never right.
+func checkMapped(b *testing.B, in, out []int, err error) {
+	b.Helper()
+	if err != nil || len(out) != len(in) {
+		b.Fatalf("%d results, error %v; want %d results", len(out), err, len(in))
+	}
+	for i, v := range out {
+		if v != in[i]+1 {
+			b.Fatalf("result %d is %d, want %d", i, v, in[i]+1)
 		}
-		close(jobs)
-		out := make([]int, len(in))
-		for range in {
-			s := <-results
-			out[s.i] = s.v
+	}
+}
+
+// timeLoop returns how long fn takes for all items of in, one after the other.
+func timeLoop(b *testing.B, in iter.Seq[int], fn stageFunc) time.Duration {
+	b.Helper()
+	start := time.Now()
+	for v := range in {
+		if _, err := fn(b.Context(), v); err != nil {
+			b.Fatal(err)
 		}
-		wg.Wait()
-		return total(out)
-	})
-	run("classic", func(ctx context.Context) (sum int) {
-		src := classicSource(ctx, len(in))
-		outs := make([]<-chan any, workers)
-		for i := range outs {
-			outs[i] = classicStage(ctx, src, func(v any) any { return v.(int) * v.(int) })
-		}
-		for v := range classicFanIn(ctx, outs...) {
-			sum += v.(int)
-		}
-		return sum
-	})
-	run("loop", func(context.Context) int {
-		out := make([]int, len(in))
-		for i, n := range in {
-			out[i] = n * n
-		}
-		return total(out)
-	})
+	}
+	return time.Since(start)
 }

@@ -7,6 +7,8 @@ require (
 	github.com/cskr/pubsub/v2 v2.0.2
 	github.com/gammazero/workerpool v1.3.0
 	github.com/panjf2000/ants/v2 v2.12.1
+	github.com/samber/lo v1.53.0
+	github.com/samber/ro v0.3.0
 	github.com/sourcegraph/conc v0.3.0
 	github.com/tandemgo/tandem v0.0.0
 	golang.org/x/sync v0.25.0
@@ -17,6 +19,8 @@ require (
 	github.com/gammazero/deque v1.2.2 // indirect
 	go.uber.org/atomic v1.7.0 // indirect
 	go.uber.org/multierr v1.9.0 // indirect
+	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e // indirect
+	golang.org/x/text v0.22.0 // indirect
 )
 
 replace github.com/tandemgo/tandem => ../

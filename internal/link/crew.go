@@ -22,8 +22,8 @@ import (
 // capacity 1 on which the links signal an item and room alike. Whoever has
 // taken an item sees to it that the next one is woken if there is work for him,
 // or else that a link will do it; so one signal is enough, and at most one
-// worker is on its way from sleep. Workers are started in the same manner, when
-// there is work for one more.
+// worker is on its way from sleep. If nobody is parked, he starts one more, until
+// there are as many as there may be.
 type Crew[In, Out any] struct {
 	// Set before the first Turn.
 	in      *Link[In]
@@ -218,29 +218,30 @@ func (c *Crew[In, Out]) park(ctx context.Context, clock *Clock) error {
 }
 
 // another sees to it that the next worker is woken, now or by a link, and
-// reports whether one is to be started instead.
+// reports whether one is to be started instead: one more than there are items,
+// so that there is somebody to be woken.
 func (c *Crew[In, Out]) another() (start bool) {
-	if c.rousing || c.idle == 0 && c.started == c.size {
-		return false
+	if c.idle == 0 {
+		start = c.started < c.size
+		if start {
+			c.started++
+		}
+		return start
 	}
-	for {
+	for !c.rousing {
 		switch {
 		case !c.fits():
-			if c.idle == 0 || c.out.ArmSender(c.working()+1) {
+			if c.out.ArmSender(c.working() + 1) {
 				return false
 			}
 		case c.in.More():
-			if c.idle > 0 {
-				c.rousing = true
-				ctxselect.Signal(c.wake)
-				return false
-			}
-			c.started++
-			return true
-		case c.idle == 0 || c.in.Ended() || c.in.ArmReceiver():
+			c.rousing = true
+			ctxselect.Signal(c.wake)
+		case c.in.Ended() || c.in.ArmReceiver():
 			return false
 		}
 	}
+	return false
 }
 
 // leave is called by each worker at the end.
