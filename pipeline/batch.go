@@ -38,7 +38,7 @@ func batch[T any, B SliceOf[T]](size int, maxAge time.Duration) Stage[T, B] {
 		shape: shapeOf(n),
 		connect: func(s scope, out *hop[B]) (context.Context, *hop[T]) {
 			s.team = s.newTeam()
-			in := newHop[T](s.ctx)
+			in := newHop[T](s.run, s.ctx)
 			receives(s, in)
 			sends(s, out)
 			b := &ageing[T, B]{batching[T, B]{size: size, out: out}, s, in, maxAge}

@@ -9,7 +9,7 @@ import (
 // connectCrew is for several workers.
 func (p step[In, Out]) connectCrew(s scope, out *hop[Out]) (context.Context, *hop[In]) {
 	out.widen(2 * p.workers)
-	in := newHop[In](s.ctx)
+	in := newHop[In](s.run, s.ctx)
 	startCrew(s, in, out, crewOf[In, Out]{step: p})
 	return s.ctx, in
 }

@@ -146,7 +146,7 @@ func fromSeq[T any](in iter.Seq[T]) source[T] {
 // start starts a run on what from sends.
 func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[Out]) {
 	r := newRun(ctx)
-	out := newHop[Out](r.ctx)
+	out := newHop[Out](r, r.ctx)
 	up, in := s.connect(scope{run: r, ctx: r.ctx}, out)
 	feed := scope{run: r, ctx: up}
 	started := false

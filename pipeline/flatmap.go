@@ -106,7 +106,7 @@ func (w *emitter[In, Out]) end() { w.out.end() }
 
 // connectUnordered lets all workers emit through one gate.
 func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
-	in := newHop[In](s.ctx)
+	in := newHop[In](s.run, s.ctx)
 	gate := link.NewGate()
 	startCrew(s, in, nil, crewOf[In, struct{}]{
 		step: p.step,
@@ -122,8 +122,8 @@ func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Cont
 // connectOrdered gives each call a link of its own, and a goroutine that passes
 // on what comes over these, one after the other.
 func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
-	in := newHop[In](s.ctx)
-	order := newHop[*call[Out]](s.ctx)
+	in := newHop[In](s.run, s.ctx)
+	order := newHop[*call[Out]](s.run, s.ctx)
 	order.widen(2 * p.workers)
 	var spare calls[Out]
 	startCrew(s, in, order, crewOf[In, *call[Out]]{
@@ -186,8 +186,7 @@ func (cs *calls[Out]) get(ctx context.Context) *call[Out] {
 	defer cs.mu.Unlock()
 	c := cs.free
 	if c == nil {
-		h := newHop[Out](ctx)
-		h.buffer(link.Base - 1)
+		h := &hop[Out]{ctx: ctx, items: link.New[Out](link.Base - 1)}
 		return &call[Out]{hop: h, gate: link.NewGate()}
 	}
 	cs.free, c.next = c.next, nil

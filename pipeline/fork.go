@@ -107,7 +107,7 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) *hop[
 		_, in := drive[In](s, to, branch.inline)
 		return in
 	}
-	out := newHop[Out](s.ctx)
+	out := newHop[Out](s.run, s.ctx)
 	_, in := branch.connect(s, out)
 	s.run.spawn(func() {
 		for {

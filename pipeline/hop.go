@@ -24,8 +24,13 @@ type hop[T any] struct {
 	buffered int // what Buffers have asked for; -1 if there is none
 }
 
-func newHop[T any](ctx context.Context) *hop[T] {
-	return &hop[T]{ctx: ctx, items: link.Adaptive[T](link.Base), buffered: -1}
+func newHop[T any](r *run, ctx context.Context) *hop[T] {
+	h := &hop[T]{ctx: ctx, items: link.Adaptive[T](link.Base), buffered: -1}
+	r.prepare(func() { // a Buffer may change the link until then
+		h.items.Attend()
+		r.bell(ctx).add(h.items)
+	})
+	return h
 }
 
 // buffer makes the hop hold n items more than other Buffers have asked for.
@@ -64,7 +69,7 @@ func hopped[In, Out any](inline func(scope, outlet[Out]) (context.Context, outle
 func drive[In, Out any](s scope, out outlet[Out], inline func(scope, outlet[Out]) (context.Context, outlet[In])) (context.Context, *hop[In]) {
 	s.team = s.newTeam()
 	ctx, to := inline(s, out)
-	in := newHop[In](ctx)
+	in := newHop[In](s.run, ctx)
 	receives(s, in)
 	turn := func() error { return takeAll(in, to) }
 	if l, ok := to.(looper[In]); ok {

@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // noTimes compares the counts of stages alone.
-var noTimes = cmpopts.IgnoreFields(pipeline.StageStats{}, "Busy", "Blocked", "Waiting")
+var noTimes = cmpopts.IgnoreFields(pipeline.StageStats{}, "Busy", "Blocked", "Waiting", "Workers")
 
 var errItem = errors.New("bad item")
 
@@ -419,7 +419,7 @@ func TestL4EveryEndAtEveryItem(t *testing.T) {
 func endless(err *error) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := 0; yield(i); i++ {
-			if i > 1000 {
+			if i > 20_000 {
 				*err = fmt.Errorf("the source is being drained")
 				return
 			}
@@ -650,5 +650,32 @@ func TestL7SkippedItemsAreCounted(t *testing.T) {
 		if diff := cmp.Diff(want, o.Stages(), noTimes); diff != "" || seen.Now() != 30 {
 			t.Errorf("%d seen; counts (-want +got):\n%s", seen.Now(), diff)
 		}
+	}
+}
+
+// L5: a worker that is busy for long does not keep those from work that are not,
+// also if they have never had any.
+func TestL5WorkersJoinWhenThereIsWork(t *testing.T) {
+	for _, opts := range [][]pipeline.Option{{pipeline.Workers(3)}, {pipeline.Workers(3), pipeline.Unordered()}} {
+		synctest.Test(t, func(t *testing.T) {
+			in := make(chan int)
+			out, wait := pipeline.Map(func(_ context.Context, v int) (int, error) {
+				time.Sleep(time.Hour)
+				return v, nil
+			}, opts...).Execute(t.Context(), in)
+			start := time.Now()
+			for i := range 3 {
+				in <- i
+				synctest.Wait() // whoever is idle is parked by now
+			}
+			close(in)
+			n := 0
+			for range out {
+				n++
+			}
+			if err := wait(); n != 3 || err != nil || time.Since(start) != time.Hour {
+				t.Errorf("%d results, %v, after %v", n, err, time.Since(start))
+			}
+		})
 	}
 }

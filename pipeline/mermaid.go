@@ -13,8 +13,8 @@ import (
 // If s is the result of [Stage.Observe], the chart has the figures of the
 // observer on it: on a stage what has gone in and out, what failed, and which
 // part of its time its goroutines were at work; on an arrow what waits there. The
-// stage that has been at work for the largest part of its time, of those that
-// work at all, is marked: that is the bottleneck.
+// stage whose goroutines have been at work for the longest time each is marked:
+// that is the bottleneck.
 func (s Stage[In, Out]) Mermaid() string {
 	var stats []StageStats
 	busiest := -1
@@ -72,17 +72,14 @@ func figures(st StageStats) string {
 
 func percent(part, total time.Duration) int { return int((100*part + total/2) / total) }
 
-// bottleneck returns the stage that was at work for the largest part of its
-// time, -1 if none was.
+// bottleneck returns the stage whose goroutines were at work for the longest time
+// each, -1 if none was. The part of its time would not do: a stage that is done
+// early has been at work for all of it.
 func bottleneck(stats []StageStats) int {
-	busiest, most := -1, 0.0
+	busiest, most := -1, time.Duration(0)
 	for i, st := range stats {
-		total := st.Busy + st.Blocked + st.Waiting
-		if total == 0 {
-			continue
-		}
-		if part := float64(st.Busy) / float64(total); part > most {
-			busiest, most = i, part
+		if each := st.Busy / time.Duration(max(1, st.Workers)); each > most {
+			busiest, most = i, each
 		}
 	}
 	return busiest

@@ -31,6 +31,7 @@ type StageStats struct {
 	Errors  uint64 // items that failed, after the last retry
 	Skipped uint64 // of these, dropped by OnError or DeadLetter
 	Depth   int    // items on their way to the stage now
+	Workers int    // the most goroutines that it has had at once
 
 	// How long the goroutines of the stage have been at work, parked because
 	// downstream is busy, and parked for want of input: the sum over them. Work
@@ -148,6 +149,7 @@ func (m *meter) addTo(s *StageStats) {
 	s.Errors += m.errors.Load()
 	s.Skipped += m.skips.Load()
 	if m.team != nil {
+		s.Workers = max(s.Workers, m.team.alive.Most())
 		s.Blocked += m.team.blocks.Total()
 		s.Waiting += m.team.waits.Total()
 		s.Busy += max(0, m.team.alive.Total()-m.team.blocks.Total()-m.team.waits.Total())
@@ -198,6 +200,7 @@ func counting[T any](s scope, index int, to outlet[T]) outlet[T] {
 		return to
 	}
 	c := &counter[T]{to: to}
+	c.inner, _ = to.(inner[T])
 	s.team.counters = append(s.team.counters, c)
 	s.rec.meters[s.index+index].from = c
 	return c
@@ -206,6 +209,7 @@ func counting[T any](s scope, index int, to outlet[T]) outlet[T] {
 // A counter counts on one goroutine, and lets others see it now and then.
 type counter[T any] struct {
 	to    outlet[T]
+	inner inner[T] // the same, if it is one
 	n     uint64
 	shown atomic.Uint64
 }
@@ -215,6 +219,16 @@ func (c *counter[T]) send(v T) error {
 		c.flush()
 	}
 	return c.to.send(v)
+}
+
+func (c *counter[T]) pass(v T, f *frame) error {
+	if c.inner == nil {
+		return c.send(v)
+	}
+	if c.n++; c.n%16 == 0 {
+		c.flush()
+	}
+	return c.inner.pass(v, f)
 }
 
 func (c *counter[T]) end()          { c.to.end() }
@@ -228,7 +242,9 @@ func (s scope) meter() *meter {
 		return nil
 	}
 	m := &s.rec.meters[s.index]
-	m.team = s.team
+	if m.team != s.team { // not again once the run has started
+		m.team = s.team
+	}
 	return m
 }
 

@@ -31,13 +31,16 @@ import (
 // whoever is downstream is in the same scope, or is the Take that ended it and
 // receives no more. So a closed link always means that all has been sent.
 //
-// A goroutine parks on a link, a gate or a timer, and always on its scope as
-// well. The call that started the run waits for all of them before it returns.
+// A goroutine parks on a link, a gate or a timer, and leaves with its scope: the
+// bell of a context wakes whoever is parked on a link when that ends. The call that started the run waits for all of them before it returns.
 type run struct {
 	caller context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
+
+	bells map[context.Context]*bell
+	tolls sync.WaitGroup // bells that may ring
 
 	prepares []func() // before the goroutines start, when all links are what they will be
 	begun    []func() // after that
@@ -124,6 +127,12 @@ func (r *run) end(left bool) error {
 		r.cancel(errLeft)
 	}
 	r.wg.Wait()
+	for _, b := range r.bells {
+		if b.stop() {
+			r.tolls.Done()
+		}
+	}
+	r.tolls.Wait()
 	r.cancel(nil)
 	for _, fn := range r.ended {
 		fn()

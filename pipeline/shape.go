@@ -81,7 +81,7 @@ func (sh shape) followed(next shape, sign string, fused bool) shape {
 
 // forked is a node with branches behind it.
 func forked(n node, labels []string, branches []shape) shape {
-	out := shapeOf(n)
+	out := shape{nodes: []node{n}}
 	var texts []string
 	for i, b := range branches {
 		text := b.text

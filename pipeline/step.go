@@ -11,7 +11,7 @@ import (
 )
 
 // A step is a stage that calls a function for each item and sends on what that
-// returns: Map, Filter, Tap, Throttle and Process in one.
+// returns: Map, Filter, Tap and Throttle in one.
 type step[In, Out any] struct {
 	options
 	fn      func(context.Context, In) (Out, error)
@@ -51,104 +51,6 @@ func (p step[In, Out]) stage(exact bool) Stage[In, Out] {
 	}
 	s.exact = exact && p.onError == nil && p.letters == nil && !(p.unordered && p.workers > 1)
 	return s
-}
-
-// connectInline is for one worker, on whatever goroutine it is.
-func (p step[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context, outlet[In]) {
-	w := &soloist[In, Out]{out: out}
-	w.hop, _ = out.(*hop[Out])
-	w.worker = newWorker(p, s, func(v Out, keep bool) {
-		if keep {
-			_ = out.send(v) // if not, the next item will not come either
-		}
-	})
-	sends(s, out)
-	return s.ctx, w
-}
-
-// A soloist is the one worker of a stage.
-type soloist[In, Out any] struct {
-	worker[In, Out]
-	out outlet[Out]
-	hop *hop[Out] // the same, if it is one: its calls are cheaper
-}
-
-func (w *soloist[In, Out]) send(v In) error {
-	out, keep, err := w.work(v)
-	if err != nil || !keep {
-		return err
-	}
-	if w.hop != nil {
-		return w.hop.send(out)
-	}
-	return w.out.send(out)
-}
-
-func (w *soloist[In, Out]) end() { w.out.end() }
-
-// loop is send for items of a hop. User code is entered once for many of them:
-// what it costs to guard against a panic is not paid for each.
-func (w *soloist[In, Out]) loop(in *hop[In]) (err error) {
-	if w.timeout > 0 {
-		return takeAll[In](in, w)
-	}
-	for err == nil && in.items.More() && w.ctx.Err() == nil {
-		err = w.guarded(in)
-	}
-	return err
-}
-
-// guarded works until there is no item, or one has failed.
-func (w *soloist[In, Out]) guarded(in *hop[In]) (err error) {
-	var v In
-	inside := false
-	defer func() {
-		if !inside {
-			return
-		}
-		if r := recover(); r != nil {
-			err = w.settle(v, outcome.Panicked(r))
-			return
-		}
-		if w.letters != nil {
-			w.item = v
-		}
-		w.goexit()
-	}()
-	for {
-		var ok bool
-		if v, ok = in.items.Next(); !ok || in.items.Rested() && w.ctx.Err() != nil {
-			return nil
-		}
-		inside = true
-		out, failed := w.fn(w.ctx, v)
-		inside = false
-		switch {
-		case failed == errDropped:
-		case failed != nil:
-			return w.settle(v, failed)
-		case w.hop != nil:
-			if err := w.hop.send(out); err != nil {
-				return err
-			}
-		default:
-			if err := w.out.send(out); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// settle sends what is to be sent though v has failed.
-func (w *soloist[In, Out]) settle(v In, err error) error {
-	if w.letters != nil {
-		w.item = v
-	}
-	out, keep, err := w.failed(v, err)
-	if err != nil || !keep {
-		return err
-	}
-	return w.out.send(out)
 }
 
 // A worker works on one item after the other.

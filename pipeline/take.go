@@ -37,6 +37,9 @@ func (t *taking[T]) send(v T) error {
 	if t.left--; t.left > 0 {
 		return t.out.send(v)
 	}
+	if t.left < 0 { // a stage that is fused in front has more to send all the same
+		return errEnough
+	}
 	t.enough(errEnough)
 	defer t.out.end() // also if a stage that is fused behind calls Goexit
 	if err := t.out.send(v); err != nil {

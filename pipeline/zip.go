@@ -30,7 +30,7 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out)
 	joining := newStep("zip", newOptions(nil), func(_ context.Context, p pair) (Out, error) { return join(p.a, p.b), nil })
 	sh := zipped(a.shape, b.shape)
 	s := inlined(sh, func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
-		outA, outB := newHop[A](s.ctx), newHop[B](s.ctx)
+		outA, outB := newHop[A](s.run, s.ctx), newHop[B](s.run, s.ctx)
 		_, inA := a.connect(s.at(1), outA)
 		_, inB := b.connect(s.at(1+len(a.shape.nodes)), outB)
 		sends[In](s, inA)

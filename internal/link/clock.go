@@ -12,6 +12,14 @@ type Clock struct {
 	now   int           // how many are at it
 	since time.Time     // when now has last changed
 	total time.Duration // until then
+	most  int           // that were at it at once
+}
+
+// Most returns how many were at it at once, at most.
+func (c *Clock) Most() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.most
 }
 
 // Total returns the sum so far, of those too who are still at it.
@@ -44,5 +52,6 @@ func (c *Clock) turn(n int) {
 		c.total += time.Duration(c.now) * t.Sub(c.since)
 	}
 	c.now += n
+	c.most = max(c.most, c.now)
 	c.since = t
 }

@@ -99,13 +99,16 @@ func (c *Crew[In, Out]) Turn(ctx context.Context, j *Job[In, Out]) (ok bool, err
 	for {
 		switch {
 		case ctx.Err() != nil:
+			if c.idle > 0 {
+				ctxselect.Signal(c.wake)
+			}
 			c.mu.Unlock()
 			return false, context.Cause(ctx)
 		case !c.fits():
 			if !c.out.ArmSender(c.working() + 1) {
 				continue
 			}
-			err = c.park(ctx, c.Blocks)
+			c.park(ctx, c.Blocks)
 			c.out.Unpark()
 		case c.claim(j):
 			another := c.another()
@@ -119,11 +122,7 @@ func (c *Crew[In, Out]) Turn(ctx context.Context, j *Job[In, Out]) (ok bool, err
 			c.mu.Unlock()
 			return false, nil
 		case c.in.ArmReceiver():
-			err = c.park(ctx, c.Waits)
-		}
-		if err != nil {
-			c.mu.Unlock()
-			return false, err
+			c.park(ctx, c.Waits)
 		}
 	}
 }
@@ -200,21 +199,15 @@ func (c *Crew[In, Out]) settle(j *Job[In, Out]) {
 }
 
 // park waits for a signal, without the lock.
-func (c *Crew[In, Out]) park(ctx context.Context, clock *Clock) error {
+func (c *Crew[In, Out]) park(ctx context.Context, clock *Clock) {
 	c.idle++
 	c.mu.Unlock()
 	clock.start()
-	var err error
-	select {
-	case <-c.wake:
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-	}
+	c.in.park(ctx, c.wake, nil)
 	clock.stop()
 	c.mu.Lock()
 	c.idle--
 	c.rousing = false
-	return err
 }
 
 // another sees to it that the next worker is woken, now or by a link, and

@@ -35,9 +35,9 @@ func start(ctx context.Context, wg *sync.WaitGroup, in, out *link.Link[int], siz
 // is asked for, however long the work takes and however many results there are
 // not.
 func TestCrewConservesItems(t *testing.T) {
-	n := 50_000
+	n := 10_000
 	if testing.Short() {
-		n = 5_000
+		n = 2_000
 	}
 	for _, ordered := range []bool{true, false} {
 		for size := 1; size <= 8; size += 7 {

@@ -27,7 +27,7 @@ func kinds() map[string]func() *link.Link[int] {
 
 // Every item arrives once and in order, whatever the ends do meanwhile.
 func TestItemsArriveInOrder(t *testing.T) {
-	n := 200_000
+	n := 100_000
 	if testing.Short() {
 		n = 20_000
 	}
@@ -73,7 +73,7 @@ func TestItemsArriveInOrder(t *testing.T) {
 // No wake-up is lost when the ends take turns: each is parked for nearly every
 // item.
 func TestPingPong(t *testing.T) {
-	n := 50_000
+	n := 20_000
 	if testing.Short() {
 		n = 5_000
 	}
