@@ -41,7 +41,10 @@
 //
 // # Cost
 //
-// Map costs one goroutine for each worker but the caller, and nothing for an
-// item; an input of one element, or one worker, costs no goroutine. The others
-// cost a channel operation or two for an item.
+// Map and Reduce cost half a microsecond and nothing for an element but a look at
+// one word; other goroutines than the caller's are started when the work has
+// lasted for 20 µs, so it costs little to use them for cheap elements and short
+// inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links like those of
+// package pipeline, and no allocation. The channel functions cost a channel
+// operation or two for an item.
 package fan

@@ -278,28 +278,36 @@ func TestF2MapCostsNothingPerElement(t *testing.T) {
 	}
 }
 
-// F2: elements are claimed in runs: while one is held, those of its run wait, and
-// only those.
+// F2: elements are claimed in runs: while one is held, some wait behind it, and
+// only those of its run.
 func TestF2ElementsAreClaimedInRuns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const size = 1000
-		var done testkit.Gauge
-		release := make(chan struct{})
-		time.AfterFunc(time.Hour, func() {
-			if n := done.Now(); n < size/2 || n > size-size/50 {
-				t.Errorf("%d of %d elements done while one is held", n, size)
-			}
-			close(release)
+	const size = 1000
+	waiting := 0
+	for held := 50; held < size/2; held += 50 {
+		synctest.Test(t, func(t *testing.T) {
+			var done testkit.Gauge
+			release := make(chan struct{})
+			time.AfterFunc(time.Hour, func() {
+				n := size - 1 - done.Now()
+				if n >= size/2 {
+					t.Errorf("%d of %d elements wait while one is held", n, size)
+				}
+				waiting += n
+				close(release)
+			})
+			_, err := fan.Map(t.Context(), 2, numbers(size), func(_ context.Context, v int) (int, error) {
+				if v == held {
+					<-release
+				}
+				done.Enter()
+				return v, nil
+			})
+			equal(t, "error", nil, err)
 		})
-		_, err := fan.Map(t.Context(), 2, numbers(size), func(_ context.Context, v int) (int, error) {
-			if v == size/2 {
-				<-release
-			}
-			done.Enter()
-			return v, nil
-		})
-		equal(t, "error", nil, err)
-	})
+	}
+	if waiting == 0 {
+		t.Error("elements are claimed one by one")
+	}
 }
 
 // F2: short inputs stay on the caller.
@@ -708,4 +716,98 @@ func TestC9Typed(t *testing.T) {
 	lengths, err := fan.Map(t.Context(), 2, []string{"a", "bb"}, func(_ context.Context, s string) (int8, error) { return int8(len(s)), nil })
 	equal(t, "lengths", []int8{1, 2}, lengths)
 	equal(t, "error", nil, err)
+}
+
+// F2: an element that blocks keeps nobody waiting: others join, also under a real
+// clock, where they do so by a timer.
+func TestF2OthersJoinABlockedElement(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		for range 20 {
+			const n = 4
+			var at sync.WaitGroup
+			at.Add(n)
+			_, err := fan.Map(t.Context(), n, numbers(n), func(_ context.Context, v int) (int, error) {
+				at.Done()
+				at.Wait() // for all of them
+				return v, nil
+			})
+			equal(t, "error", nil, err)
+		}
+	})
+}
+
+// F2: those who have nothing left to do get a part of what others have claimed,
+// also when the dear elements are neighbours.
+func TestF2DearNeighboursAreShared(t *testing.T) {
+	for _, at := range []int{0, 300, 700, 900} {
+		synctest.Test(t, func(t *testing.T) {
+			const n, size, dear = 4, 1000, 100
+			start := time.Now()
+			_, err := fan.Map(t.Context(), n, numbers(size), func(_ context.Context, v int) (int, error) {
+				if v >= at && v < at+dear {
+					time.Sleep(time.Second)
+				}
+				return v, nil
+			})
+			if d := time.Since(start); err != nil || d > (dear/n+8)*time.Second {
+				t.Errorf("from %d: took %v, the ideal is %v; %v", at, d, dear/n*time.Second, err)
+			}
+		})
+	}
+}
+
+// C2: an ended context is noticed between elements, at any time.
+func TestC2MapNoticesTheEndBetweenElements(t *testing.T) {
+	for _, n := range []int{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			cause := errors.New("enough")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(10*time.Second+time.Millisecond, func() { cancel(cause) })
+			var begun testkit.Gauge
+			_, err := fan.Map(ctx, n, numbers(1000), func(context.Context, int) (int, error) {
+				begun.Enter()
+				time.Sleep(time.Second) // does not look at its context
+				return 0, nil
+			})
+			if err != cause || begun.Now() != 11*n {
+				t.Errorf("%d by %d begun in 10 s, %v", begun.Now(), n, err)
+			}
+		})
+	}
+}
+
+// The context of the calls is one like any other: it ends with the first error,
+// it has values, a cause, and children that end with it.
+func TestMapContext(t *testing.T) {
+	type key struct{}
+	parent := context.WithValue(t.Context(), key{}, 7)
+	var kept context.Context
+	_, err := fan.Map(parent, 2, numbers(2), func(ctx context.Context, v int) (int, error) {
+		if ctx.Value(key{}) != 7 || ctx.Err() != nil {
+			t.Errorf("value %v, error %v", ctx.Value(key{}), ctx.Err())
+		}
+		if v == 0 {
+			child, cancel := context.WithTimeout(ctx, time.Hour)
+			defer cancel()
+			<-child.Done() // ends with the other's error
+			if kept = ctx; context.Cause(child) != errItem || context.Cause(ctx) != errItem || ctx.Err() != context.Canceled {
+				t.Errorf("causes %v and %v", context.Cause(child), context.Cause(ctx))
+			}
+			return 0, child.Err()
+		}
+		return 0, errItem
+	})
+	if err != errItem {
+		t.Errorf("got %v", err)
+	}
+	if kept.Err() == nil {
+		t.Error("the context outlives the call")
+	}
+	var early context.Context
+	_, _ = fan.Map(t.Context(), 1, numbers(1), func(ctx context.Context, _ int) (int, error) { early = ctx; return 0, nil })
+	select {
+	case <-early.Done():
+	default:
+		t.Error("a context that nobody had asked for Done does not end with the call")
+	}
 }

@@ -86,7 +86,7 @@ func each(ctx context.Context, n, size int, work func(*sweep) part) error {
 		s.expect()
 	}
 	defer s.end() // also when a Goexit of the function ends the caller
-	s.work()
+	s.work(nil)
 	s.end()
 	return s.first
 }
@@ -122,13 +122,10 @@ func (s *sweep) join() {
 	s.help()
 }
 
-// help starts one more helper, which starts the next, if there is work for him.
+// help starts one more helper. He starts the next one once he has got work.
 func (s *sweep) help() {
-	if s.signal.Load()&stop != 0 || s.next.Load() >= s.size {
-		return
-	}
 	s.mu.Lock()
-	more := s.workers.Load() < int64(s.n)
+	more := s.workers.Load() < int64(s.n) && s.signal.Load()&stop == 0 && !s.over
 	if more {
 		s.workers.Add(1)
 		s.wg.Add(1)
@@ -137,14 +134,7 @@ func (s *sweep) help() {
 	if !more {
 		return
 	}
-	begun := false
-	outcome.Spawn(func() {
-		if !begun { // or this is another goroutine, after a Goexit
-			begun = true
-			s.help()
-		}
-		s.work()
-	}, s.wg.Done)
+	outcome.Spawn(func() { s.work(s.help) }, s.wg.Done)
 }
 
 // end waits for all others and ends the context of the sweep.
@@ -166,14 +156,18 @@ func (s *sweep) end() {
 }
 
 // work claims runs, and then takes what others give away, until there is
-// nothing more to do.
-func (s *sweep) work() {
+// nothing more to do. It calls begun when it has got the first.
+func (s *sweep) work(begun func()) {
 	for most := int64(1); ; most *= 2 {
 		at, ok := s.claim(most)
 		if !ok {
 			if at, ok = s.take(); !ok {
 				return
 			}
+		}
+		if begun != nil {
+			begun()
+			begun = nil
 		}
 		for at.lo < at.hi && s.signal.Load()&stop == 0 {
 			at.lo = s.enter(at)

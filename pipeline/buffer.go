@@ -6,7 +6,7 @@ import (
 )
 
 // Buffer returns a stage that lets up to n items wait between its neighbours;
-// without one it is 16, and up to 512 while both of them need no more than a few
+// without one it is 16, and up to 1,024 while both of them need no more than a few
 // microseconds for an item. It costs no goroutine. It panics if n is negative.
 func Buffer[T any](n int) Stage[T, T] {
 	if n < 0 {

@@ -1,22 +1,38 @@
 // Package pipeline runs typed stages in parallel, each feeding the next.
 //
 // A [Stage] from In to Out is an immutable recipe, made by [Map], [Filter],
-// [FlatMap], [Batch] and others, and put together by [Then] or by methods.
-// Running it is structured: the call that runs it, be it [Stage.Run],
-// [Stage.ForEach], [Stage.Collect] or the wait function of [Stage.Execute],
-// returns only when all goroutines of the run have ended. Sources and sinks are
-// the standard iterators and channels.
+// [FlatMap], [Batch] and others, and put together by [Then] or by methods: on Go
+// 1.27 every combinator is one, also those that change the type. Running a stage
+// is structured: the call that runs it, be it [Stage.Run], [Stage.ForEach],
+// [Stage.Collect] or the wait function of [Stage.Execute], returns only when all
+// goroutines of the run have ended. Sources and sinks are the standard iterators
+// and channels.
+//
+// # What there is
+//
+//   - One item, one result: [Map], [Tap], [Throttle]. Some of the items: [Filter],
+//     [Take]. Any number: [FlatMap], [Batch], [Unbatch].
+//   - One behind the other: [Then], in parallel, and [Fuse], on one goroutine.
+//     [Buffer] says how much may wait in between.
+//   - Side by side: [Split] by a key, [ByKey] in lanes, [Merge] and [Zip] for
+//     every branch. Branches are part of the run.
+//   - Several items at once: [Workers], in the order of the input or [Unordered].
+//   - When an item fails: [Retry], [Timeout], [Replace], [OnError], [DeadLetter].
+//   - Seeing it: [Stage.Observe], [Stage.Mermaid], [Stage.String].
 //
 // # Promises
 //
 // All stages run in parallel, and a stage that is slow slows down those before
-// it: what a run holds in memory is bounded by its links (16 items each, or
-// what Buffer says), its windows (2n items for n Workers), and its batches.
-// Nothing is stranded: what a stage has produced can be taken downstream
-// before the stage calls its function again or waits.
+// it: what a run holds in memory is bounded. On the way from one stage to the
+// next there are up to 16 items, and up to 1,024, or 64 KiB, while both sides
+// need no more than a few microseconds for one, or what Buffer says; in work or
+// waiting for their turn behind Workers(n), as many, or 2n if that is more; and
+// in a Batch, its size. Nothing is stranded: what a stage has produced can be
+// taken downstream before the stage calls its function again or waits.
 //
 // Output keeps the order of input, also with Workers, unless Unordered says
-// otherwise, and equals what a sequential program would give.
+// otherwise, and equals what a sequential program would give. Branches keep
+// their own order.
 //
 // # Errors
 //
@@ -24,8 +40,9 @@
 // run returns, as a [*StageError] with the name of its stage. Errors that
 // happen meanwhile are joined to it; those that only follow from the end of
 // the run are not. What has come out before an error is the beginning of what
-// would have. [OnError] decides otherwise for single items, [Retry] tries them
-// again, and an [Observer] counts them.
+// would have. [Retry] tries an item that failed again, then [Replace] may put
+// something in its place, then [OnError] decides, and [DeadLetter] gets what is
+// skipped. An [Observer] counts them.
 //
 // When the context of a run ends, the run returns its [context.Cause].
 //
@@ -46,7 +63,11 @@
 //
 // # Cost
 //
-// A stage costs a goroutine, an ordered one with n workers n+2, and an item a
-// channel operation a stage. A Stage is safe for concurrent use, may be copied,
-// and parks in a way that [testing/synctest] understands.
+// A stage costs a goroutine, one with n workers up to n of them, started as there
+// is work; a Buffer costs none, and Take, Unbatch, and a Batch without an age are
+// on that of a neighbour where there is one. An item costs no allocation and one
+// atomic operation a stage: some 20 ns, against some hundred for a channel, and
+// a few where stages are fused. Stages that do less than a microsecond for an item
+// are better fused. A Stage is safe for concurrent use, may be copied, and
+// parks in a way that [testing/synctest] understands.
 package pipeline
