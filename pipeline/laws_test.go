@@ -117,6 +117,13 @@ func TestL2NothingIsStranded(t *testing.T) {
 			return emit(v)
 		}),
 		"batched": pipeline.Then(pipeline.Batch[int](1, 0), pipeline.Unbatch[int]()),
+		"fused":   pipeline.Fuse(add(0), add(0)),
+		"split":   pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{true: add(0), false: add(0, pipeline.Workers(2))}),
+		"by key":  pipeline.ByKey(3, func(v int) int { return v }, add(0)),
+		"zip":     pipeline.Zip(add(0), add(0), func(a, _ int) int { return a }),
+		"unordered flatmap": pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
+			return emit(v)
+		}, pipeline.Workers(2), pipeline.Unordered()),
 	}
 	for name, inner := range stages {
 		for stall := range 20 {

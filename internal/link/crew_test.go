@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -49,8 +50,11 @@ func TestCrewConservesItems(t *testing.T) {
 						var wg sync.WaitGroup
 						c := start(t.Context(), &wg, in, out, size, ordered, func(v int) (int, bool) {
 							worked.Note(v)
-							if rand.IntN(1000) == 0 {
-								time.Sleep(time.Microsecond) // chaos, no order depends on it
+							switch rand.IntN(100) { // chaos, no order depends on it
+							case 0:
+								time.Sleep(time.Microsecond)
+							case 1, 2, 3, 4, 5, 6, 7, 8, 9:
+								runtime.Gosched()
 							}
 							return v, v%3 != 0
 						})
@@ -153,4 +157,39 @@ func TestCrewWakesEverybody(t *testing.T) {
 			t.Errorf("took %v, %d at work at once", d, at.Most())
 		}
 	})
+}
+
+// Everybody leaves with the context, also if it is a bell that tells them and
+// they park on nothing but the links.
+func TestCrewLeavesWithTheContext(t *testing.T) {
+	for _, attended := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			in, out := link.New[int](20), link.New[int](20)
+			ctx, cancel := context.WithCancel(t.Context())
+			if attended {
+				in.Attend()
+				out.Attend()
+			}
+			var wg sync.WaitGroup
+			gate := make(chan struct{})
+			start(ctx, &wg, in, out, 5, true, func(v int) (int, bool) { <-gate; return v, true })
+			for i := range 5 {
+				in.Put(i)
+			}
+			synctest.Wait() // all of them are at work
+			close(gate)
+			synctest.Wait() // and now they are parked
+			cancel()
+			if attended {
+				in.Ring()
+				out.Ring()
+			}
+			wg.Wait()
+			for i := range 5 {
+				if v, ok := out.Next(); v != i || !ok {
+					t.Errorf("got %d, %v, want %d", v, ok, i)
+				}
+			}
+		})
+	}
 }

@@ -256,3 +256,34 @@ func TestTakenItemsAreGarbage(t *testing.T) {
 	}
 	runtime.KeepAlive(l)
 }
+
+// An end that is about to park looks again once it has said so: what came just
+// before does not signal any more.
+func TestArmingLooksAgain(t *testing.T) {
+	l := link.New[int](1)
+	l.Put(1)
+	if l.ArmReceiver() {
+		t.Error("the receiver would park though there is an item")
+	}
+	l.Next()
+	if !l.ArmReceiver() {
+		t.Error("the receiver would not park though there is nothing")
+	}
+	l.Close()
+	if l.ArmReceiver() {
+		t.Error("the receiver would park though the link is closed")
+	}
+
+	l = link.New[int](1)
+	l.Put(1)
+	l.Put(2)
+	if !l.ArmSender(1) {
+		t.Error("the sender would not park though the link is full")
+	}
+	l.Next()
+	l.Next()
+	l.GiveBack()
+	if l.ArmSender(1) {
+		t.Error("the sender would park though there is room")
+	}
+}
