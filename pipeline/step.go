@@ -82,14 +82,10 @@ func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
 	if w.letters != nil {
 		w.item = v
 	}
-	out, err = w.call(v)
-	switch err {
-	case nil:
-		return out, true, nil
-	case errDropped:
-		return out, false, nil
+	if out, err = w.call(v); err != nil && err != errDropped {
+		return w.failed(v, err)
 	}
-	return w.failed(v, err)
+	return out, err == nil, nil
 }
 
 func (w *worker[In, Out]) goexit() {
@@ -125,12 +121,8 @@ func (w *worker[In, Out]) failed(v In, err error) (out Out, keep bool, _ error) 
 			err = ended
 			break
 		}
-		out, err = w.call(v)
-		switch err {
-		case nil:
-			return out, true, nil
-		case errDropped:
-			return out, false, nil
+		if out, err = w.call(v); err == nil || err == errDropped {
+			return out, err == nil, nil
 		}
 	}
 	return w.judge(v, err)
