@@ -48,7 +48,6 @@ func BenchmarkFanMap(b *testing.B) {
 // checkMapped fails b unless each element of out is one more than that of in. A
 // result that is missing is 0, and is never right.
 func checkMapped(b *testing.B, in, out []int, err error) {
-	b.Helper()
 	if err != nil || len(out) != len(in) {
 		b.Fatalf("%d results, error %v; want %d results", len(out), err, len(in))
 	}
