@@ -234,6 +234,7 @@ func TestC5MisuseOfCombinators(t *testing.T) {
 		"pipeline: Fuse: both stages must work on one goroutine each, got map(2 workers)":                    func() { pipeline.Fuse(add(1), add(1, pipeline.Workers(2))) },
 		"pipeline: Fuse: both stages must work on one goroutine each, got map → map":                         func() { pipeline.Fuse(pipeline.Then(add(1), add(1)), add(1)) },
 		"pipeline: Fuse: the zero Stage is not usable, make one with Map, Filter, …":                         func() { pipeline.Fuse(add(1), zero) },
+		"pipeline: Fuse: both stages must work on one goroutine each, got map":                               func() { pipeline.Fuse(add(1).Observe(new(pipeline.Observer)), add(1)) },
 		"pipeline: Split: function must not be nil":                                                          func() { pipeline.Split(nil, one) },
 		"pipeline: Split: there must be at least one branch":                                                 func() { pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{}) },
 		"pipeline: Split: the zero Stage is not usable, make one with Map, Filter, …":                        func() { pipeline.Split(parity, one) },

@@ -65,6 +65,8 @@ type hand[In, Out any] struct {
 
 // finish is called with what has come of the job's item.
 func (h *hand[In, Out]) finish(out Out, keep bool) {
+	var none In
+	h.item = none
 	if h.done != nil {
 		h.done(h.job.Result)
 		return

@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // A Stage turns a stream of In into a stream of Out. It is an immutable recipe:
 // it holds no goroutine and no data, may be copied, shared and run any number
@@ -54,18 +51,23 @@ func Then[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
 // way to another goroutine does. They do not run in parallel. Everything else
 // stays as it is: names, errors, counts, order.
 //
-// A stage with several Workers, a Buffer, and a Batch with an age have
-// goroutines or queues of their own, and a stage that splits and joins has many;
-// Fuse panics if it is given one of them.
+// Neither may have goroutines or queues of its own: Fuse panics if it is given a
+// stage with several Workers, a Buffer, a Batch with an age, a chain made by Then,
+// or one that is observed on its own.
 func Fuse[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
 	first.require("Fuse")
 	second.require("Fuse")
-	for sh, can := range map[string]bool{first.shape.text: first.inline != nil, second.shape.text: second.inline != nil} {
-		if !can {
-			panic(fmt.Sprintf("pipeline: Fuse: both stages must work on one goroutine each, got %s", sh))
-		}
+	if first.inline == nil {
+		notFusible(first.shape)
+	}
+	if second.inline == nil {
+		notFusible(second.shape)
 	}
 	return fuse(first, second)
+}
+
+func notFusible(sh shape) {
+	panic("pipeline: Fuse: both stages must work on one goroutine each, got " + sh.text)
 }
 
 func fuse[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
