@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// A bucket is the arithmetic of a limiter: a function of time, with no clock and
-// no lock. It is the leaky bucket as a meter, the same law as the virtual
-// scheduling algorithm (GCRA) of ITU-T Recommendation I.371, in exact integers.
+// A bucket is the arithmetic of a limiter behind its lock: a function of time,
+// with no clock. It is the law of a plan, seen as a leaky bucket: the debt is
+// what TAT is ahead of now. There is room for everything here: extremes,
+// and permits that are promised for later.
 //
 // Permits that have been granted are a debt that time repays. One permit costs
 // rate.period units, a nanosecond repays rate.permits units, and n permits can
@@ -27,7 +28,7 @@ import (
 // Floating point was no option, since a limiter may run for years: a float64 of
 // nanoseconds loses the ninth digit of a second after some months.
 type bucket struct {
-	rate  Rate
+	rate  Rate // in lowest terms
 	burst uint64
 	last  time.Duration // the instant of debt
 	debt  u128
@@ -40,7 +41,13 @@ type pin struct {
 	n  uint64
 }
 
+func newBucket(p plan) bucket {
+	return bucket{rate: Rate{p.permits, p.period, p.unlimited}, burst: p.burst}
+}
+
 func (b *bucket) cost(n uint64) u128 { return mul(n, b.rate.period) }
+
+func (b *bucket) capacity() u128 { return b.cost(b.burst) }
 
 // advance moves the bucket to now. A clock that has gone back, as it seems to
 // one made outside a synctest bubble and used inside, shifts everything: what is
@@ -70,13 +77,22 @@ func (b *bucket) repay(to time.Duration) {
 	b.last = to
 }
 
+// between returns how long it is from now to at, which is not before it; Never
+// if that does not fit.
+func between(now, at time.Duration) time.Duration {
+	if at-now < 0 {
+		return Never
+	}
+	return at - now
+}
+
 // earliest returns the first instant, not before from, at which n permits can be
 // granted; ok is false if there is none.
 func (b *bucket) earliest(n uint64, from time.Duration) (at time.Duration, ok bool) {
 	if b.rate.unlimited {
 		return from, true
 	}
-	cost, capacity := b.cost(n), b.cost(b.burst)
+	cost, capacity := b.cost(n), b.capacity()
 	if n > b.burst {
 		return 0, false
 	}
@@ -94,7 +110,8 @@ func (b *bucket) earliest(n uint64, from time.Duration) (at time.Duration, ok bo
 			if rest {
 				wait++
 			}
-			fits := ok && wait <= uint64(math.MaxInt64-at)
+			// Instants before the limiter's base, after a jump back, are negative.
+			fits := ok && wait <= uint64(math.MaxInt64-max(at, at-b.last))
 			switch {
 			case len(pins) > 0 && (!fits || pins[0].at <= at+time.Duration(wait)):
 				at = pins[0].at // and what it adds
@@ -119,7 +136,8 @@ func breaks(sim bucket, pins []pin, cost, capacity u128) *pin {
 	sim.debt = sim.debt.add(cost)
 	for i := range pins {
 		sim.repay(pins[i].at)
-		if sim.debt = sim.debt.add(sim.cost(pins[i].n)); capacity.less(sim.debt) {
+		sim.debt = sim.debt.add(sim.cost(pins[i].n))
+		if capacity.less(sim.debt) {
 			return &pins[i]
 		}
 	}
@@ -166,7 +184,7 @@ func (b *bucket) remaining() uint64 {
 	if b.rate.unlimited {
 		return b.burst
 	}
-	free, _, _ := b.cost(b.burst).sub(b.debt).div(b.rate.period)
+	free, _, _ := b.capacity().sub(b.debt).div(b.rate.period)
 	if len(b.pins) == 0 || free == 0 {
 		return free
 	}
@@ -206,9 +224,10 @@ func (b *bucket) reset() time.Duration {
 	return sim.last - b.last + time.Duration(wait)
 }
 
-// setRate changes the rate from now on. As many permits are owed as before; a
-// part of one is rounded up.
+// setRate changes the rate from now on. As many permits are owed as before,
+// rounded up to the next unit, less than what a nanosecond repays.
 func (b *bucket) setRate(r Rate) {
+	r = r.reduced()
 	if b.rate.unlimited || r.unlimited {
 		b.debt, b.pins = u128{}, nil
 	} else if r.period != b.rate.period {

@@ -13,18 +13,30 @@ import (
 // A Limiter grants permits: a burst of them at once, and more as time passes.
 // It is made by [New], must not be copied, and is safe for concurrent use.
 //
-// How it works. mu guards all but what never changes. The clock is read under
-// it, so readings are in order. Waiters are a first-in, first-out list, each
-// parked on a channel of capacity 1 of its own. Only the one in front has a
-// timer; when it fires, it grants itself and all behind it that are due, and
-// wakes the next in front to set its own. Whoever takes a waiter off the list
-// sets done and wakes it; a waiter that gives up takes itself off, unless done,
-// and if it was in front wakes the next. Nobody overtakes a waiter.
+// How it works. In the ordinary course of things the state of a limiter is one
+// word, in meter, and a claim is a compare-and-swap on it (see plan). When there
+// is more to know than fits in the word, it is held or shut, and the state is in
+// bucket, guarded by mu: while somebody waits, while permits are promised for
+// later, after Stop, with more owed than SetBurst allows, and for extremes of rate
+// and burst. lock takes the state out of the word, and unlock puts it back if it
+// can. The clock is read with the lock held and the word taken, so readings are
+// in order.
+//
+// Waiters are a first-in, first-out list, each parked on a channel of capacity 1
+// of its own. Only the one in front has a timer; when it fires, it grants itself
+// and all behind it that are due, and wakes the next in front to set its own.
+// Whoever takes a waiter off the list sets done and wakes it; a waiter that gives
+// up takes itself off, unless done, and if it was in front wakes the next. Nobody
+// overtakes a waiter: while there is one, the word is shut.
 type Limiter struct {
-	id   uint64 // the order in which Multi locks
-	base time.Time
+	id    uint64 // the order in which Multi locks
+	base  time.Time
+	meter atomic.Pointer[meter] // changed under mu
 
 	mu      sync.Mutex
+	inWord  bool   // the state is in the meter's word, and bucket is out of date
+	put     uint64 // what was put into it
+	plan    plan
 	bucket  bucket
 	lastPin uint64
 	waiters fifo.List[*waiter]
@@ -74,30 +86,49 @@ func New(rate Rate, burst int, opts ...Option) *Limiter {
 	if o.spent > burst {
 		panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", burst, o.spent))
 	}
-	l := &Limiter{id: limiterID.Add(1), base: time.Now(), bucket: bucket{rate: rate, burst: uint64(burst)}}
-	l.bucket.take(uint64(o.spent))
+	return newLimiter(time.Now(), newPlan(rate, uint64(burst)), uint64(o.spent))
+}
+
+func newLimiter(base time.Time, p plan, spent uint64) *Limiter {
+	l := &Limiter{id: limiterID.Add(1), base: base, plan: p, bucket: newBucket(p)}
+	l.meter.Store(newMeter(p, base, 0))
+	l.lock()
+	l.bucket.take(spent)
+	l.unlock()
 	return l
 }
 
 // Allow reports whether one permit can be had now, and takes it if so. It never
-// overtakes a waiter.
-func (l *Limiter) Allow() bool { return l.AllowN(1) }
+// overtakes a waiter. It costs a reading of the clock and a compare-and-swap, and
+// a denial writes nothing.
+func (l *Limiter) Allow() bool {
+	v, _, _ := l.meter.Load().take(1)
+	return v == granted || v == unsure && l.allowSlow(1)
+}
 
 // AllowN is Allow for n permits, all or none. It panics if n is less than 1.
 func (l *Limiter) AllowN(n int) bool {
 	k := checkN("AllowN", n)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked()
-	return l.allowLocked(k)
+	v, _, _ := l.meter.Load().take(k)
+	return v == granted || v == unsure && l.allowSlow(k)
+}
+
+func (l *Limiter) allowSlow(n uint64) bool {
+	l.lock()
+	defer l.unlock()
+	return l.allowLocked(n)
 }
 
 // Take is AllowN that says more. It panics if n is less than 1.
 func (l *Limiter) Take(n int) Decision {
 	k := checkN("Take", n)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked()
+	m := l.meter.Load()
+	// A word that is shut says no, and nothing else.
+	if v, tat, now := m.take(k); v == granted || v == denied && tat|now != 0 {
+		return m.decision(v, tat, now, k)
+	}
+	l.lock()
+	defer l.unlock()
 	ok := l.allowLocked(k)
 	var retry time.Duration
 	if !ok {
@@ -111,10 +142,10 @@ func (l *Limiter) Take(n int) Decision {
 // instant.
 func (l *Limiter) SetRate(rate Rate) {
 	rate.check("SetRate")
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked()
+	l.lock()
+	defer l.unlock()
 	l.bucket.setRate(rate)
+	l.plan = newPlan(rate, l.bucket.burst)
 	l.changedLocked()
 }
 
@@ -126,18 +157,18 @@ func (l *Limiter) SetBurst(burst int) {
 	if burst < 0 {
 		panic(fmt.Sprintf("ratelimit: SetBurst: burst must not be negative, got %d", burst))
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked()
+	l.lock()
+	defer l.unlock()
 	l.bucket.burst = uint64(burst)
+	l.plan = newPlan(l.bucket.rate, l.bucket.burst)
 	l.changedLocked()
 }
 
 // Stop ends the limiter: who waits gets ErrStopped, and nothing is granted any
 // more. It is idempotent.
 func (l *Limiter) Stop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	l.stopped = true
 	for w, ok := l.waiters.Pop(); ok; w, ok = l.waiters.Pop() {
 		w.end(ErrStopped)
@@ -152,7 +183,57 @@ func checkN(call string, n int) uint64 {
 	return uint64(n)
 }
 
-func (l *Limiter) advanceLocked() { l.bucket.advance(time.Since(l.base)) }
+// lock takes mu and moves the bucket to now.
+func (l *Limiter) lock() {
+	l.mu.Lock()
+	l.holdLocked()
+	l.settleLocked(time.Since(l.base))
+}
+
+// holdLocked keeps everybody else off the word.
+func (l *Limiter) holdLocked() {
+	if l.inWord {
+		l.meter.Load().word.Or(held)
+	}
+}
+
+// settleLocked moves the bucket to now, which was read after holdLocked.
+func (l *Limiter) settleLocked(now time.Duration) {
+	if l.inWord {
+		// Every grant left at most the burst owed. If there was none since the
+		// state was put into the word, no more is owed than then.
+		m, limit := l.meter.Load(), l.bucket.capacity()
+		if m.word.Load() == l.put|held {
+			limit = l.bucket.debt
+		}
+		m.get(&l.bucket, limit, now)
+		l.inWord = false
+		return
+	}
+	l.bucket.advance(now)
+}
+
+// unlock puts the state into the word if there is no more to it, and gives mu
+// back.
+func (l *Limiter) unlock() {
+	m := l.meter.Load()
+	switch {
+	case l.stopped || l.waiters.Len() > 0:
+		m.word.Store(shut)
+	case len(l.bucket.pins) > 0 || !l.plan.fits:
+		m.word.Store(held)
+	default:
+		if since := uint64(l.bucket.last - m.epoch); m.plan != l.plan || since > m.span {
+			m.word.Store(held)
+			m = newMeter(l.plan, l.base, l.bucket.last)
+		}
+		if l.put, l.inWord = m.put(&l.bucket); !l.inWord {
+			m.word.Store(held)
+		}
+		l.meter.Store(m)
+	}
+	l.mu.Unlock()
+}
 
 // allowLocked grants n permits at the bucket's instant if that is possible.
 func (l *Limiter) allowLocked(n uint64) bool {
@@ -178,11 +259,11 @@ func (l *Limiter) delayLocked(n uint64) time.Duration {
 	if !ok {
 		return Never
 	}
-	return from - b.last
+	return between(l.bucket.last, from)
 }
 
-// projectLocked returns the bucket with all who wait pinned where they will be
-// granted, and the last of these instants; ok is false if one never will.
+// projectLocked returns the bucket with the claims of all who wait, where they
+// will be granted, and the last of these instants; ok is false if one never will.
 func (l *Limiter) projectLocked() (b bucket, from time.Duration, ok bool) {
 	if l.waiters.Len() == 0 {
 		return l.bucket, l.bucket.last, true // shares the pins, to be read only
@@ -193,7 +274,14 @@ func (l *Limiter) projectLocked() (b bucket, from time.Duration, ok bool) {
 		if from, ok = b.earliest(w.n, from); !ok {
 			return b, 0, false
 		}
-		b.pin(0, from, w.n)
+		if len(l.bucket.pins) > 0 {
+			b.pin(0, from, w.n)
+			continue
+		}
+		// Nothing is promised for later, so it can be granted on the spot. A
+		// thousand pins would have to be walked for each of a thousand.
+		b.repay(from)
+		b.take(w.n)
 	}
 	return b, from, true
 }

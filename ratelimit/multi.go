@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -58,6 +59,11 @@ func (m *Multi) Allow() bool { return m.AllowN(1) }
 // AllowN is Allow for n permits. It panics if n is less than 1.
 func (m *Multi) AllowN(n int) bool {
 	k := checkN("AllowN", n)
+	for _, l := range m.members {
+		if meter := l.meter.Load(); meter.denies(&meter.word, &meter.clock, k) {
+			return false // without a lock
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer m.lockMembers()()
@@ -229,14 +235,15 @@ func (m *Multi) leave(w *multiWaiter) {
 func (m *Multi) lockMembers() (unlock func()) {
 	for _, l := range m.members {
 		l.mu.Lock()
+		l.holdLocked()
 	}
 	now := time.Now() // once for all, and with all locks held
 	for _, l := range m.members {
-		l.bucket.advance(now.Sub(l.base))
+		l.settleLocked(now.Sub(l.base))
 	}
 	return func() {
 		for _, l := range m.members {
-			l.mu.Unlock()
+			l.unlock()
 		}
 	}
 }
@@ -300,24 +307,28 @@ func (m *Multi) jointLocked(ns []uint64) (delay time.Duration) {
 			return Never
 		}
 		buckets[i] = b.clone()
-		delay = max(delay, from-b.last)
+		delay = max(delay, between(l.bucket.last, from))
 	}
 	for _, n := range ns {
 		for settled := false; !settled; {
 			settled = true
 			for i := range buckets {
 				b := &buckets[i]
-				at, ok := b.earliest(n, b.last+delay)
+				now := m.members[i].bucket.last
+				if delay > math.MaxInt64-max(now, 0) {
+					return Never
+				}
+				at, ok := b.earliest(n, now+delay)
 				if !ok {
 					return Never
 				}
-				if at-b.last > delay {
-					delay, settled = at-b.last, false
+				if d := between(now, at); d > delay {
+					delay, settled = d, false
 				}
 			}
 		}
 		for i := range buckets {
-			buckets[i].pin(0, buckets[i].last+delay, n)
+			buckets[i].pin(0, m.members[i].bucket.last+delay, n)
 		}
 	}
 	return delay

@@ -47,6 +47,20 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d per %v", r.permits, time.Duration(r.period))
 }
 
+// reduced returns the same rate in lowest terms. One of 0 stays as it is: its
+// period is then only how finely a part of a permit is counted.
+func (r Rate) reduced() Rate {
+	if r.permits == 0 {
+		return r
+	}
+	a, b := r.permits, r.period
+	for b != 0 {
+		a, b = b, a%b
+	}
+	r.permits, r.period = r.permits/a, r.period/a
+	return r
+}
+
 func (r Rate) check(call string) {
 	if r.period == 0 {
 		panic("ratelimit: " + call + ": the zero Rate is not usable, make one with Per or Every")

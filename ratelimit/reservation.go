@@ -22,9 +22,11 @@ func (l *Limiter) Reserve() Reservation { return l.ReserveN(1) }
 // reservation is not OK and takes nothing. It panics if n is less than 1.
 func (l *Limiter) ReserveN(n int) Reservation {
 	k := checkN("ReserveN", n)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked()
+	if v, _, _ := l.meter.Load().take(k); v == granted {
+		return Reservation{l: l, ok: true}
+	}
+	l.lock()
+	defer l.unlock()
 	if l.allowLocked(k) {
 		return Reservation{l: l, ok: true}
 	}
@@ -49,9 +51,8 @@ func (r Reservation) Delay() time.Duration {
 	if r.id == 0 {
 		return 0
 	}
-	r.l.mu.Lock()
-	defer r.l.mu.Unlock()
-	r.l.advanceLocked()
+	r.l.lock()
+	defer r.l.unlock()
 	return r.l.bucket.until(r.id)
 }
 
@@ -63,9 +64,8 @@ func (r Reservation) Cancel() {
 	if r.id == 0 {
 		return
 	}
-	r.l.mu.Lock()
-	defer r.l.mu.Unlock()
-	r.l.advanceLocked()
+	r.l.lock()
+	defer r.l.unlock()
 	if r.l.bucket.unpin(r.id) {
 		r.l.changedLocked()
 	}

@@ -1,10 +1,13 @@
 package ratelimit
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // A u128 is an unsigned integer of 128 bits. The product of two durations, or
-// of a duration and a number of permits, always fits, and so do sums of two
-// such products.
+// of a duration and a number of permits, always fits, and so do sums of three
+// such products. Beyond that sums stay at the largest number.
 type u128 struct{ hi, lo uint64 }
 
 func mul(a, b uint64) u128 {
@@ -14,7 +17,10 @@ func mul(a, b uint64) u128 {
 
 func (x u128) add(y u128) u128 {
 	lo, carry := bits.Add64(x.lo, y.lo, 0)
-	hi, _ := bits.Add64(x.hi, y.hi, carry)
+	hi, over := bits.Add64(x.hi, y.hi, carry)
+	if over != 0 {
+		return u128{math.MaxUint64, math.MaxUint64}
+	}
 	return u128{hi, lo}
 }
 
@@ -29,6 +35,14 @@ func (x u128) sub(y u128) u128 {
 }
 
 func (x u128) less(y u128) bool { return x.hi < y.hi || x.hi == y.hi && x.lo < y.lo }
+
+// least returns the smaller of x and y.
+func (x u128) least(y u128) u128 {
+	if y.less(x) {
+		return y
+	}
+	return x
+}
 
 func (x u128) zero() bool { return x == u128{} }
 

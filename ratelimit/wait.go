@@ -26,24 +26,25 @@ func (l *Limiter) WaitN(ctx context.Context, n int) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	deadline, limited := ctx.Deadline()
-	l.mu.Lock()
-	l.advanceLocked()
-	if l.allowLocked(k) {
-		l.mu.Unlock()
+	if v, _, _ := l.meter.Load().take(k); v == granted {
 		return nil
 	}
-	w, err := l.lineUpLocked(k, deadline, limited)
-	l.mu.Unlock()
-	if err != nil {
+	deadline, limited := ctx.Deadline()
+	w, err := l.lineUp(k, deadline, limited)
+	if w == nil || err != nil {
 		return err
 	}
 	return l.await(ctx, w)
 }
 
-// lineUpLocked puts a new waiter at the end of the line, or says why there is
-// no point in it.
-func (l *Limiter) lineUpLocked(n uint64, deadline time.Time, limited bool) (*waiter, error) {
+// lineUp grants n permits at once, in which case it returns nil, or puts a new
+// waiter at the end of the line, or says why there is no point in that.
+func (l *Limiter) lineUp(n uint64, deadline time.Time, limited bool) (*waiter, error) {
+	l.lock()
+	defer l.unlock()
+	if l.allowLocked(n) {
+		return nil, nil
+	}
 	if l.stopped {
 		return nil, ErrStopped
 	}
@@ -97,14 +98,12 @@ func (l *Limiter) await(ctx context.Context, w *waiter) error {
 // first, and returns how long w has to wait; otherwise that is Never.
 func (l *Limiter) look(w *waiter) (done bool, delay time.Duration, err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if w.done {
-		return true, 0, w.err
+	if w.done || l.waiters.Front().Value != w {
+		defer l.mu.Unlock()
+		return w.done, Never, w.err
 	}
-	if l.waiters.Front().Value != w {
-		return false, Never, nil
-	}
-	l.advanceLocked()
+	l.settleLocked(time.Since(l.base)) // the word is shut
+	defer l.unlock()
 	l.grantLocked()
 	if w.done {
 		l.wakeFrontLocked()
@@ -119,8 +118,8 @@ func (l *Limiter) look(w *waiter) (done bool, delay time.Duration, err error) {
 
 // leave takes w out of the line, unless it is done. Those behind it move up.
 func (l *Limiter) leave(w *waiter) (done bool, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.lock()
+	defer l.unlock()
 	if w.done {
 		return true, w.err
 	}
