@@ -42,7 +42,7 @@ type pin struct {
 }
 
 func newBucket(p plan) bucket {
-	return bucket{rate: Rate{p.permits, p.period, p.unlimited}, burst: p.burst}
+	return bucket{rate: p.rate(), burst: p.burst}
 }
 
 func (b *bucket) cost(n uint64) u128 { return mul(n, b.rate.period) }

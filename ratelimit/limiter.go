@@ -343,3 +343,32 @@ func (w *waiter) end(err error) {
 func exceeds(n, burst uint64) error {
 	return fmt.Errorf("%w: asked for %d, the burst is %d", ErrExceedsBurst, n, burst)
 }
+
+// owed returns what is owed, in units of the limit, and when.
+func (l *Limiter) owed() (debt u128, at time.Duration) {
+	l.lock()
+	defer l.unlock()
+	return l.bucket.debt, l.bucket.last
+}
+
+func (l *Limiter) idle() bool {
+	debt, _ := l.owed()
+	return debt.zero()
+}
+
+// owe sets what was owed at an instant. Who waits is granted as soon as that
+// allows.
+func (l *Limiter) owe(debt u128, at time.Duration) {
+	l.lock()
+	defer l.unlock()
+	now := l.bucket.last
+	l.bucket.debt, l.bucket.last = debt, at
+	l.bucket.advance(now)
+	l.changedLocked()
+}
+
+func (l *Limiter) limit() plan {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.plan
+}

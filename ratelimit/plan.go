@@ -188,3 +188,5 @@ func (p *plan) repaid(units uint64) time.Duration {
 	}
 	return time.Duration((units-1)/p.permits + 1)
 }
+
+func (p *plan) rate() Rate { return Rate{p.permits, p.period, p.unlimited} }
