@@ -1,0 +1,80 @@
+package httplimit
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/tandemgo/tandem/ratelimit"
+)
+
+// An Option changes what [Middleware] or [NewTransport] do. Each says which of
+// them it is for.
+type Option func(*options)
+
+type options struct {
+	cost    func(*http.Request) int
+	headers bool
+	denied  func(http.ResponseWriter, *http.Request, ratelimit.Decision)
+	failed  func(http.ResponseWriter, *http.Request, error)
+	retries int
+}
+
+func newOptions(opts []Option) options {
+	o := options{
+		cost:   func(*http.Request) int { return 1 },
+		denied: tooMany,
+		failed: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+		},
+	}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// WithCost says how many permits a request takes, on both sides. The default is
+// 1. What fn returns must be at least 1. It panics if fn is nil.
+func WithCost(fn func(*http.Request) int) Option {
+	require(fn != nil, "WithCost")
+	return func(o *options) { o.cost = fn }
+}
+
+// WithHeaders makes Middleware tell each client how it stands, in the headers
+// RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers. The
+// default is not to, since it also tells those who probe.
+func WithHeaders() Option { return func(o *options) { o.headers = true } }
+
+// WithDenied makes Middleware call fn for a request that is too much, in place of
+// answering 429 with a line of text. The header Retry-After is set by then. It
+// panics if fn is nil.
+func WithDenied(fn func(http.ResponseWriter, *http.Request, ratelimit.Decision)) Option {
+	require(fn != nil, "WithDenied")
+	return func(o *options) { o.denied = fn }
+}
+
+// WithFailed makes Middleware call fn when the Taker returns an error, in place
+// of answering 503: because the client has gone away, or because a limiter that
+// machines share can't be reached. To let requests through then, fn calls the next
+// handler itself. It panics if fn is nil.
+func WithFailed(fn func(http.ResponseWriter, *http.Request, error)) Option {
+	require(fn != nil, "WithFailed")
+	return func(o *options) { o.failed = fn }
+}
+
+// WithRetries makes a Transport send a request again, up to n times, when the
+// answer is 429 or 503 with a Retry-After and the request has no body or can make
+// another (see [http.Request.GetBody]). The default is 0: the answer goes to the
+// caller, and only what comes later has to wait. It panics if n is negative.
+func WithRetries(n int) Option {
+	if n < 0 {
+		panic(fmt.Sprintf("httplimit: WithRetries: number must not be negative, got %d", n))
+	}
+	return func(o *options) { o.retries = n }
+}
+
+func require(ok bool, call string) {
+	if !ok {
+		panic("httplimit: " + call + ": function must not be nil")
+	}
+}
