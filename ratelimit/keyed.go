@@ -16,7 +16,7 @@ import (
 // told apart by ==; structs are fine. It is made by [NewKeyed], must not be copied,
 // and is safe for concurrent use. It is a [Taker].
 //
-// Memory is bounded. A key takes 16 bytes and its own size, times up to 7/4, and
+// Memory is bounded. A key takes 24 bytes and its own size, times up to 5/3, and
 // only while something is owed: when all of its burst is back, it may be evicted,
 // which loses nothing. That happens a few keys at a time, whenever a key is
 // added. At [WithMaxKeys] nobody is evicted to make room, since who owes something

@@ -139,7 +139,7 @@ func (x *Keyed[K]) inviteLocked(sh *shard[K], k K, p *plan, debt u128, at time.D
 
 // rebuildLocked gives sh a new table.
 func (x *Keyed[K]) rebuildLocked(sh *shard[K], now time.Duration) *table[K] {
-	t := sh.rebuildLocked(now, x.hash, &x.keys)
+	t := sh.rebuildLocked(now, &x.keys)
 	t.base = x.base
 	sh.table.Store(t)
 	return t

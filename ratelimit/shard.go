@@ -85,14 +85,14 @@ func (sh *shard[K]) buriedLocked(keys *atomic.Int64) {
 // rebuildLocked moves what is alive into a new table, with now as its epoch and
 // room for another key. It leaves every word of the old one dead, so that nobody
 // who still looks at that can use it.
-func (sh *shard[K]) rebuildLocked(now time.Duration, hash func(K) uint64, keys *atomic.Int64) *table[K] {
+func (sh *shard[K]) rebuildLocked(now time.Duration, keys *atomic.Int64) *table[K] {
 	old := sh.table.Load()
 	if old != nil {
 		sh.sweepLocked(now, len(old.slots), keys)
 	}
 	live := sh.used - sh.dead
-	// Between four and five sevenths are in use afterwards.
-	t := &table[K]{clock: clock{epoch: now}, slots: make([]slot[K], max(8, (live+1)*7/4))}
+	// Three fifths of it are in use then, and up to five sixths later.
+	t := &table[K]{clock: clock{epoch: now}, slots: make([]slot[K], max(8, (live+1)*5/3))}
 	sh.used, sh.dead, sh.hand = 0, 0, 0
 	if old == nil {
 		return t
@@ -116,7 +116,7 @@ func (sh *shard[K]) rebuildLocked(now time.Duration, hash func(K) uint64, keys *
 			}
 			w = owed << timeBit
 		}
-		t.add(hash(s.key), s.key, s.plan, w)
+		t.add(s.hash, s.key, s.plan, w)
 		sh.used++
 	}
 	return t

@@ -17,6 +17,7 @@ type table[K comparable] struct {
 type slot[K comparable] struct {
 	word
 	plan *plan
+	hash uint64 // so that other keys, which may be strings elsewhere, are not looked at
 	key  K
 }
 
@@ -37,7 +38,7 @@ func (t *table[K]) find(hash uint64, k K) *slot[K] {
 		switch w := s.word.Load(); {
 		case w == 0:
 			return nil
-		case w&states != dead && s.key == k:
+		case s.hash == hash && w&states != dead && s.key == k:
 			return s
 		}
 		if i++; i == len(t.slots) {
@@ -55,7 +56,7 @@ func (t *table[K]) add(hash uint64, k K, p *plan, value uint64) {
 		}
 	}
 	s := &t.slots[i]
-	s.plan, s.key = p, k
+	s.plan, s.hash, s.key = p, hash, k
 	s.word.Store(value)
 }
 
