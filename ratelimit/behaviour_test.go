@@ -1,0 +1,140 @@
+package ratelimit_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandemgo/tandem/ratelimit"
+)
+
+// What users of golang.org/x/time/rate rely on, as its public tests have it, in
+// tests written anew. A step asks for n permits after a pause.
+type step struct {
+	pause time.Duration
+	n     int
+	ok    bool
+}
+
+func run(t *testing.T, l *ratelimit.Limiter, steps []step) {
+	t.Helper()
+	for i, s := range steps {
+		time.Sleep(s.pause)
+		if got := l.AllowN(s.n); got != s.ok {
+			t.Errorf("step %d: AllowN(%d) is %v, want %v", i, s.n, got, s.ok)
+		}
+	}
+}
+
+const d = 100 * time.Millisecond
+
+// R1, R2: bursts of 1, 2 and 3, and claims of several permits.
+func TestR1Allow(t *testing.T) {
+	for burst, steps := range map[int][]step{
+		1: {{0, 1, true}, {0, 1, false}, {0, 1, false}, {d, 1, true}, {0, 1, false}, {d, 1, true}, {d, 1, true}},
+		2: {{0, 2, true}, {0, 1, false}, {d, 1, true}, {0, 1, false}, {2 * d, 2, true}, {0, 1, false}, {10 * d, 3, false}, {0, 2, true}, {0, 1, false}},
+		3: {{0, 1, true}, {0, 1, true}, {0, 1, true}, {0, 1, false}, {d, 1, true}, {0, 1, false}, {d - 1, 1, false}, {1, 1, true}, {9 * d, 3, true}, {0, 1, false}},
+	} {
+		synctest.Test(t, func(t *testing.T) { run(t, ratelimit.New(ratelimit.Every(d), burst), steps) })
+	}
+}
+
+// R5: limits of nothing, of next to nothing, and of none.
+func TestR5TinyZeroAndNoLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		year := 365 * 24 * time.Hour
+		run(t, ratelimit.New(ratelimit.Per(0, time.Second), 1), []step{{0, 1, true}, {0, 1, false}, {year, 1, false}})
+		run(t, ratelimit.New(ratelimit.Per(0, time.Second), 0), []step{{0, 1, false}, {year, 1, false}})
+		run(t, ratelimit.New(ratelimit.Every(100*year), 1), []step{{0, 1, true}, {0, 1, false}, {year, 1, false}})
+		run(t, ratelimit.New(ratelimit.Per(10, time.Second), 0), []step{{0, 1, false}, {year, 1, false}})
+		run(t, ratelimit.New(ratelimit.Unlimited, 0), []step{{0, 1, true}, {0, math.MaxInt, true}})
+		l := ratelimit.New(ratelimit.Unlimited, 3)
+		run(t, l, []step{{0, 1, true}, {0, 4, true}})
+		l.SetRate(ratelimit.Every(d)) // what was granted without a limit is not owed
+		run(t, l, []step{{0, 3, true}, {0, 1, false}, {d, 1, true}, {0, 1, false}})
+		l.SetRate(ratelimit.Unlimited)
+		run(t, l, []step{{0, 9, true}})
+	})
+}
+
+// R3, R7: reservations follow one another, and one too large takes nothing.
+func TestR7Reserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Every(d), 2)
+		for i, want := range []time.Duration{0, 0, d, 2 * d} {
+			if got := l.Reserve().Delay(); got != want {
+				t.Errorf("reservation %d in %v, want %v", i, got, want)
+			}
+		}
+		if r := l.ReserveN(3); r.OK() || r.Delay() != ratelimit.Never {
+			t.Error("more than the burst was promised")
+		}
+		last := l.ReserveN(2)
+		if last.Delay() != 4*d {
+			t.Errorf("two more in %v, want %v", last.Delay(), 4*d)
+		}
+		last.Cancel()
+		if got := l.Reserve().Delay(); got != 3*d {
+			t.Errorf("after Cancel, one more in %v, want %v", got, 3*d)
+		}
+	})
+}
+
+// R2: of several reservations that are cancelled, each gives its own back.
+func TestR2CancelInAnyOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Every(d), 2, ratelimit.WithSpent(2))
+		first, second, third := l.Reserve(), l.Reserve(), l.Reserve()
+		first.Cancel()
+		if second.Delay() != 2*d || third.Delay() != 3*d {
+			t.Error("a promise has moved")
+		}
+		third.Cancel()
+		if got := l.Reserve().Delay(); got != d {
+			t.Errorf("the place of the first comes in %v, want %v", got, d)
+		}
+		time.Sleep(2 * d)
+		second.Cancel() // too late
+		if l.Allow() {
+			t.Error("a permit that counts as used was given back")
+		}
+	})
+}
+
+// R4: a Wait under a deadline, a cancelled one, and one for too many.
+func TestR4Wait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Every(d), 3)
+		wait := func(timeout time.Duration, n int, want error, after time.Duration) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), timeout)
+			defer cancel()
+			start := time.Now()
+			if err := l.WaitN(ctx, n); !errors.Is(err, want) || time.Since(start) != after {
+				t.Errorf("WaitN(%d): %v after %v, want %v after %v", n, err, time.Since(start), want, after)
+			}
+		}
+		wait(time.Hour, 4, ratelimit.ErrExceedsBurst, 0)
+		wait(time.Hour, 3, nil, 0)
+		wait(d/2, 1, context.DeadlineExceeded, 0)
+		wait(3*d/2, 1, nil, d)
+		wait(3*d/2, 2, context.DeadlineExceeded, 0)
+		wait(time.Hour, 2, nil, 2*d)
+	})
+}
+
+// R5: a jump back of less than the burst delays for no longer than the jump, and
+// mints nothing. x/time/rate drops the time in between; see Limiter.
+func TestR5SmallJumpBack(t *testing.T) {
+	var l *ratelimit.Limiter
+	synctest.Test(t, func(t *testing.T) {
+		l = ratelimit.New(ratelimit.Every(d), 3)
+		run(t, l, []step{{d, 1, true}})
+	})
+	synctest.Test(t, func(t *testing.T) { // begins where the first one began
+		run(t, l, []step{{0, 1, true}, {0, 1, false}, {d, 1, true}, {0, 1, false}, {3 * d, 3, true}, {0, 1, false}})
+	})
+}
