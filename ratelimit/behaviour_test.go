@@ -127,7 +127,7 @@ func TestR4Wait(t *testing.T) {
 }
 
 // R5: a jump back of less than the burst delays for no longer than the jump, and
-// mints nothing. x/time/rate drops the time in between; see Limiter.
+// mints nothing. x/time/rate drops the time in between: there the step after the jump would have one permit more.
 func TestR5SmallJumpBack(t *testing.T) {
 	var l *ratelimit.Limiter
 	synctest.Test(t, func(t *testing.T) {

@@ -5,7 +5,9 @@
 // gives back. There are three ways to ask. [Limiter.Allow] answers at once, for
 // those who drop what is too much; [Limiter.Wait] waits; [Limiter.Reserve] says
 // when, for those who do their waiting themselves. [Limiter.Take] is Allow with
-// what a server tells its clients. [All] puts several limiters together.
+// what a server tells its clients. [All] puts several limiters together; [Keyed]
+// is one for each user, address or tenant. Package
+// [github.com/tandemgo/tandem/ratelimit/httplimit] puts them on HTTP.
 //
 // # What a limit means
 //
@@ -14,16 +16,23 @@
 //	burst + rate · length
 //
 // permits are granted. The first window of a limiter that was idle sees all of
-// it, so that with 10 per second and a burst of 10, the first second grants 20:
+// it. With 10 per second and a burst of 10, the first second grants not 10 but
+// 20, all of the burst at once and one more each tenth of a second; each second
+// after it grants 10:
 //
 //	granted
-//	  20 ┤             ╭──  burst + rate·t
-//	  10 ┤──────╭──────╯
-//	     │ burst
-//	   0 ┼──────┬──────┬──
-//	     0     1/2     1 s
+//	  30 ┤                             ╱
+//	     │                       ╱
+//	  20 ┤                 ╱           burst + rate·t
+//	     │           ╱
+//	  10 ┤     ╱                       the burst, at once
+//	     │
+//	   0 ┼─────┬───────────┬───────────┬──
+//	           0           1           2 s
 //
-// A smaller burst, or [WithSpent], makes that less.
+// Who wants no more than 10 in any second, the first one too, needs a smaller
+// burst: with a burst of 1 it is 11 at most. [WithSpent] makes a limiter start as
+// if it had not been idle.
 //
 // # Promises
 //
@@ -34,7 +43,11 @@
 // does not overtake. A waiter that gives up, and a [Reservation] that is
 // cancelled in time, leave their place to those behind them, at once. A clock
 // that jumps back grants nothing extra and delays nobody for longer than
-// burst/rate.
+// burst/rate, and who has owed nothing since the limiter was made or last waited
+// for, not at all.
+//
+// It is the generic cell rate algorithm of ITU-T Recommendation I.371, in whole
+// numbers: one word holds the theoretical arrival time of the next permit.
 //
 // # Cancellation
 //
@@ -44,7 +57,11 @@
 // # Cost
 //
 // A limiter has no goroutine, and a timer only while somebody waits. Allow,
-// Take, Reserve and a Wait that does not have to wait do not allocate. It needs
+// Take, Reserve and a Wait that does not have to wait do not allocate: they cost a
+// reading of the clock and a compare-and-swap, and a denial writes nothing. A
+// limit whose burst takes more than 36 years to come back, or of more than 4
+// permits a nanosecond, takes a lock instead, and so does every call while
+// permits are reserved for later. It needs
 // no closing; [Limiter.Stop] ends those who wait. All methods are safe for
 // concurrent use and, in a [testing/synctest] bubble, use its time.
 package ratelimit
