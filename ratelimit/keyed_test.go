@@ -496,3 +496,25 @@ func TestKeyedChaos(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// R6: one who gets a place of his own takes along what he owes.
+func TestR6DebtMovesAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := ratelimit.NewKeyed[string](ratelimit.Every(time.Second), 2, ratelimit.WithMaxKeys(1))
+		if !x.Allow("first") || !x.AllowN("second", 2) {
+			t.Error("a new key is denied")
+		}
+		time.Sleep(time.Second) // the first is idle, the second owes one
+		for range 10 {
+			if x.AllowN("second", 2) {
+				t.Error("a debt was washed off")
+			}
+		}
+		if !x.Allow("second") || x.Allow("second") {
+			t.Error("of the burst of 2, one was owed")
+		}
+		if st := x.Stats(); st.Keys != 1 || st.Evicted != 1 {
+			t.Errorf("%+v", st)
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package ratelimit
+
+import (
+	"testing"
+	"time"
+)
+
+// R1, R6: what has been replaced can't be used by who found it before: that takes a
+// goroutine that sleeps between two instructions, so these tests look inside.
+
+// R1: after SetRate, the word of the old rate grants nothing.
+func TestR1AWordThatIsReplacedIsHeld(t *testing.T) {
+	l := New(Every(time.Hour), 10)
+	m := l.meter.Load()
+	l.SetRate(Every(time.Minute))
+	if v, _, _ := m.take(1); v != unsure {
+		t.Errorf("the old word says %d", v)
+	}
+	if v, _, _ := l.meter.Load().take(1); v != granted {
+		t.Errorf("the new word says %d", v)
+	}
+}
+
+// R6: neither does that of a key which was forgotten or evicted, or moved to
+// another table.
+func TestR6AWordThatIsRemovedIsDead(t *testing.T) {
+	x := NewKeyed[int](Every(time.Hour), 10, WithMaxKeys(1))
+	sh := &x.shards[0]
+	slotOf := func(k int) (*table[int], *slot[int]) {
+		x.Allow(k)
+		t := sh.table.Load()
+		return t, t.find(x.hash(k), k)
+	}
+	unusable := func(what string, tb *table[int], s *slot[int]) {
+		t.Helper()
+		if v, _, _ := s.plan.attempt(&s.word, &tb.clock, 1); v != unsure {
+			t.Errorf("%s: the old word says %d", what, v)
+		}
+	}
+	tb, s := slotOf(1)
+	sh.mu.Lock()
+	x.rebuildLocked(sh, time.Since(x.base))
+	sh.mu.Unlock()
+	unusable("moved", tb, s)
+
+	tb, s = slotOf(1)
+	x.Forget(1)
+	unusable("forgotten", tb, s)
+
+	tb, s = slotOf(2)
+	sh.mu.Lock()
+	sh.sweepLocked(time.Since(x.base)+24*time.Hour, len(tb.slots), &x.keys)
+	sh.mu.Unlock()
+	unusable("evicted", tb, s)
+}
