@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -19,6 +20,24 @@ func TestR1AWordThatIsReplacedIsHeld(t *testing.T) {
 	if v, _, _ := l.meter.Load().take(1); v != granted {
 		t.Errorf("the new word says %d", v)
 	}
+}
+
+// R2: nor does one at which somebody waited go on saying no.
+func TestR2AWordThatIsReplacedDeniesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Every(time.Hour), 1, WithSpent(1))
+		done := make(chan error)
+		go func() { done <- l.Wait(t.Context()) }()
+		synctest.Wait()
+		m := l.meter.Load()
+		l.SetRate(Unlimited)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if v, _, _ := m.take(1); v != unsure {
+			t.Errorf("the old word says %d", v)
+		}
+	})
 }
 
 // R6: neither does that of a key which was forgotten or evicted, or moved to
