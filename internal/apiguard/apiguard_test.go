@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/exp/apidiff"
@@ -23,7 +24,7 @@ var update = flag.Bool("update", false, "record the API as it is")
 
 const module = "github.com/tandemgo/tandem"
 
-var public = []string{"broadcast", "fan", "pipeline", "pool", "ratelimit"}
+var public = []string{"broadcast", "fan", "pipeline", "pool", "ratelimit", "ratelimit/httplimit"}
 
 func TestAPIIsAsRecorded(t *testing.T) {
 	fset := token.NewFileSet()
@@ -32,7 +33,7 @@ func TestAPIIsAsRecorded(t *testing.T) {
 	imp := importer.ForCompiler(fset, "source", nil)
 	for _, name := range public {
 		t.Run(name, func(t *testing.T) {
-			record := filepath.Join("testdata", name+".go.txt")
+			record := filepath.Join("testdata", strings.ReplaceAll(name, "/", "_")+".go.txt")
 			now := declarations(t, filepath.Join("..", "..", name))
 			if *update {
 				if err := os.WriteFile(record, now, 0o644); err != nil {
