@@ -1,6 +1,7 @@
 package outcome_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"runtime"
@@ -81,5 +82,44 @@ func TestSpawnOutlivesGoexit(t *testing.T) {
 	<-done
 	if turns != 5 || dones != 1 {
 		t.Errorf("turns %d, done called %d times; want 5 and 1", turns, dones)
+	}
+}
+
+// Call returns what the function returns or panics with, and tells of a Goexit
+// while the goroutine unwinds.
+func TestCall(t *testing.T) {
+	never := func() { t.Error("exited") }
+	half := func(_ context.Context, v int) (string, error) {
+		switch v {
+		case 1:
+			return "one", nil
+		case 2:
+			return "", errors.New("two")
+		case 3:
+			panic("three")
+		}
+		runtime.Goexit()
+		return "", nil
+	}
+	if s, err := outcome.Call(t.Context(), half, 1, never); s != "one" || err != nil {
+		t.Errorf("got %q, %v", s, err)
+	}
+	if s, err := outcome.Call(t.Context(), half, 2, never); s != "" || err == nil || err.Error() != "two" {
+		t.Errorf("got %q, %v", s, err)
+	}
+	s, err := outcome.Call(t.Context(), half, 3, never)
+	if pe, ok := errors.AsType[*outcome.PanicError](err); s != "" || !ok || pe.Value != "three" || len(pe.Stack) == 0 {
+		t.Errorf("got %q, %v", s, err)
+	}
+	exits, returned := 0, false
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = outcome.Call(t.Context(), half, 4, func() { exits++ })
+		returned = true
+	}()
+	<-done
+	if exits != 1 || returned {
+		t.Errorf("%d exits, returned %v", exits, returned)
 	}
 }
