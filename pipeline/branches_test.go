@@ -539,3 +539,38 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// An observer counts what goes through branches and fused stages, too.
+func TestObserverCountsBranches(t *testing.T) {
+	var o pipeline.Observer
+	name := pipeline.Name
+	odd := func(_ context.Context, v int) (bool, error) { return v%2 == 1, nil }
+	s := pipeline.Then(
+		pipeline.Fuse(add(0, name("first")), pipeline.Filter(odd)),
+		pipeline.Then(
+			pipeline.Split(func(v int) bool { return v < 20 }, map[bool]pipeline.Stage[int, int]{
+				true:  pipeline.Merge(add(0, name("a")), add(0, name("b"), pipeline.Workers(2))),
+				false: add(0, name("c")),
+			}),
+			pipeline.Zip(add(0, name("left")), add(0, name("right")), func(a, _ int) int { return a }))).Observe(&o)
+	out, err := s.Collect(t.Context(), count(100))
+	if len(out) != 60 || err != nil {
+		t.Fatalf("%d results, %v", len(out), err)
+	}
+	want := []pipeline.StageStats{
+		{Name: "first", In: 100, Out: 100},
+		{Name: "filter", In: 100, Out: 50},
+		{Name: "split", In: 50, Out: 50},
+		{Name: "c", In: 40, Out: 40},
+		{Name: "merge", In: 10, Out: 20},
+		{Name: "a", In: 10, Out: 10},
+		{Name: "b", In: 10, Out: 10},
+		{Name: "tee", In: 60, Out: 120},
+		{Name: "left", In: 60, Out: 60},
+		{Name: "right", In: 60, Out: 60},
+		{Name: "zip", In: 60, Out: 60},
+	}
+	if diff := cmp.Diff(want, o.Stages(), noTimes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

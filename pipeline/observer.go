@@ -271,11 +271,11 @@ func sends[T any](s scope, out outlet[T]) {
 		return
 	}
 	s.run.prepare(func() {
-		switch to := out.(type) {
+		switch to := any(out).(type) {
 		case *hop[T]:
 			m.to = append(m.to, to.items)
 			to.items.TimeSender(&s.team.blocks)
-		case *counter[T]:
+		case gauge:
 			m.to = append(m.to, to)
 		}
 	})
