@@ -438,9 +438,14 @@ func endless(err *error) iter.Seq[int] {
 func TestL4TakeCancelsUpstreamOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var upstream error
+		begun := make(chan struct{})
 		s := pipeline.Then(
 			pipeline.Map(func(ctx context.Context, v int) (int, error) {
-				if v == 2 { // wanted by nobody
+				switch v {
+				case 1:
+					<-begun // before Take has enough
+				case 2: // wanted by nobody
+					close(begun)
 					<-ctx.Done()
 					upstream = ctx.Err()
 					return 0, errors.New("interrupted")

@@ -225,6 +225,7 @@ func TestAwaitUntil(t *testing.T) {
 		if ok, late, err := l.AwaitUntil(t.Context(), nil); !ok || late || err != nil {
 			t.Errorf("%v, %v, %v", ok, late, err)
 		}
+		synctest.Wait() // it is closed, too
 		if v, ok := l.Next(); v != 7 || !ok || !l.Ended() {
 			t.Errorf("got %d, %v; ended %v", v, ok, l.Ended())
 		}

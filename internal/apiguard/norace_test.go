@@ -1,0 +1,5 @@
+//go:build !race
+
+package apiguard_test
+
+const raceEnabled = false
