@@ -782,11 +782,13 @@ func TestMapContext(t *testing.T) {
 	type key struct{}
 	parent := context.WithValue(t.Context(), key{}, 7)
 	var kept context.Context
+	begun := make(chan struct{})
 	_, err := fan.Map(parent, 2, numbers(2), func(ctx context.Context, v int) (int, error) {
 		if ctx.Value(key{}) != 7 || ctx.Err() != nil {
 			t.Errorf("value %v, error %v", ctx.Value(key{}), ctx.Err())
 		}
 		if v == 0 {
+			close(begun)
 			child, cancel := context.WithTimeout(ctx, time.Hour)
 			defer cancel()
 			<-child.Done() // ends with the other's error
@@ -795,6 +797,7 @@ func TestMapContext(t *testing.T) {
 			}
 			return 0, child.Err()
 		}
+		<-begun
 		return 0, errItem
 	})
 	if err != errItem {
