@@ -2,8 +2,6 @@ package broadcast
 
 import (
 	"context"
-	"iter"
-	"math"
 	"slices"
 	"sync"
 	"weak"
@@ -12,30 +10,52 @@ import (
 	"github.com/tandemgo/tandem/internal/fifo"
 )
 
-// A Broadcast sends values of type T to its subscriptions. It is made by [New].
+// How a broadcast works.
 //
-// How it works. One lock guards the log and all cursors. A subscription is a
-// cursor into the log; what it has missed follows from where the log begins.
+// The data is a log: a chain of chunks of typed values, to which senders append
+// under one lock, mu. Each value has a sequence number, and a slot is written
+// once. One atomic addition to log.published makes it visible to all readers. A
+// reader loads that word once for all that it takes, and then reads plainly:
+// what it read before the addition can't change any more. (A ring that is
+// overwritten would need a lock for readers, or be a data race.)
+//
+// A subscription is a cursor, the chunk that it points into, and books of its
+// own, under a lock of its own that senders never take. What it has missed
+// follows from the cursor and from how much was published, at any instant:
+// everything before published - capacity. As the log moves on, chunks before
+// that are cut off at both ends, so that a reader that has stalled holds the one
+// it is in and no other; when it goes on, it finds the gap by its numbers, and
+// its new place from log.first or log.last.
+//
 // Subscriptions are known by weak pointers, for Stats only, so that a forgotten
-// one is collected; those that Block are known by strong ones as well. The
-// smallest of their cursors is cached, and looked for again only when that one
-// would be in the way.
+// one is collected. Those that Block are known to the gate, too.
 //
-// Park and wake. A reader that finds nothing puts a channel of capacity 1, of
-// its own, on the list of sleepers, under the lock at which it found nothing;
-// Send takes the whole list and wakes them with the lock free. A woken reader
-// looks again. A sender that finds no room lines up with such a channel; whoever
-// makes room wakes the first in line, which looks again, and when it leaves,
-// granted or not, wakes the next.
+// Locks: Broadcast.mu is taken before Subscription.mu where both are, in Stats
+// and when ended subscriptions are weeded out. Neither is held while a goroutine
+// waits, is woken, or runs code of the user.
+//
+// Park and wake, readers. One that finds nothing puts its waiter on the list of
+// sleepers, under mu and after it has looked at published once more; a sender
+// publishes and takes the list under mu, too. So one of them sees the other. The
+// sender wakes them when mu is free. A reader looks again whenever it was woken;
+// to be woken without reason is harmless. Closing a subscription signals the
+// waiters that are linked to it, which happens under its lock, at which they saw
+// that it was open.
+//
+// Park and wake, senders. One that finds no room lines up, with a channel of its
+// own; only the first in line looks for room. It waits for the cursors in the
+// way, see gate. Whoever leaves the line, with success or without, wakes the
+// next one.
+
+// A Broadcast sends values of type T to its subscriptions. It is made by [New],
+// must not be copied, and is safe for concurrent use.
 type Broadcast[T any] struct {
 	mu       sync.Mutex
-	log      log[T]
-	closed   bool
-	sleepers fifo.List[chan struct{}]
-	senders  fifo.List[chan struct{}]
+	gate     gate[T]
+	sleepers sleepers
+	senders  fifo.List[chan struct{}]        // those that wait for room
 	subs     []weak.Pointer[Subscription[T]] // in the order of Subscribe; some ended
-	blocking map[*Subscription[T]]struct{}
-	lowest   uint64 // no cursor of blocking is lower
+	log      log[T]
 }
 
 // New returns a broadcast without subscriptions.
@@ -44,18 +64,23 @@ func New[T any](opts ...Option) *Broadcast[T] {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	return &Broadcast[T]{
-		log:      log[T]{capacity: uint64(o.capacity)},
-		blocking: map[*Subscription[T]]struct{}{},
-	}
+	b := new(Broadcast[T])
+	b.log.init(o.capacity)
+	return b
 }
 
 // Send sends v to all subscriptions. It waits only while a Block subscription
 // has no room, and returns nil once the value is sent, or ErrClosed or the cause
-// of ctx, and then nobody will see it.
+// of ctx, and then nobody will see it. It panics if ctx is nil.
 func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 	ctxselect.Require(ctx, "broadcast: Send")
-	_, err := b.send(ctx, []T{v})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	err := b.TrySend(v)
+	if err == ErrFull {
+		_, err = b.sendWaiting(ctx, []T{v})
+	}
 	return err
 }
 
@@ -63,75 +88,79 @@ func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 func (b *Broadcast[T]) TrySend(v T) error {
 	b.mu.Lock()
 	switch {
-	case b.closed:
+	case b.closedLocked():
 		b.mu.Unlock()
 		return ErrClosed
-	case b.senders.Len() > 0 || !b.hasRoomLocked():
+	case b.senders.Len() > 0 || b.roomLocked() == 0:
 		b.mu.Unlock()
 		return ErrFull
 	}
 	b.log.add(v)
-	wake := b.sleepers.Take()
+	asleep := b.sleepers.take()
 	b.mu.Unlock()
-	wakeAll(wake)
+	b.wake(asleep)
 	return nil
 }
 
 // SendBatch is Send for several values, in order. It returns how many were sent;
-// if that is not all, the error says why.
+// if that is not all, the error says why. Values of other senders may come
+// between, where it had to wait or the batch is larger than the capacity. It
+// does not keep vs. It panics if ctx is nil.
 func (b *Broadcast[T]) SendBatch(ctx context.Context, vs []T) (int, error) {
 	ctxselect.Require(ctx, "broadcast: SendBatch")
-	return b.send(ctx, vs)
+	return b.sendWaiting(ctx, vs)
 }
 
-func (b *Broadcast[T]) send(ctx context.Context, vs []T) (sent int, err error) {
+// sendWaiting sends vs as there is room.
+func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err error) {
 	var line *fifo.Node[chan struct{}] // our place among the senders that wait
 	for {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
 		b.mu.Lock()
-		if b.closed && err == nil {
+		if b.closedLocked() && err == nil {
 			err = ErrClosed
 		}
+		var asleep []*waiter
 		first := b.senders.Len() == 0 || b.senders.Front() == line
-		before := sent
-		for err == nil && first && sent < len(vs) && b.hasRoomLocked() {
-			b.log.add(vs[sent])
-			sent++
+		if err == nil && first {
+			// At most the capacity at a time: then readers that were asleep get a
+			// chance before they miss something.
+			if n := int(min(b.roomLocked(), uint64(len(vs)-sent))); n > 0 {
+				b.log.addAll(vs[sent : sent+n])
+				sent += n
+				asleep = b.sleepers.take()
+			}
 		}
 		over := err != nil || sent == len(vs)
+		wait := false
 		switch {
-		case !over && line == nil:
-			line = b.senders.PushBack(make(chan struct{}, 1))
 		case over && line != nil:
 			b.senders.Remove(line)
 			b.wakeSenderLocked()
-		}
-		var wake iter.Seq[chan struct{}] = noSleepers
-		if sent > before {
-			wake = b.sleepers.Take()
+		case over:
+		default:
+			// The first in line waits for cursors, the others for the first.
+			if wait = !first || b.gate.watch(b.log.sent-b.log.capacity+1); wait && line == nil {
+				line = b.senders.PushBack(make(chan struct{}, 1))
+			}
 		}
 		b.mu.Unlock()
-		wakeAll(wake)
-		if over {
+		b.wake(asleep)
+		switch {
+		case over:
 			return sent, err
+		case wait:
+			_, _, _ = ctxselect.Recv(ctx, line.Value) // an ended context is seen above
 		}
-		_, _, _ = ctxselect.Recv(ctx, line.Value) // an ended context is seen above
 	}
 }
 
-// hasRoomLocked reports whether no Block subscription is in the way.
-func (b *Broadcast[T]) hasRoomLocked() bool {
-	if len(b.blocking) == 0 || b.log.tail-b.lowest < b.log.capacity {
-		return true
-	}
-	b.lowest = math.MaxUint64
-	for s := range b.blocking {
-		b.lowest = min(b.lowest, s.cursor)
-	}
-	return b.log.tail-b.lowest < b.log.capacity
-}
+func (b *Broadcast[T]) closedLocked() bool { return b.log.published.Load()&closed != 0 }
+
+// roomLocked returns how many values can be sent at once.
+func (b *Broadcast[T]) roomLocked() uint64 { return b.gate.room(b.log.sent, b.log.capacity) }
 
 // wakeSenderLocked lets the first sender in line look again.
 func (b *Broadcast[T]) wakeSenderLocked() {
@@ -140,50 +169,95 @@ func (b *Broadcast[T]) wakeSenderLocked() {
 	}
 }
 
+// passed is called when a marked cursor has moved.
+func (b *Broadcast[T]) passed(c *cursor) {
+	b.mu.Lock()
+	if b.gate.unmark(c) {
+		b.wakeSenderLocked()
+	}
+	b.mu.Unlock()
+}
+
+// wake wakes readers that were asleep.
+func (b *Broadcast[T]) wake(asleep []*waiter) {
+	if len(asleep) == 0 {
+		return
+	}
+	wakeAll(asleep)
+	b.mu.Lock()
+	b.sleepers.giveBack(asleep)
+	b.mu.Unlock()
+}
+
+// sleep puts w among the sleepers, unless there is something behind cursor, or
+// the end. It reports whether it did.
+func (b *Broadcast[T]) sleep(w *waiter, cursor uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.log.published.Load() != cursor*publishOne {
+		return false
+	}
+	b.sleepers.push(w)
+	return true
+}
+
+// unsleep takes w from among the sleepers.
+func (b *Broadcast[T]) unsleep(w *waiter) {
+	b.mu.Lock()
+	b.sleepers.remove(w)
+	b.mu.Unlock()
+}
+
 // Subscribe returns a new subscription to what is sent from now on. It returns
 // ErrClosed when the broadcast is closed.
 func (b *Broadcast[T]) Subscribe(opts ...SubscribeOption) (*Subscription[T], error) {
+	return b.subscribe(nil, opts)
+}
+
+// subscribe is Subscribe; release, if not nil, is called once when the
+// subscription has ended.
+func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subscription[T], error) {
 	var o subscribeOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Subscription[T]{b: b, policy: o.policy, name: o.name}
+	s := &Subscription[T]{b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, release: release}
+	if o.policy == Block {
+		s.block = new(cursor)
+	}
 	b.mu.Lock()
-	if b.closed {
+	if b.closedLocked() {
 		b.mu.Unlock()
 		return nil, ErrClosed
 	}
-	s.cursor = b.log.tail - min(uint64(o.replay), b.log.tail-b.log.head)
-	if o.policy == Block {
-		if len(b.blocking) == 0 {
-			b.lowest = s.cursor
-		}
-		b.lowest = min(b.lowest, s.cursor)
-		b.blocking[s] = struct{}{}
+	oldest := b.log.sent - min(b.log.sent, b.log.capacity)
+	s.cursor = max(oldest, b.log.sent-min(b.log.sent, uint64(o.replay)))
+	if o.from != nil {
+		s.cursor = min(*o.from, b.log.sent) // what is gone already is a gap
+	}
+	if s.cursor == b.log.sent {
+		s.chunk = b.log.tail
+	}
+	if s.block != nil {
+		s.block.pos.Store(max(oldest, s.cursor))
+		b.gate.add(s)
 	}
 	if len(b.subs) == cap(b.subs) {
-		b.purgeLocked() // rather than grow
+		b.weedLocked() // rather than grow
 	}
 	b.subs = append(b.subs, weak.Make(s))
 	b.mu.Unlock()
 	if o.ctx != nil {
-		stop := context.AfterFunc(o.ctx, func() { s.close(closedBy(o.ctx)) })
-		b.mu.Lock()
-		s.stop = stop
-		over := s.err != nil
-		b.mu.Unlock()
-		if over {
-			stop()
-		}
+		s.watch(o.ctx)
 	}
 	return s, nil
 }
 
-// purgeLocked forgets subscriptions that have ended or were collected.
-func (b *Broadcast[T]) purgeLocked() {
+// weedLocked forgets subscriptions that have ended or were collected.
+func (b *Broadcast[T]) weedLocked() {
 	b.subs = slices.DeleteFunc(b.subs, func(p weak.Pointer[Subscription[T]]) bool {
 		s := p.Value()
-		return s == nil || s.err != nil
+		return s == nil || s.ended()
 	})
 }
 
@@ -192,51 +266,10 @@ func (b *Broadcast[T]) purgeLocked() {
 // not wait for them, and returns nil.
 func (b *Broadcast[T]) Close() error {
 	b.mu.Lock()
-	b.closed = true
+	b.log.published.Or(closed)
 	b.wakeSenderLocked()
-	wake := b.sleepers.Take()
+	asleep := b.sleepers.take()
 	b.mu.Unlock()
-	wakeAll(wake)
+	b.wake(asleep)
 	return nil
 }
-
-// Stats is a snapshot of a broadcast, taken at one instant.
-type Stats struct {
-	Sent          uint64 // values sent so far
-	Retained      int    // of these, in memory
-	Subscriptions []SubscriptionStats
-}
-
-// SubscriptionStats is where one subscription is. Delivered + Missed + Backlog is
-// what was sent since it subscribed, and what it was replayed.
-type SubscriptionStats struct {
-	Name      string
-	Delivered uint64
-	Missed    uint64
-	Backlog   uint64
-}
-
-// Stats returns a consistent snapshot, with the subscriptions that are open in
-// the order in which they were made. It takes time in proportion to their
-// number.
-func (b *Broadcast[T]) Stats() Stats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.purgeLocked()
-	st := Stats{Sent: b.log.tail, Retained: int(b.log.tail - b.log.head)}
-	for _, p := range b.subs {
-		if s := p.Value(); s != nil {
-			missed, backlog := s.behindLocked()
-			st.Subscriptions = append(st.Subscriptions, SubscriptionStats{s.name, s.delivered, missed, backlog})
-		}
-	}
-	return st
-}
-
-func wakeAll(sleepers iter.Seq[chan struct{}]) {
-	for ch := range sleepers {
-		ctxselect.Signal(ch)
-	}
-}
-
-func noSleepers(func(chan struct{}) bool) {}

@@ -1,32 +1,139 @@
 package broadcast
 
-// A log holds the last values sent: those with sequence numbers head ≤ s < tail.
-// Broadcast.mu guards it. It is a ring that grows up to its capacity and is then
-// overwritten.
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// A chunk is a run of values, the first of which has sequence number base. A
+// slot of items is written once, before its number is published, and never
+// again: readers need no lock for what has been published.
+type chunk[T any] struct {
+	base  uint64
+	next  atomic.Pointer[chunk[T]] // nil: this is the last one; itself: it has been cut off
+	items []T
+}
+
+func (c *chunk[T]) end() uint64 { return c.base + uint64(len(c.items)) }
+
+// after returns the chunk behind c, nil if there is none or c has been cut off.
+func (c *chunk[T]) after() *chunk[T] {
+	next := c.next.Load()
+	if next == c {
+		return nil
+	}
+	return next
+}
+
+// A log holds the last values sent. It is a chain of chunks from first to last;
+// new values are appended, and chunks of which no value is retained any more are
+// cut off. The fields are in two groups: those that only the sender uses, under
+// Broadcast.mu, and those that readers load.
 type log[T any] struct {
-	capacity   uint64
-	ring       []T // doubles from firstRing until it has the capacity
-	head, tail uint64
+	capacity uint64
+	size     int       // of a chunk, once the log has grown
+	tail     *chunk[T] // last, for the sender
+	sent     uint64
+	keep     uint64 // while sent is not more, first is needed
+	_        [cacheLine]byte
+
+	// published is how many values have been sent, times 2, and the bit closed.
+	published atomic.Uint64
+	_         [cacheLine - 8]byte
+
+	first, last atomic.Pointer[chunk[T]]
 }
 
-const firstRing = 16
+const (
+	closed     = 1 // the bit of published: there will be no more
+	publishOne = 2
 
-// add appends v and drops the oldest value if there is no more room.
+	cacheLine = 128 // two: they are fetched in pairs
+
+	smallest, largest = 8, 256 // number of values in a chunk
+	chunkBytes        = 4 << 10
+)
+
+// init makes l an empty log. Its first chunk has no room at all, so that a
+// broadcast to which nothing is sent costs next to nothing.
+func (l *log[T]) init(capacity int) {
+	var v T
+	l.capacity = uint64(capacity)
+	// A quarter of the capacity at most: a stalled reader keeps a chunk alive,
+	// which should be little in comparison.
+	l.size = min(max(1, capacity/4), min(max(smallest, chunkBytes/max(1, int(unsafe.Sizeof(v)))), largest))
+	l.tail = new(chunk[T])
+	l.first.Store(l.tail)
+	l.last.Store(l.tail)
+	l.keep = l.capacity
+}
+
+// add appends v.
 func (l *log[T]) add(v T) {
-	n := uint64(len(l.ring))
-	if l.tail-l.head == n && n < l.capacity {
-		bigger := make([]T, min(l.capacity, max(firstRing, 2*n)))
-		for s := l.head; s < l.tail; s++ {
-			bigger[s%uint64(len(bigger))] = l.ring[s%n]
-		}
-		l.ring = bigger
+	i := l.sent - l.tail.base
+	if i == uint64(len(l.tail.items)) {
+		l.grow()
+		i = 0
 	}
-	l.ring[l.tail%uint64(len(l.ring))] = v
-	l.tail++
-	if l.tail-l.head > l.capacity {
-		l.head++
+	l.tail.items[i] = v
+	l.publish(1)
+}
+
+// addAll appends vs.
+func (l *log[T]) addAll(vs []T) {
+	for len(vs) > 0 {
+		i := l.sent - l.tail.base
+		if i == uint64(len(l.tail.items)) {
+			l.grow()
+			i = 0
+		}
+		n := copy(l.tail.items[i:], vs)
+		vs = vs[n:]
+		l.publish(n)
 	}
 }
 
-// at returns the value with sequence number s, which must be retained.
-func (l *log[T]) at(s uint64) T { return l.ring[s%uint64(len(l.ring))] }
+// publish makes n more values visible, and then lets go of what is no longer
+// retained. The other way round, a reader could find its chunk cut off and no
+// reason for it.
+func (l *log[T]) publish(n int) {
+	l.sent += uint64(n)
+	l.published.Add(uint64(n) * publishOne)
+	for l.sent >= l.keep {
+		l.cut()
+	}
+}
+
+// grow links a new chunk. The first ones are small.
+func (l *log[T]) grow() {
+	c := &chunk[T]{base: l.sent, items: make([]T, min(l.size, max(smallest, int(min(l.sent, largest)))))}
+	l.tail.next.Store(c) // before anything of c is published
+	l.last.Store(c)
+	l.tail = c
+}
+
+// cut takes the first chunk off the chain. Its link leads to itself from now on:
+// a reader that is still there holds that one chunk and not all that follow.
+func (l *log[T]) cut() {
+	old := l.first.Load()
+	next := old.next.Load() // there is one: what is retained is in it
+	l.first.Store(next)
+	old.next.Store(old)
+	l.keep = next.end() + l.capacity
+}
+
+// find returns the chunk of the value with sequence number seq, which has been
+// published, or nil if it is no longer retained.
+func (l *log[T]) find(seq uint64) *chunk[T] {
+	if c := l.last.Load(); c.base <= seq {
+		return c
+	}
+	c := l.first.Load()
+	if c.base > seq {
+		return nil
+	}
+	for c != nil && c.end() <= seq {
+		c = c.after()
+	}
+	return c
+}

@@ -45,6 +45,7 @@ type SubscribeOption func(*subscribeOptions)
 type subscribeOptions struct {
 	policy Policy
 	replay int
+	from   *uint64
 	name   string
 	ctx    context.Context
 }
@@ -66,6 +67,15 @@ func Replay(n int) SubscribeOption {
 		panic(fmt.Sprintf("broadcast: Replay: number must not be negative, got %d", n))
 	}
 	return func(o *subscribeOptions) { o.replay = n }
+}
+
+// From makes the subscription begin with the value that has sequence number seq,
+// see [Subscription.Seq]: a subscriber that comes back goes on where it was.
+// Values that are no longer retained are a gap, as if it had been there and too
+// slow. A number that has not been sent yet counts as that of the next value. It
+// overrides Replay.
+func From(seq uint64) SubscribeOption {
+	return func(o *subscribeOptions) { o.from = &seq }
 }
 
 // Name sets the name of the subscription in Stats. Names need not differ. The

@@ -1,0 +1,64 @@
+package broadcast
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+)
+
+// A pump is the goroutine that moves values from a subscription to a channel.
+type pump[T any] struct {
+	ch     chan T
+	cancel func()
+	done   chan struct{} // closed when it has ended, and ch is closed
+}
+
+// Chan returns a channel of the values, with room for buf, for use in a select.
+// It is closed when the subscription ends. Gaps do not show, except in Missed.
+// Values on the channel count as delivered. The first call starts a goroutine,
+// which Close ends and waits for, and which keeps the subscription from being
+// collected; further calls return the same channel. It panics if buf is
+// negative.
+func (s *Subscription[T]) Chan(buf int) <-chan T {
+	if buf < 0 {
+		panic(fmt.Sprintf("broadcast: Chan: size must not be negative, got %d", buf))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pump != nil {
+		return s.pump.ch
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.pump = &pump[T]{make(chan T, buf), cancel, make(chan struct{})}
+	if s.err != nil {
+		cancel()
+		close(s.pump.ch)
+		close(s.pump.done)
+		return s.pump.ch
+	}
+	go s.feed(ctx, s.pump)
+	return s.pump.ch
+}
+
+// feed is the goroutine of Chan.
+func (s *Subscription[T]) feed(ctx context.Context, p *pump[T]) {
+	defer close(p.done)
+	defer close(p.ch)
+	defer p.cancel()
+	for _, v := range s.All(ctx) {
+		if ctxselect.Send(ctx, p.ch, v) != nil {
+			s.takeBack()
+			return
+		}
+	}
+}
+
+// takeBack corrects the books of a subscription that has ended: the last value
+// was not delivered after all, but left unread.
+func (s *Subscription[T]) takeBack() {
+	s.mu.Lock()
+	s.delivered--
+	s.cursor--
+	s.mu.Unlock()
+}

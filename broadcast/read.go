@@ -1,0 +1,152 @@
+package broadcast
+
+import "context"
+
+// behindLocked returns how many values s has missed and how many it can read,
+// when sent have been sent.
+func (s *Subscription[T]) behindLocked(sent uint64) (missed, backlog uint64) {
+	if s.err != nil {
+		return s.missed, s.end - s.cursor // as it was left
+	}
+	next := s.resume(sent)
+	return s.missed + next - s.cursor, sent - next
+}
+
+// resume returns the number of the value with which s goes on.
+func (s *Subscription[T]) resume(sent uint64) uint64 {
+	if sent-s.cursor <= s.capacity {
+		return s.cursor
+	}
+	switch s.policy {
+	case SkipToLatest:
+		return sent - 1
+	case Disconnect:
+		return sent
+	}
+	return sent - s.capacity
+}
+
+// takeLocked puts what is there into dst and returns how much, or an error. It
+// returns 0 and nil if there is nothing to do but wait. What it takes, it takes
+// at the instant at which it loads published.
+func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	for {
+		word := s.b.log.published.Load()
+		sent := word / publishOne
+		if sent == s.cursor {
+			if word&closed != 0 {
+				return 0, ErrClosed
+			}
+			return 0, nil
+		}
+		if sent-s.cursor > s.capacity {
+			return 0, s.skipLocked(sent)
+		}
+		if n = s.copyLocked(dst, sent); n > 0 {
+			s.delivered += uint64(n)
+			if s.block != nil {
+				s.block.pos.Store(s.cursor)
+			}
+			return n, nil
+		}
+		// Cut off between the two looks: now there is a gap.
+	}
+}
+
+// skipLocked goes on behind a gap.
+func (s *Subscription[T]) skipLocked(sent uint64) error {
+	if s.policy == Disconnect {
+		s.endLocked(ErrSlow, sent)
+		return ErrSlow
+	}
+	next := s.resume(sent)
+	gap := next - s.cursor
+	s.missed += gap
+	s.cursor, s.chunk = next, nil
+	return &GapError{gap}
+}
+
+// copyLocked copies values before sent to dst, as many as fit. It copies less if
+// the log has moved on past them meanwhile.
+func (s *Subscription[T]) copyLocked(dst []T, sent uint64) (n int) {
+	for n < len(dst) && s.cursor < sent {
+		c := s.chunk
+		switch {
+		case c == nil:
+			c = s.b.log.find(s.cursor)
+		case s.cursor == c.end():
+			c = c.after()
+		}
+		if s.chunk = c; c == nil {
+			return n
+		}
+		k := copy(dst[n:], c.items[s.cursor-c.base:min(sent, c.end())-c.base])
+		n += k
+		s.cursor += uint64(k)
+	}
+	return n
+}
+
+// read is takeLocked that waits.
+func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	s.mu.Lock()
+	n, err := s.takeLocked(dst)
+	if n == 0 && err == nil {
+		n, err = s.waitLocked(ctx, dst)
+	}
+	s.mu.Unlock()
+	switch {
+	case n > 0 && s.block != nil && s.block.lags.Load():
+		s.b.passed(s.block)
+	case err == ErrSlow:
+		s.settle()
+	}
+	return n, err
+}
+
+// waitLocked waits until there is something to take, and takes it. It leaves the
+// lock while it waits.
+func (s *Subscription[T]) waitLocked(ctx context.Context, dst []T) (n int, err error) {
+	w := s.spare
+	s.spare = nil
+	if w == nil {
+		w = newWaiter()
+	}
+	for n == 0 && err == nil {
+		w.peer, s.parked = s.parked, w // close finds it there
+		at := s.cursor
+		s.mu.Unlock()
+		if s.b.sleep(w, at) {
+			w.park(ctx)
+		}
+		s.mu.Lock()
+		s.unlinkLocked(w)
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		} else {
+			n, err = s.takeLocked(dst)
+		}
+	}
+	s.spare = w
+	if err != nil { // it may be on the list still, where it would stay while nothing is sent
+		s.mu.Unlock()
+		s.b.unsleep(w)
+		s.mu.Lock()
+	}
+	return n, err
+}
+
+// unlinkLocked takes w out of the readers that are parked.
+func (s *Subscription[T]) unlinkLocked(w *waiter) {
+	p := &s.parked
+	for *p != w {
+		p = &(*p).peer
+	}
+	*p, w.peer = w.peer, nil
+}
