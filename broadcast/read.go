@@ -1,6 +1,9 @@
 package broadcast
 
-import "context"
+import (
+	"context"
+	"runtime"
+)
 
 // behindLocked returns how many values s has missed and how many it can read,
 // when sent have been sent.
@@ -97,6 +100,13 @@ func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 	}
 	s.mu.Lock()
 	n, err := s.takeLocked(dst)
+	if n == 0 && err == nil && s.patience.yields() {
+		s.mu.Unlock()
+		runtime.Gosched()
+		s.mu.Lock()
+		n, err = s.takeLocked(dst)
+		s.patience.yielded(n > 0)
+	}
 	if n == 0 && err == nil {
 		n, err = s.waitLocked(ctx, dst)
 	}
@@ -149,4 +159,29 @@ func (s *Subscription[T]) unlinkLocked(w *waiter) {
 		p = &(*p).peer
 	}
 	*p, w.peer = w.peer, nil
+}
+
+// A patience decides whether a reader that finds nothing lets others run before
+// it goes to sleep. Where many keep up there are values by then, and nobody has
+// to be woken: with 1,000 readers that halves the cost of a value. Where values
+// are rare, it is in vain, and it is done less and less often.
+type patience struct{ skip, next uint8 }
+
+const leastOften = 31
+
+func (p *patience) yields() bool {
+	if p.skip > 0 {
+		p.skip--
+		return false
+	}
+	return true
+}
+
+func (p *patience) yielded(worthIt bool) {
+	if worthIt {
+		p.next = 0
+		return
+	}
+	p.next = min(2*p.next+1, leastOften)
+	p.skip = p.next
 }

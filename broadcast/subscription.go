@@ -31,9 +31,10 @@ type Subscription[T any] struct {
 	err       error       // why it has ended, nil while it is open
 	settled   bool        // and the world has been told
 	stop      func() bool // ends the watch on a context
-	spare     *waiter     // for the next reader that parks
-	parked    *waiter     // the readers that are parked, linked by peer
-	pump      *pump[T]    // of Chan, nil before
+	patience  patience
+	spare     *waiter  // for the next reader that parks
+	parked    *waiter  // the readers that are parked, linked by peer
+	pump      *pump[T] // of Chan, nil before
 }
 
 // Next waits for the next value and returns it. Where values are missing it
