@@ -3,40 +3,29 @@ package benchmarks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
-
-	"github.com/cskr/pubsub/v2"
+	"time"
 
 	"github.com/tandemgo/tandem/broadcast"
 )
 
-// A bus is one way to send values to many.
-type bus struct {
-	// subscribe returns a function that counts what comes until the end.
-	subscribe func() (count func() int)
-	send      func(v int)
-	end       func()
-}
-
-const busBuffer = 1024
+var readerCounts = []int{1, 10, 100, 1000}
 
 // BenchmarkBroadcast sends values to n subscribers that all get every value; one
 // operation is one value, delivered n times.
 func BenchmarkBroadcast(b *testing.B) {
-	for _, n := range []int{1, 10, 100, 1000} {
-		for _, lib := range []struct {
-			name string
-			make func(testing.TB) bus
-		}{{"tandem", tandemBus}, {"cskr", cskrBus}, {"channels", channelBus}, {"classic", classicBus}} {
+	for _, n := range readerCounts {
+		for _, lib := range buses {
 			b.Run(fmt.Sprintf("n=%d/lib=%s", n, lib.name), func(b *testing.B) {
 				b.ReportAllocs()
 				var wg sync.WaitGroup
 				got := make([]int, n)
 				bus := lib.make(b)
 				for i := range n {
-					count := bus.subscribe()
-					wg.Go(func() { got[i] = count() })
+					bus.subscribe(&wg, func(k int) { got[i] += k })
 				}
 				for i := 0; b.Loop(); i++ {
 					bus.send(i)
@@ -53,80 +42,113 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
-func tandemBus(t testing.TB) bus {
-	ctx := context.Background()
-	bc := broadcast.New[int](broadcast.WithCapacity(busBuffer))
-	return bus{
-		subscribe: func() func() int {
-			sub, err := bc.Subscribe(broadcast.OnOverflow(broadcast.Block))
-			if err != nil {
-				t.Fatal(err)
+// BenchmarkBroadcastPingPong sends a value when all n subscribers have received
+// the one before and have gone to sleep, or are about to.
+func BenchmarkBroadcastPingPong(b *testing.B) {
+	for _, n := range []int{1, 10, 100} {
+		for _, lib := range buses {
+			if lib.inline {
+				continue // nobody sleeps
 			}
-			return func() (n int) {
-				dst := make([]int, 256)
-				for {
-					k, err := sub.NextBatch(ctx, dst)
-					if err != nil {
-						return n
-					}
-					n += k
+			b.Run(fmt.Sprintf("n=%d/lib=%s", n, lib.name), func(b *testing.B) {
+				b.ReportAllocs()
+				var wg sync.WaitGroup
+				var left atomic.Int64
+				all := make(chan struct{}, 1)
+				bus := lib.make(b)
+				for range n {
+					bus.subscribe(&wg, func(k int) {
+						if left.Add(int64(-k)) == 0 {
+							all <- struct{}{}
+						}
+					})
+				}
+				for i := 0; b.Loop(); i++ {
+					left.Store(int64(n))
+					bus.send(i)
+					<-all
+				}
+				bus.end()
+				wg.Wait()
+			})
+		}
+	}
+}
+
+// BenchmarkBroadcastSend is the sender's part alone: how long Send takes with n
+// subscribers that are awake. They read when the clock stands still.
+func BenchmarkBroadcastSend(b *testing.B) {
+	for _, n := range readerCounts {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			ctx := context.Background()
+			bc := broadcast.New[int](broadcast.WithCapacity(busBuffer))
+			subs := make([]*broadcast.Subscription[int], n)
+			for i := range subs {
+				var err error
+				if subs[i], err = bc.Subscribe(broadcast.OnOverflow(broadcast.Block)); err != nil {
+					b.Fatal(err)
 				}
 			}
-		},
-		send: func(v int) {
-			if err := bc.Send(ctx, v); err != nil {
-				t.Fatal(err)
+			dst := make([]int, busBuffer)
+			sent := 0
+			for i := range b.N {
+				if err := bc.Send(ctx, i); err != nil {
+					b.Fatal(err)
+				}
+				if sent++; sent%busBuffer > 0 && i < b.N-1 {
+					continue
+				}
+				b.StopTimer()
+				for _, s := range subs {
+					for s.Backlog() > 0 {
+						if _, err := s.NextBatch(ctx, dst); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+				b.StartTimer()
 			}
-		},
-		end: func() { _ = bc.Close() },
+		})
 	}
 }
 
-func cskrBus(testing.TB) bus {
-	ps := pubsub.New[string, int](busBuffer)
-	return bus{
-		subscribe: func() func() int { return counter(ps.Sub("topic")) },
-		send:      func(v int) { ps.Pub(v, "topic") },
-		end:       ps.Shutdown,
-	}
-}
-
-func channelBus(testing.TB) bus {
-	var chans []chan int
-	return bus{
-		subscribe: func() func() int {
-			ch := make(chan int, busBuffer)
-			chans = append(chans, ch)
-			return counter(ch)
-		},
-		send: func(v int) {
-			for _, ch := range chans {
-				ch <- v
+// BenchmarkBroadcastStalled has 100 subscribers that keep up, without and with
+// one more that has stalled, and reports the sender's median and 99th percentile
+// of bursts of 16.
+func BenchmarkBroadcastStalled(b *testing.B) {
+	for _, stalled := range []int{0, 1} {
+		b.Run(fmt.Sprintf("stalled=%d", stalled), func(b *testing.B) {
+			b.ReportAllocs()
+			ctx := context.Background()
+			bc := broadcast.New[int](broadcast.WithCapacity(busBuffer))
+			var wg sync.WaitGroup
+			for i := range 100 + stalled {
+				s, err := bc.Subscribe()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if i >= 100 {
+					defer s.Close() // it never reads
+					continue
+				}
+				wg.Go(func() { countBatches(b, s, func(int) {}) })
 			}
-		},
-		end: func() {
-			for _, ch := range chans {
-				close(ch)
+			var took []time.Duration
+			for i := 0; b.Loop(); i++ {
+				start := time.Now()
+				for k := range 16 {
+					if err := bc.Send(ctx, k); err != nil {
+						b.Fatal(err)
+					}
+				}
+				took = append(took, time.Since(start))
 			}
-		},
-	}
-}
-
-func classicBus(testing.TB) bus {
-	bc := &classicBroadcast{}
-	return bus{
-		subscribe: func() func() int { return counter(bc.subscribe(busBuffer)) },
-		send:      func(v int) { bc.send(context.Background(), v) },
-		end:       bc.close,
-	}
-}
-
-// counter counts what comes on ch until it is closed.
-func counter[T any](ch <-chan T) func() int {
-	return func() (n int) {
-		for range ch {
-			n++
-		}
-		return n
+			_ = bc.Close()
+			wg.Wait()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2])/16, "p50-ns")
+			b.ReportMetric(float64(took[len(took)*99/100])/16, "p99-ns")
+		})
 	}
 }
