@@ -1,0 +1,82 @@
+package broadcast
+
+import (
+	"context"
+	"iter"
+	"sync"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+)
+
+// A Latest holds a value that changes, such as a configuration, for any number
+// of goroutines that want to know what it is now. Who is slow sees fewer changes,
+// never an older value after a newer one, and the last value always.
+//
+// The zero value holds nothing and is ready for use. It must not be copied after
+// first use. All methods are safe for concurrent use, also inside a walk over
+// Changes.
+//
+// Set and Get take a lock for a few instructions and never wait for anybody. A
+// walk costs nothing while nothing changes; it keeps no value, and no goroutine.
+type Latest[T any] struct {
+	// The lock guards everything. A walk that has seen version puts its waiter
+	// among the sleepers under the lock at which it found that; Set takes them
+	// under the lock, too, and wakes them outside.
+	mu       sync.Mutex
+	value    T
+	version  uint64 // how often it was set
+	sleepers sleepers
+}
+
+// Set makes v the value. What Get and Changes return from then on is v or newer.
+func (l *Latest[T]) Set(v T) {
+	l.mu.Lock()
+	l.value = v
+	l.version++
+	asleep := l.sleepers.take()
+	l.mu.Unlock()
+	if len(asleep) == 0 {
+		return
+	}
+	wakeAll(asleep)
+	l.mu.Lock()
+	l.sleepers.giveBack(asleep)
+	l.mu.Unlock()
+}
+
+// Get returns the value. It reports false, and returns the zero value of T, if
+// none has been set.
+func (l *Latest[T]) Get() (v T, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.value, l.version > 0
+}
+
+// Changes walks the values as they change, beginning with the present one if
+// there is one. It passes over those that have been replaced before it gets to
+// them. It waits for each next one, and ends when ctx does. The walk may be
+// repeated, by several goroutines at once. It panics if ctx is nil.
+func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
+	ctxselect.Require(ctx, "broadcast: Latest.Changes")
+	return func(yield func(T) bool) {
+		w := newWaiter()
+		for seen := uint64(0); ctx.Err() == nil; {
+			l.mu.Lock()
+			if l.version > seen {
+				v := l.value
+				seen = l.version
+				l.mu.Unlock()
+				if !yield(v) {
+					return
+				}
+				continue
+			}
+			l.sleepers.push(w)
+			l.mu.Unlock()
+			w.park(ctx)
+		}
+		l.mu.Lock()
+		l.sleepers.remove(w)
+		l.mu.Unlock()
+	}
+}
