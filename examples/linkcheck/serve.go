@@ -4,12 +4,12 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/broadcast/sse"
 )
 
 //go:embed live.html
@@ -27,7 +27,7 @@ func serveLive(ctx context.Context, ln net.Listener, rec *recorder, news *broadc
 	l := &live{rec: rec, news: news}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", l.page)
-	mux.HandleFunc("GET /events", l.events)
+	mux.Handle("GET /events", l.events())
 	mux.HandleFunc("GET /report.json", l.report)
 	l.server = http.Server{
 		Handler:           mux,
@@ -53,38 +53,20 @@ func (l *live) report(w http.ResponseWriter, _ *http.Request) {
 // events streams the run as server-sent events: first what has been found so
 // far, then news as they come. A viewer that is too slow misses some and is
 // told how many; it then asks for the report.
-func (l *live) events(w http.ResponseWriter, req *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	out := http.NewResponseController(w)
-	send := func(event string, v any) error {
-		data, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		// A viewer that does not read must not keep this goroutine.
-		if err := out.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, data); err != nil {
-			return err
-		}
-		return out.Flush()
-	}
-	// Subscribed first, then looked: nothing falls between.
-	sub, err := l.news.Subscribe(broadcast.Name(req.RemoteAddr))
-	if err == nil {
-		defer sub.Close()
-	}
-	if send("report", l.rec.snapshot()) != nil {
-		return
-	}
-	if err == nil {
-		for missed, e := range sub.All(req.Context()) {
-			if missed > 0 && send("missed", missed) != nil || send("progress", e) != nil {
-				return
-			}
+func (l *live) events() http.Handler {
+	report := func(name string) func(*http.Request) (sse.Event, error) {
+		return func(*http.Request) (sse.Event, error) {
+			data, err := json.Marshal(l.rec.snapshot())
+			return sse.Event{Name: name, Data: data}, err
 		}
 	}
-	_ = send("done", l.rec.snapshot())
+	return &sse.Handler[Event]{
+		Source: l.news,
+		Before: report("report"),
+		After:  report("done"),
+		Encode: func(e Event) (sse.Event, error) {
+			data, err := json.Marshal(e)
+			return sse.Event{Name: "progress", Data: data}, err
+		},
+	}
 }

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "record the API as it is")
 
 const module = "github.com/tandemgo/tandem"
 
-var public = []string{"broadcast", "fan", "pipeline", "pool", "ratelimit", "ratelimit/httplimit"}
+var public = []string{"broadcast", "broadcast/sse", "fan", "pipeline", "pool", "ratelimit", "ratelimit/httplimit"}
 
 func TestAPIIsAsRecorded(t *testing.T) {
 	if raceEnabled {

@@ -1,0 +1,26 @@
+// Package sse streams a [broadcast.Broadcast] to browsers, as server-sent events.
+//
+// A [Handler] is an http.Handler. Each value becomes an event whose id is the
+// sequence number of the value. When a connection breaks, the browser comes back
+// by itself and says which id it has seen last, and it is sent what it has
+// missed since, as far as that is retained. What is not, it is told about:
+//
+//	id: 41
+//	event: gap
+//	data: {"missed":13}
+//
+// means that the 13 values up to number 41 are missing. The same event is sent to
+// a viewer that is connected and too slow. So, for each viewer,
+//
+//	values received + missed = sent since it first came
+//
+// unless the program was restarted meanwhile. Then the viewer gets the event
+// reset, and everything that is retained; see Handler.Run. When the broadcast is
+// closed, it gets the event end, and should close its EventSource, or it will
+// come back, to be told 204 No Content, which makes a browser stop.
+//
+// A viewer that does not take what is written for as long as WriteTimeout loses
+// its connection, and with it everything that it cost. A comment is written now
+// and then when there is no news, so that both ends and what is between them
+// know that the connection stands.
+package sse
