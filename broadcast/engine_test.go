@@ -103,6 +103,42 @@ func TestB6HeapIsBounded(t *testing.T) {
 	}
 }
 
+// B6: subscriptions that have waited in vain and are forgotten leave nothing on
+// the list of those who sleep, though nothing is ever sent.
+func TestB6NothingIsLeftAsleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := broadcast.New[int]()
+		heap := func() uint64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		wait := func(n int) {
+			for i := range n {
+				s := must(b.Subscribe())
+				ctx, cancel := context.WithCancel(t.Context())
+				var wg sync.WaitGroup
+				wg.Go(func() { _, _ = s.Next(ctx) })
+				synctest.Wait()
+				if i%2 == 0 {
+					s.Close()
+				}
+				cancel()
+				wg.Wait()
+			}
+		}
+		wait(100)
+		before := heap()
+		wait(5000)
+		if after := heap(); after > before+400_000 {
+			t.Errorf("the heap grew by %d bytes", after-before)
+		}
+		runtime.KeepAlive(b)
+	})
+}
+
 // B6: a forgotten subscription with a context is collected though that goes on.
 func TestB6ContextDoesNotHoldASubscription(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -72,6 +72,15 @@ func sendAll(t *testing.T, b *broadcast.Broadcast[int], from, to int) {
 	}
 }
 
+// numbers is what a stream of them looks like.
+func numbers(prefix string, from, to int) string {
+	var s strings.Builder
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&s, "id: %s%d\ndata: %d\n\n", prefix, i, i)
+	}
+	return s.String()
+}
+
 // S1: each value is an event, its sequence number the id, in order; a viewer that
 // comes back goes on exactly where it was.
 func TestS1ResumesFromTheLog(t *testing.T) {
@@ -85,12 +94,7 @@ func TestS1ResumesFromTheLog(t *testing.T) {
 	}
 	sendAll(t, b, 5, 6)
 	b.Close()
-	events := func(from int) (s string) {
-		for i := from; i < 6; i++ {
-			s += fmt.Sprintf("id: %d\ndata: %d\n\n", i, i)
-		}
-		return s + "event: end\ndata: {}\n\n"
-	}
+	events := func(from int) string { return numbers("", from, 6) + "event: end\ndata: {}\n\n" }
 	if diff := cmp.Diff(events(3), body(t, res)); diff != "" {
 		t.Errorf("a new viewer (-want +got):\n%s", diff)
 	}
@@ -134,10 +138,7 @@ func TestS3Reset(t *testing.T) {
 		if strings.HasPrefix(name, "named") {
 			prefix = "r2-"
 		}
-		want := "event: reset\ndata: {}\n\n"
-		for i := 1; i < 4; i++ {
-			want += fmt.Sprintf("id: %s%d\ndata: %d\n\n", prefix, i, i)
-		}
+		want := "event: reset\ndata: {}\n\n" + numbers(prefix, 1, 4)
 		if diff := cmp.Diff(want+"event: end\ndata: {}\n\n", body(t, res)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
