@@ -74,7 +74,7 @@ func TestB6StalledHoldsOneChunk(t *testing.T) {
 
 // B6: the heap is bounded however much is sent past a stalled subscriber.
 func TestB6HeapIsBounded(t *testing.T) {
-	n := 2_000_000
+	n := 10_000_000
 	if testing.Short() {
 		n = 200_000
 	}
@@ -151,6 +151,31 @@ func TestB6ContextDoesNotHoldASubscription(t *testing.T) {
 		t.Error("it is held")
 	}
 	runtime.KeepAlive(b)
+}
+
+// B2: who is the capacity behind and no more has missed nothing, whatever the
+// policy; with one value more, it has.
+func TestB2JustNotTooSlow(t *testing.T) {
+	for p := broadcast.SkipOldest; p <= broadcast.Disconnect; p++ {
+		b := broadcast.New[int](broadcast.WithCapacity(7))
+		s := must(b.Subscribe(broadcast.OnOverflow(p)))
+		send(t, b, 0, 7)
+		if s.Missed() != 0 || s.Backlog() != 7 {
+			t.Errorf("policy %d: missed %d, backlog %d", p, s.Missed(), s.Backlog())
+		}
+		if p != broadcast.Block {
+			send(t, b, 7, 8)
+			if s.Missed()+s.Backlog() != 8 || s.Missed() == 0 {
+				t.Errorf("policy %d, one more: missed %d, backlog %d", p, s.Missed(), s.Backlog())
+			}
+			continue
+		}
+		for i := range 7 {
+			if v, err := s.Next(t.Context()); v != i || err != nil {
+				t.Errorf("policy %d: got %d, %v", p, v, err)
+			}
+		}
+	}
 }
 
 // From goes on where another subscription was; what is gone is an exact gap, for
