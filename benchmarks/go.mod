@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/alitto/pond/v2 v2.7.1
 	github.com/cskr/pubsub/v2 v2.0.2
+	github.com/dustin/go-broadcast v0.0.0-20171205050544-f664265f5a66
 	github.com/failsafe-go/failsafe-go v0.9.8
 	github.com/gammazero/workerpool v1.3.0
 	github.com/juju/ratelimit v1.0.2
@@ -17,6 +18,7 @@ require (
 	go.uber.org/ratelimit v0.3.1
 	golang.org/x/sync v0.25.0
 	golang.org/x/time v0.16.0
+	k8s.io/apimachinery v0.37.2
 )
 
 require (
@@ -43,8 +45,3 @@ require (
 )
 
 replace github.com/tandemgo/tandem => ../
-
-require (
-	github.com/dustin/go-broadcast v0.0.0-20171205050544-f664265f5a66
-	k8s.io/apimachinery v0.37.2
-)
