@@ -82,7 +82,9 @@ func (l *sleepers) take() []*waiter {
 // giveBack takes a list back that has been woken.
 func (l *sleepers) giveBack(list []*waiter) { l.spare = list[:0] }
 
-// wakeAll wakes those on the list, and forgets them.
+// wakeAll wakes those on the list, and forgets them. (Tried: to wake two, each of
+// which wakes two more. On two cores that is no faster for 100 that sleep and
+// slower for 1,000, and one that gives up would have to do its part first.)
 func wakeAll(list []*waiter) {
 	for _, w := range list {
 		ctxselect.Signal(w.wake)
