@@ -126,6 +126,22 @@ func ExampleReplay() {
 	// new
 }
 
+// Who comes back goes on where it was, as far as that is retained.
+func ExampleFrom() {
+	ctx := context.Background()
+	b := broadcast.New[string]()
+	sub, _ := b.Subscribe()
+	_, _ = b.SendBatch(ctx, []string{"zero", "one", "two"})
+	fmt.Println(sub.Next(ctx))
+	place := sub.Seq()
+	sub.Close()
+	back, _ := b.Subscribe(broadcast.From(place))
+	fmt.Println(back.Next(ctx))
+	// Output:
+	// zero <nil>
+	// one <nil>
+}
+
 // Chan is for a select among other channels.
 func ExampleSubscription_Chan() {
 	b := broadcast.New[string]()
