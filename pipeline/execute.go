@@ -160,7 +160,14 @@ func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[
 			return
 		}
 		outcome.Run(
-			func() (struct{}, error) { return struct{}{}, from(up, in.send) },
+			func() (struct{}, error) {
+				return struct{}{}, from(up, func(v In) error {
+					if up.Err() != nil { // there may be room for many more
+						return context.Cause(up)
+					}
+					return in.send(v)
+				})
+			},
 			func(_ struct{}, err error) {
 				if err != nil {
 					feed.fail(sourceName, err)

@@ -71,7 +71,7 @@ func drive[In, Out any](s scope, out outlet[Out], inline func(scope, outlet[Out]
 	ctx, to := inline(s, out)
 	in := newHop[In](s.run, ctx)
 	receives(s, in)
-	turn := func() error { return takeAll(in, to) }
+	turn := func() error { return takeAll(s.ctx, in, to) }
 	if l, ok := to.(looper[In]); ok {
 		turn = func() error { return l.loop(in) }
 	}
@@ -101,11 +101,15 @@ type looper[T any] interface {
 }
 
 // takeAll is the loop of any other outlet.
-func takeAll[T any](in *hop[T], to outlet[T]) error {
-	for v, ok := in.items.Next(); ok; v, ok = in.items.Next() {
+func takeAll[T any](ctx context.Context, in *hop[T], to outlet[T]) error {
+	for ctx.Err() == nil {
+		v, ok := in.items.Next()
+		if !ok {
+			return nil
+		}
 		if err := to.send(v); err != nil {
 			return err
 		}
 	}
-	return nil
+	return context.Cause(ctx)
 }

@@ -691,3 +691,66 @@ func TestL5WorkersJoinWhenThereIsWork(t *testing.T) {
 		})
 	}
 }
+
+// L3: an error cancels everything at once, whatever waits on the way: nobody
+// begins with another item, and the source is not asked for more.
+func TestL3NothingIsBegunAfterAnError(t *testing.T) {
+	pause := func(calls *testkit.Gauge) { // does not look at a context
+		calls.Enter()
+		time.Sleep(time.Second)
+	}
+	slow := map[string]func(calls *testkit.Gauge) pipeline.Stage[int, int]{
+		"map": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
+			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil })
+		},
+		"map with a time limit": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
+			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil }, pipeline.Timeout(time.Hour))
+		},
+		"flatmap": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
+			return pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error { pause(calls); return emit(v) })
+		},
+		"split": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
+			return pipeline.Split(func(int) bool { pause(calls); return true }, map[bool]pipeline.Stage[int, int]{true: add(0)})
+		},
+		"fused": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
+			return pipeline.Fuse(add(0), pipeline.Tap(func(int) { pause(calls) }))
+		},
+		"workers": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
+			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil }, pipeline.Workers(2))
+		},
+	}
+	for name, stage := range slow {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls testkit.Gauge
+				err := stage(&calls).ForEach(t.Context(), count(100), func(_ context.Context, v int) error {
+					if v == 3 {
+						return errItem
+					}
+					return nil
+				})
+				if !errors.Is(err, errItem) || calls.Now() > 8 {
+					t.Errorf("%d calls though the fourth result was an error; %v", calls.Now(), err)
+				}
+			})
+		})
+	}
+	t.Run("source", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var pulls testkit.Gauge
+			err := add(0).ForEach(t.Context(), func(yield func(int) bool) {
+				for i := 0; yield(i); i++ {
+					pause(&pulls)
+				}
+			}, func(_ context.Context, v int) error {
+				if v == 3 {
+					return errItem
+				}
+				return nil
+			})
+			if !errors.Is(err, errItem) || pulls.Now() > 5 {
+				t.Errorf("%d items pulled though the fourth was an error; %v", pulls.Now(), err)
+			}
+		})
+	})
+}
