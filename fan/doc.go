@@ -41,7 +41,7 @@
 //
 // # Cost
 //
-// Map and Reduce cost half a microsecond and nothing for an element but a look at
+// Map and Reduce cost about a microsecond and nothing for an element but a look at
 // one word; other goroutines than the caller's are started when the work has
 // lasted for 20 µs, so it costs little to use them for cheap elements and short
 // inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links like those of

@@ -381,24 +381,38 @@ func TestFusedEqualsUnfused(t *testing.T) {
 // The goroutines of fused stages are one, and a Take, a Batch and an Unbatch
 // cost none.
 func TestFusedStagesShareAGoroutine(t *testing.T) {
-	running := func(s pipeline.Stage[int, int]) int {
-		before := runtime.NumGoroutine()
-		most := 0
-		_ = s.ForEach(t.Context(), count(5), func(context.Context, int) error {
-			most = max(most, runtime.NumGoroutine()-before)
-			return nil
+	// running returns how many goroutines a run has while all of it is parked.
+	running := func(s pipeline.Stage[int, int]) (n int) {
+		synctest.Test(t, func(t *testing.T) {
+			before := runtime.NumGoroutine()
+			counted := make(chan struct{})
+			err := s.ForEach(t.Context(), func(yield func(int) bool) {
+				yield(1)
+				<-counted // or some would have ended by then
+			}, func(context.Context, int) error {
+				synctest.Wait()
+				n = runtime.NumGoroutine() - before
+				close(counted)
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
 		})
-		return most
+		return n
 	}
-	gate := make(chan struct{})
-	defer close(gate)
-	one := running(add(1).Take(99))
-	for name, s := range map[string]pipeline.Stage[int, int]{
-		"fused":   pipeline.Fuse(pipeline.Fuse(add(1), add(1)), add(1)).Take(99),
-		"batched": pipeline.Then(pipeline.Then(add(1), pipeline.Batch[int](1, 0)), pipeline.Then(pipeline.Unbatch[int](), pipeline.Take[int](99))),
+	one := running(add(1))
+	for name, tt := range map[string]struct {
+		stage pipeline.Stage[int, int]
+		want  int
+	}{
+		"two":     {pipeline.Then(add(1), add(1)), one + 1},
+		"taken":   {add(1).Take(99), one},
+		"fused":   {pipeline.Fuse(pipeline.Fuse(add(1), add(1)), add(1)).Take(99), one},
+		"batched": {pipeline.Then(pipeline.Then(add(1), pipeline.Batch[int](1, 0)), pipeline.Then(pipeline.Unbatch[int](), add(1))), one + 1},
 	} {
-		if n := running(s); n > one+1 {
-			t.Errorf("%s: %d goroutines, %d with one stage", name, n, one)
+		if n := running(tt.stage); n != tt.want {
+			t.Errorf("%s: %d goroutines, want %d", name, n, tt.want)
 		}
 	}
 }

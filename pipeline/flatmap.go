@@ -139,7 +139,7 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Contex
 		for {
 			c, ok, err := order.items.Receive(s.ctx)
 			if err == nil && ok {
-				err = c.pass(s.ctx, out)
+				err = pass(s.ctx, c.hop, out)
 			}
 			if err != nil {
 				s.run.interrupted()
@@ -160,19 +160,6 @@ type call[Out any] struct {
 	*hop[Out]
 	gate *link.Gate
 	next *call[Out]
-}
-
-// pass sends on what comes until the call has returned.
-func (c *call[Out]) pass(ctx context.Context, out outlet[Out]) error {
-	for {
-		v, ok, err := c.items.Receive(ctx)
-		if !ok || err != nil {
-			return err
-		}
-		if err := out.send(v); err != nil {
-			return err
-		}
-	}
 }
 
 // calls keeps calls that have been passed on, to be used again.

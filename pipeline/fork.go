@@ -110,20 +110,11 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) *hop[
 	out := newHop[Out](s.run, s.ctx)
 	_, in := branch.connect(s, out)
 	s.run.spawn(func() {
-		for {
-			v, ok, err := out.items.Receive(s.ctx)
-			if err == nil && ok {
-				err = to.send(v)
-			}
-			if err != nil {
-				s.run.interrupted()
-				return
-			}
-			if !ok {
-				to.end()
-				return
-			}
+		if pass(s.ctx, out, to) != nil {
+			s.run.interrupted()
+			return
 		}
+		to.end()
 	})
 	return in
 }

@@ -113,3 +113,16 @@ func takeAll[T any](ctx context.Context, in *hop[T], to outlet[T]) error {
 	}
 	return context.Cause(ctx)
 }
+
+// pass sends on what comes over a hop, until that is at its end.
+func pass[T any](ctx context.Context, from *hop[T], to outlet[T]) error {
+	for {
+		v, ok, err := from.items.Receive(ctx)
+		if !ok || err != nil {
+			return err
+		}
+		if err := to.send(v); err != nil {
+			return err
+		}
+	}
+}

@@ -89,7 +89,7 @@ func (l *Link[T]) TimeReceiver(clock *Clock) { l.waits = clock }
 
 // Attend is a promise that Ring will be called when the contexts given to Send
 // and Receive have ended. Then their ends park without a select on these, which
-// is half of what it costs to be woken. It must be made before the link is used.
+// makes it cheaper to be woken. It must be made before the link is used.
 func (l *Link[T]) Attend() { l.attended = true }
 
 // Ring makes both ends look again.
