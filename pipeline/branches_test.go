@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -381,17 +382,29 @@ func TestFusedEqualsUnfused(t *testing.T) {
 // The goroutines of fused stages are one, and a Take, a Batch and an Unbatch
 // cost none.
 func TestFusedStagesShareAGoroutine(t *testing.T) {
+	// bubble counts the goroutines of the caller's bubble alone: one of another
+	// test may be ending anywhere else.
+	bubble := func() int {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		head, _, _ := bytes.Cut(stacks, []byte("\n")) // "goroutine 7 [running, synctest bubble 1]:"
+		_, mark, ok := bytes.Cut(head, []byte("synctest bubble "))
+		if !ok {
+			t.Fatalf("no bubble in %q", head)
+		}
+		return bytes.Count(stacks, append([]byte("synctest bubble "), mark...))
+	}
 	// running returns how many goroutines a run has while all of it is parked.
 	running := func(s pipeline.Stage[int, int]) (n int) {
 		synctest.Test(t, func(t *testing.T) {
-			before := runtime.NumGoroutine()
+			before := bubble()
 			counted := make(chan struct{})
 			err := s.ForEach(t.Context(), func(yield func(int) bool) {
 				yield(1)
 				<-counted // or some would have ended by then
 			}, func(context.Context, int) error {
 				synctest.Wait()
-				n = runtime.NumGoroutine() - before
+				n = bubble() - before
 				close(counted)
 				return nil
 			})
