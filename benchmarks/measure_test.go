@@ -1,0 +1,35 @@
+package benchmarks
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/tandemgo/tandem/benchmarks/internal/parks"
+	_ "github.com/tandemgo/tandem/benchmarks/peers" // adds them to package work
+)
+
+var countParks = flag.Bool("parks", false, "report how often goroutines park for an operation, instead of times; for use with -benchtime 1x")
+
+// tracedOps is how many operations are run under a trace.
+const tracedOps = 20_000
+
+// measure times do for as many operations as testing asks for. With -parks, it
+// runs it once under a trace instead.
+func measure(b *testing.B, do func(ops int)) { measureN(b, tracedOps, do) }
+
+// measureN is measure, with so many operations under a trace.
+func measureN(b *testing.B, traced int, do func(ops int)) {
+	b.Helper()
+	if *countParks {
+		n, err := parks.Count(func() { do(traced) })
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(n)/float64(traced), "parks/op")
+		b.ReportMetric(0, "ns/op") // a trace takes time itself
+		return
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	do(b.N)
+}
