@@ -1,47 +1,57 @@
 package benchmarks
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"testing"
 	"time"
+
+	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
+func hasMap(p work.Peer) bool { return p.Map != nil }
+
 // BenchmarkFanMap adds one to each of n numbers on up to 8 goroutines, and in a
-// plain loop, which is what there would be without a library. Where a library
-// costs so much for an element that more of them say nothing new, they end early.
+// plain loop, which is what there would be without a library; one operation is
+// the whole slice. Where a library costs so much for an element that more of them
+// say nothing new, they end early.
 func BenchmarkFanMap(b *testing.B) {
-	const all = 1_000_000
-	libs := []struct {
-		name     string
-		run      mapper
-		min, max int // elements
-	}{
-		{"tandem", tandemMap, 1, all},
-		{"loop", loopMap, 1, all},
-		{"conc", concMap, 1, all},
-		{"lo", loMap, 1, 10_000},
-		{"errgroup", errgroupMap, 1, 10_000},
-		{"channels", channelMap, 1000, 1000},
-		{"classic", classicMap, 1000, 1000},
-	}
-	for _, n := range []int{1, 2, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000, all} {
+	for _, n := range []int{1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000, 1_000_000} {
 		in := make([]int, n)
 		for i := range in {
 			in[i] = i
 		}
-		for _, lib := range libs {
-			if n < lib.min || n > lib.max {
+		for _, peer := range work.Peers(hasMap) {
+			if n > 10_000 && peer.Name != "tandem" && peer.Name != "conc" && peer.Name != "loop" {
 				continue
 			}
-			b.Run(fmt.Sprintf("lib=%s/n=%d", lib.name, n), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					out, err := lib.run(b.Context(), in, plusOne)
-					checkMapped(b, in, out, err)
-				}
+			b.Run(fmt.Sprintf("n=%d/lib=%s", n, peer.Name), func(b *testing.B) {
+				measureN(b, 10, func(ops int) {
+					for range ops {
+						out, err := peer.Map(b.Context(), work.Workers, in, work.PlusOne)
+						checkMapped(b, in, out, err)
+					}
+				})
 			})
 		}
+	}
+}
+
+// BenchmarkFanForEach calls a function that adds to a sum for each item of an
+// iterator, on 8 goroutines; one operation is one item.
+func BenchmarkFanForEach(b *testing.B) {
+	for _, peer := range work.Peers(func(p work.Peer) bool { return p.ForEach != nil }) {
+		b.Run("lib="+peer.Name, func(b *testing.B) {
+			measure(b, func(ops int) {
+				var sum runCount
+				work.Must(b, peer.ForEach(b.Context(), work.Workers, work.Count(ops), func(_ context.Context, v int) error {
+					sum.Add(int64(v + 1))
+					return nil
+				}))
+				sum.check(b, ops*(ops+1)/2)
+			})
+		})
 	}
 }
 
@@ -59,7 +69,7 @@ func checkMapped(b *testing.B, in, out []int, err error) {
 }
 
 // timeLoop returns how long fn takes for all items of in, one after the other.
-func timeLoop(b *testing.B, in iter.Seq[int], fn stageFunc) time.Duration {
+func timeLoop(b *testing.B, in iter.Seq[int], fn work.Step) time.Duration {
 	b.Helper()
 	start := time.Now()
 	for v := range in {

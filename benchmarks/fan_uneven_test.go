@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
 // BenchmarkFanMapUneven maps 1,000 elements that take 1 µs of a processor's time,
@@ -19,7 +21,7 @@ import (
 // down both. The ideal takes processors that other programs leave alone.
 func BenchmarkFanMapUneven(b *testing.B) {
 	const n = 1000
-	quick, slow := spinRounds(time.Microsecond), spinRounds(time.Millisecond)
+	quick, slow := work.SpinRounds(time.Microsecond), work.SpinRounds(time.Millisecond)
 	for _, layout := range []struct {
 		name   string
 		isSlow func(i int) bool
@@ -34,21 +36,18 @@ func BenchmarkFanMapUneven(b *testing.B) {
 				in[i] = slow
 			}
 		}
-		for _, lib := range []struct {
-			name string
-			run  mapper
-		}{{"tandem", tandemMap}, {"conc", concMap}} {
-			b.Run("lib="+lib.name+"/slow="+layout.name, func(b *testing.B) {
+		for _, peer := range work.Peers(hasMap) {
+			b.Run("slow="+layout.name+"/lib="+peer.Name, func(b *testing.B) {
 				b.ReportAllocs()
-				var work time.Duration
+				var alone time.Duration
 				for b.Loop() {
 					b.StopTimer()
-					work += timeLoop(b, slices.Values(in), spinItself)
+					alone += timeLoop(b, slices.Values(in), spinItself)
 					b.StartTimer()
-					out, err := lib.run(b.Context(), in, spinItself)
+					out, err := peer.Map(b.Context(), work.Workers, in, spinItself)
 					checkMapped(b, in, out, err)
 				}
-				ideal := float64(work) / float64(min(workers, runtime.GOMAXPROCS(0)))
+				ideal := float64(alone) / float64(min(work.Workers, runtime.GOMAXPROCS(0)))
 				b.ReportMetric(float64(b.Elapsed())/ideal, "x-of-ideal")
 			})
 		}
@@ -57,7 +56,7 @@ func BenchmarkFanMapUneven(b *testing.B) {
 
 // spinItself spins for as many rounds as the element says, and adds one to it.
 func spinItself(_ context.Context, rounds int) (int, error) {
-	if spin(rounds, rounds) {
+	if work.Spin(rounds, rounds) {
 		rounds++
 	}
 	return rounds, nil

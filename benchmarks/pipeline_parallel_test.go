@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tandemgo/tandem/pipeline"
+	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
 // BenchmarkPipelineParallel sends 200 items through two stages each of which
@@ -18,25 +18,17 @@ import (
 // programs keep the rest busy.
 func BenchmarkPipelineParallel(b *testing.B) {
 	const n, stages = 200, 2
-	work := plusOneAfter(spinRounds(200 * time.Microsecond))
-	stage := pipeline.Map(work)
-	for _, lib := range []flowLib{
-		{"tandem", tandemFlow(pipeline.Then(stage, stage))},
-		{"tandem-fused", tandemFlow(pipeline.Fuse(stage, stage))},
-		{"channels=1024", channelFlow(1024, work, work)},
-		{"channels=0", channelFlow(0, work, work)},
-		{"conc", concFlow(stages, work, work)},
-		{"ro", roFlow(work, work)},
-		{"ro-observe-on", roObserveOnFlow(1024, work, work)},
-	} {
-		b.Run("lib="+lib.name, func(b *testing.B) {
+	slow := work.PlusOneAfter(work.SpinRounds(200 * time.Microsecond))
+	for _, peer := range work.Peers(hasStages) {
+		b.Run("lib="+peer.Name, func(b *testing.B) {
+			run := peer.Stages(slow, slow)
 			var one time.Duration
 			for b.Loop() {
 				b.StopTimer()
-				one += timeLoop(b, count(n), work)
+				one += timeLoop(b, work.Count(n), slow)
 				b.StartTimer()
 				var t tally
-				err := lib.run(b.Context(), count(n), t.add)
+				err := run(b.Context(), work.Count(n), t.add)
 				t.check(b, err, n, stages, true)
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/1000/float64(b.N), "ms/op")

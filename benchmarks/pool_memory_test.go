@@ -3,6 +3,8 @@ package benchmarks
 import (
 	"runtime"
 	"testing"
+
+	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
 // BenchmarkPoolWaiting measures the memory of 1,000,000 tasks that have been
@@ -13,28 +15,26 @@ import (
 // there is nothing to compare.
 func BenchmarkPoolWaiting(b *testing.B) {
 	const waiting = 1_000_000
-	for _, lib := range []runnerLib{
-		{"tandem", tandemRunner}, {"pond", pondRunner}, {"workerpool", workerpoolRunner}, {"channels", channelRunner},
-	} {
-		b.Run("lib="+lib.name, func(b *testing.B) {
+	for _, peer := range work.Peers(func(p work.Peer) bool { return p.Waiting }) {
+		b.Run("lib="+peer.Name, func(b *testing.B) {
 			busy, free, all := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			var ran runCount
 			before := heap()
-			r := lib.new(b, waiting, func(task int) {
-				if task < workers {
+			tasks := peer.Tasks(b, work.Workers, waiting, func(task int) {
+				if task < work.Workers {
 					busy <- struct{}{}
 					<-free
 				}
-				if ran.Add(1) == workers+waiting {
+				if ran.Add(1) == work.Workers+waiting {
 					close(all)
 				}
 			})
-			for task := range workers {
-				r.submit(task)
+			for task := range work.Workers {
+				tasks.Submit(task)
 				<-busy
 			}
 			for i := range waiting {
-				r.submit(workers + i)
+				tasks.Submit(work.Workers + i)
 			}
 			if b.Failed() {
 				b.FailNow() // not all were accepted, so all will never have run
@@ -43,10 +43,8 @@ func BenchmarkPoolWaiting(b *testing.B) {
 			close(free)
 			<-all
 			after := heap()
-			r.wait()
-			if got := ran.Load(); got != workers+waiting {
-				b.Fatalf("%d tasks ran, want %d", got, workers+waiting)
-			}
+			tasks.Wait()
+			ran.check(b, work.Workers+waiting)
 			for b.Loop() { // or testing asks for more
 			}
 			b.ReportMetric((queued-before)/waiting, "waiting-bytes/task")

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
 // BenchmarkPoolSlow measures how long tasks of 1 µs wait for a worker where one
@@ -19,8 +21,8 @@ import (
 // where submitting waits for a worker, the ones after it wait as well, as they
 // would in a queue. The rate is given, so there is no time per operation.
 //
-// In lib=handover each task goes through an unbuffered channel to a worker that
-// is free for it, so none can wait behind a slow one.
+// In lib=channels-unbuffered each task goes to a worker that is free for it, so
+// none can wait behind a slow one.
 func BenchmarkPoolSlow(b *testing.B) {
 	const (
 		slowEvery = 1000 // one task of so many is slow
@@ -28,46 +30,44 @@ func BenchmarkPoolSlow(b *testing.B) {
 		burst     = 64 // tasks that come at once
 		period    = time.Millisecond
 	)
-	rounds := spinRounds(time.Microsecond)
-	libs := append(slices.Clone(runnerLibs), runnerLib{"handover", handoverRunner})
-	for _, lib := range libs {
-		b.Run("lib="+lib.name, func(b *testing.B) {
-			b.ReportAllocs()
-			base := time.Now()
-			waits := make([]time.Duration, b.N)
-			var started atomic.Int64
-			var ran runCount
-			r := lib.new(b, queue, func(came int) {
-				wait := time.Since(base) - time.Duration(came)
-				n := started.Add(1)
-				waits[n-1] = wait
-				if n%slowEvery == slowEvery/2 {
-					time.Sleep(slowTime)
-					ran.Add(1)
-				} else if spin(came, rounds) {
-					ran.Add(1)
+	rounds := work.SpinRounds(time.Microsecond)
+	for _, peer := range work.Peers(hasTasks) {
+		b.Run("lib="+peer.Name, func(b *testing.B) {
+			measure(b, func(ops int) {
+				base := time.Now()
+				waits := make([]time.Duration, ops)
+				var started atomic.Int64
+				var ran runCount
+				tasks := peer.Tasks(b, work.Workers, room, func(came int) {
+					wait := time.Since(base) - time.Duration(came)
+					n := started.Add(1)
+					waits[n-1] = wait
+					if n%slowEvery == slowEvery/2 {
+						time.Sleep(slowTime)
+						ran.Add(1)
+					} else if work.Spin(came, rounds) {
+						ran.Add(1)
+					}
+				})
+				due := time.Since(base)
+				for left := ops; left > 0; left -= burst {
+					time.Sleep(due - time.Since(base))
+					due += period
+					came := int(time.Since(base))
+					for range min(burst, left) {
+						tasks.Submit(came)
+					}
+				}
+				tasks.Wait()
+				ran.check(b, ops)
+				slices.Sort(waits)
+				if !*countParks {
+					b.ReportMetric(float64(waits[ops/2]), "p50-wait-ns")
+					b.ReportMetric(float64(waits[ops*99/100]), "p99-wait-ns")
+					b.ReportMetric(float64(waits[ops-1]), "max-wait-ns")
 				}
 			})
-			b.ResetTimer()
-			due := time.Since(base)
-			for left := b.N; left > 0; left -= burst {
-				time.Sleep(due - time.Since(base))
-				due += period
-				came := int(time.Since(base))
-				for range min(burst, left) {
-					r.submit(came)
-				}
-			}
-			r.wait()
-			ran.check(b)
-
-			slices.Sort(waits)
-			b.ReportMetric(float64(waits[b.N/2]), "p50-wait-ns")
-			b.ReportMetric(float64(waits[b.N*99/100]), "p99-wait-ns")
-			b.ReportMetric(float64(waits[b.N-1]), "max-wait-ns")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
-
-func handoverRunner(tb testing.TB, _ int, fn func(int)) runner { return channelRunner(tb, 0, fn) }

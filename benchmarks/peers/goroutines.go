@@ -1,0 +1,16 @@
+package peers
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/tandemgo/tandem/benchmarks/work"
+)
+
+func init() { work.Add(work.Peer{Name: "goroutines", Tasks: goroutineTasks}) }
+
+// goroutineTasks has no workers: each task is a goroutine, all at once.
+func goroutineTasks(_ testing.TB, _, _ int, run func(int)) work.Tasks {
+	var wg sync.WaitGroup
+	return tasks{func(task int) { wg.Go(func() { run(task) }) }, wg.Wait}
+}
