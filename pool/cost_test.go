@@ -53,6 +53,43 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// A queue that fills again and again takes its memory once, whatever the size of
+// its tasks.
+func TestAQueueIsUsedAgain(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector uses memory of its own")
+	}
+	const size, length, rounds = 64, 1024, 50
+	gate := make(chan struct{})
+	p := pool.New(1, func(_ context.Context, task [size]byte) (int, error) {
+		if task[0] == 1 {
+			gate <- struct{}{}
+			<-gate
+		}
+		return 0, nil
+	}, pool.WithQueue(length))
+	fill := func() {
+		must0(p.Go(t.Context(), [size]byte{1}))
+		<-gate // the worker is at it
+		for range length {
+			must0(p.Go(t.Context(), [size]byte{}))
+		}
+		gate <- struct{}{}
+	}
+	fill()
+	fill()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range rounds {
+		fill()
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > rounds*length*size/4 {
+		t.Errorf("%d bytes for %d tasks of %d", got, rounds*length, size)
+	}
+	must0(p.Close())
+}
+
 // A waiting task costs its own size and 8 bytes at the most, and that is given
 // back after the burst.
 func TestMemoryOfWaitingTasks(t *testing.T) {

@@ -30,14 +30,22 @@ type chunk[T, R any] struct {
 	tickets  []*ticket[T, R] // as long as tasks, once they have differed
 }
 
-// mostSpares is how many used up chunks are kept: as many as the default queue
-// has of small tasks, and a few.
-const mostSpares = 4
-
 func chunkSize[T any]() int {
 	const bytes, least, most = 4096, 16, 512
+	return min(max(bytes/sizeOf[T](), least), most)
+}
+
+// mostSpares returns how many used up chunks are kept: as many as a queue of
+// 1,024 tasks of up to 64 bytes has, and a few. With fewer, most of such a
+// queue was made anew each time it filled.
+func mostSpares[T any]() int {
+	const bytes, least = 80 << 10, 4
+	return max(bytes/(chunkSize[T]()*sizeOf[T]()), least)
+}
+
+func sizeOf[T any]() int {
 	var zero T
-	return min(max(bytes/int(max(unsafe.Sizeof(zero), 1)), least), most)
+	return int(max(unsafe.Sizeof(zero), 1))
 }
 
 func (q *queue[T, R]) grow(seq uint64) *chunk[T, R] {
@@ -139,20 +147,20 @@ func (q *queue[T, R]) dropHead() {
 		q.tail = nil
 	}
 	c.next, c.same = nil, nil
-	if q.spares < mostSpares {
+	if q.spares < mostSpares[T]() {
 		c.next, q.spare = q.spare, c
 		q.spares++
 	}
 }
 
 // moveTo moves all tasks to dst, which is empty, and takes what it has kept for
-// later in exchange.
+// later in exchange if that is more.
 func (q *queue[T, R]) moveTo(dst *queue[T, R]) {
 	dst.head, dst.tail, dst.n = q.head, q.tail, q.n
 	q.head, q.tail, q.n = nil, nil, 0
-	if q.spare == nil {
-		q.spare, q.spares = dst.spare, dst.spares
-		dst.trim()
+	if q.spares < dst.spares {
+		q.spare, dst.spare = dst.spare, q.spare
+		q.spares, dst.spares = dst.spares, q.spares
 	}
 }
 
