@@ -38,6 +38,9 @@ func BenchmarkFanMapUneven(b *testing.B) {
 		}
 		for _, peer := range work.Peers(hasMap) {
 			b.Run("slow="+layout.name+"/lib="+peer.Name, func(b *testing.B) {
+				if *countParks {
+					b.Skip("it is a comparison of times")
+				}
 				b.ReportAllocs()
 				var alone time.Duration
 				for b.Loop() {

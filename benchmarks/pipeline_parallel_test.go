@@ -21,6 +21,9 @@ func BenchmarkPipelineParallel(b *testing.B) {
 	slow := work.PlusOneAfter(work.SpinRounds(200 * time.Microsecond))
 	for _, peer := range work.Peers(hasStages) {
 		b.Run("lib="+peer.Name, func(b *testing.B) {
+			if *countParks {
+				b.Skip("it is a comparison of times")
+			}
 			run := peer.Stages(slow, slow)
 			var one time.Duration
 			for b.Loop() {
