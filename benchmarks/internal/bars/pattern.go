@@ -10,13 +10,14 @@ import (
 func Pattern(bars []Bar) string {
 	var patterns []string
 	add := func(work, params string) {
-		p := "^Benchmark" + regexp.QuoteMeta(work) + "$"
+		parts := []string{"Benchmark" + work}
 		if params != "" && params != EveryCase {
-			for part := range strings.SplitSeq(params, "/") {
-				p += "/^" + regexp.QuoteMeta(part) + "$"
-			}
+			parts = append(parts, strings.Split(params, "/")...)
 		}
-		if !slices.Contains(patterns, p) {
+		for i, part := range parts {
+			parts[i] = "^" + regexp.QuoteMeta(part) + "$"
+		}
+		if p := strings.Join(parts, "/"); !slices.Contains(patterns, p) {
 			patterns = append(patterns, p)
 		}
 	}
