@@ -3,7 +3,9 @@ package chart
 import (
 	"image/color"
 	"io"
+	"maps"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -11,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Lines is a line chart. The lines are named at their right ends.
+// Lines is a line chart. The lines are named where they end.
 type Lines struct {
 	Title, Subtitle string
 	X               string // what is counted on the x axis
@@ -69,20 +71,30 @@ func (l Lines) Write(w io.Writer) error {
 
 	data := p.DataCanvas(c)
 	x, y := p.Transforms(&data)
-	var ends []vg.Length
-	for _, line := range l.Lines {
-		ends = append(ends, y(line.Points[len(line.Points)-1].Y))
+	last := func(i int) plotter.XY { return l.Lines[i].Points[len(l.Lines[i].Points)-1] }
+	// Lines that end at the same place must share the room beside it.
+	together := map[float64][]int{}
+	for i := range l.Lines {
+		together[last(i).X] = append(together[last(i).X], i)
 	}
-	labels := spread(ends, labelHeight, data.Min.Y, data.Max.Y)
-	for i, line := range l.Lines {
-		at := x(line.Points[len(line.Points)-1].X)
-		st := nameStyle(line.Mark)
-		st.Color = l.color(i)
-		right := data.Max.X + leader
-		s.StrokeLines(draw.LineStyle{Color: l.color(i), Width: 0.5}, []vg.Point{
-			{X: at + 4, Y: ends[i]}, {X: data.Max.X + 5, Y: ends[i]}, {X: right - 5, Y: labels[i]}, {X: right - 2, Y: labels[i]},
-		})
-		s.FillText(st, vg.Point{X: right, Y: labels[i]}, line.Name)
+	for _, at := range slices.Sorted(maps.Keys(together)) {
+		var ends []vg.Length
+		for _, i := range together[at] {
+			ends = append(ends, y(last(i).Y))
+		}
+		left, right := x(at)+4, x(at)+leader
+		if at < p.X.Max { // closer, or the name might reach the next points of others
+			right = x(at) + leader/2
+		}
+		for k, label := range spread(ends, labelHeight, data.Min.Y, data.Max.Y) {
+			i := together[at][k]
+			st := nameStyle(l.Lines[i].Mark)
+			st.Color = l.color(i)
+			s.StrokeLines(draw.LineStyle{Color: l.color(i), Width: 0.5}, []vg.Point{
+				{X: left, Y: ends[k]}, {X: right - 3, Y: label},
+			})
+			s.FillText(st, vg.Point{X: right, Y: label}, l.Lines[i].Name)
+		}
 	}
 	return s.write(w)
 }

@@ -24,7 +24,7 @@ const (
 	Other   Mark = iota
 	Ours         // stands out
 	Variant      // another way to use ours
-	Floor        // what is possible at best: hollow, or dashed
+	Floor        // does less than the work: hollow, or dashed
 )
 
 var (

@@ -26,8 +26,8 @@ func (p *page) head() error {
 	})
 	p.say(`## How to read it
 
-- An **operation** is one item: a task, a value, a call. All libraries do the same complete work: every result is
-  read, every delivery counted, and a benchmark in which one is missing fails.
+- An **operation** is one item: a task, a value, a call; for fan.Map it is the whole slice. All libraries do the same
+  complete work: every result is read, every delivery counted, and a benchmark in which one is missing fails.
 - Figures are **medians** over the rounds. ± says how far the ends of the 95 %% interval of the median are from it.
 - **× Tandem** is how many times as long as Tandem's something takes: above 1 it is slower. It is the median of the
   ratios within each round, with its interval: what is compared ran in one process within seconds, and the machine
@@ -36,7 +36,8 @@ func (p *page) head() error {
   trace. Each park enters the scheduler twice and may wake a processor. How long that takes depends on what else
   the machine does, how often it happens hardly. So of two that are equally fast on an idle machine, the one that
   parks less is faster under load.
-- *Floors* do not do the work; they show what it takes at least. Nobody loses to them.
+- *Floors* do less than the others: a plain loop starts no goroutine, a look at the clock limits nothing. They show
+  what the rest costs, and nobody loses to them.
 
 `)
 	if n := p.results.Rounds(); n < stats.Least {

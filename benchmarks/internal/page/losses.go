@@ -13,15 +13,15 @@ type loss struct {
 	of     *results.Case
 	metric string
 	to     *results.Lib
-	factor stats.Summary // how many times as good it is
+	factor stats.Summary // how many times as much ours is
 }
 
 func (p *page) losses() error {
 	p.say("## Where Tandem loses\n\n")
 	if p.results.Rounds() < stats.Least {
-		p.say("All cases in which another median is better than Tandem's: with %d rounds or more, only those whose interval leaves no doubt.\n\n", stats.Least)
+		p.say("All cases in which another median is better than Tandem's, the greatest factor first. It takes %d rounds to leave out what may be chance.\n\n", stats.Least)
 	} else {
-		p.say("All cases in which another median is better than Tandem's and the interval of the factor leaves no doubt, the greatest first.\n\n")
+		p.say("All cases in which another median is better than Tandem's and the interval of the factor leaves out 1, the greatest factor first.\n\n")
 	}
 	losses := p.findLosses()
 	var rows [][]string
@@ -50,7 +50,7 @@ func (p *page) findLosses() []loss {
 	for c, a := range p.cases() {
 		ours := c.Ours()
 		for _, m := range c.Metrics() {
-			if m != a.rankedBy(c) && results.Usual(m) || results.Better(m) == 0 || ours == nil {
+			if m != a.rankedBy(c) && results.Usual(m) || !results.LessIsBetter(m) || ours == nil {
 				continue
 			}
 			for _, l := range c.Libs {
@@ -58,9 +58,6 @@ func (p *page) findLosses() []loss {
 					continue
 				}
 				f := ours.Figures[m].Over(l.Figures[m])
-				if results.Better(m) > 0 {
-					f = l.Figures[m].Over(ours.Figures[m])
-				}
 				if f.Median > 1 && (f.Lo > 1 || !f.Bounded()) {
 					losses = append(losses, loss{c, m, l, f})
 				}

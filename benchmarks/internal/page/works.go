@@ -50,7 +50,7 @@ func (p *page) caseTable(c *results.Case, ranked string) {
 			metrics = append(metrics, m)
 		}
 	}
-	compared := func(m string) bool { return m == ranked && results.Better(m) != 0 }
+	compared := func(m string) bool { return m == ranked && results.LessIsBetter(m) }
 	header := []string{"Library"}
 	for _, m := range metrics {
 		if header = append(header, m); compared(m) {

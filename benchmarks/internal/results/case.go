@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -56,15 +57,15 @@ func (c *Case) Fastest(among func(*Lib) bool) *Lib {
 }
 
 // Metric returns what libraries are ranked by: the time of an operation, or
-// where there is none the first figure of which it is known what is better, but
-// for those that go with a time. It is empty if there is none either.
+// where there is none the first figure that should be small, but for those that
+// go with a time. It is empty if there is none either.
 func (c *Case) Metric() string {
 	metric := ""
 	for _, m := range c.Metrics() {
 		switch {
 		case m == Time:
 			return Time
-		case metric == "" && Better(m) != 0 && !Usual(m):
+		case metric == "" && LessIsBetter(m) && !Usual(m):
 			metric = m
 		}
 	}
@@ -84,7 +85,7 @@ func (c *Case) Metrics() []string {
 	return metrics
 }
 
-// Ranked returns the libraries by metric, the best one first; those that do not
+// Ranked returns the libraries by metric, the least first; those that do not
 // have it come last.
 func (c *Case) Ranked(metric string) []*Lib {
 	libs := slices.Clone(c.Libs)
@@ -92,7 +93,7 @@ func (c *Case) Ranked(metric string) []*Lib {
 		as, bs := len(a.Figures[metric]) > 0, len(b.Figures[metric]) > 0
 		switch {
 		case as && bs:
-			return compare(metric, a.Median(metric), b.Median(metric))
+			return cmp.Compare(a.Median(metric), b.Median(metric))
 		case as:
 			return -1
 		case bs:

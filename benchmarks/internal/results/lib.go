@@ -7,8 +7,8 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/internal/stats"
 )
 
-// floors are peers that do not do the work but show what it takes at least: a
-// plain loop does nothing side by side, reading the clock limits nothing. They
+// floors are peers that do less than the work, to show what the rest of it costs:
+// a plain loop does nothing side by side, a look at the clock limits nothing. They
 // are in the tables, and nobody loses to them.
 var floors = []string{"clock", "loop"}
 
@@ -23,7 +23,7 @@ type Lib struct {
 // Ours reports whether it is Tandem, in one way of use or another.
 func (l *Lib) Ours() bool { return l.Name == Ours || strings.HasPrefix(l.Name, Ours+"-") }
 
-// Floor reports whether it shows what is possible at best, and is no rival.
+// Floor reports whether it does less than the work, and is no rival.
 func (l *Lib) Floor() bool { return slices.Contains(floors, l.Name) }
 
 // Library reports whether it is somebody else's library, which code written by

@@ -75,7 +75,7 @@ func TestReadTellsWhatIsWrong(t *testing.T) {
 
 func TestRanking(t *testing.T) {
 	const raw = `round: 1
-BenchmarkX/lib=a 1 3 ns/op 9 max-wait-ns 1 x-of-one
+BenchmarkX/lib=a 1 3 ns/op 9 max-wait-ns 4 x-of-one
 BenchmarkX/lib=b 1 2 ns/op 2 x-of-one
 BenchmarkX/lib=c 1 4 B/op
 BenchmarkY/lib=a 1 5 B/op 4 granted 3 cpu-s/s
