@@ -56,6 +56,7 @@ func (p *Progress) Round(n int) {
 		progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetSpinnerChangeInterval(0), // or a goroutine of it would draw after Close
 		progressbar.OptionSetDescription(description("warming up")),
 	)
 	_ = p.bar.Set(p.done) // a bar that cannot be shown harms nothing
