@@ -71,6 +71,11 @@ func do(ctx context.Context, opts options, stdout, stderr io.Writer) error {
 	}
 	verdicts := bars.Judge(bars.All, r)
 	printBars(stdout, verdicts)
+	if opts.summary != "" {
+		if err := page.Summarize(opts.summary, r); err != nil {
+			return err
+		}
+	}
 	if opts.out == "" {
 		return nil
 	}

@@ -24,6 +24,7 @@ type options struct {
 	out       string // empty to write nothing
 	raw       string
 	from      string
+	summary   string
 }
 
 // errHelp says that help was asked for, and printed.
@@ -50,6 +51,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	fs.StringVar(&o.out, "out", ".", "write RESULTS.md and charts/ to `folder`")
 	fs.StringVar(&o.raw, "raw", "", "keep the output of the benchmarks in `file`")
 	fs.StringVar(&o.from, "from", "", "run nothing; take the output from `file`, as -raw has kept it")
+	fs.StringVar(&o.summary, "summary", "", "put the table of the main figures into `file` as well, between the lines for it")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			fmt.Fprint(w, usage)

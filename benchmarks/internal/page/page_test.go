@@ -85,3 +85,36 @@ func TestWhyABarFallsShort(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// The main figures take the place of those that were there.
+func TestSummary(t *testing.T) {
+	r, err := results.Read(strings.NewReader("module-pond: example.com/pond v1.0.0\nround: 1\n"+
+		"BenchmarkPool/lib=tandem 1 5 ns/op\nBenchmarkPool/lib=pond 1 50 ns/op\nBenchmarkPool/lib=channels 1 10 ns/op\n"), "raw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin, end = "<!-- made by benchmarks/cmd/report -->\n", "<!-- end of what is made -->\n"
+	name := t.TempDir() + "/README.md"
+	for _, old := range []string{"", "old figures\n"} {
+		if err := os.WriteFile(name, []byte("before\n"+begin+old+end+"after\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := page.Summarize(name, r); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const row = "| pool: an empty task | **5** | 10 | – | 50 pond |\n" + end + "after\n"
+		if text := string(got); !strings.HasPrefix(text, "before\n"+begin) || !strings.HasSuffix(text, row) || strings.Contains(text, "old") {
+			t.Errorf("%s", text)
+		}
+	}
+	if err := os.WriteFile(name, []byte(end+begin), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := page.Summarize(name, r); err == nil || !strings.Contains(err.Error(), "README.md must have a line") {
+		t.Errorf("error %v", err)
+	}
+}
