@@ -50,7 +50,7 @@ var All = []Bar{
 		Why: "It holds for a thousand elements and more. Below that, what lets others join when an element blocks, a clock, a timer and a context, costs up to a microsecond a call however few the elements are. Of two designs, helpers at once or after 20 µs, the second is here; the first took 1.3 times as long for 1,000 cheap elements."},
 
 	{Row: rowAllow, Work: "Allow", Case: "answer=yes/procs=one", Kind: Near, Limit: 1.35, Rivals: named("clock"),
-		Why: "A claim is one look at the clock and one compare-and-swap. Of two designs, a time in nanoseconds with the burst in a second word behind a lock, as x/time has it, and all in one word, the second is here."},
+		Why: "A claim is one look at the clock and one compare-and-swap. The other design, a bucket behind a lock, is mutex in the table."},
 	{Row: rowAllow, Work: "Allow", Case: "answer=yes/procs=one", Kind: Faster, Limit: 2, Rivals: named("xtime")},
 	{Row: rowAllow, Work: "Allow", Case: "answer=yes/procs=all", Kind: Faster, Limit: 3, Rivals: named("xtime"),
 		Why: "Both spend most of their time on the one cache line that all goroutines write."},
