@@ -49,7 +49,7 @@ var growths = []growth{
 // times as much memory where it has to be kept. What is measured is the whole work
 // on n items, for n from a thousand to ten million; n is the number of subscribers
 // where pkg says so. Little work is done repeatedly, so that it is measured as warm
-// as much work is. There are
+// as much work is; with -short there is no more than 100,000. There are
 //
 //   - ns/item,
 //   - B/item, what is allocated, however short it lives,
@@ -59,6 +59,9 @@ var growths = []growth{
 func BenchmarkGrowth(b *testing.B) {
 	for _, g := range growths {
 		for _, n := range g.sizes {
+			if testing.Short() && n > 100_000 {
+				continue
+			}
 			b.Run(fmt.Sprintf("pkg=%s/n=%d/lib=tandem", g.pkg, n), func(b *testing.B) {
 				g.measure(b, n)
 			})
