@@ -43,9 +43,12 @@ import (
 // that it was open.
 //
 // Park and wake, senders. One that finds no room lines up, with a channel of its
-// own; only the first in line looks for room. It waits for the cursors in the
-// way, see gate. Whoever leaves the line, with success or without, wakes the
-// next one.
+// own and what it has to send; only the first in line looks for room. It waits for
+// the cursors in the way, see gate. When there is room it sends for all in line, as
+// far as it goes, and wakes those who have nothing left: were each to send its own
+// and wake the next one, a line that has formed once would never end, as those who
+// are through come back for more, and each value would cost a wake-up. Whoever
+// leaves the line wakes the one that is the first then.
 
 // A Broadcast sends values of type T to its subscriptions. It is made by [New],
 // must not be copied, and is safe for concurrent use.
@@ -53,7 +56,7 @@ type Broadcast[T any] struct {
 	mu       sync.Mutex
 	gate     gate[T]
 	sleepers sleepers
-	senders  fifo.List[chan struct{}]        // those that wait for room
+	senders  fifo.List[*sender[T]]           // those that wait for room
 	subs     []weak.Pointer[Subscription[T]] // in the order of Subscribe; some ended
 	log      log[T]
 }
@@ -111,63 +114,10 @@ func (b *Broadcast[T]) SendBatch(ctx context.Context, vs []T) (int, error) {
 	return b.sendWaiting(ctx, vs)
 }
 
-// sendWaiting sends vs as there is room.
-func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err error) {
-	var line *fifo.Node[chan struct{}] // our place among the senders that wait
-	for {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		b.mu.Lock()
-		if b.closedLocked() && err == nil {
-			err = ErrClosed
-		}
-		var asleep []*waiter
-		first := b.senders.Len() == 0 || b.senders.Front() == line
-		if err == nil && first {
-			// At most the capacity at a time: then readers that were asleep get a
-			// chance before they miss something.
-			if n := int(min(b.roomLocked(), uint64(len(vs)-sent))); n > 0 {
-				b.log.addAll(vs[sent : sent+n])
-				sent += n
-				asleep = b.sleepers.take()
-			}
-		}
-		over := err != nil || sent == len(vs)
-		wait := false
-		switch {
-		case over && line != nil:
-			b.senders.Remove(line)
-			b.wakeSenderLocked()
-		case over:
-		default:
-			// The first in line waits for cursors, the others for the first.
-			if wait = !first || b.gate.watch(b.log.sent-b.log.capacity+1); wait && line == nil {
-				line = b.senders.PushBack(make(chan struct{}, 1))
-			}
-		}
-		b.mu.Unlock()
-		b.wake(asleep)
-		switch {
-		case over:
-			return sent, err
-		case wait:
-			_, _, _ = ctxselect.Recv(ctx, line.Value) // an ended context is seen above
-		}
-	}
-}
-
 func (b *Broadcast[T]) closedLocked() bool { return b.log.published.Load()&closed != 0 }
 
 // roomLocked returns how many values can be sent at once.
 func (b *Broadcast[T]) roomLocked() uint64 { return b.gate.room(b.log.sent, b.log.capacity) }
-
-// wakeSenderLocked lets the first sender in line look again.
-func (b *Broadcast[T]) wakeSenderLocked() {
-	if n := b.senders.Front(); n != nil {
-		ctxselect.Signal(n.Value)
-	}
-}
 
 // passed is called when a marked cursor has moved.
 func (b *Broadcast[T]) passed(c *cursor) {

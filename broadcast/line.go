@@ -1,0 +1,106 @@
+package broadcast
+
+import (
+	"context"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/fifo"
+)
+
+// A sender is a call that waits for room.
+type sender[T any] struct {
+	left  []T           // what it has to send; Broadcast.mu
+	ready chan struct{} // signalled when it is to look again
+}
+
+// sendWaiting sends vs as there is room.
+func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err error) {
+	left := vs
+	var place *fifo.Node[*sender[T]] // in line
+	for {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		b.mu.Lock()
+		if place != nil {
+			left = place.Value.left
+		}
+		switch {
+		case place != nil && len(left) == 0:
+			err = nil // the first in line has sent the rest, before whatever came then
+		case b.closedLocked() && err == nil:
+			err = ErrClosed
+		}
+		var asleep []*waiter
+		before := b.log.sent
+		first := b.senders.Len() == 0 || b.senders.Front() == place
+		if err == nil && first && len(left) > 0 {
+			if place == nil {
+				left = b.addLocked(left)
+			} else {
+				b.serveLocked(place)
+				left = place.Value.left
+			}
+			if b.log.sent > before {
+				asleep = b.sleepers.take()
+			}
+		}
+		over := err != nil || len(left) == 0
+		wait := false
+		switch {
+		case over && place != nil:
+			if b.senders.Remove(place); first {
+				b.wakeSenderLocked()
+			}
+		case over:
+		default:
+			// The first in line waits for cursors, the others for the first.
+			if wait = !first || b.gate.watch(b.log.sent-b.log.capacity+1); wait && place == nil {
+				place = b.senders.PushBack(&sender[T]{left, make(chan struct{}, 1)})
+			}
+		}
+		b.mu.Unlock()
+		b.wake(asleep)
+		switch {
+		case over:
+			return len(vs) - len(left), err
+		case wait:
+			_, _, _ = ctxselect.Recv(ctx, place.Value.ready) // an ended context is seen above
+		}
+	}
+}
+
+// addLocked sends what there is room for and returns the rest. That is at most
+// the capacity at a time: then readers that were asleep get a chance before they
+// miss something.
+func (b *Broadcast[T]) addLocked(vs []T) (left []T) {
+	n := int(min(b.roomLocked(), uint64(len(vs))))
+	if n > 0 {
+		b.log.addAll(vs[:n])
+	}
+	return vs[n:]
+}
+
+// serveLocked sends what there is room for of what all in line have, in their
+// order, and takes those who have nothing left out of the line, but for the
+// first.
+func (b *Broadcast[T]) serveLocked(first *fifo.Node[*sender[T]]) {
+	for node := first; node != nil; {
+		s, next := node.Value, node.Next()
+		if s.left = b.addLocked(s.left); len(s.left) > 0 {
+			return
+		}
+		if node != first {
+			b.senders.Remove(node)
+			ctxselect.Signal(s.ready)
+		}
+		node = next
+	}
+}
+
+// wakeSenderLocked lets the first sender in line look again.
+func (b *Broadcast[T]) wakeSenderLocked() {
+	if n := b.senders.Front(); n != nil {
+		ctxselect.Signal(n.Value.ready)
+	}
+}
