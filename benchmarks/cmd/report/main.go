@@ -1,7 +1,8 @@
 // Command report runs the benchmarks in rounds and writes RESULTS.md with charts:
-// all figures, whether they reach what was aimed at, and where Tandem loses.
+// all figures, whether they reach what was aimed at, and where Tandem loses; and
+// SCALING.md: how it grows with items and processors.
 //
-//	go run ./cmd/report         # everything: a quarter of an hour or so
+//	go run ./cmd/report         # everything: half an hour or so
 //	go run ./cmd/report -quick  # only what the bars need, printed here
 //
 // It exits with 0 whatever the figures are, 1 if a benchmark fails, 2 if it is
@@ -16,9 +17,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"text/tabwriter"
 
+	"golang.org/x/perf/benchfmt"
 	"golang.org/x/term"
 
 	"github.com/tandemgo/tandem/benchmarks/internal/bars"
@@ -26,6 +30,7 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/internal/page"
 	"github.com/tandemgo/tandem/benchmarks/internal/results"
 	"github.com/tandemgo/tandem/benchmarks/internal/rounds"
+	"github.com/tandemgo/tandem/benchmarks/internal/scaling"
 	_ "github.com/tandemgo/tandem/benchmarks/peers" // whose versions are told
 )
 
@@ -61,11 +66,11 @@ func do(ctx context.Context, opts options, stdout, stderr io.Writer) error {
 			return fmt.Errorf("-out: %w", err)
 		}
 	}
-	read := opts.read
-	if opts.from == "" {
-		read = func() (*results.Results, error) { return measure(ctx, opts, stderr) }
+	raw, name, err := opts.output(ctx, stderr)
+	if err != nil {
+		return err
 	}
-	r, err := read()
+	r, err := results.Read(bytes.NewReader(raw), name)
 	if err != nil {
 		return err
 	}
@@ -84,11 +89,33 @@ func do(ctx context.Context, opts options, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "\nwrote %s and %d charts\n", files[0], len(files)-1)
+	sweeps, err := scaling.Read(bytes.NewReader(raw), name)
+	if err != nil {
+		return err
+	}
+	sweeps = slices.DeleteFunc(sweeps, func(s *benchfmt.Result) bool { return !results.Sweep(s.Name) })
+	if len(sweeps) == 0 {
+		return nil
+	}
+	if err := scaling.Write(opts.out, page.Origin(r), sweeps); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "wrote %s\n", filepath.Join(opts.out, scaling.Page))
 	return nil
 }
 
+// output returns what the benchmarks have printed, and what to call that in errors.
+func (o options) output(ctx context.Context, stderr io.Writer) (raw []byte, name string, err error) {
+	if o.from != "" {
+		raw, err = os.ReadFile(o.from)
+		return raw, o.from, err
+	}
+	raw, err = measure(ctx, o, stderr)
+	return raw, "output of the benchmarks", err
+}
+
 // measure runs the benchmarks.
-func measure(ctx context.Context, opts options, stderr io.Writer) (_ *results.Results, err error) {
+func measure(ctx context.Context, opts options, stderr io.Writer) (_ []byte, err error) {
 	var kept bytes.Buffer
 	raw := io.Writer(&kept)
 	if opts.raw != "" {
@@ -114,14 +141,17 @@ func measure(ctx context.Context, opts options, stderr io.Writer) (_ *results.Re
 	if err := facts.Write(raw); err != nil {
 		return nil, err
 	}
-	progress := rounds.NewProgress(stderr, isTerminal(stderr), opts.rounds)
+	progress := rounds.NewProgress(stderr, isTerminal(stderr), "warming up and counting parks", opts.rounds)
 	plan := rounds.Plan{Binary: binary, Bench: opts.bench, Benchtime: opts.benchtime, Rounds: opts.rounds}
 	err = plan.Run(ctx, raw, progress)
 	progress.Close()
-	if err != nil {
-		return nil, err
+	if err != nil || opts.sweeps == 0 {
+		return kept.Bytes(), err
 	}
-	return results.Read(&kept, "output of the benchmarks")
+	progress = rounds.NewProgress(stderr, isTerminal(stderr), "sweeping over items and processors", opts.sweeps-1)
+	err = rounds.Sweeps{Binary: binary, Times: opts.sweeps}.Run(ctx, raw, progress)
+	progress.Close()
+	return kept.Bytes(), err
 }
 
 func isTerminal(w io.Writer) bool {

@@ -65,6 +65,7 @@ func TestBadFlags(t *testing.T) {
 		"all":               `unexpected argument "all"`,
 		"-rounds 0":         "-rounds 0: must be at least 1",
 		"-rounds x":         `"x"`,
+		"-sweeps -1":        "-sweeps -1: must not be negative",
 		"-benchtime 0s":     `-benchtime "0s": must be a positive duration, as 50ms, or a number of operations, as 100x`,
 		"-benchtime x":      `-benchtime "x"`,
 		"-bench (":          `-bench "("`,
@@ -109,12 +110,12 @@ func TestHelp(t *testing.T) {
 // A part of the figures takes the place of all of them only if it is asked to.
 func TestWhatIsRunAndWritten(t *testing.T) {
 	for args, want := range map[string]options{
-		"":                              {rounds: 10, benchtime: "50ms", bench: ".", out: "."},
-		"-rounds 3":                     {rounds: 3, benchtime: "50ms", bench: ".", out: "."},
+		"":                              {rounds: 10, benchtime: "50ms", bench: ".", out: ".", sweeps: 3},
+		"-rounds 3":                     {rounds: 3, benchtime: "50ms", bench: ".", out: ".", sweeps: 3},
 		"-bench Pool":                   {rounds: 10, benchtime: "50ms", bench: "Pool"},
 		"-bench Pool -out x":            {rounds: 10, benchtime: "50ms", bench: "Pool", out: "x"},
 		"-quick -bench P -benchtime 5x": {quick: true, rounds: 3, benchtime: "5x", bench: "P"},
-		"-from f":                       {rounds: 10, benchtime: "50ms", bench: ".", out: ".", from: "f"},
+		"-from f":                       {rounds: 10, benchtime: "50ms", bench: ".", out: ".", from: "f", sweeps: 3},
 	} {
 		got, err := parse(strings.Fields(args), os.Stderr)
 		if err != nil || got != want {

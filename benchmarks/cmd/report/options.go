@@ -5,14 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tandemgo/tandem/benchmarks/internal/bars"
-	"github.com/tandemgo/tandem/benchmarks/internal/results"
 )
 
 // options is what to do.
@@ -25,6 +23,7 @@ type options struct {
 	raw       string
 	from      string
 	summary   string
+	sweeps    int
 }
 
 // errHelp says that help was asked for, and printed.
@@ -33,7 +32,8 @@ var errHelp = errors.New("help")
 const usage = `usage: go run ./cmd/report [flags]
 
 Runs the benchmarks in rounds and writes RESULTS.md and charts/: medians with
-intervals, bars and whether they are reached, and where Tandem loses. A round is
+intervals, bars and whether they are reached, and where Tandem loses; SCALING.md
+says how it grows with items and processors. A round is
 one process that runs every benchmark once; one more before them finds out whether
 all do their work, and counts how often goroutines park.
 
@@ -51,6 +51,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	fs.StringVar(&o.out, "out", ".", "write RESULTS.md and charts/ to `folder`")
 	fs.StringVar(&o.raw, "raw", "", "keep the output of the benchmarks in `file`")
 	fs.StringVar(&o.from, "from", "", "run nothing; take the output from `file`, as -raw has kept it")
+	fs.IntVar(&o.sweeps, "sweeps", 3, "sweep over items and processors so many times; 0 with -quick and -bench")
 	fs.StringVar(&o.summary, "summary", "", "put the table of the main figures into `file` as well, between the lines for it")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -68,7 +69,7 @@ func parse(args []string, w io.Writer) (options, error) {
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 
 	if o.from != "" {
-		for _, name := range []string{"quick", "rounds", "benchtime", "bench", "raw"} {
+		for _, name := range []string{"quick", "rounds", "benchtime", "bench", "raw", "sweeps"} {
 			if given[name] {
 				return o, fmt.Errorf("-from %s: runs nothing, so it allows no -%s", o.from, name)
 			}
@@ -85,6 +86,9 @@ func parse(args []string, w io.Writer) (options, error) {
 			o.bench = bars.Pattern(bars.All)
 		}
 	}
+	if (o.quick || given["bench"]) && !given["sweeps"] {
+		o.sweeps = 0
+	}
 	// A part of the figures is not to take the place of all of them unasked.
 	if (o.quick || given["bench"]) && !given["out"] {
 		o.out = ""
@@ -95,6 +99,9 @@ func parse(args []string, w io.Writer) (options, error) {
 func (o options) check() error {
 	if o.rounds < 1 {
 		return fmt.Errorf("-rounds %d: must be at least 1", o.rounds)
+	}
+	if o.sweeps < 0 {
+		return fmt.Errorf("-sweeps %d: must not be negative", o.sweeps)
 	}
 	if _, err := regexp.Compile(o.bench); err != nil {
 		return fmt.Errorf("-bench %q: %w", o.bench, err)
@@ -116,18 +123,11 @@ func (o options) command() string {
 		c += " -quick"
 	}
 	c += fmt.Sprintf(" -rounds %d -benchtime %s", o.rounds, o.benchtime)
+	if o.sweeps > 0 {
+		c += fmt.Sprintf(" -sweeps %d", o.sweeps)
+	}
 	if o.bench != "." && !(o.quick && o.bench == bars.Pattern(bars.All)) {
 		c += fmt.Sprintf(" -bench '%s'", strings.ReplaceAll(o.bench, "'", `'\''`))
 	}
 	return c
-}
-
-// read reads the output that was kept.
-func (o options) read() (*results.Results, error) {
-	f, err := os.Open(o.from)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return results.Read(f, o.from)
 }

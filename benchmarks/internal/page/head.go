@@ -11,19 +11,8 @@ import (
 )
 
 func (p *page) head() error {
-	f := p.results.Facts
-	known := func(s string) string { return cmp.Or(s, "not known") }
 	p.say("# Results\n\n")
-	p.say("No figure here is written by hand; this makes all of them:\n\n    %s\n\n", known(f.Command))
-	cores := known(f.Cores) + " cores"
-	p.table(2, []string{"", ""}, [][]string{
-		{"Machine", known(f.CPU) + ", " + cores},
-		{"System", strings.Join(slices.DeleteFunc([]string{f.OS, f.GOOS + "/" + f.GOARCH}, func(s string) bool { return s == "" }), ", ")},
-		{"Go", known(f.Go)},
-		{"Date", known(f.Date)},
-		{"Commit", known(f.Commit)},
-		{"Rounds", fmt.Sprintf("%d, and one before them that checks, warms up and counts parks", p.results.Rounds())},
-	})
+	p.origin(fmt.Sprintf("%d, and one before them that checks, warms up and counts parks", p.results.Rounds()))
 	p.say(`## How to read it
 
 - An **operation** is one item: a task, a value, a call; for fan.Map it is the whole slice. All libraries do the same
@@ -44,6 +33,30 @@ func (p *page) head() error {
 		p.say("**These are %d rounds, and it takes %d for an interval: read them as a first look.**\n\n", n, stats.Least)
 	}
 	return nil
+}
+
+// Origin says where figures come from.
+func Origin(r *results.Results) string {
+	p := &page{results: r}
+	p.origin("")
+	return p.text.String()
+}
+
+func (p *page) origin(rounds string) {
+	f := p.results.Facts
+	known := func(s string) string { return cmp.Or(s, "not known") }
+	p.say("No figure here is written by hand; this makes all of them:\n\n    %s\n\n", known(f.Command))
+	rows := [][]string{
+		{"Machine", known(f.CPU) + ", " + known(f.Cores) + " cores"},
+		{"System", strings.Join(slices.DeleteFunc([]string{f.OS, f.GOOS + "/" + f.GOARCH}, func(s string) bool { return s == "" }), ", ")},
+		{"Go", known(f.Go)},
+		{"Date", known(f.Date)},
+		{"Commit", known(f.Commit)},
+	}
+	if rounds != "" {
+		rows = append(rows, []string{"Rounds", rounds})
+	}
+	p.table(2, []string{"", ""}, rows)
 }
 
 // versions lists the modules of the libraries that were measured.

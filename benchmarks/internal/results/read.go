@@ -26,6 +26,9 @@ func Read(in io.Reader, name string) (*Results, error) {
 		case *benchfmt.SyntaxError:
 			return nil, fmt.Errorf("results: Read: %w", rec)
 		case *benchfmt.Result:
+			if Sweep(rec.Name) {
+				continue
+			}
 			if err := r.add(rec); err != nil {
 				file, line := rec.Pos()
 				return nil, fmt.Errorf("results: Read: %s:%d: %s: %w", file, line, rec.Name, err)
@@ -75,6 +78,10 @@ func (r *Results) add(rec *benchfmt.Result) error {
 	}
 	return nil
 }
+
+// Sweep reports whether it is the name of a benchmark that sweeps the number of
+// items and compares nobody, which has a page of its own.
+func Sweep(name benchfmt.Name) bool { return strings.HasPrefix(string(name.Base()), "Growth") }
 
 // split returns the parts of a name like BenchmarkFanMap/n=10/lib=conc-2: FanMap,
 // n=10, conc.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/benchmarks/internal/results"
+	"github.com/tandemgo/tandem/benchmarks/internal/scaling"
 )
 
 // Package is where the benchmarks are.
@@ -48,31 +49,39 @@ type Plan struct {
 // Run runs the rounds, writes their output to raw, and tells watch how far it is.
 // Round 0 warms up, finds out whether every benchmark does its work, and counts
 // parks. The error is a *FailedError if a benchmark has failed, and the context's
-// if that has ended.
+// if that has ended. Sweeps are left out.
 func (p Plan) Run(ctx context.Context, raw io.Writer, watch Watcher) error {
 	for round := range p.Rounds + 1 {
-		if _, err := fmt.Fprintf(raw, "%s: %d\n", results.RoundKey, round); err != nil {
-			return err
-		}
-		watch.Round(round)
-		args := []string{"-test.run", "^$", "-test.bench", p.Bench, "-test.benchtime", p.Benchtime}
+		args := []string{"-test.bench", p.Bench, "-test.skip", scaling.Bench, "-test.benchtime", p.Benchtime}
 		if round == results.ParksRound {
 			args = append(args[:4:4], "-test.benchtime", "1x", "-parks")
 		}
-		var output bytes.Buffer
-		lines := &lineWatcher{watch: watch}
-		cmd := exec.CommandContext(ctx, p.Binary, args...)
-		cmd.Stdout = io.MultiWriter(&output, raw, lines)
-		cmd.Stderr = cmd.Stdout // the same, so that exec writes to it from one goroutine
-		if err := run(ctx, cmd); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			return &FailedError{Round: round, Output: output.String(), Err: err}
+		if err := runRound(ctx, p.Binary, round, args, raw, watch); err != nil {
+			return err
 		}
-		if lines.n == 0 {
-			return fmt.Errorf("no benchmark matches %s", strconv.Quote(p.Bench))
+	}
+	return nil
+}
+
+// runRound runs the binary once.
+func runRound(ctx context.Context, binary string, round int, args []string, raw io.Writer, watch Watcher) error {
+	if _, err := fmt.Fprintf(raw, "%s: %d\n", results.RoundKey, round); err != nil {
+		return err
+	}
+	watch.Round(round)
+	var output bytes.Buffer
+	lines := &lineWatcher{watch: watch}
+	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.run", "^$"}, args...)...)
+	cmd.Stdout = io.MultiWriter(&output, raw, lines)
+	cmd.Stderr = cmd.Stdout // the same, so that exec writes to it from one goroutine
+	if err := run(ctx, cmd); err != nil {
+		if ctx.Err() != nil {
+			return err
 		}
+		return &FailedError{Round: round, Output: output.String(), Err: err}
+	}
+	if lines.n == 0 {
+		return fmt.Errorf("no benchmark matches %s", strconv.Quote(args[1]))
 	}
 	return nil
 }

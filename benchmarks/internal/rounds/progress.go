@@ -16,28 +16,30 @@ import (
 type Progress struct {
 	out      io.Writer
 	terminal bool
-	rounds   int
+	first    string // what the first round is
+	rounds   int    // besides the first
 	begun    time.Time
 
-	bar   *progressbar.ProgressBar
-	done  int // benchmarks, in all rounds
-	first int // benchmarks in the first round, as in every other
+	bar  *progressbar.ProgressBar
+	done int // benchmarks, in all rounds
+	each int // benchmarks in a round
 }
 
-// NewProgress returns a Progress of so many rounds besides the first.
-func NewProgress(out io.Writer, terminal bool, rounds int) *Progress {
-	return &Progress{out: out, terminal: terminal, rounds: rounds, begun: time.Now()}
+// NewProgress returns a Progress of so many rounds besides the first, and says
+// what that is.
+func NewProgress(out io.Writer, terminal bool, first string, rounds int) *Progress {
+	return &Progress{out: out, terminal: terminal, first: first, rounds: rounds, begun: time.Now()}
 }
 
 // Round says that a round begins.
 func (p *Progress) Round(n int) {
 	if n == results.ParksRound+1 {
-		p.first = p.done
+		p.each = p.done
 	}
 	if !p.terminal {
 		what := fmt.Sprintf("round %d of %d", n, p.rounds)
 		if n == results.ParksRound {
-			what = "warming up and counting parks"
+			what = p.first
 		}
 		fmt.Fprintf(p.out, "%5s  %s\n", time.Since(p.begun).Round(time.Second), what)
 		return
@@ -47,7 +49,7 @@ func (p *Progress) Round(n int) {
 	}
 	total := -1 // how many there are is known after one round
 	if n > results.ParksRound {
-		total = p.first * (p.rounds + 1)
+		total = p.each * (p.rounds + 1)
 		_ = p.bar.Exit()
 	}
 	p.bar = progressbar.NewOptions(total,
@@ -57,7 +59,7 @@ func (p *Progress) Round(n int) {
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetSpinnerChangeInterval(0), // or a goroutine of it would draw after Close
-		progressbar.OptionSetDescription(description("warming up")),
+		progressbar.OptionSetDescription(description(p.first)),
 	)
 	_ = p.bar.Set(p.done) // a bar that cannot be shown harms nothing
 }

@@ -58,6 +58,19 @@ func (s *seen) Running(name string) {
 	}
 }
 
+func TestSweeps(t *testing.T) {
+	p := plan(t, "well")
+	var raw bytes.Buffer
+	var watch seen
+	if err := (rounds.Sweeps{Binary: p.Binary, Times: 2}).Run(t.Context(), &raw, &watch); err != nil {
+		t.Fatal(err)
+	}
+	const args = "args: -test.run ^$ -test.bench ^BenchmarkGrowth(Work|Section)?$ -test.benchtime 1x -test.cpu 1,2,8\n"
+	if got := strings.Count(raw.String(), args); got != 2 {
+		t.Errorf("%d times %q in\n%s", got, args, &raw)
+	}
+}
+
 func TestRuns(t *testing.T) {
 	var raw bytes.Buffer
 	var watch seen
@@ -66,8 +79,8 @@ func TestRuns(t *testing.T) {
 	}
 	for _, want := range []string{
 		"round: 0\n", "round: 1\n", "round: 2\n", "BenchmarkA/lib=y-2 \t 100\t 6 ns/op\n",
-		"args: -test.run ^$ -test.bench A|B -test.benchtime 1x -parks\n",
-		"args: -test.run ^$ -test.bench A|B -test.benchtime 7ms\n",
+		"args: -test.run ^$ -test.bench A|B -test.skip ^BenchmarkGrowth(Work|Section)?$ -test.benchtime 1x -parks\n",
+		"args: -test.run ^$ -test.bench A|B -test.skip ^BenchmarkGrowth(Work|Section)?$ -test.benchtime 7ms\n",
 	} {
 		if !strings.Contains(raw.String(), want) {
 			t.Errorf("%q is not in the raw output:\n%s", want, &raw)
@@ -115,7 +128,7 @@ func TestEndsTheProcessWithTheContext(t *testing.T) {
 
 func TestProgressIsALineForEachRound(t *testing.T) {
 	var out strings.Builder
-	p := rounds.NewProgress(&out, false, 2)
+	p := rounds.NewProgress(&out, false, "warming up and counting parks", 2)
 	if err := plan(t, "well").Run(t.Context(), io.Discard, p); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +141,7 @@ func TestProgressIsALineForEachRound(t *testing.T) {
 // On a terminal, the total is known after the first round.
 func TestProgressIsABarOnATerminal(t *testing.T) {
 	var out strings.Builder
-	p := rounds.NewProgress(&out, true, 2)
+	p := rounds.NewProgress(&out, true, "warming up and counting parks", 2)
 	for round := range 3 {
 		p.Round(round)
 		for _, lib := range []string{"x", "y"} {

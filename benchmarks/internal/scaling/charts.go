@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	timeChart   = "scaling-time.svg"
-	memoryChart = "scaling-memory.svg"
+	timeChart   = "charts/scaling-time.svg"
+	memoryChart = "charts/scaling-memory.svg"
 )
 
 // modelChart returns the name of the chart for costs[i].
-func modelChart(i int) string { return fmt.Sprintf("scaling-cores-%d.svg", i) }
+func modelChart(i int) string { return fmt.Sprintf("charts/scaling-cores-%d.svg", i) }
 
 // charts returns all charts by name.
 func charts(s series) (map[string][]byte, error) {

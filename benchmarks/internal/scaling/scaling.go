@@ -8,6 +8,7 @@ package scaling
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -25,6 +26,21 @@ const (
 // Page is the name of the page, in the directory that Write is given.
 const Page = "SCALING.md"
 
+// Read reads the results that a page can be made from; name is what errors call
+// where they come from.
+func Read(in io.Reader, name string) (results []*benchfmt.Result, err error) {
+	scanner := benchfmt.NewReader(in, name)
+	for scanner.Scan() {
+		switch rec := scanner.Result().(type) {
+		case *benchfmt.SyntaxError:
+			return nil, rec
+		case *benchfmt.Result:
+			results = append(results, rec.Clone())
+		}
+	}
+	return results, scanner.Err()
+}
+
 // Write writes the page and its charts to dir, made from the results of any number
 // of rounds. Results of other benchmarks are left out. head, which is Markdown,
 // comes first: where and how it was measured.
@@ -38,6 +54,9 @@ func Write(dir, head string, results []*benchfmt.Result) error {
 		return err
 	}
 	files[Page] = page(head, s)
+	if err := os.MkdirAll(filepath.Join(dir, "charts"), 0o755); err != nil {
+		return err
+	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err

@@ -3,6 +3,7 @@ package scaling_test
 import (
 	"bytes"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,18 +14,17 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/internal/scaling"
 )
 
-var update = flag.Bool("update", false, "write testdata/SCALING.md as it is now")
+var update = flag.Bool("update", false, "write testdata/SCALING.golden as it is now")
 
-func read(t *testing.T) (results []*benchfmt.Result) {
+func read(t *testing.T) []*benchfmt.Result {
 	t.Helper()
-	var files benchfmt.Files
-	files.Paths = []string{"testdata/results.txt"}
-	for files.Scan() {
-		if r, ok := files.Result().(*benchfmt.Result); ok {
-			results = append(results, r.Clone())
-		}
+	f, err := os.Open("testdata/results.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := files.Err(); err != nil {
+	defer f.Close()
+	results, err := scaling.Read(f, f.Name())
+	if err != nil {
 		t.Fatal(err)
 	}
 	return results
@@ -37,23 +37,25 @@ func written(t *testing.T, results []*benchfmt.Result) map[string]string {
 	if err := scaling.Write(dir, "Measured somewhere, at some time.\n", results); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	files := make(map[string]string)
-	for _, e := range entries {
-		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+	for _, pattern := range []string{"*.md", "charts/*.svg"} {
+		names, err := fs.Glob(os.DirFS(dir), pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[e.Name()] = string(text)
+		for _, name := range names {
+			text, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[name] = string(text)
+		}
 	}
 	return files
 }
 
 func TestPageIsThatOfTheResults(t *testing.T) {
-	const golden = "testdata/SCALING.md"
+	const golden = "testdata/SCALING.golden"
 	got := written(t, read(t))[scaling.Page]
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {

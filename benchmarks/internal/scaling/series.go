@@ -34,7 +34,7 @@ func collect(results []*benchfmt.Result) series {
 	for _, r := range results {
 		k := keyOf(r.Name)
 		if !strings.HasPrefix(k.bench, "Growth") {
-			continue
+			continue // it compares libraries
 		}
 		if s[k] == nil {
 			s[k] = make(map[string][]float64)
