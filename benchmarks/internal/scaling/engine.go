@@ -81,9 +81,8 @@ var engines = []engine{
 	},
 	{
 		pkg: "broadcast-senders", what: "values to 10 subscribers, by 8 senders",
-		next: "Where the log is full for the slowest `Block` subscriber, senders line up, first come, first served, and each is woken for one value: " +
-			"a turn of the scheduler and a place in the line, which is allocated, for each value, where a single sender waits once for many. " +
-			"That is a convoy. Next: the place in line kept by the sender, and room handed out for as many values as there is.",
+		next: "Where the log is full for the slowest `Block` subscriber, senders line up, first come, first served. The first of them sends for all in line when there is room, and they go on without a line until the log is full again: " +
+			"a wake-up and a place in line, which is allocated, for each sender and each time it is full, not for each value. Next: the lock of the log, which all senders meet at.",
 	},
 	{
 		pkg: "broadcast-subscribers", what: "subscribers, who each get 100 values",
