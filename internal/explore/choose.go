@@ -1,0 +1,109 @@
+//go:build points
+
+package explore
+
+import "math/rand/v2"
+
+// A chooser chooses who goes on. The goroutine that went on last is the first
+// of those that can, if it is one of them; last says that it is.
+type chooser interface {
+	choose(who []int, last bool) int
+}
+
+// fixed makes choices that are given, and the first one thereafter.
+type fixed []int
+
+func (f *fixed) choose(who []int, _ bool) int {
+	if len(*f) == 0 {
+		return 0
+	}
+	n := (*f)[0]
+	*f = (*f)[1:]
+	return min(n, len(who)-1)
+}
+
+// depthFirst makes all choices there are, one after the other, with so many
+// preemptions at most.
+type depthFirst struct {
+	bound    int
+	path     []choice
+	depth    int
+	used     int  // preemptions
+	bounded  bool // there would have been more choices
+	diverged bool
+}
+
+type choice struct{ taken, of int }
+
+func (d *depthFirst) begin() { d.depth, d.used, d.diverged = 0, 0, false }
+
+func (d *depthFirst) choose(who []int, last bool) int {
+	of := len(who)
+	if last && of > 1 && d.used == d.bound {
+		d.bounded = true
+		of = 1
+	}
+	if d.depth == len(d.path) {
+		d.path = append(d.path, choice{0, of})
+	}
+	c := &d.path[d.depth]
+	if c.of != of {
+		d.diverged = true
+		c.of, c.taken = of, min(c.taken, of-1)
+		d.path = d.path[:d.depth+1]
+	}
+	d.depth++
+	if last && c.taken > 0 {
+		d.used++
+	}
+	return c.taken
+}
+
+// next goes to the next path and reports whether there is one.
+func (d *depthFirst) next() bool {
+	d.path = d.path[:d.depth]
+	for n := len(d.path); n > 0; n-- {
+		if c := &d.path[n-1]; c.taken+1 < c.of {
+			c.taken++
+			d.path = d.path[:n]
+			return true
+		}
+	}
+	return false
+}
+
+// priorities lets the one with the highest priority go on, which changes at a
+// few steps at random.
+type priorities struct {
+	rand    *rand.Rand
+	of      map[int]int
+	changes map[int]bool
+	steps   int
+	low     int
+}
+
+func newPriorities(r *rand.Rand, steps int) *priorities {
+	p := &priorities{rand: r, of: make(map[int]int), changes: make(map[int]bool)}
+	for range 1 + r.IntN(4) {
+		p.changes[r.IntN(steps)] = true
+	}
+	return p
+}
+
+func (p *priorities) choose(who []int, _ bool) int {
+	best := 0
+	for i, g := range who {
+		if _, ok := p.of[g]; !ok {
+			p.of[g] = 1 + p.rand.IntN(1<<30)
+		}
+		if p.of[g] > p.of[who[best]] {
+			best = i
+		}
+	}
+	if p.changes[p.steps] {
+		p.low--
+		p.of[who[best]] = p.low
+	}
+	p.steps++
+	return best
+}

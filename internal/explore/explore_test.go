@@ -1,0 +1,75 @@
+//go:build points
+
+package explore_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// Two goroutines that come to three points each, the start among them, can be
+// ordered in 6 over 3 ways.
+func TestEveryOrderIsRun(t *testing.T) {
+	seen := map[string]bool{}
+	var order []byte
+	r := explore.Explore(t, func(_ testing.TB, r *explore.Run) {
+		order = order[:0]
+		for _, name := range []byte("ab") {
+			r.Go(string(name), func() {
+				order = append(order, name)
+				point.At("one")
+				order = append(order, name)
+				point.At("two")
+				order = append(order, name)
+			})
+		}
+		r.After(func() { seen[string(order)] = true })
+	})
+	if !r.Exhausted || len(seen) != 20 || r.Diverged > 0 {
+		t.Errorf("%d orders; %v", len(seen), r)
+	}
+}
+
+// A sleeper that does not look again after it has said that it sleeps is found:
+// this test runs another process, as the run that goes wrong cannot end.
+func TestALostWakeUpIsFound(t *testing.T) {
+	if os.Getenv("TANDEM_PLANTED") != "" {
+		explore.Explore(t, planted)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestALostWakeUpIsFound$")
+	cmd.Env = append(os.Environ(), "TANDEM_PLANTED=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "nobody can go on") {
+		t.Errorf("error %v\n%s", err, out)
+	}
+}
+
+func planted(_ testing.TB, r *explore.Run) {
+	var ready, sleeps atomic.Bool
+	wake := make(chan struct{}, 1)
+	r.Go("sleeper", func() {
+		if ready.Load() {
+			return
+		}
+		point.At("has looked")
+		sleeps.Store(true)
+		<-wake
+	})
+	r.Go("waker", func() {
+		ready.Store(true)
+		point.At("has changed it")
+		if sleeps.Load() {
+			wake <- struct{}{}
+		}
+	})
+}

@@ -1,0 +1,210 @@
+//go:build points
+
+package explore
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/point"
+)
+
+// patience is how long, by the clock of the bubble, nobody may do anything
+// before whoever has not ended counts as forgotten: longer than the timers of
+// any program.
+const patience = time.Hour
+
+// A Run is one run of a program.
+type Run struct {
+	chooser chooser
+	after   []func()
+
+	mu      sync.Mutex
+	on      bool
+	ids     map[uint64]int // by number of goroutine
+	names   []string       // by id
+	here    []*arrival
+	actors  int // that have not ended
+	starts  []func()
+	steps   []step
+	problem string
+}
+
+// An arrival is a goroutine that stands at a point.
+type arrival struct {
+	id    int
+	point string
+	going chan struct{}
+}
+
+type step struct {
+	id, taken int
+	point     string
+}
+
+func newRun(c chooser) *Run { return &Run{chooser: c, ids: make(map[uint64]int)} }
+
+// Go names a goroutine that runs fn. It starts when the program has been set up.
+func (r *Run) Go(name string, fn func()) {
+	id := len(r.names)
+	r.names = append(r.names, name)
+	r.actors++
+	r.starts = append(r.starts, func() {
+		r.mu.Lock()
+		r.ids[goid()] = id
+		r.mu.Unlock()
+		defer func() {
+			v := recover()
+			r.mu.Lock()
+			r.actors--
+			if v != nil {
+				r.problem = fmt.Sprintf("%s panicked: %v", name, v)
+			}
+			r.mu.Unlock()
+		}()
+		point.At("start")
+		fn()
+	})
+}
+
+// After adds a function that is called, without points, when all goroutines that
+// were named have ended and nobody stands at a point: to look at the laws, and to
+// end what was made. The last one added is called first.
+func (r *Run) After(fn func()) { r.after = append(r.after, fn) }
+
+func (r *Run) play(t *testing.T, p Program) {
+	synctest.Test(t, func(t *testing.T) {
+		p(t, r)
+		release := point.Take(r.arrive)
+		r.on = true
+		for _, start := range r.starts {
+			go start()
+		}
+		stuck := r.loop()
+		r.mu.Lock()
+		r.on = false
+		problem := r.problem
+		r.mu.Unlock()
+		release()
+		if stuck {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("nobody can go on:\n%s\n%s\n%s", r.choices(), r.trail(), buf[:runtime.Stack(buf, true)])
+		}
+		if problem != "" {
+			t.Error(problem)
+		}
+		for _, fn := range slices.Backward(r.after) {
+			fn()
+		}
+	})
+}
+
+// loop lets goroutines go on, one at a time, until all that were named have
+// ended and nobody stands at a point. It reports whether somebody has been
+// forgotten.
+func (r *Run) loop() (stuck bool) {
+	last, waited := -1, false
+	for {
+		synctest.Wait()
+		r.mu.Lock()
+		here, actors := r.here, r.actors
+		r.mu.Unlock()
+		if len(here) == 0 {
+			switch {
+			case actors == 0:
+				return false
+			case waited:
+				return true
+			}
+			waited = true
+			time.Sleep(patience)
+			continue
+		}
+		waited = false
+		slices.SortFunc(here, func(a, b *arrival) int { return rank(a.id, last) - rank(b.id, last) })
+		who := make([]int, len(here))
+		for i, a := range here {
+			who[i] = a.id
+		}
+		n := r.chooser.choose(who, who[0] == last)
+		a := here[n]
+		r.mu.Lock()
+		r.here = slices.DeleteFunc(r.here, func(b *arrival) bool { return a == b })
+		r.steps = append(r.steps, step{a.id, n, a.point})
+		r.mu.Unlock()
+		last = a.id
+		close(a.going)
+	}
+}
+
+// rank puts the one that went on last in front.
+func rank(id, last int) int {
+	if id == last {
+		return -1
+	}
+	return id
+}
+
+func (r *Run) arrive(name string) {
+	g := goid()
+	r.mu.Lock()
+	if !r.on {
+		r.mu.Unlock()
+		return
+	}
+	id, ok := r.ids[g]
+	if !ok {
+		id = len(r.names)
+		r.names = append(r.names, "#"+strconv.Itoa(id))
+		r.ids[g] = id
+	}
+	a := &arrival{id, name, make(chan struct{})}
+	r.here = append(r.here, a)
+	r.mu.Unlock()
+	<-a.going
+}
+
+func (r *Run) choices() string {
+	var b strings.Builder
+	for i, s := range r.steps {
+		if i > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(strconv.Itoa(s.taken))
+	}
+	return b.String()
+}
+
+func (r *Run) trail() string {
+	var b strings.Builder
+	for _, s := range r.steps {
+		fmt.Fprintf(&b, "  %s goes on at %s\n", r.names[s.id], s.point)
+	}
+	for _, a := range r.here {
+		fmt.Fprintf(&b, "  %s stands at %s\n", r.names[a.id], a.point)
+	}
+	return b.String()
+}
+
+// goid returns the number of the goroutine: its stack trace begins with
+// "goroutine 7 [".
+func goid() uint64 {
+	var buf [64]byte
+	text := buf[len("goroutine "):runtime.Stack(buf[:], false)]
+	if i := bytes.IndexByte(text, ' '); i >= 0 {
+		text = text[:i]
+	}
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		panic(fmt.Sprintf("explore: no goroutine number in %q", buf))
+	}
+	return n
+}

@@ -1,0 +1,42 @@
+//go:build points
+
+package point
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+)
+
+// On says whether points can be taken hold of.
+const On = true
+
+var hook atomic.Pointer[func(name string)]
+
+// At marks a place.
+func At(name string) {
+	if h := hook.Load(); h != nil {
+		(*h)(name)
+	}
+}
+
+// Take has h called at every point of the program, by the goroutine that is
+// there, until release is called.
+func Take(h func(name string)) (release func()) {
+	if !hook.CompareAndSwap(nil, &h) {
+		panic("point: Take: somebody has taken hold of the points already")
+	}
+	return func() { hook.Store(nil) }
+}
+
+// Chaos has goroutines give up their processor at a point in one of three cases,
+// for one round or a few, until release is called.
+func Chaos() (release func()) {
+	return Take(func(string) {
+		if rand.IntN(3) == 0 {
+			for range 1 + rand.IntN(4) {
+				runtime.Gosched()
+			}
+		}
+	})
+}

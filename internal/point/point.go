@@ -1,0 +1,13 @@
+// Package point names the places in the engines at which the order of
+// goroutines matters: between the look at a condition and going to sleep, between
+// a change and waking whoever waits for it, between a claim and what follows from
+// it.
+//
+// In an ordinary build At does nothing and costs nothing. With the build tag
+// points a test takes hold of them: package explore runs goroutines one at a time
+// from point to point, in every order there is; Chaos makes each of them lose the
+// processor at random.
+//
+// No lock is held at a point, or whoever waits for it would stand still without
+// being at one.
+package point
