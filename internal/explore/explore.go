@@ -63,9 +63,9 @@ type explorer struct {
 
 // once runs the program with the choices of c and reports whether to go on.
 func (e *explorer) once(c chooser) bool {
-	r := newRun(c)
-	r.play(e.t, e.program)
 	e.report.Runs++
+	r := newRun(e.report.Runs, c)
+	r.play(e.t, e.program)
 	e.left--
 	if e.t.Failed() {
 		e.report.Failed = true

@@ -3,7 +3,6 @@
 package explore
 
 import (
-	"bytes"
 	"fmt"
 	"runtime"
 	"slices"
@@ -24,6 +23,7 @@ const patience = time.Hour
 
 // A Run is one run of a program.
 type Run struct {
+	number  int
 	chooser chooser
 	after   []func()
 
@@ -50,7 +50,9 @@ type step struct {
 	point     string
 }
 
-func newRun(c chooser) *Run { return &Run{chooser: c, ids: make(map[uint64]int)} }
+func newRun(number int, c chooser) *Run {
+	return &Run{number: number, chooser: c, ids: make(map[uint64]int)}
+}
 
 // Go names a goroutine that runs fn. It starts when the program has been set up.
 func (r *Run) Go(name string, fn func()) {
@@ -96,7 +98,7 @@ func (r *Run) play(t *testing.T, p Program) {
 		release()
 		if stuck {
 			buf := make([]byte, 1<<16)
-			t.Fatalf("nobody can go on:\n%s\n%s\n%s", r.choices(), r.trail(), buf[:runtime.Stack(buf, true)])
+			t.Fatalf("run %d: nobody can go on:\n%s\n%s\n%s", r.number, r.choices(), r.trail(), buf[:runtime.Stack(buf, true)])
 		}
 		if problem != "" {
 			t.Error(problem)
@@ -129,6 +131,9 @@ func (r *Run) loop() (stuck bool) {
 			continue
 		}
 		waited = false
+		if busy := slices.DeleteFunc(slices.Clone(here), (*arrival).givesWay); len(busy) > 0 {
+			here = busy
+		}
 		slices.SortFunc(here, func(a, b *arrival) int { return rank(a.id, last) - rank(b.id, last) })
 		who := make([]int, len(here))
 		for i, a := range here {
@@ -144,6 +149,8 @@ func (r *Run) loop() (stuck bool) {
 		close(a.going)
 	}
 }
+
+func (a *arrival) givesWay() bool { return strings.HasSuffix(a.point, " gives way") }
 
 // rank puts the one that went on last in front.
 func rank(id, last int) int {
@@ -192,19 +199,4 @@ func (r *Run) trail() string {
 		fmt.Fprintf(&b, "  %s stands at %s\n", r.names[a.id], a.point)
 	}
 	return b.String()
-}
-
-// goid returns the number of the goroutine: its stack trace begins with
-// "goroutine 7 [".
-func goid() uint64 {
-	var buf [64]byte
-	text := buf[len("goroutine "):runtime.Stack(buf[:], false)]
-	if i := bytes.IndexByte(text, ' '); i >= 0 {
-		text = text[:i]
-	}
-	n, err := strconv.ParseUint(string(text), 10, 64)
-	if err != nil {
-		panic(fmt.Sprintf("explore: no goroutine number in %q", buf))
-	}
-	return n
 }

@@ -8,6 +8,10 @@
 // from point to point, in every order there is; Chaos makes each of them lose the
 // processor at random.
 //
+// A name that ends with "gives way" is that of a place at which a goroutine looks
+// in vain, and looks again until another has done something: all others go on
+// before it.
+//
 // No lock is held at a point, or whoever waits for it would stand still without
 // being at one.
 package point
