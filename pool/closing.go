@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Close stops accepting tasks, waits until every accepted one has run and
@@ -34,7 +35,9 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 	case errInside:
 		return nil
 	default:
+		point.At("pool: Shutdown before it aborts")
 		running, dropped := p.eng.abort(ErrClosed, err)
+		point.At("pool: Shutdown before it gives up the queue")
 		p.eng.giveUpAll(dropped, err)
 		if running == 0 && len(dropped) == 0 {
 			return nil // the last one ended at the same moment
@@ -51,7 +54,9 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 // It is idempotent; a second call returns nil.
 func (p *Pool[T, R]) Stop() []T {
 	p.eng.handBack()
+	point.At("pool: Stop before it aborts")
 	_, dropped := p.eng.abort(ErrClosed, ErrClosed)
+	point.At("pool: Stop before it gives up the queue")
 	var tasks []T
 	for _, it := range dropped {
 		tasks = append(tasks, it.task)
@@ -60,6 +65,7 @@ func (p *Pool[T, R]) Stop() []T {
 	if p.eng.join(context.Background()) == errInside {
 		return tasks
 	}
+	point.At("pool: Stop before it takes orphans")
 	// Those come first that workers had claimed when the pool was stopped.
 	return append(p.eng.takeOrphans(), tasks...)
 }
@@ -177,6 +183,7 @@ func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R
 	gone := e.goneLocked()
 	e.mu.Unlock()
 	wake()
+	point.At("pool: before all contexts end")
 	e.end(cause)
 	e.afterwards(gone)
 	return running, dropped
@@ -215,6 +222,7 @@ func (c *core) join(ctx context.Context) error {
 	if _, inside := c.within(ctx); inside {
 		return errInside
 	}
+	point.At("pool: Close before it waits")
 	c.mu.Lock()
 	if c.goneLocked() {
 		c.mu.Unlock()
@@ -223,7 +231,9 @@ func (c *core) join(ctx context.Context) error {
 	gone := make(chan struct{})
 	c.joiners = append(c.joiners, gone)
 	c.mu.Unlock()
+	point.At("pool: Close before it parks")
 	_, _, err := ctxselect.Recv(ctx, gone)
+	point.At("pool: Close goes on")
 	return err
 }
 
@@ -244,6 +254,7 @@ func (c *core) goneLocked() bool {
 // gone.
 func (c *core) afterwards(gone bool) {
 	if gone {
+		point.At("pool: before the end of all")
 		c.unwatch()
 		c.end(ErrClosed)
 	}

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A taskContext is the context given to a task. It carries the mark by which
@@ -92,6 +94,7 @@ func (c *taskContext) Deadline() (time.Time, bool) {
 // abort ends the context with the given cause.
 func (c *taskContext) abort(cause error) {
 	m := c.merge(true)
+	point.At("pool: before a merged context ends")
 	m.cancel(cause)
 	m.unlink()
 }
@@ -112,6 +115,7 @@ func (c *taskContext) merge(always bool) *merged {
 	if pool.Err() != nil {
 		m.cancel(context.Cause(pool)) // AfterFunc does so on another goroutine
 	}
+	point.At("pool: before a merged context is kept")
 	if !c.merged.CompareAndSwap(nil, m) { // somebody was quicker
 		m.release()
 		return c.merged.Load()

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/point"
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
@@ -105,10 +106,12 @@ func (s *seat) rise() {
 	switch {
 	case s == nil:
 	case s.start != nil:
+		point.At("pool: before a worker is started")
 		start := s.start
 		s.start = nil
 		start()
 	default:
+		point.At("pool: before a worker is woken")
 		s.wake <- struct{}{}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/fifo"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // The engine decides what runs when.
@@ -65,8 +66,10 @@ func newEngine[T, R any](workers int, o options, order *order[T, R]) *engine[T, 
 	e.unwatch = func() bool { return true }
 	if o.root.Done() != nil {
 		e.unwatch = context.AfterFunc(o.root, func() {
+			point.At("pool: before its context ends it")
 			cause := context.Cause(o.root)
 			_, dropped := e.abort(fmt.Errorf("%w: %w", ErrClosed, cause), cause)
+			point.At("pool: before it gives up its queue")
 			e.giveUpAll(dropped, cause)
 		})
 	}
@@ -82,6 +85,7 @@ type wakeUp[T, R any] struct {
 func (w wakeUp[T, R]) do() {
 	w.seat.rise()
 	for s := w.submitters; s != nil; {
+		point.At("pool: before a submitter is woken")
 		next := s.next
 		s.wake <- struct{}{}
 		s = next
@@ -91,11 +95,14 @@ func (w wakeUp[T, R]) do() {
 // drop resolves task i of to with cause if it has not started, and reports
 // whether it was so.
 func (e *engine[T, R]) drop(to receiver[T, R], i int, cause error) bool {
+	point.At("pool: before a task is dropped")
 	if _, ok := to.claim(i); !ok {
 		return false
 	}
+	point.At("pool: before a dropped task is counted")
 	e.dropped(1)
 	var zero R
+	point.At("pool: before a dropped task settles")
 	to.settle(i, zero, cause)
 	return true
 }

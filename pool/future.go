@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A Future is the result of one submitted task, to come. It may be waited for
@@ -83,6 +84,7 @@ func (c *call[T, R]) waits(int) bool { return c.state.Load() == unclaimed }
 
 func (c *call[T, R]) settle(_ int, v R, err error) {
 	c.context.release()
+	point.At("pool: future before it settles")
 	c.mu.Lock()
 	c.value, c.err = v, err
 	c.ticket.ctx = nil
@@ -91,6 +93,7 @@ func (c *call[T, R]) settle(_ int, v R, err error) {
 	c.unwatch = nil
 	c.mu.Unlock()
 	if landed != nil {
+		point.At("pool: future before its waiters are woken")
 		close(landed)
 	}
 	if unwatch != nil {
@@ -132,13 +135,16 @@ func (c *call[T, R]) wait(ctx context.Context) (R, error) {
 		if v, err, ok = c.result(); ok {
 			return v, err
 		}
+		point.At("pool: waiter before it asks where to park")
 		landed, under := c.landing()
 		var ended <-chan struct{}
 		if under != nil {
 			ended = under.Done()
 		}
+		point.At("pool: waiter before it parks")
 		select {
 		case <-landed:
+			point.At("pool: waiter goes on")
 			v, err, _ = c.result()
 			return v, err
 		case <-ctx.Done():
@@ -146,10 +152,12 @@ func (c *call[T, R]) wait(ctx context.Context) (R, error) {
 		case <-ended:
 			// If it is queued, it resolves now and not only when its turn comes.
 			c.eng.drop(c, 0, context.Cause(under))
+			point.At("pool: waiter before it parks again")
 			if _, _, err := ctxselect.Recv(ctx, landed); err != nil {
 				return v, err
 			}
 		case <-changed:
+			point.At("pool: waiter goes on")
 		}
 	}
 }
@@ -184,7 +192,9 @@ func (c *call[T, R]) done() <-chan struct{} {
 	if under == nil || under.Done() == nil {
 		return landed
 	}
+	point.At("pool: before a watch starts")
 	unwatch := context.AfterFunc(under, func() { c.eng.drop(c, 0, context.Cause(under)) })
+	point.At("pool: before a watch is noted")
 	c.mu.Lock()
 	if c.unwatch == nil && c.state.Load() != settled {
 		c.unwatch, unwatch = unwatch, nil
@@ -201,6 +211,7 @@ func (c *call[T, R]) cancel(cause error) {
 		return
 	}
 	if _, _, ok := c.result(); !ok {
+		point.At("pool: before a running task is cancelled")
 		c.context.abort(cause)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
@@ -83,6 +84,7 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 	g.ctx, g.end = context.WithCancelCause(ctx)
 	if ctx.Done() != nil {
 		g.stop = context.AfterFunc(ctx, func() {
+			point.At("pool: before the context of a group ends")
 			g.end(context.Cause(ctx)) // this can run before the end of ctx has reached g.ctx
 			g.dropQueued()
 		})
@@ -100,6 +102,7 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 func (g *Group[T, R]) Go(task T) error {
 	switch err := g.eng.submit(g.ctx, task, g, true, false); {
 	case err == nil:
+		point.At("pool: before a group sees that it is over")
 		if g.over.Load() {
 			g.dropQueued() // it may have come before the task
 		}
@@ -122,6 +125,7 @@ func (g *Group[T, R]) refuse(err error) bool {
 	}
 	in.mu.Unlock()
 	if open {
+		point.At("pool: before a refused task settles")
 		var zero R
 		g.settle(i, zero, err)
 	}
@@ -132,6 +136,7 @@ func (g *Group[T, R]) refuse(err error) bool {
 func (g *Group[T, R]) note(i int, err error) {
 	ended := g.ctx.Err() != nil
 	fails := false
+	point.At("pool: before an error is noted")
 	g.mu.Lock()
 	if g.errs == nil {
 		g.errs = make(map[int]error)
@@ -148,6 +153,7 @@ func (g *Group[T, R]) note(i int, err error) {
 	}
 	g.mu.Unlock()
 	if fails {
+		point.At("pool: before a group fails")
 		g.end(err)
 		g.dropQueued()
 	}
@@ -163,6 +169,7 @@ func (g *Group[T, R]) count() int {
 // dropQueued resolves the queued tasks of a group whose context has ended.
 func (g *Group[T, R]) dropQueued() {
 	g.over.Store(true)
+	point.At("pool: before the tasks of a group are dropped")
 	var dropped []int
 	for i := range g.count() {
 		if _, ok := g.claim(i); ok {
@@ -172,7 +179,9 @@ func (g *Group[T, R]) dropQueued() {
 	if len(dropped) == 0 {
 		return
 	}
+	point.At("pool: before dropped tasks are counted")
 	g.eng.dropped(len(dropped))
+	point.At("pool: before dropped tasks settle")
 	var zero R
 	for _, i := range dropped {
 		g.settle(i, zero, context.Cause(g.ctx))

@@ -3,6 +3,8 @@ package pool
 import (
 	"iter"
 	"runtime"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // collectLocked takes what is on the stack.
@@ -45,6 +47,7 @@ type waiters []chan struct{}
 
 func (w waiters) close() {
 	for _, ch := range w {
+		point.At("pool: before a group's waiter is woken")
 		close(ch)
 	}
 }
@@ -66,6 +69,7 @@ func (g *Group[T, R]) await(n int) {
 		at, inside, known, yields = place{int(m.worker), m}, true, true, waitYields
 	}
 	for {
+		point.At("pool: group's waiter before it looks")
 		g.mu.Lock()
 		wake := g.collectLocked()
 		there, queued := g.ended >= n, -1
@@ -87,6 +91,7 @@ func (g *Group[T, R]) await(n int) {
 			yields++
 			runtime.Gosched()
 		case more != nil:
+			point.At("pool: group's waiter before it parks")
 			select {
 			case <-more:
 			case <-changed:
@@ -97,6 +102,7 @@ func (g *Group[T, R]) await(n int) {
 		case inside:
 			var acted bool
 			if acted, changed = g.eng.lend(at, g.ticket(0), queued); !acted {
+				point.At("pool: group's waiter gives way")
 				runtime.Gosched() // a worker has it and is about to start it
 			}
 		default:
@@ -143,7 +149,9 @@ func (g *Group[T, R]) closeIf(n int) bool {
 // waitAll waits until all tasks have ended, and closes the group.
 func (g *Group[T, R]) waitAll() {
 	for n := g.count(); ; n = g.count() {
-		if g.await(n); g.closeIf(n) {
+		g.await(n)
+		point.At("pool: before a group closes")
+		if g.closeIf(n) {
 			g.stop()
 			g.end(ErrClosed)
 			return

@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 
+	"github.com/tandemgo/tandem/internal/point"
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
@@ -28,6 +29,7 @@ func (in *inbox[T, R]) ticketLocked(ctx context.Context, c *core) *ticket[T, R] 
 	t := in.tickets.find(ctx)
 	if t == nil {
 		in.mu.Unlock()
+		point.At("pool: submitter before it makes a ticket")
 		life := c.life(ctx)
 		t = &ticket[T, R]{ctx: life, mortal: life.Done() != nil}
 		in.mu.Lock()

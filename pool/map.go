@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A MapOption changes how [Pool.Map] walks.
@@ -131,7 +132,9 @@ func (w *walk[T, R]) feed(tasks iter.Seq[T]) {
 		return struct{}{}, nil
 	}, func(_ struct{}, err error) {
 		w.last = err
+		point.At("pool: feeder before it says that it is done")
 		w.fed.Store(true)
+		point.At("pool: feeder before it ends")
 		ctxselect.Signal(w.ready)
 	})
 }
@@ -148,7 +151,9 @@ func (w *walk[T, R]) submit(task T) error {
 	if err := w.eng.submit(w.ctx, task, f, true, w.nested); err != nil {
 		return err
 	}
+	point.At("pool: feeder before it counts")
 	w.issued.Store(n + 1)
+	point.At("pool: feeder before it looks for the walk")
 	if w.nested || w.awaited.Load() == f {
 		ctxselect.Signal(w.ready) // the caller may have to run it, or it has landed already
 	}
@@ -158,12 +163,17 @@ func (w *walk[T, R]) submit(task T) error {
 // waitForRoom parks the feeder while the window is full.
 func (w *walk[T, R]) waitForRoom() error {
 	for w.aloftOrWaiting() == len(w.flights) {
+		point.At("pool: feeder before it says that it is full")
 		w.full.Store(true)
+		point.At("pool: feeder before it looks again")
 		if w.aloftOrWaiting() < len(w.flights) {
 			w.full.Store(false)
 			break
 		}
-		if _, _, err := ctxselect.Recv(w.ctx, w.room); err != nil {
+		point.At("pool: feeder before it parks")
+		_, _, err := ctxselect.Recv(w.ctx, w.room)
+		point.At("pool: feeder goes on")
+		if err != nil {
 			return err
 		}
 	}
@@ -183,6 +193,7 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 			return v, context.Cause(w.ctx), true
 		}
 		fed := w.fed.Load() // before the look at what there is
+		point.At("pool: walk before it looks")
 		f := w.take()
 		switch {
 		case f != nil:
@@ -232,6 +243,7 @@ func (w *walk[T, R]) yielded(f *flight[T, R]) {
 		push(&w.free, f)
 	}
 	w.taken.Add(1)
+	point.At("pool: walk before it looks for the feeder")
 	if w.full.Load() && w.aloftOrWaiting() <= len(w.flights)/2 {
 		w.full.Store(false)
 		ctxselect.Signal(w.room)
@@ -251,18 +263,22 @@ func push[T, R any](stack *atomic.Pointer[flight[T, R]], f *flight[T, R]) {
 // the caller.
 func (w *walk[T, R]) park() {
 	f := &w.flights[w.taken.Load()%int64(len(w.flights))]
+	point.At("pool: walk before it says what it waits for")
 	w.awaited.Store(f)
+	point.At("pool: walk before it looks again")
 	there := w.taken.Load() < w.issued.Load() && f.state.Load() == settled
 	if w.unordered {
 		there = w.landed.Load() != nil
 	}
 	if !there {
+		point.At("pool: walk before it parks")
 		select {
 		case <-w.ready:
 		case <-w.ctx.Done():
 		case <-w.changed:
 			w.changed = nil
 		}
+		point.At("pool: walk goes on")
 	}
 	w.awaited.Store(nil)
 }
@@ -275,6 +291,7 @@ func (w *walk[T, R]) help() bool {
 		if w.changed == nil && f.state.Load() == unclaimed {
 			var acted bool
 			if acted, w.changed = w.eng.lend(w.at, &f.ticket, 0); !acted {
+				point.At("pool: walk gives way")
 				runtime.Gosched() // a worker has it and is about to start it
 			}
 			return w.changed == nil
@@ -286,6 +303,7 @@ func (w *walk[T, R]) help() bool {
 // leave ends the walk: whatever is not done is cancelled, and waited for.
 func (w *walk[T, R]) leave() {
 	w.end(context.Canceled)
+	point.At("pool: walk before it waits for the feeder")
 	w.feeding.Wait()
 	for i := range w.flights {
 		w.eng.drop(&w.flights[i], 0, context.Canceled)
@@ -293,8 +311,10 @@ func (w *walk[T, R]) leave() {
 	for i := range w.flights {
 		for f := &w.flights[i]; f.aloft(); {
 			w.awaited.Store(f)
+			point.At("pool: walk before it waits for a task")
 			if f.aloft() {
 				<-w.ready
+				point.At("pool: walk goes on")
 			}
 		}
 	}
@@ -339,10 +359,13 @@ func (f *flight[T, R]) waits(int) bool { return f.state.Load() == unclaimed }
 func (f *flight[T, R]) settle(_ int, v R, err error) {
 	w := f.walk
 	f.value, f.err = v, err
+	point.At("pool: flight before it settles")
 	f.state.Store(settled)
+	point.At("pool: flight before it lands")
 	if w.unordered {
 		push(&w.landed, f)
 	}
+	point.At("pool: flight before it looks for the walk")
 	if a := w.awaited.Load(); a == f || a != nil && w.unordered {
 		ctxselect.Signal(w.ready)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A place is where a goroutine stands that runs tasks, or a call that comes from
@@ -66,10 +67,12 @@ func (e *engine[T, R]) lend(at place, t *ticket[T, R], i int) (acted bool, chang
 	if e.order != nil {
 		return e.lendInOrder(at, t, i)
 	}
+	point.At("pool: waiter before it claims")
 	task, ok := t.to.claim(i)
 	if !ok {
 		return false, nil
 	}
+	point.At("pool: waiter before it lends its place")
 	e.mu.Lock()
 	e.waiting++
 	e.departed++
@@ -83,6 +86,7 @@ func (e *engine[T, R]) lend(at place, t *ticket[T, R], i int) (acted bool, chang
 // lendInOrder is lend for a pool with keys or priorities. It runs the first task
 // of the lane in which the awaited one is.
 func (e *engine[T, R]) lendInOrder(at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
+	point.At("pool: waiter before it claims in order")
 	e.mu.Lock()
 	e.emptyInboxLocked()
 	p := e.order.of[taskID[T, R]{t.to, i}]
@@ -192,6 +196,7 @@ func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs
 // finishInPlace counts a task that ran in place under the given counter, and
 // publishes how it ended.
 func (e *engine[T, R]) finishInPlace(t *ticket[T, R], i int, v R, err error, counter *uint64, runs rank) {
+	point.At("pool: waiter before it takes its place back")
 	e.mu.Lock()
 	*counter++
 	e.waiting--

@@ -3,6 +3,8 @@ package pool
 import (
 	"math/bits"
 	"sync/atomic"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A block holds the slots of neighbouring indexes.
@@ -70,6 +72,7 @@ func (g *Group[T, R]) settle(i int, v R, err error) {
 	if err != nil {
 		g.note(i, err)
 	}
+	point.At("pool: before a task of a group lands")
 	var height uint64
 	for {
 		below := g.landed.Load()
@@ -78,6 +81,7 @@ func (g *Group[T, R]) settle(i int, v R, err error) {
 			break
 		}
 	}
+	point.At("pool: before a group's waiter is looked for")
 	if need := g.need.Load(); need > 0 && int64(height) >= need {
 		g.mu.Lock()
 		wake := g.wakeLocked()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A submitter is a call that waits for room.
@@ -47,6 +48,7 @@ func (e *engine[T, R]) submit(ctx context.Context, task T, to receiver[T, R], wa
 		return errRefused
 	}
 	in.mu.Unlock()
+	point.At("pool: submitter before it looks for a sleeper")
 	if e.drowsy.Load() {
 		e.rouse()
 	}
@@ -69,6 +71,7 @@ func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R]
 	if e.order != nil {
 		r = e.order.rank(task)
 	}
+	point.At("pool: submitter before it looks for room")
 	for try, known := 0, false; ; try++ {
 		e.mu.Lock()
 		e.in.mu.Lock()
@@ -106,6 +109,7 @@ func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R]
 		}
 		_, nested = e.within(ctx) // only here is it worth finding out
 		known = true
+		point.At("pool: submitter before it looks again")
 	}
 }
 
@@ -139,7 +143,10 @@ func (e *engine[T, R]) waitForRoom(ctx context.Context, s *submitter[T, R]) erro
 	e.mu.Unlock()
 	w.do()
 
-	if _, _, err := ctxselect.Recv(ctx, s.wake); err != nil {
+	point.At("pool: submitter before it parks")
+	_, _, err := ctxselect.Recv(ctx, s.wake)
+	point.At("pool: submitter goes on")
+	if err != nil {
 		e.mu.Lock()
 		gone := e.blocked.Remove(node)
 		e.setCrowdedLocked(e.blocked.Len() > 0)
@@ -228,6 +235,7 @@ func (e *engine[T, R]) admitLocked() (w wakeUp[T, R]) {
 
 // relieve lets submitters in for tasks that have ended.
 func (e *engine[T, R]) relieve() {
+	point.At("pool: worker before it lets submitters in")
 	e.mu.Lock()
 	w := e.admitLocked()
 	e.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A worker is a place to run tasks, and the goroutine that fills it. A Goexit
@@ -77,6 +78,7 @@ func (e *engine[T, R]) work(w *worker[T, R]) {
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(),
 			pprof.Labels("pool", e.name, "worker", strconv.Itoa(w.id))))
 	}
+	point.At("pool: worker before it starts")
 	g := goid()
 	e.mu.Lock()
 	delete(e.inside, w.goid) // of a goroutine lost to Goexit
@@ -110,6 +112,7 @@ func (e *engine[T, R]) loop(w *worker[T, R]) (again bool) {
 			if !e.refill(w) {
 				return false
 			}
+			point.At("pool: worker before its first claim")
 			i, ok = w.tally.next(0)
 		case shared != nil && (shared.to == nil || shared.many) && w.fn != nil:
 			i, ok = e.runAlike(w, shared, i)
@@ -136,9 +139,11 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 				w.inUser = false
 				return e.settle(w, t, 0, *new(R), err)
 			}
+			point.At("pool: worker before it counts")
 			i, ok = w.tally.next(oneCompleted)
 			continue
 		}
+		point.At("pool: worker before it claims")
 		task, mine := t.to.claim(first + i)
 		if !mine {
 			i, ok = w.tally.next(oneSkipped)
@@ -151,7 +156,9 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 			return e.settle(w, t, first+i, v, err)
 		}
 		at := first + i
+		point.At("pool: worker before it counts")
 		i, ok = w.tally.next(oneCompleted)
+		point.At("pool: worker before it settles")
 		t.to.settle(at, v, nil)
 	}
 	w.inUser = false
@@ -171,12 +178,15 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 	index := 0
 	if t.to != nil {
 		index = t.index(w.batch.seq + uint64(i))
+		point.At("pool: worker before it claims")
 		var ok bool
 		if task, ok = t.to.claim(index); !ok {
 			return w.tally.next(oneSkipped)
 		}
 	}
+	point.At("pool: worker has claimed")
 	if err, count := e.unfit(w, t); err != nil {
+		point.At("pool: worker before it gives up a task")
 		if t.to == nil && e.alert.Load()&ended != 0 {
 			e.orphan(item[T, R]{w.batch.seq + uint64(i), task, t})
 		}
@@ -216,6 +226,7 @@ func (e *engine[T, R]) orphan(it item[T, R]) {
 // settle counts the task that has returned, says how it ended, and returns the
 // next one that is claimed.
 func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, err error) (next int, ok bool) {
+	point.At("pool: worker before it counts")
 	switch {
 	case err == nil:
 		next, ok = w.tally.next(oneCompleted)
@@ -227,6 +238,7 @@ func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, 
 		next, ok = w.tally.next(oneFailed)
 	}
 	if t.to != nil {
+		point.At("pool: worker before it settles")
 		t.to.settle(index, v, err)
 	}
 	return next, ok
@@ -235,6 +247,7 @@ func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, 
 // publish says how a task ended, after it has been counted. No task is
 // claimed, since the user's error handler may take its time.
 func (e *engine[T, R]) publish(t *ticket[T, R], index int, v R, err error) {
+	point.At("pool: before a result is published")
 	if e.alert.Load()&crowded != 0 {
 		e.relieve()
 	}
@@ -278,130 +291,4 @@ func (w *worker[T, R]) dropContext() {
 		w.ctx.release()
 		w.ctx = nil
 	}
-}
-
-// refill fills the empty batch of w, or returns false when w is to end. It
-// parks while there is nothing to do.
-func (e *engine[T, R]) refill(w *worker[T, R]) bool {
-	w.current = nil
-	e.mu.Lock()
-	for {
-		e.foldLocked(&w.seat)
-		if w.rank.key != nil {
-			e.order.done(w.rank)
-			w.rank = rank{}
-		}
-		up := e.admitLocked()
-		n, more := 0, false
-		if e.live <= e.limit {
-			n, more = e.takeLocked(w)
-		} else {
-			more = e.hasTasksLocked()
-		}
-		if w.searching {
-			w.searching = false
-			e.searching--
-			e.drowsyLocked()
-			// Until now submitters relied on this worker.
-			more = more || n > 0 && e.drowsy.Load() && e.hasTasksLocked()
-		}
-		if more && up.seat == nil {
-			up.seat = e.rouseLocked()
-		}
-		switch {
-		case n > 0:
-			e.mu.Unlock()
-			up.do()
-			return true
-		case e.closed || e.live > e.limit:
-			e.retireLocked(w)
-			e.mu.Unlock()
-			up.do()
-			e.leave(w)
-			return false
-		}
-		e.idle = append(e.idle, &w.seat)
-		e.drowsyLocked()
-		// Whoever submits from now on sees that it has to rouse someone.
-		e.in.mu.Lock()
-		empty := e.in.tasks.n == 0
-		if empty {
-			e.in.tickets.clear()
-		}
-		e.in.mu.Unlock()
-		if !empty {
-			e.idle = e.idle[:len(e.idle)-1]
-			w.searching = true
-			e.searching++
-			e.drowsyLocked()
-			e.mu.Unlock()
-			up.do()
-			e.mu.Lock()
-			continue
-		}
-		timed := e.live > e.minWorkers
-		e.mu.Unlock()
-		up.do()
-		if w.ctx != nil && !isBackground(w.ctx.submitted) {
-			w.dropContext()
-		}
-		woken := w.park(timed, e.idleTimeout)
-		e.mu.Lock()
-		if !woken {
-			if i := slices.Index(e.idle, &w.seat); i >= 0 {
-				e.idle = slices.Delete(e.idle, i, i+1)
-				if e.live > e.minWorkers {
-					e.retireLocked(w)
-					e.mu.Unlock()
-					e.leave(w)
-					return false
-				}
-				continue
-			}
-			e.mu.Unlock()
-			<-w.wake // taken off the stack at the same moment
-			e.mu.Lock()
-		}
-		w.searching = true
-	}
-}
-
-// hasTasksLocked reports whether there is anything for a worker to take.
-func (e *engine[T, R]) hasTasksLocked() bool {
-	e.in.mu.Lock()
-	submitted := e.in.tasks.n > 0
-	e.in.mu.Unlock()
-	if submitted || e.tasks.n > 0 || e.order != nil && e.order.len() > 0 {
-		return true
-	}
-	return slices.ContainsFunc(e.seats, func(s *seat) bool { return s.tally.unclaimed() > 0 })
-}
-
-// retireLocked counts w out. Its batch is empty and folded.
-func (e *engine[T, R]) retireLocked(w *worker[T, R]) {
-	e.live--
-	e.leaving++
-	i := slices.Index(e.workers, w)
-	e.workers = slices.Delete(e.workers, i, i+1)
-	e.seats = slices.Delete(e.seats, i, i+1)
-	e.drowsyLocked()
-	if e.live == 0 { // an idle engine keeps no memory for tasks
-		e.tasks.trim()
-		e.in.mu.Lock()
-		e.in.tasks.trim()
-		e.in.mu.Unlock()
-	}
-}
-
-// leave ends a worker that has retired.
-func (e *engine[T, R]) leave(w *worker[T, R]) {
-	w.dropContext()
-	e.noteClosing(e.closeState(w))
-	e.mu.Lock()
-	e.leaving--
-	e.ids[w.id] = false
-	delete(e.inside, w.goid)
-	gone := e.goneLocked()
-	e.mu.Unlock()
-	e.afterwards(gone)
 }
