@@ -40,7 +40,6 @@ type Report struct {
 	Preemptions int  // all orders with so many preemptions at most have been run
 	Exhausted   bool // all orders have been run
 	Diverged    int  // runs that did not repeat the choices that had led to them
-	Failed      bool
 }
 
 func (r Report) String() string {
@@ -65,19 +64,20 @@ type explorer struct {
 func (e *explorer) once(c chooser) bool {
 	e.report.Runs++
 	r := newRun(e.report.Runs, c)
+	defer func() { // the end of a bubble in which something failed is that of the test
+		if e.t.Failed() {
+			e.t.Errorf("run %d went wrong:\n%s\nTANDEM_SCHEDULE=%s runs it again", r.number, r.trail(), r.choices())
+		}
+	}()
 	r.play(e.t, e.program)
 	e.left--
-	if e.t.Failed() {
-		e.report.Failed = true
-		e.t.Errorf("run %d went wrong:\n%s\nTANDEM_SCHEDULE=%s runs it again", e.report.Runs, r.trail(), r.choices())
-	}
-	return !e.report.Failed && e.left > 0
+	return e.left > 0
 }
 
 // depthFirst leaves half of the runs for random choices if it is not done by then.
 func (e *explorer) depthFirst() {
 	half := e.left / 2
-	for bound := 0; !e.report.Failed; bound++ {
+	for bound := 0; ; bound++ {
 		d := &depthFirst{bound: bound}
 		for {
 			d.begin()
@@ -103,7 +103,7 @@ func (e *explorer) depthFirst() {
 }
 
 func (e *explorer) random() {
-	if e.report.Exhausted || e.report.Failed {
+	if e.report.Exhausted || e.left == 0 {
 		return
 	}
 	steps := 32

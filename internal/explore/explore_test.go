@@ -41,20 +41,44 @@ func TestEveryOrderIsRun(t *testing.T) {
 
 // A sleeper that does not look again after it has said that it sleeps is found:
 // this test runs another process, as the run that goes wrong cannot end.
-func TestALostWakeUpIsFound(t *testing.T) {
+func TestALostWakeUpIsFound(t *testing.T) { finds(t, lostWakeUp, "nobody can go on") }
+
+// What a program finds wrong comes with the order that led to it.
+func TestABrokenLawIsFound(t *testing.T) {
+	finds(t, func(t testing.TB, r *explore.Run) {
+		n := 0
+		for _, name := range []string{"a", "b"} {
+			r.Go(name, func() {
+				was := n
+				point.At("between load and store")
+				n = was + 1
+			})
+		}
+		r.After(func() {
+			if n != 2 {
+				t.Error("one is lost")
+			}
+		})
+	}, "one is lost", "goes on at between load and store", "TANDEM_SCHEDULE=0")
+}
+
+func finds(t *testing.T, p explore.Program, want ...string) {
+	t.Helper()
 	if os.Getenv("TANDEM_PLANTED") != "" {
-		explore.Explore(t, planted)
+		explore.Explore(t, p)
 		return
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestALostWakeUpIsFound$")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), "TANDEM_PLANTED=1")
 	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "nobody can go on") {
-		t.Errorf("error %v\n%s", err, out)
+	for _, s := range want {
+		if err == nil || !strings.Contains(string(out), s) {
+			t.Errorf("error %v, want %q in\n%s", err, s, out)
+		}
 	}
 }
 
-func planted(_ testing.TB, r *explore.Run) {
+func lostWakeUp(_ testing.TB, r *explore.Run) {
 	var ready, sleeps atomic.Bool
 	wake := make(chan struct{}, 1)
 	r.Go("sleeper", func() {
