@@ -116,9 +116,14 @@ func (e *engine[T, R]) resize(workers int) {
 func (e *engine[T, R]) close(why error) {
 	e.mu.Lock()
 	wake := e.closeLocked(why)
+	var s *seat
+	if e.hasTasksLocked() {
+		s = e.rouseLocked() // a submitter may be about to, and there may be no worker at all
+	}
 	gone := e.goneLocked()
 	e.mu.Unlock()
 	wake()
+	s.rise()
 	e.afterwards(gone)
 }
 

@@ -55,10 +55,14 @@ func (e *engine[T, R]) submit(ctx context.Context, task T, to receiver[T, R], wa
 	return nil
 }
 
-// rouse sees to it that a worker looks at the inbox.
+// rouse sees to it that a worker looks at the inbox. When the engine is closed,
+// close has done so, and a worker might be one too many after the last.
 func (e *engine[T, R]) rouse() {
+	var s *seat
 	e.mu.Lock()
-	s := e.rouseLocked()
+	if !e.closed {
+		s = e.rouseLocked()
+	}
 	e.mu.Unlock()
 	s.rise()
 }

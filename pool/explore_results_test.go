@@ -1,0 +1,323 @@
+//go:build points
+
+package pool_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/pool"
+)
+
+// Two that wait for a result, and one that cancels the task: both get the same.
+func TestExploreFuture(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 1, untilCancelled)
+		f, err := tr.Submit(context.Background(), 0)
+		tr.took(err)
+		var errs [2]error
+		r.Go("waits", func() { _, errs[0] = f.Wait(context.Background()) })
+		r.Go("is told", func() {
+			<-f.Done()
+			_, errs[1] = f.Wait(context.Background())
+		})
+		r.Go("cancels", func() { f.Cancel(errCause) })
+		r.After(func() {
+			if errs != [2]error{errCause, errCause} {
+				t.Errorf("got %v", errs)
+			}
+		})
+	})
+}
+
+// untilCancelled waits for the end of its context.
+func untilCancelled(ctx context.Context, n int) (int, error) {
+	<-ctx.Done()
+	point.At("task sees the end of its context")
+	return n, context.Cause(ctx)
+}
+
+// A task that may be cancelled before it ends by itself.
+func TestExploreCancel(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 1, nil)
+		f, err := tr.Submit(context.Background(), 0)
+		tr.took(err)
+		r.Go("waits", func() {
+			if v, err := f.Wait(context.Background()); err != nil {
+				tr.is(v, err, 0, errCause)
+			} else {
+				tr.is(v, err, 0, nil)
+			}
+		})
+		r.Go("cancels", func() { f.Cancel(errCause) })
+	})
+}
+
+// The end of the context of a task, seen by one who waits for it without any, and
+// by Done.
+func TestExploreEndOfContext(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		tr := try(t, r, 1, untilCancelled)
+		f, err := tr.Submit(ctx, 0)
+		tr.took(err)
+		r.Go("waits", func() {
+			v, err := f.Wait(context.Background())
+			tr.is(v*0, err, 0, errCause)
+		})
+		r.Go("is told", func() { <-f.Done() })
+		r.Go("cancels", func() { cancel(errCause) })
+	})
+}
+
+// A waiter whose own context ends as the result comes.
+func TestExploreImpatience(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		tr := try(t, r, 1, nil)
+		r.Go("does", func() {
+			f, err := tr.Submit(context.Background(), 1)
+			tr.took(err)
+			if v, err := f.Wait(ctx); err != nil {
+				tr.is(v, err, 0, errCause)
+			}
+			v, err := f.Wait(context.Background())
+			tr.is(v, err, 1, nil)
+		})
+		r.Go("cancels", func() { cancel(errCause) })
+	})
+}
+
+// A group that fails at its first task, while others come.
+func TestExploreFailFast(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+			point.At("task")
+			if n == 0 {
+				return 0, errTask
+			}
+			return n, nil
+		})
+		g := tr.Group(context.Background())
+		tr.took(g.Go(0))
+		second := make(chan struct{})
+		r.Go("adds", func() {
+			if err := tr.took(g.Go(1)); err != nil && err != errTask {
+				t.Errorf("got %v", err)
+			}
+			close(second)
+		})
+		r.Go("waits", func() {
+			<-second
+			point.At("knows of the second")
+			vs, err := g.Wait()
+			if len(vs) != 2 || err != errTask {
+				t.Errorf("got %v, %v", vs, err)
+			}
+		})
+	})
+}
+
+// A group that is waited for while it grows: it has what it has accepted.
+func TestExploreGroup(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 1, nil)
+		g := tr.Group(context.Background(), pool.CollectAll())
+		r.Go("adds", func() {
+			if err := tr.took(g.Go(3)); err != nil && err != pool.ErrClosed {
+				t.Errorf("got %v", err)
+			}
+		})
+		r.Go("waits", func() {
+			vs, err := g.Wait()
+			if err != nil || len(vs) > 1 || len(vs) == 1 && vs[0] != 3 {
+				t.Errorf("got %v, %v", vs, err)
+			}
+		})
+		r.After(func() {
+			if vs, err := g.Wait(); err != nil || len(vs) != int(tr.accepted.Load()) {
+				t.Errorf("got %v, %v", vs, err)
+			}
+		})
+	})
+}
+
+// Two that wait for two tasks of a group on two workers.
+func TestExploreTwoWaitForAGroup(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) { return n, nil })
+		g := tr.Group(context.Background())
+		tr.took(g.Go(4))
+		tr.took(g.Go(5))
+		for _, name := range []string{"a", "b"} {
+			r.Go(name, func() {
+				if vs, err := g.Wait(); err != nil || !slices.Equal(vs, []int{4, 5}) {
+					t.Errorf("got %v, %v", vs, err)
+				}
+			})
+		}
+	})
+}
+
+// The context of a group ends while its tasks are queued.
+func TestExploreEndOfGroup(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		tr := try(t, r, 1, nil)
+		g := tr.Group(ctx)
+		tr.took(g.Go(0))
+		r.Go("adds and waits", func() {
+			tr.took(g.Go(1))
+			if vs, err := g.Wait(); len(vs) != 2 || err != nil && err != errCause {
+				t.Errorf("got %v, %v", vs, err)
+			}
+		})
+		r.Go("cancels", func() { cancel(errCause) })
+	})
+}
+
+// The walk over the results of a group.
+func TestExploreResults(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 2, nil)
+		g := tr.Group(context.Background())
+		r.Go("walks", func() {
+			tr.took(g.Go(0))
+			tr.took(g.Go(1))
+			seen := 0
+			for i, res := range g.Results() {
+				tr.is(res.Value, res.Err, i, nil)
+				seen++
+			}
+			if seen != 2 {
+				t.Errorf("%d results", seen)
+			}
+		})
+	})
+}
+
+// P5: two tasks on one worker, each of which waits for a third and a fourth.
+func TestExploreNested(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		var tr *trial
+		tr = try(t, r, 1, func(ctx context.Context, n int) (int, error) {
+			if n < 2 {
+				f, err := tr.Submit(ctx, n+2)
+				if tr.took(err) != nil {
+					return 0, err
+				}
+				tr.busy.Leave() // it lends its place
+				defer tr.busy.Enter()
+				v, err := f.Wait(ctx)
+				return v - 2, err
+			}
+			return n, nil
+		}, pool.WithQueue(0))
+		r.Go("a", func() { tr.does(0) })
+		r.Go("b", func() { tr.does(1) })
+	})
+}
+
+// The same with groups, and with keys, where a waiter looks in vain while a worker
+// has the task and has not begun it.
+func TestExploreNestedGroup(t *testing.T) {
+	for name, opts := range map[string][]pool.Option{"plain": nil, "keys": {pool.WithKey(func(n int) int { return n })}} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				var tr *trial
+				tr = try(t, r, 2, func(ctx context.Context, n int) (int, error) {
+					if n > 0 {
+						return n, nil
+					}
+					g := tr.Group(ctx)
+					tr.took(g.Go(1))
+					tr.took(g.Go(2))
+					tr.busy.Leave() // it lends its place
+					defer tr.busy.Enter()
+					vs, err := g.Wait()
+					if !slices.Equal(vs, []int{1, 2}) {
+						t.Errorf("got %v", vs)
+					}
+					return n, err
+				}, opts...)
+				r.Go("a", func() { tr.does(0) })
+			})
+		})
+	}
+}
+
+// Tasks of one key run one after another, in their order, whoever submits what
+// meanwhile.
+func TestExploreKeys(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		var order []int
+		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
+			if n < 10 {
+				order = append(order, n)
+				point.At("task")
+				order = append(order, n)
+			}
+			return n, nil
+		}, pool.WithKey(func(n int) bool { return n < 10 }))
+		r.Go("a", func() {
+			tr.goes(0)
+			tr.goes(1)
+		})
+		r.Go("b", func() { tr.goes(10) })
+		r.After(func() {
+			if !slices.Equal(order, []int{0, 0, 1, 1}) {
+				t.Errorf("got %v", order)
+			}
+		})
+	})
+}
+
+// P8: each state that was opened is closed once, before Close returns.
+func TestExploreState(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		opened, closed := 0, 0
+		tr := newTrial(t, r, 2)
+		tr.Pool = pool.NewStateful(2,
+			func(context.Context) (*int, error) { opened++; return new(int), nil },
+			func(ctx context.Context, _ *int, n int) (int, error) { return tr.watch(nil)(ctx, n) },
+			func(s *int) error { *s++; closed += *s; return nil })
+		tr.goes(0)
+		r.Go("submits", func() { tr.may(context.Background(), 1, pool.ErrClosed) })
+		r.Go("closes", func() {
+			tr.Close()
+			if opened != closed {
+				t.Errorf("%d opened, %d closed", opened, closed)
+			}
+		})
+	})
+}
+
+// A walk, its feeder and its tasks; and one that is left early.
+func TestExploreMap(t *testing.T) {
+	for name, opts := range map[string][]pool.MapOption{"ordered": nil, "unordered": {pool.Unordered()}} {
+		for kind, most := range map[string]int{"all": 3, "left": 1} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				explore.Explore(t, func(t testing.TB, r *explore.Run) {
+					tr := try(t, r, 1, func(_ context.Context, n int) (int, error) { return n, nil })
+					r.After(func() { tr.accepted.Store(tr.Stats().Submitted) }) // nobody is told
+					r.Go("walks", func() {
+						n := 0
+						for v, err := range tr.Map(context.Background(), slices.Values([]int{0, 1, 2}), opts...) {
+							tr.is(v, err, n, nil)
+							if n++; n == most {
+								break
+							}
+						}
+						if n != most {
+							t.Errorf("%d results", n)
+						}
+					})
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,122 @@
+//go:build points
+
+package pool_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/pool"
+)
+
+// What is so small that all of its orders are run, or nearly so.
+func TestExploreSmall(t *testing.T) {
+	background := context.Background()
+	for name, p := range map[string]explore.Program{
+		"one task": func(t testing.TB, r *explore.Run) {
+			tr := try(t, r, 1, quick)
+			r.Go("does", func() { tr.does(0) })
+		},
+		"one task, and Close": func(t testing.TB, r *explore.Run) {
+			tr := retired(t, r)
+			r.Go("submits", func() { tr.may(background, 0, pool.ErrClosed) })
+			r.Go("closes", func() { ends["Close"](tr, nil) })
+		},
+		"one task, and Stop": func(t testing.TB, r *explore.Run) {
+			tr := retired(t, r)
+			r.Go("submits", func() { tr.may(background, 0, pool.ErrClosed) })
+			r.Go("stops", func() { ends["Stop"](tr, nil) })
+		},
+		"one submitter without room": func(t testing.TB, r *explore.Run) {
+			tr := try(t, r, 1, quick, pool.WithQueue(0))
+			tr.goes(0)
+			r.Go("submits", func() { tr.goes(1) })
+		},
+		"one submitter without room, cancelled": func(t testing.TB, r *explore.Run) {
+			ctx, cancel := context.WithCancelCause(background)
+			tr := try(t, r, 1, quick, pool.WithQueue(0))
+			tr.goes(0)
+			r.Go("submits", func() { tr.may(ctx, 1, errCause) })
+			r.Go("cancels", func() { cancel(errCause) })
+		},
+		"one worker that retires": func(t testing.TB, r *explore.Run) {
+			tr := try(t, r, 1, quick, pool.WithIdleTimeout(time.Second)).rested(0)
+			r.Go("submits", func() {
+				time.Sleep(time.Second)
+				tr.goes(1)
+			})
+		},
+		"one future that is cancelled": func(t testing.TB, r *explore.Run) {
+			tr := try(t, r, 1, quick)
+			f, err := tr.Submit(background, 0)
+			tr.took(err)
+			r.Go("cancels", func() {
+				f.Cancel(errCause)
+				if v, err := f.Wait(background); err != nil {
+					tr.is(v, err, 0, errCause)
+				}
+			})
+		},
+		"one task of a group": func(t testing.TB, r *explore.Run) {
+			tr := try(t, r, 1, quick)
+			g := tr.Group(background)
+			tr.took(g.Go(1))
+			r.Go("waits", func() {
+				if vs, err := g.Wait(); len(vs) != 1 || vs[0] != 1 || err != nil {
+					t.Errorf("got %v, %v", vs, err)
+				}
+			})
+		},
+		"one nested task": func(t testing.TB, r *explore.Run) {
+			var tr *trial
+			tr = try(t, r, 1, func(ctx context.Context, n int) (int, error) {
+				if n == 0 {
+					tr.busy.Leave() // it lends its place
+					defer tr.busy.Enter()
+					f, err := tr.Submit(ctx, 1)
+					if tr.took(err) == nil {
+						n, err = f.Wait(ctx)
+					}
+					return n - 1, err
+				}
+				return n, nil
+			})
+			tr.goes(0)
+			r.Go("waits", func() { tr.Close() })
+		},
+		"fewer workers": func(t testing.TB, r *explore.Run) {
+			tr := try(t, r, 2, quick).rested(0)
+			r.Go("submits", func() { tr.goes(1) })
+			r.Go("resizes", func() { tr.Resize(1) })
+		},
+		"one state": func(t testing.TB, r *explore.Run) {
+			opened, closed := 0, 0
+			tr := newTrial(t, r, 1)
+			tr.Pool = pool.NewStateful(1,
+				func(context.Context) (*int, error) { opened++; return new(int), nil },
+				func(ctx context.Context, _ *int, n int) (int, error) { return tr.watch(quick)(ctx, n) },
+				func(s *int) error { *s++; closed += *s; return nil })
+			tr.goes(0)
+			r.Go("closes", func() {
+				tr.Close()
+				if opened != 1 || closed != 1 {
+					t.Errorf("%d opened, %d closed", opened, closed)
+				}
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) { explore.Explore(t, p) })
+	}
+}
+
+func quick(_ context.Context, n int) (int, error) { return n, nil }
+
+// retired is a pool whose only worker has ended, and which would accept a task
+// without a second look.
+func retired(t testing.TB, r *explore.Run) *trial {
+	tr := try(t, r, 1, quick, pool.WithIdleTimeout(time.Second)).rested(mostTasks - 1)
+	time.Sleep(time.Minute)
+	return tr
+}
