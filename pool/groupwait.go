@@ -118,6 +118,7 @@ func (g *Group[T, R]) parkLocked(need int) chan struct{} {
 	if old := int(g.need.Load()); old == 0 || need < old {
 		g.need.Store(int64(need))
 	}
+	point.At("pool: group's waiter before it looks again")
 	if int(g.landed.Load()>>32) >= need {
 		return nil
 	}

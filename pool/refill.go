@@ -27,6 +27,7 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 		}
 		if w.searching {
 			w.searching = false
+			point.At("pool: worker before others have to search")
 			e.searching--
 			e.drowsyLocked()
 			// Until now submitters relied on this worker.
@@ -47,8 +48,10 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 			e.leave(w)
 			return false
 		}
+		point.At("pool: worker before it says that it is idle")
 		e.idle = append(e.idle, &w.seat)
 		e.drowsyLocked()
+		point.At("pool: worker before it looks at the inbox again")
 		// Whoever submits from now on sees that it has to rouse someone.
 		e.in.mu.Lock()
 		empty := e.in.tasks.n == 0

@@ -142,7 +142,9 @@ func (e *engine[T, R]) waitForRoom(ctx context.Context, s *submitter[T, R]) erro
 	e.in.mu.Lock()
 	e.in.upTo = 0 // nobody is to overtake
 	e.in.mu.Unlock()
+	point.At("pool: submitter before it says that it waits")
 	e.setCrowdedLocked(true)
+	point.At("pool: submitter before it looks for room again")
 	w := e.admitLocked() // a worker may have looked at crowded just before
 	e.mu.Unlock()
 	w.do()

@@ -29,6 +29,9 @@ func Take(h func(name string)) (release func()) {
 	return func() { hook.Store(nil) }
 }
 
+// Taken reports whether somebody has taken hold of the points.
+func Taken() bool { return hook.Load() != nil }
+
 // Chaos has goroutines give up their processor at a point in one of three cases,
 // for one round or a few, until release is called.
 func Chaos() (release func()) {

@@ -13,5 +13,6 @@
 // before it.
 //
 // No lock is held at a point, or whoever waits for it would stand still without
-// being at one.
+// being at one. A shortlock.Mutex may be held where one who does not take it looks
+// at what is done under it: with the build tag, those who wait for it give way.
 package point

@@ -2,10 +2,7 @@
 // that never block, at which many goroutines meet.
 package shortlock
 
-import (
-	"runtime"
-	"sync"
-)
+import "sync"
 
 // A Mutex is a mutex for short sections. The zero value is unlocked. It must
 // not be copied after first use.
@@ -17,12 +14,6 @@ import (
 // tries is bounded; after them it is a plain mutex.
 type Mutex struct{ mu sync.Mutex }
 
-const (
-	rounds = 4   // each ends by giving way to other goroutines
-	tries  = 4   // a round
-	moment = 800 // steps of nothing before a try, some 300 ns
-)
-
 // Lock locks m.
 func (m *Mutex) Lock() {
 	if !m.mu.TryLock() {
@@ -32,26 +23,3 @@ func (m *Mutex) Lock() {
 
 // Unlock unlocks m.
 func (m *Mutex) Unlock() { m.mu.Unlock() }
-
-func (m *Mutex) lockSlow() {
-	for range rounds {
-		for range tries {
-			pause(moment)
-			if m.mu.TryLock() {
-				return
-			}
-		}
-		runtime.Gosched()
-	}
-	m.mu.Lock()
-}
-
-// pause passes time in registers.
-//
-//go:noinline
-func pause(steps int) (x int) {
-	for i := range steps {
-		x ^= i
-	}
-	return x
-}
