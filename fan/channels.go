@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Out starts n workers that call fn with what they receive from in, and
@@ -29,6 +30,7 @@ func Out[In, Out any](ctx context.Context, in <-chan In, n int, fn func(context.
 				outcome.Run(
 					func() (Out, error) { return fn(ctx, v) },
 					func(r Out, err error) {
+						point.At("fan: before it sends")
 						// If this fails, so does the next receive.
 						_ = ctxselect.Send(ctx, out, Result[Out]{r, err})
 					})
@@ -52,6 +54,7 @@ func In[T any](ctx context.Context, ins ...<-chan T) <-chan T {
 	}
 	go func() {
 		wg.Wait()
+		point.At("fan: before it closes")
 		close(out)
 	}()
 	return out
@@ -87,6 +90,7 @@ func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
 		}
 		for v := range ctxselect.OrDone(ctx, in) {
 			for _, box := range boxes {
+				point.At("fan: before it fills a box")
 				if ctxselect.Send(ctx, box, v) != nil {
 					return
 				}
@@ -121,6 +125,7 @@ func Partition[K comparable, T any](ctx context.Context, in <-chan T, n int, key
 			return
 		}
 		for v := range ctxselect.OrDone(ctx, in) {
+			point.At("fan: before it sends")
 			if ctxselect.Send(ctx, sends[lane(key(v))], v) != nil {
 				return
 			}
@@ -138,6 +143,7 @@ func lanes[K comparable](n int) func(K) int {
 // forward sends what it receives until in is closed or ctx has ended.
 func forward[T any](ctx context.Context, in <-chan T, out chan<- T) {
 	for v := range ctxselect.OrDone(ctx, in) {
+		point.At("fan: before it sends")
 		if ctxselect.Send(ctx, out, v) != nil {
 			return
 		}

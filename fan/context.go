@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A sweepContext is the context of the calls of a sweep. It becomes a context
@@ -60,6 +62,7 @@ func (c *sweepContext) cancel(cause error) { c.become().cancel(cause) }
 
 // release ends the context with its sweep.
 func (c *sweepContext) release() {
+	point.At("fan: before it releases the context")
 	c.mu.Lock()
 	c.over = true
 	own := c.own.Load()

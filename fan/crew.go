@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A crew is the goroutines of one call that stops at the first error, and their
@@ -36,7 +38,9 @@ func (c *crew) fail(err error) {
 		c.first = err
 	}
 	c.mu.Unlock()
+	point.At("fan: before it says that it has failed")
 	c.failed.Store(true)
+	point.At("fan: before it ends the context")
 	c.cancel(err) // the first one counts
 }
 
@@ -55,6 +59,7 @@ func (c *crew) interrupted() bool {
 
 // join waits for the goroutines and returns the first error.
 func (c *crew) join() error {
+	point.At("fan: before it waits for helpers")
 	c.wg.Wait()
 	c.cancel(nil)
 	c.mu.Lock()

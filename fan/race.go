@@ -8,6 +8,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // First calls all of fns at once and returns the first result without an error.
@@ -58,14 +59,19 @@ func race[T any](ctx context.Context, call string, k int, fns []func(context.Con
 	finishers := make(chan finisher, len(fns)) // losers do not wait to be received
 	for i, fn := range fns {
 		wg.Go(func() {
+			point.At("fan: begins to race")
 			outcome.Run(
 				func() (T, error) { return fn(racing) },
-				func(v T, err error) { finishers <- finisher{i, Result[T]{v, err}} })
+				func(v T, err error) {
+					point.At("fan: before it finishes")
+					finishers <- finisher{i, Result[T]{v, err}}
+				})
 		})
 	}
 	won := make([]T, 0, k)
 	for failures := 0; ; {
 		f, _, err := ctxselect.Recv(ctx, finishers)
+		point.At("fan: one has finished")
 		switch {
 		case err != nil:
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A sweep calls a function for the indexes 0 … size-1 on up to n goroutines, of
@@ -80,7 +81,7 @@ func each(ctx context.Context, n, size int, work func(*sweep) part) error {
 	s := &sweep{caller: ctx, size: int64(size), n: n}
 	s.workers.Store(1)
 	s.ctx.Context = ctx
-	s.cond.L = &s.mu
+	s.cond.L = (*relocked)(&s.mu)
 	s.part = work(s)
 	if size > 1 {
 		s.expect()
@@ -90,6 +91,16 @@ func each(ctx context.Context, n, size int, work func(*sweep) part) error {
 	s.end()
 	return s.first
 }
+
+// A relocked is the mutex as whoever has been woken locks it again.
+type relocked sync.Mutex
+
+func (m *relocked) Lock() {
+	point.At("fan: has been woken")
+	(*sync.Mutex)(m).Lock()
+}
+
+func (m *relocked) Unlock() { (*sync.Mutex)(m).Unlock() }
 
 // interrupted reports whether a part is to return behind the element in work.
 func (s *sweep) interrupted() bool { return s.signal.Load() != 0 }
@@ -104,6 +115,7 @@ func (s *sweep) expect() {
 	s.wg.Add(1)
 	s.timer = time.AfterFunc(patience, func() {
 		defer s.wg.Done()
+		point.At("fan: before helpers join")
 		s.join()
 	})
 }
@@ -116,6 +128,7 @@ func (s *sweep) join() {
 		s.wg.Add(1)
 		s.unwatch = context.AfterFunc(s.caller, func() {
 			defer s.wg.Done()
+			point.At("fan: before it fails with the context")
 			s.fail(context.Cause(s.caller))
 		})
 	}
@@ -125,6 +138,7 @@ func (s *sweep) join() {
 
 // help starts one more helper. He starts the next one once he has got work.
 func (s *sweep) help() {
+	point.At("fan: before it starts a helper")
 	s.mu.Lock()
 	more := s.workers.Load() < int64(s.n) && s.signal.Load()&stop == 0 && !s.over
 	if more {
@@ -135,7 +149,10 @@ func (s *sweep) help() {
 	if !more {
 		return
 	}
-	outcome.Spawn(func() { s.work(s.help) }, s.wg.Done)
+	outcome.Spawn(func() {
+		point.At("fan: a helper begins")
+		s.work(s.help)
+	}, s.wg.Done)
 }
 
 // end waits for all others and ends the context of the sweep.
@@ -144,11 +161,13 @@ func (s *sweep) end() {
 		s.wg.Done()
 	}
 	s.timer = nil
+	point.At("fan: before it ends")
 	s.mu.Lock()
 	s.over = true
 	unwatch := s.unwatch
 	s.unwatch = nil
 	s.mu.Unlock()
+	point.At("fan: before it waits for helpers")
 	if unwatch != nil && unwatch() {
 		s.wg.Done()
 	}
@@ -189,6 +208,7 @@ func (s *sweep) claim(most int64) (span, bool) {
 		if at >= s.size || s.signal.Load()&stop != 0 {
 			return span{}, false
 		}
+		point.At("fan: before it claims")
 		n := max(1, min(most, (s.size-at)/(2*s.workers.Load())))
 		if s.next.CompareAndSwap(at, at+n) {
 			return span{int(at), int(at + n)}, true
@@ -222,6 +242,7 @@ func (s *sweep) enter(at span) (next int) {
 // give gives away the second half of at, if somebody has nothing to do, and
 // returns where the first one ends.
 func (s *sweep) give(at span) (hi int) {
+	point.At("fan: before it gives")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	hi = at.hi
@@ -239,6 +260,7 @@ func (s *sweep) give(at span) (hi int) {
 // take waits for a run that somebody gives away; ok is false when nobody has
 // one.
 func (s *sweep) take() (at span, ok bool) {
+	point.At("fan: before it takes")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idle++
@@ -269,10 +291,13 @@ func (s *sweep) fail(err error) {
 		s.first = err
 	}
 	s.mu.Unlock()
+	point.At("fan: before it says that it has failed")
 	s.signal.Or(stop)
 	if first {
+		point.At("fan: before it ends the context")
 		s.ctx.cancel(err)
 	}
+	point.At("fan: before it wakes all")
 	s.mu.Lock()
 	s.cond.Broadcast()
 	s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/link"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A walk is one range over Seq or ByKey. The source's goroutine sends items on
@@ -29,6 +30,7 @@ func newWalk[Out any](ctx context.Context, n int) *walk[Out] {
 
 // leave ends whatever goes on and waits for it.
 func (w *walk[Out]) leave() {
+	point.At("fan: before it leaves")
 	w.cancel(errDone)
 	w.wg.Wait()
 }
@@ -37,6 +39,7 @@ func (w *walk[Out]) leave() {
 // there are no more, however that came, it calls noMore.
 func source[In, Out any](w *walk[Out], in iter.Seq[In], hand func(In) error, noMore func()) {
 	w.wg.Go(func() {
+		point.At("fan: the source begins")
 		outcome.Run(func() (struct{}, error) {
 			for v := range in {
 				if w.ctx.Err() != nil {
@@ -49,6 +52,7 @@ func source[In, Out any](w *walk[Out], in iter.Seq[In], hand func(In) error, noM
 			return struct{}{}, nil
 		}, func(_ struct{}, err error) {
 			w.last = err
+			point.At("fan: before the source ends")
 			noMore()
 		})
 	})

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"sync"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A bell wakes those who are parked on the links of a run when a context of it
@@ -33,6 +35,7 @@ func (r *run) bell(ctx context.Context) *bell {
 			links := b.links
 			b.mu.Unlock()
 			for _, l := range links {
+				point.At("pipeline: before the bell rings")
 				l.Ring()
 			}
 		})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Names of what is at the ends of a chain, in errors.
@@ -104,6 +105,7 @@ func (s Stage[In, Out]) Execute(ctx context.Context, in <-chan In) (out <-chan O
 	var err error
 	go func() {
 		for v, ok := receive(r, results); ok; v, ok = receive(r, results) {
+			point.At("pipeline: before it hands a result out")
 			if ctxselect.Send(r.ctx, ch, v) != nil {
 				r.interrupted()
 				break
@@ -155,6 +157,7 @@ func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[
 			return // called again after a Goexit in the source
 		}
 		started = true
+		point.At("pipeline: the source begins")
 		if up.Err() != nil {
 			r.interrupted()
 			return
@@ -169,6 +172,7 @@ func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[
 				})
 			},
 			func(_ struct{}, err error) {
+				point.At("pipeline: before the source ends")
 				if err != nil {
 					feed.fail(sourceName, err)
 					return
@@ -186,6 +190,7 @@ func (s Stage[In, Out]) drive(ctx context.Context, from source[In], yield func(O
 	over := false
 	defer func() {
 		if !over { // break, panic or Goexit of the loop body
+			point.At("pipeline: before it leaves")
 			_ = r.end(true)
 		}
 	}()

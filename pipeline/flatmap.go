@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // FlatMap returns a stage that sends what fn emits for each item: any number of
@@ -149,6 +150,7 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Contex
 				out.end()
 				return
 			}
+			point.At("pipeline: before a way is free again")
 			spare.put(c)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // everyBranch is what the function of a fork returns for an item that goes
@@ -74,6 +75,7 @@ func (f *forking[In]) sendTo(i int, v In) error {
 	if err == nil || f.ctx.Err() != nil {
 		return err
 	}
+	point.At("pipeline: a branch has had enough")
 	// Only what is in front of a Take in that branch has ended.
 	f.branches[i] = nil
 	if f.wanted--; f.wanted > 0 {
@@ -114,6 +116,7 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) *hop[
 			s.run.interrupted()
 			return
 		}
+		point.At("pipeline: before a branch ends")
 		to.end()
 	})
 	return in

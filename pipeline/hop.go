@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // An outlet is where a stage's items go. One goroutine at a time calls it.
@@ -76,6 +77,7 @@ func drive[In, Out any](s scope, out outlet[Out], inline func(scope, outlet[Out]
 		turn = func() error { return l.loop(in) }
 	}
 	s.run.spawn(s.team.timed(func() {
+		point.At("pipeline: a stage begins")
 		if ctx.Err() != nil && s.ctx.Err() == nil {
 			to.end() // nothing is wanted, or no more, as from a Take
 			return
@@ -85,6 +87,7 @@ func drive[In, Out any](s scope, out outlet[Out], inline func(scope, outlet[Out]
 			s.team.flush()
 			// Wait for an item, or for the end.
 			if ok, err := in.items.Await(s.ctx); err == nil && !ok {
+				point.At("pipeline: before a stage ends")
 				to.end()
 				return
 			}

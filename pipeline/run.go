@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // How a run works.
@@ -104,6 +105,7 @@ func (r *run) fail(stage string, err error) {
 		r.others = append(r.others, own)
 	}
 	r.mu.Unlock()
+	point.At("pipeline: before the run ends")
 	r.cancel(own) // only the first one counts
 }
 
@@ -127,6 +129,7 @@ func (r *run) end(left bool) error {
 		r.cancel(errLeft)
 	}
 	r.wg.Wait()
+	point.At("pipeline: before the bells are stopped")
 	for _, b := range r.bells {
 		if b.stop() {
 			r.tolls.Done()

@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"fmt"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Take returns a stage that sends the first n items. Then everything before it
@@ -41,6 +43,7 @@ func (t *taking[T]) send(v T) error {
 		return errEnough
 	}
 	t.enough(errEnough)
+	point.At("pipeline: take has enough")
 	defer t.out.end() // also if a stage that is fused behind calls Goexit
 	if err := t.out.send(v); err != nil {
 		return err

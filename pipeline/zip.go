@@ -1,6 +1,10 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+
+	"github.com/tandemgo/tandem/internal/point"
+)
 
 // Zip returns a stage that sends each item through both a and b, and what join
 // makes of the two results on, in the order of the items. a and b run in
@@ -51,6 +55,7 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out)
 					break
 				}
 				if !ok {
+					point.At("pipeline: before a stage ends")
 					to.end()
 					return
 				}

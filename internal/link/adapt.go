@@ -45,6 +45,7 @@ func (l *Link[T]) Unpark() {
 			next := newSegment[T](l.sent, l.limit)
 			l.to.next.Store(next)
 			l.to, l.slots = next, next.slots
+			l.atSender("link: has grown")
 		}
 	}
 	l.know(l.given)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
@@ -35,7 +36,7 @@ type Crew[In, Out any] struct {
 	// Prepare, if set, makes the Result of an item as it is handed out, and it is
 	// put on the way then. It is called under the lock.
 	Prepare func() Out
-	// End, if set, is called under the lock at the end, when all items are done.
+	// End, if set, is called at the end, when all items are done.
 	End func()
 	// How long workers were parked for want of items, and of room, may be nil.
 	Waits, Blocks *Clock
@@ -72,8 +73,10 @@ type Job[In, Out any] struct {
 func NewCrew[In, Out any](in *Link[In], out *Link[Out], size int, ordered bool, spawn func()) *Crew[In, Out] {
 	c := &Crew[In, Out]{in: in, out: out, size: size, ordered: ordered, spawn: spawn, started: 1, wake: make(chan struct{}, 1)}
 	in.Wakers(nil, c.wake)
+	in.sharedBy = true
 	if out != nil {
 		out.Wakers(c.wake, nil)
+		out.sharedTo = true
 		if ordered {
 			c.pending = make([]place[Out], Base)
 		}
@@ -92,6 +95,7 @@ func (c *Crew[In, Out]) Claimed() uint64 {
 // It waits for an item and for room behind, until the end, which is ok ==
 // false, or until ctx has ended, which is an error.
 func (c *Crew[In, Out]) Turn(ctx context.Context, j *Job[In, Out]) (ok bool, err error) {
+	point.At("crew: before its turn")
 	c.mu.Lock()
 	if j.open {
 		c.settle(j)
@@ -114,12 +118,17 @@ func (c *Crew[In, Out]) Turn(ctx context.Context, j *Job[In, Out]) (ok bool, err
 			another := c.another()
 			c.mu.Unlock()
 			if another {
+				point.At("crew: before it starts another")
 				c.spawn()
 			}
 			return true, nil
 		case c.in.Ended():
-			c.leave()
+			last := c.leave()
 			c.mu.Unlock()
+			if last && c.End != nil {
+				point.At("crew: before it says that all is done")
+				c.End()
+			}
 			return false, nil
 		case c.in.ArmReceiver():
 			c.park(ctx, c.Waits)
@@ -237,18 +246,18 @@ func (c *Crew[In, Out]) another() (start bool) {
 	return false
 }
 
-// leave is called by each worker at the end.
-func (c *Crew[In, Out]) leave() {
+// leave is called by each worker at the end, and reports whether all items are
+// done as of now.
+func (c *Crew[In, Out]) leave() (last bool) {
 	if c.idle > 0 {
 		ctxselect.Signal(c.wake)
 	}
-	if !c.over && c.claimed == c.settled {
-		c.over = true
-		if c.out != nil {
-			c.out.Close()
-		}
-		if c.End != nil {
-			c.End()
-		}
+	if c.over || c.claimed != c.settled {
+		return false
 	}
+	c.over = true
+	if c.out != nil {
+		c.out.Close()
+	}
+	return true
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A Gate is a mutex that may be held over a wait: those who stand before it park
@@ -13,7 +14,8 @@ import (
 //
 // It is the third mutex of Ulrich Drepper, "Futexes Are Tricky" (2004), on a
 // channel of capacity 1: state says free, held, or held while others may wait,
-// and whoever leaves it in the last state sends one signal.
+// and whoever leaves it in the last state sends one signal. Who stands before it
+// is asleep, and not at a mutex: there may be points while it is held.
 type Gate struct {
 	state atomic.Int32
 	turn  chan struct{}
@@ -30,12 +32,16 @@ func NewGate() *Gate { return &Gate{turn: make(chan struct{}, 1)} }
 
 // Enter waits until nobody is inside, or ctx has ended, which is an error.
 func (g *Gate) Enter(ctx context.Context) error {
+	point.At("gate: before it")
 	if g.state.CompareAndSwap(free, held) {
 		return nil
 	}
+	point.At("gate: before it says that it waits")
 	for g.state.Swap(contended) != free {
+		point.At("gate: before it parks")
 		select {
 		case <-g.turn:
+			point.At("gate: has been woken")
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -46,6 +52,7 @@ func (g *Gate) Enter(ctx context.Context) error {
 // Leave lets the next one in.
 func (g *Gate) Leave() {
 	if g.state.Swap(free) == contended {
+		point.At("gate: before it signals")
 		ctxselect.Signal(g.turn)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Base is the capacity of a link of which nothing else is said.
@@ -53,7 +54,10 @@ type Link[T any] struct {
 	ready chan struct{}
 	waits *Clock
 
-	attended bool // set before the link is used
+	// Set before the link is used.
+	attended bool
+	sharedTo bool // the sending end is a crew's: its lock is held there
+	sharedBy bool // and so with the receiving end
 }
 
 const cacheLine = 128 // two: they are fetched in pairs
@@ -100,25 +104,43 @@ func (l *Link[T]) Ring() {
 
 // park waits for a signal, for the timer, which is late, or for the end of ctx.
 func (l *Link[T]) park(ctx context.Context, signal <-chan struct{}, timer <-chan time.Time) (late bool) {
+	point.At("link: before it parks")
 	switch {
 	case l.attended && ctx.Err() != nil: // Ring may have been called before
 	case l.attended && timer == nil:
+		point.At("link: parks, before the bell")
 		<-signal
 	case l.attended:
+		point.At("link: parks, before the bell")
 		select {
 		case <-signal:
 		case <-timer:
-			return true
+			late = true
 		}
 	default:
 		select {
 		case <-signal:
 		case <-timer:
-			return true
+			late = true
 		case <-ctx.Done():
 		}
 	}
-	return false
+	point.At("link: has been woken")
+	return late
+}
+
+// atSender marks a place of the sending end, if no lock is held there.
+func (l *Link[T]) atSender(name string) {
+	if point.On && !l.sharedTo {
+		point.At(name)
+	}
+}
+
+// atReceiver marks a place of the receiving end, if no lock is held there.
+func (l *Link[T]) atReceiver(name string) {
+	if point.On && !l.sharedBy {
+		point.At(name)
+	}
 }
 
 // Sent returns how many items have been sent.
@@ -136,6 +158,7 @@ func (l *Link[T]) Put(v T) bool {
 		return false
 	}
 	// push, by hand: the compiler does not inline it.
+	point.At("link: before it publishes")
 	l.slots[l.sent&uint64(len(l.slots)-1)] = v
 	l.sent++
 	if l.published.Add(publishOne)&asleep != 0 {
@@ -168,7 +191,9 @@ func (l *Link[T]) Fits(n int) bool {
 }
 
 func (l *Link[T]) wakeReceiver() {
+	l.atSender("link: before it wakes the receiver")
 	if l.published.And(^uint64(asleep))&asleep != 0 {
+		l.atSender("link: before it signals an item")
 		ctxselect.Signal(l.ready)
 	}
 }
@@ -176,6 +201,7 @@ func (l *Link[T]) wakeReceiver() {
 // Close ends the stream. What has been sent can still be received. The sender
 // must not send after it.
 func (l *Link[T]) Close() {
+	l.atSender("link: before it closes")
 	l.published.Or(closed)
 	l.wakeReceiver()
 }
@@ -211,8 +237,10 @@ func (l *Link[T]) Send(ctx context.Context, v T) error {
 func (l *Link[T]) ArmSender(need int) bool {
 	// Not woken for each item: by then half of the link is free.
 	l.wakeAt.Store(l.sent - l.limit + max(l.limit/2, uint64(need)))
+	l.atSender("link: sender before it says that it sleeps")
 	l.know(l.freed.Or(asleep) / giveOne)
 	if l.sent+uint64(need) <= l.until {
+		l.atSender("link: sender before it says that it does not sleep")
 		l.freed.And(^uint64(asleep))
 		return false
 	}
@@ -264,7 +292,9 @@ func (l *Link[T]) Rested() bool { return l.taken-l.back <= 1 }
 
 // look finds out what has been sent meanwhile.
 func (l *Link[T]) look() bool {
+	l.atReceiver("link: before it looks for items")
 	known := l.published.Load() / publishOne
+	l.atReceiver("link: before it looks for a segment")
 	next := l.from.next.Load() // after published, so that it is there if an item of it is
 	if next != nil && l.taken == next.base {
 		l.enter(next)
@@ -284,13 +314,16 @@ func (l *Link[T]) GiveBack() {
 		return
 	}
 	l.back = l.taken
+	l.atReceiver("link: before it gives back")
 	if w := l.freed.Add(n * giveOne); w&asleep != 0 && w/giveOne >= l.wakeAt.Load() {
 		l.wakeSender()
 	}
 }
 
 func (l *Link[T]) wakeSender() {
+	l.atReceiver("link: before it wakes the sender")
 	if l.freed.And(^uint64(asleep))&asleep != 0 {
+		l.atReceiver("link: before it signals room")
 		ctxselect.Signal(l.room)
 	}
 }
@@ -327,6 +360,7 @@ func (l *Link[T]) AwaitUntil(ctx context.Context, timer <-chan time.Time) (ok, l
 		if l.More() {
 			return true, false, nil
 		}
+		point.At("link: before it looks for the end")
 		if l.Ended() {
 			l.GiveBack()
 			return false, false, nil
@@ -348,7 +382,9 @@ func (l *Link[T]) AwaitUntil(ctx context.Context, timer <-chan time.Time) (ok, l
 // the end, and reports whether it is to: false means that it has come by now.
 func (l *Link[T]) ArmReceiver() bool {
 	l.GiveBack()
+	l.atReceiver("link: receiver before it says that it sleeps")
 	if w := l.published.Or(asleep); w/publishOne != l.taken || w&closed != 0 {
+		l.atReceiver("link: receiver before it says that it does not sleep")
 		l.published.And(^uint64(asleep))
 		return false
 	}
