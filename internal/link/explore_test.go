@@ -1,0 +1,468 @@
+//go:build points
+
+package link_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/testkit"
+)
+
+var errEnough = errors.New("enough")
+
+// sends sends so many items and closes the link.
+func sends(ctx context.Context, l *link.Link[int], from, to int) error {
+	for i := from; i < to; i++ {
+		if err := l.Send(ctx, i); err != nil {
+			return err
+		}
+	}
+	l.Close()
+	return nil
+}
+
+// receives returns what is received until the end of the link or of ctx.
+func receives(ctx context.Context, l *link.Link[int]) (got []int, err error) {
+	for {
+		v, ok, err := l.Receive(ctx)
+		if !ok {
+			return got, err
+		}
+		got = append(got, v)
+	}
+}
+
+func upTo(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}
+
+// Every item arrives, in order, and nobody is forgotten.
+func TestExploreLink(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		make     func() *link.Link[int]
+		items    int
+		attended bool
+	}{
+		{"one item", func() *link.Link[int] { return link.New[int](0) }, 1, false},
+		{"capacity 0", func() *link.Link[int] { return link.New[int](0) }, 2, false},
+		{"capacity 0 with a bell", func() *link.Link[int] { return link.New[int](0) }, 2, true},
+		{"capacity 0, more items", func() *link.Link[int] { return link.New[int](0) }, 3, false},
+		{"capacity 1", func() *link.Link[int] { return link.New[int](1) }, 3, false},
+		{"capacity 2", func() *link.Link[int] { return link.New[int](2) }, 4, false},
+		{"growing", func() *link.Link[int] { return link.Adaptive[int](1) }, 4, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				l := c.make()
+				if c.attended {
+					l.Attend()
+				}
+				r.Go("sender", func() {
+					if err := sends(t.Context(), l, 0, c.items); err != nil {
+						t.Error(err)
+					}
+				})
+				r.Go("receiver", func() {
+					if got, err := receives(t.Context(), l); err != nil || !slices.Equal(got, upTo(c.items)) {
+						t.Errorf("got %v, %v", got, err)
+					}
+				})
+				r.After(func() {
+					if l.Freed() != l.Sent() {
+						t.Errorf("%d given back of %d", l.Freed(), l.Sent())
+					}
+				})
+			})
+		})
+	}
+}
+
+// A link that has grown, and whose receiver becomes slow, shrinks: what has been
+// sent arrives all the same.
+func TestExploreAShrinkingLink(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		l := link.Adaptive[int](1)
+		r.Go("sender", func() { _ = sends(t.Context(), l, 0, 5) })
+		r.Go("receiver", func() {
+			for want := range 6 {
+				v, ok, err := l.Receive(t.Context())
+				if ok != (want < 5) || ok && v != want || err != nil {
+					t.Errorf("got %d, %v, %v, want %d", v, ok, err, want)
+				}
+				if want%2 == 1 {
+					time.Sleep(time.Second)
+				}
+			}
+		})
+	})
+}
+
+// The receiver leaves while the sender waits for room, or is about to: whoever
+// waits is told by the context.
+func TestExploreTheReceiverLeaves(t *testing.T) {
+	for _, attended := range []bool{false, true} {
+		t.Run(bellOrNot(attended), func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				l := link.New[int](0)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				if attended {
+					l.Attend()
+				}
+				r.Go("sender", func() {
+					if err := sends(ctx, l, 0, 9); err != errEnough {
+						t.Errorf("sender: %v", err)
+					}
+				})
+				r.Go("receiver", func() {
+					if v, ok, err := l.Receive(ctx); v != 0 || !ok || err != nil {
+						t.Errorf("got %d, %v, %v", v, ok, err)
+					}
+					cancel(errEnough)
+					point.At("has left")
+					if attended {
+						l.Ring()
+					}
+				})
+			})
+		})
+	}
+}
+
+func bellOrNot(attended bool) string {
+	if attended {
+		return "with a bell"
+	}
+	return "with a context"
+}
+
+// The context ends while both may be parked. What was received is the beginning
+// of what was sent, and what was not is still there.
+func TestExploreCancel(t *testing.T) {
+	for _, attended := range []bool{false, true} {
+		t.Run(bellOrNot(attended), func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				l := link.New[int](0)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				if attended {
+					l.Attend()
+				}
+				var got []int
+				r.Go("sender", func() {
+					if err := sends(ctx, l, 0, 2); err == nil && l.Sent() != 2 || err != nil && err != errEnough {
+						t.Errorf("sender: %v, %d sent", err, l.Sent())
+					}
+				})
+				r.Go("receiver", func() {
+					var err error
+					if got, err = receives(ctx, l); err == nil && len(got) != 2 || err != nil && err != errEnough {
+						t.Errorf("receiver: %v, %v", got, err)
+					}
+				})
+				r.Go("canceller", func() {
+					cancel(errEnough)
+					point.At("has cancelled")
+					if attended {
+						l.Ring()
+					}
+				})
+				r.After(func() {
+					for v, ok := l.Next(); ok; v, ok = l.Next() {
+						got = append(got, v)
+					}
+					if sent := int(l.Sent()); !slices.Equal(got, upTo(sent)) {
+						t.Errorf("%v of %d items", got, sent)
+					}
+				})
+			})
+		})
+	}
+}
+
+// Both ends give up waiting, and go on with another context: nothing is lost by
+// it.
+func TestExploreLeavingAndComingBack(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		l := link.New[int](0)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		r.Go("sender", func() {
+			from := 0
+			for from < 3 && l.Send(ctx, from) == nil {
+				from++
+			}
+			_ = sends(t.Context(), l, from, 3)
+		})
+		r.Go("receiver", func() {
+			got, err := receives(ctx, l)
+			if err != nil {
+				var more []int
+				more, err = receives(t.Context(), l)
+				got = append(got, more...)
+			}
+			if err != nil || !slices.Equal(got, upTo(3)) {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+		r.Go("canceller", func() { cancel(errEnough) })
+	})
+}
+
+// An item comes as the timer fires: the receiver is told that it is late, or
+// gets it, and gets it the next time if it was late.
+func TestExploreATimer(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		l := link.New[int](0)
+		r.Go("sender", func() {
+			time.Sleep(time.Second)
+			_ = sends(t.Context(), l, 0, 2)
+		})
+		r.Go("receiver", func() {
+			timer := time.NewTimer(time.Second)
+			if ok, late, err := l.AwaitUntil(t.Context(), timer.C); ok == late || err != nil {
+				t.Errorf("%v, %v, %v", ok, late, err)
+			}
+			if got, err := receives(t.Context(), l); err != nil || !slices.Equal(got, upTo(2)) {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	})
+}
+
+// One at a time is inside, nobody is forgotten, and whoever gives up takes
+// nobody's turn with him.
+func TestExploreGate(t *testing.T) {
+	for _, c := range []struct {
+		name                    string
+		contenders, turns, quit int
+	}{
+		{"two", 2, 2, 0},
+		{"three", 3, 1, 0},
+		{"one gives up", 2, 1, 1},
+		{"two give up", 1, 1, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				g := link.NewGate()
+				ctx, cancel := context.WithCancelCause(t.Context())
+				var inside testkit.Gauge
+				entries := 0
+				turns := func(ctx context.Context, n int) {
+					for range n {
+						if err := g.Enter(ctx); err != nil {
+							if err != errEnough {
+								t.Error(err)
+							}
+							return
+						}
+						inside.Enter()
+						point.At("inside")
+						entries++
+						inside.Leave()
+						g.Leave()
+					}
+				}
+				for range c.contenders {
+					r.Go("contender", func() { turns(t.Context(), c.turns) })
+				}
+				for range c.quit {
+					r.Go("quitter", func() { turns(ctx, 1) })
+				}
+				if c.quit > 0 {
+					r.Go("canceller", func() { cancel(errEnough) })
+				}
+				r.After(func() {
+					cancel(nil)
+					if inside.Most() != 1 || entries < c.contenders*c.turns {
+						t.Errorf("%d inside at once, %d entries", inside.Most(), entries)
+					}
+				})
+			})
+		})
+	}
+}
+
+// A crewed is a crew between two links.
+type crewed struct {
+	in, out *link.Link[int]
+	crew    *link.Crew[int, int]
+	wg      sync.WaitGroup
+	begun   *testkit.Ledger
+	ordered bool
+}
+
+// newCrewed has work done by up to size workers, of which r starts the first.
+// One for whose item work returns an error leaves.
+func newCrewed(ctx context.Context, r *explore.Run, in, out *link.Link[int], size int, ordered bool, work func(int) (keep bool, err error)) *crewed {
+	c := &crewed{in: in, out: out, begun: testkit.NewLedger(8), ordered: ordered}
+	worker := func() {
+		var j link.Job[int, int]
+		for {
+			if ok, _ := c.crew.Turn(ctx, &j); !ok {
+				return
+			}
+			c.begun.Note(j.Item)
+			v := j.Item
+			keep, err := work(v)
+			if err != nil {
+				return
+			}
+			j.Result, j.Keep = v, keep
+		}
+	}
+	c.crew = link.NewCrew(in, out, size, ordered, func() { c.wg.Go(worker) })
+	r.Go("worker", worker)
+	return c
+}
+
+// arrive checks what was received.
+func (c *crewed) arrive(t testing.TB, got, want []int, err error) {
+	t.Helper()
+	if !c.ordered {
+		got = slices.Sorted(slices.Values(got))
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+func kindsOfCrew(t *testing.T, explored func(t *testing.T, ordered bool)) {
+	t.Run("ordered", func(t *testing.T) { explored(t, true) })
+	t.Run("unordered", func(t *testing.T) { explored(t, false) })
+}
+
+// Three items that are there already go through two workers to a receiver on a
+// link that has room for one or two; the second has no result.
+func TestExploreCrewOfTwo(t *testing.T) {
+	kindsOfCrew(t, func(t *testing.T, ordered bool) {
+		for name, room := range map[string]int{"room for one": 0, "room for two": 1} {
+			t.Run(name, func(t *testing.T) {
+				explore.Explore(t, func(t testing.TB, r *explore.Run) {
+					in, out := link.New[int](2), link.New[int](room)
+					for i := range 3 {
+						in.Put(i)
+					}
+					in.Close()
+					c := newCrewed(t.Context(), r, in, out, 2, ordered, func(v int) (bool, error) {
+						point.At("at work")
+						return v != 1, nil
+					})
+					r.Go("receiver", func() {
+						got, err := receives(t.Context(), out)
+						c.arrive(t, got, []int{0, 2}, err)
+					})
+					r.After(func() {
+						c.wg.Wait()
+						if c.begun.Total() != 3 {
+							t.Errorf("%d items begun", c.begun.Total())
+						}
+						c.begun.AtMostOnce(t)
+					})
+				})
+			})
+		}
+	})
+}
+
+// The sender sends as they work, and each item waits for another one to be at
+// work: nobody sleeps while there is something to do.
+func TestExploreCrewWakesEverybody(t *testing.T) {
+	kindsOfCrew(t, func(t *testing.T, ordered bool) {
+		explore.Explore(t, func(t testing.TB, r *explore.Run) {
+			in, out := link.New[int](0), link.New[int](7)
+			meet := make(chan struct{})
+			c := newCrewed(t.Context(), r, in, out, 2, ordered, func(v int) (bool, error) {
+				if v%2 == 0 {
+					meet <- struct{}{}
+				} else {
+					<-meet
+				}
+				point.At("has met")
+				return true, nil
+			})
+			r.Go("sender", func() { _ = sends(t.Context(), in, 0, 4) })
+			r.After(func() {
+				c.wg.Wait()
+				got, err := receives(t.Context(), out)
+				c.arrive(t, got, upTo(4), err)
+			})
+		})
+	})
+}
+
+// Nothing comes of the items: the crew says once that all are done.
+func TestExploreCrewEnds(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		in := link.New[int](0)
+		done, ends := 0, 0
+		c := newCrewed(t.Context(), r, in, nil, 3, false, func(int) (bool, error) {
+			point.At("at work")
+			done++
+			return false, nil
+		})
+		c.crew.End = func() {
+			if ends++; done != 2 {
+				t.Errorf("the end after %d items", done)
+			}
+		}
+		r.Go("sender", func() { _ = sends(t.Context(), in, 0, 2) })
+		r.After(func() {
+			c.wg.Wait()
+			if ends != 1 {
+				t.Errorf("the end was said %d times", ends)
+			}
+		})
+	})
+}
+
+// An item fails, and its worker leaves without putting it down: everybody leaves
+// with the context, and nothing that is behind it in order has come out.
+func TestExploreAWorkerFails(t *testing.T) {
+	kindsOfCrew(t, func(t *testing.T, ordered bool) {
+		for _, attended := range []bool{false, true} {
+			t.Run(bellOrNot(attended), func(t *testing.T) {
+				explore.Explore(t, func(t testing.TB, r *explore.Run) {
+					in, out := link.New[int](2), link.New[int](0)
+					if attended {
+						in.Attend()
+						out.Attend()
+					}
+					ctx, cancel := context.WithCancelCause(t.Context())
+					c := newCrewed(ctx, r, in, out, 2, ordered, func(v int) (bool, error) {
+						if v != 1 {
+							return true, nil
+						}
+						cancel(errEnough)
+						point.At("has failed")
+						if attended {
+							in.Ring()
+							out.Ring()
+						}
+						return false, errEnough
+					})
+					for i := range 3 {
+						in.Put(i)
+					}
+					r.Go("receiver", func() {
+						got, err := receives(ctx, out)
+						if err != errEnough || ordered && len(got) > 1 || slices.Contains(got, 1) {
+							t.Errorf("got %v, %v", got, err)
+						}
+					})
+					r.After(c.wg.Wait)
+				})
+			})
+		}
+	})
+}
