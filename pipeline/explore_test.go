@@ -1,0 +1,302 @@
+//go:build points
+
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/pipeline"
+)
+
+var errEnough = errors.New("enough")
+
+// atOnce is s with no room for items that wait for it.
+func atOnce(s pipeline.Stage[int, int]) pipeline.Stage[int, int] {
+	return pipeline.Then(pipeline.Buffer[int](0), s)
+}
+
+// narrow is add with no room on either side.
+func narrow(n int, opts ...pipeline.Option) pipeline.Stage[int, int] {
+	return atOnce(add(n, opts...).Buffer(0))
+}
+
+// failing is a stage that fails with err at the given item.
+func failing(at int, err error, opts ...pipeline.Option) pipeline.Stage[int, int] {
+	return pipeline.Map(func(_ context.Context, v int) (int, error) {
+		if v == at {
+			return 0, err
+		}
+		return v, nil
+	}, opts...).Buffer(0)
+}
+
+// collect is explored: s is run on so many items, and what comes out and the
+// error are looked at.
+func collect(t *testing.T, s pipeline.Stage[int, int], n int, look func(t testing.TB, got []int, err error)) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		r.Go("caller", func() {
+			got, err := s.Collect(t.Context(), count(n))
+			look(t, got, err)
+		})
+	})
+}
+
+// want is a look for what must come out.
+func want(items ...int) func(t testing.TB, got []int, err error) {
+	return func(t testing.TB, got []int, err error) {
+		if err != nil || !slices.Equal(got, items) {
+			t.Errorf("got %v, %v, want %v", got, err, items)
+		}
+	}
+}
+
+// inAnyOrder is want that does not look at the order.
+func inAnyOrder(items ...int) func(t testing.TB, got []int, err error) {
+	return func(t testing.TB, got []int, err error) {
+		want(items...)(t, slices.Sorted(slices.Values(got)), err)
+	}
+}
+
+// What goes in comes out, in order.
+func TestExploreStages(t *testing.T) {
+	for name, c := range map[string]struct {
+		stage pipeline.Stage[int, int]
+		items int
+		look  func(testing.TB, []int, error)
+	}{
+		"one":             {add(1), 1, want(1)},
+		"one, narrow":     {narrow(1), 2, want(1, 2)},
+		"two, narrow":     {pipeline.Then(narrow(1), add(1).Buffer(0)), 3, want(2, 3, 4)},
+		"workers, narrow": {narrow(1, pipeline.Workers(2)), 3, want(1, 2, 3)},
+		"unordered":       {add(1, pipeline.Workers(2), pipeline.Unordered()), 2, inAnyOrder(1, 2)},
+		"take, narrow":    {pipeline.Then(narrow(1), pipeline.Take[int](2)), 9, want(1, 2)},
+		"merge":           {atOnce(pipeline.Merge(add(1).Buffer(0), add(3).Buffer(0))), 2, inAnyOrder(1, 2, 3, 4)},
+		"split": {pipeline.Split(func(v int) bool { return v > 0 }, map[bool]pipeline.Stage[int, int]{
+			true: add(1), false: add(9).Buffer(0)}), 2, inAnyOrder(2, 9)},
+		"take in a branch": {pipeline.Merge(pipeline.Take[int](1), add(3)), 2, inAnyOrder(0, 3, 4)},
+		"zip": {atOnce(pipeline.Zip(add(1).Buffer(0), add(2).Buffer(0), func(a, b int) int { return 10*a + b })), 2,
+			want(12, 23)},
+	} {
+		t.Run(name, func(t *testing.T) { collect(t, c.stage, c.items, c.look) })
+	}
+}
+
+// emits is a stage that emits v and v + 10.
+func emits(opts ...pipeline.Option) pipeline.Stage[int, int] {
+	return pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
+		if err := emit(v); err != nil {
+			return err
+		}
+		point.At("has emitted one")
+		return emit(v + 10)
+	}, opts...)
+}
+
+// A call may emit ahead of its turn, and its way is used again.
+func TestExploreFlatMap(t *testing.T) {
+	t.Run("ordered", func(t *testing.T) {
+		collect(t, emits(pipeline.Workers(2)), 2, want(0, 10, 1, 11))
+	})
+	t.Run("unordered", func(t *testing.T) {
+		collect(t, emits(pipeline.Workers(2), pipeline.Unordered()).Buffer(0), 2, inAnyOrder(0, 1, 10, 11))
+	})
+	t.Run("left", func(t *testing.T) {
+		collect(t, pipeline.Then(emits(pipeline.Workers(2)), pipeline.Take[int](2)), 3, want(0, 10))
+	})
+	t.Run("fails", func(t *testing.T) {
+		s := pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
+			if v == 1 {
+				return errItem
+			}
+			return emit(v)
+		}, pipeline.Workers(2))
+		collect(t, s, 3, fails(errItem))
+	})
+}
+
+// A batch comes when it is full, when it is old enough, or at the end, and no
+// item is lost or doubled between these.
+func TestExploreBatch(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		r.Go("caller", func() {
+			var got []int
+			in := func(yield func(int) bool) {
+				for i := range 3 {
+					if i == 1 {
+						time.Sleep(time.Second)
+					}
+					if !yield(i) {
+						return
+					}
+				}
+			}
+			for b, err := range pipeline.Batch[int](2, time.Second).Run(t.Context(), in) {
+				if err != nil || len(b) == 0 {
+					t.Error(b, err)
+				}
+				got = append(got, b...)
+			}
+			want(0, 1, 2)(t, got, nil)
+		})
+	})
+}
+
+// fails is a look for an error, and no item that is not before the one that failed.
+func fails(want error) func(testing.TB, []int, error) {
+	return func(t testing.TB, got []int, err error) {
+		if !errors.Is(err, want) || errors.Is(err, context.Canceled) || len(got) > 1 || len(got) == 1 && got[0] != 0 {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+}
+
+// L3: the first error ends the run, wherever everybody is, and nothing behind it
+// comes out.
+func TestExploreAnError(t *testing.T) {
+	broken := pipeline.Map(func(_ context.Context, v int) (int, error) {
+		if v == 1 {
+			panic(errItem)
+		}
+		return v, nil
+	}).Buffer(0)
+	for name, s := range map[string]pipeline.Stage[int, int]{
+		"first stage":  pipeline.Then(failing(1, errItem), narrow(0)),
+		"second stage": pipeline.Then(narrow(0), failing(1, errItem)),
+		"panic":        pipeline.Then(add(0), broken),
+		"workers":      failing(1, errItem, pipeline.Workers(2)),
+		"branch":       pipeline.Split(func(int) bool { return true }, map[bool]pipeline.Stage[int, int]{true: failing(1, errItem)}),
+		"zip":          pipeline.Zip(failing(1, errItem), add(0), func(a, b int) int { return a + b }),
+	} {
+		t.Run(name, func(t *testing.T) { collect(t, atOnce(s), 3, fails(errItem)) })
+	}
+	t.Run("goexit", func(t *testing.T) {
+		collect(t, pipeline.Map(func(_ context.Context, v int) (int, error) {
+			if v == 1 {
+				runtime.Goexit()
+			}
+			return v, nil
+		}), 2, fails(pipeline.ErrGoexit))
+	})
+}
+
+// L3: two stages fail: one error is the first, and what the other one says is
+// joined to it or has not happened.
+func TestExploreTwoErrors(t *testing.T) {
+	s := pipeline.Then(failing(1, errItem), failing(0, errEnough))
+	collect(t, s, 2, func(t testing.TB, got []int, err error) {
+		if len(got) > 0 || !errors.Is(err, errItem) && !errors.Is(err, errEnough) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	})
+}
+
+// L4: the loop is left while the stages send: all goroutines end, and the source
+// is not drained.
+func TestExploreBreak(t *testing.T) {
+	for name, s := range map[string]pipeline.Stage[int, int]{
+		"two stages": pipeline.Then(narrow(0), add(0).Buffer(0)),
+		"workers":    narrow(0, pipeline.Workers(2)),
+		"merge":      atOnce(pipeline.Merge(add(0).Buffer(0), add(0).Buffer(0))),
+		"zip":        atOnce(pipeline.Zip(add(0).Buffer(0), add(0).Buffer(0), func(a, _ int) int { return a })),
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				pulled, over := 0, false
+				r.Go("caller", func() {
+					for v, err := range s.Run(t.Context(), func(yield func(int) bool) {
+						for pulled = 0; yield(pulled); pulled++ {
+						}
+					}) {
+						if v != 0 || err != nil {
+							t.Errorf("got %d, %v", v, err)
+						}
+						break
+					}
+					over = true
+				})
+				r.After(func() {
+					if !over || pulled > 100 {
+						t.Errorf("over: %v, %d items pulled", over, pulled)
+					}
+				})
+			})
+		})
+	}
+}
+
+// The context ends while everybody waits or works: its cause is the error unless
+// all had come out before.
+func TestExploreCancel(t *testing.T) {
+	for name, s := range map[string]pipeline.Stage[int, int]{
+		"one stage":  add(0),
+		"two stages": pipeline.Then(narrow(0), add(0).Buffer(0)),
+		"workers":    narrow(0, pipeline.Workers(2)),
+		"take":       pipeline.Then(narrow(0), pipeline.Take[int](2)),
+		"zip":        atOnce(pipeline.Zip(add(0), add(0), func(a, _ int) int { return a })),
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				r.Go("caller", func() {
+					got, err := s.Collect(ctx, count(2))
+					if !slices.Equal(got, []int{0, 1}[:len(got)]) || err == nil && len(got) != 2 || err != nil && err != errEnough {
+						t.Errorf("got %v, %v", got, err)
+					}
+				})
+				r.Go("canceller", func() { cancel(errEnough) })
+			})
+		})
+	}
+}
+
+// Everybody is parked, for want of items from a source that waits for the
+// context: the bell wakes them.
+func TestExploreCancelOfTheIdle(t *testing.T) {
+	s := pipeline.Then(add(0, pipeline.Workers(2)), add(0))
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		in := make(chan int)
+		r.Go("caller", func() {
+			out, wait := s.Execute(ctx, in)
+			for range out {
+				t.Error("an item")
+			}
+			if err := wait(); err != errEnough {
+				t.Error(err)
+			}
+		})
+		r.Go("canceller", func() { cancel(errEnough) })
+	})
+}
+
+// Execute gives each item once and closes; two waits get the same.
+func TestExploreExecute(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		in := make(chan int)
+		r.Go("sender", func() {
+			for i := range 2 {
+				in <- i
+			}
+			close(in)
+		})
+		r.Go("caller", func() {
+			got := testkit.NewLedger(2)
+			out, wait := narrow(0).Execute(t.Context(), in)
+			for v := range out {
+				got.Note(v)
+			}
+			got.ExactlyOnce(t)
+			if err := errors.Join(wait(), wait()); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}
