@@ -128,6 +128,7 @@ func TestExploreMapFails(t *testing.T) {
 						calls.Note(v)
 						switch v {
 						case 1:
+							point.At("before it fails")
 							return 0, fail()
 						case 2: // it may wait for the end
 							point.At("at work")

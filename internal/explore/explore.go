@@ -133,7 +133,7 @@ func runs(t *testing.T) int {
 
 func replay(t *testing.T, s string) chooser {
 	var path fixed
-	for _, f := range strings.Split(s, ".") {
+	for f := range strings.SplitSeq(s, ".") {
 		n, err := strconv.Atoi(f)
 		if err != nil || n < 0 {
 			t.Fatalf("explore: TANDEM_SCHEDULE=%q: must be numbers with dots between them", s)

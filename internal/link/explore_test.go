@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -124,6 +123,10 @@ func TestExploreTheReceiverLeaves(t *testing.T) {
 				r.Go("sender", func() {
 					if err := sends(ctx, l, 0, 9); err != errEnough {
 						t.Errorf("sender: %v", err)
+					}
+					// The bell does not ring for him again.
+					if err := l.Send(ctx, 9); err != nil && err != errEnough {
+						t.Errorf("sender, once more: %v", err)
 					}
 				})
 				r.Go("receiver", func() {
@@ -291,178 +294,4 @@ func TestExploreGate(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A crewed is a crew between two links.
-type crewed struct {
-	in, out *link.Link[int]
-	crew    *link.Crew[int, int]
-	wg      sync.WaitGroup
-	begun   *testkit.Ledger
-	ordered bool
-}
-
-// newCrewed has work done by up to size workers, of which r starts the first.
-// One for whose item work returns an error leaves.
-func newCrewed(ctx context.Context, r *explore.Run, in, out *link.Link[int], size int, ordered bool, work func(int) (keep bool, err error)) *crewed {
-	c := &crewed{in: in, out: out, begun: testkit.NewLedger(8), ordered: ordered}
-	worker := func() {
-		var j link.Job[int, int]
-		for {
-			if ok, _ := c.crew.Turn(ctx, &j); !ok {
-				return
-			}
-			c.begun.Note(j.Item)
-			v := j.Item
-			keep, err := work(v)
-			if err != nil {
-				return
-			}
-			j.Result, j.Keep = v, keep
-		}
-	}
-	c.crew = link.NewCrew(in, out, size, ordered, func() { c.wg.Go(worker) })
-	r.Go("worker", worker)
-	return c
-}
-
-// arrive checks what was received.
-func (c *crewed) arrive(t testing.TB, got, want []int, err error) {
-	t.Helper()
-	if !c.ordered {
-		got = slices.Sorted(slices.Values(got))
-	}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v, %v, want %v", got, err, want)
-	}
-}
-
-func kindsOfCrew(t *testing.T, explored func(t *testing.T, ordered bool)) {
-	t.Run("ordered", func(t *testing.T) { explored(t, true) })
-	t.Run("unordered", func(t *testing.T) { explored(t, false) })
-}
-
-// Three items that are there already go through two workers to a receiver on a
-// link that has room for one or two; the second has no result.
-func TestExploreCrewOfTwo(t *testing.T) {
-	kindsOfCrew(t, func(t *testing.T, ordered bool) {
-		for name, room := range map[string]int{"room for one": 0, "room for two": 1} {
-			t.Run(name, func(t *testing.T) {
-				explore.Explore(t, func(t testing.TB, r *explore.Run) {
-					in, out := link.New[int](2), link.New[int](room)
-					for i := range 3 {
-						in.Put(i)
-					}
-					in.Close()
-					c := newCrewed(t.Context(), r, in, out, 2, ordered, func(v int) (bool, error) {
-						point.At("at work")
-						return v != 1, nil
-					})
-					r.Go("receiver", func() {
-						got, err := receives(t.Context(), out)
-						c.arrive(t, got, []int{0, 2}, err)
-					})
-					r.After(func() {
-						c.wg.Wait()
-						if c.begun.Total() != 3 {
-							t.Errorf("%d items begun", c.begun.Total())
-						}
-						c.begun.AtMostOnce(t)
-					})
-				})
-			})
-		}
-	})
-}
-
-// The sender sends as they work, and each item waits for another one to be at
-// work: nobody sleeps while there is something to do.
-func TestExploreCrewWakesEverybody(t *testing.T) {
-	kindsOfCrew(t, func(t *testing.T, ordered bool) {
-		explore.Explore(t, func(t testing.TB, r *explore.Run) {
-			in, out := link.New[int](0), link.New[int](7)
-			meet := make(chan struct{})
-			c := newCrewed(t.Context(), r, in, out, 2, ordered, func(v int) (bool, error) {
-				if v%2 == 0 {
-					meet <- struct{}{}
-				} else {
-					<-meet
-				}
-				point.At("has met")
-				return true, nil
-			})
-			r.Go("sender", func() { _ = sends(t.Context(), in, 0, 4) })
-			r.After(func() {
-				c.wg.Wait()
-				got, err := receives(t.Context(), out)
-				c.arrive(t, got, upTo(4), err)
-			})
-		})
-	})
-}
-
-// Nothing comes of the items: the crew says once that all are done.
-func TestExploreCrewEnds(t *testing.T) {
-	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		in := link.New[int](0)
-		done, ends := 0, 0
-		c := newCrewed(t.Context(), r, in, nil, 3, false, func(int) (bool, error) {
-			point.At("at work")
-			done++
-			return false, nil
-		})
-		c.crew.End = func() {
-			if ends++; done != 2 {
-				t.Errorf("the end after %d items", done)
-			}
-		}
-		r.Go("sender", func() { _ = sends(t.Context(), in, 0, 2) })
-		r.After(func() {
-			c.wg.Wait()
-			if ends != 1 {
-				t.Errorf("the end was said %d times", ends)
-			}
-		})
-	})
-}
-
-// An item fails, and its worker leaves without putting it down: everybody leaves
-// with the context, and nothing that is behind it in order has come out.
-func TestExploreAWorkerFails(t *testing.T) {
-	kindsOfCrew(t, func(t *testing.T, ordered bool) {
-		for _, attended := range []bool{false, true} {
-			t.Run(bellOrNot(attended), func(t *testing.T) {
-				explore.Explore(t, func(t testing.TB, r *explore.Run) {
-					in, out := link.New[int](2), link.New[int](0)
-					if attended {
-						in.Attend()
-						out.Attend()
-					}
-					ctx, cancel := context.WithCancelCause(t.Context())
-					c := newCrewed(ctx, r, in, out, 2, ordered, func(v int) (bool, error) {
-						if v != 1 {
-							return true, nil
-						}
-						cancel(errEnough)
-						point.At("has failed")
-						if attended {
-							in.Ring()
-							out.Ring()
-						}
-						return false, errEnough
-					})
-					for i := range 3 {
-						in.Put(i)
-					}
-					r.Go("receiver", func() {
-						got, err := receives(ctx, out)
-						if err != errEnough || ordered && len(got) > 1 || slices.Contains(got, 1) {
-							t.Errorf("got %v, %v", got, err)
-						}
-					})
-					r.After(c.wg.Wait)
-				})
-			})
-		}
-	})
 }
