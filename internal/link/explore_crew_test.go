@@ -127,6 +127,28 @@ func TestExploreCrewWakesEverybody(t *testing.T) {
 	})
 }
 
+// The context ends while three workers are parked, or about to be, and a bell rings
+// once at each end: whoever it wakes wakes the next.
+func TestExploreACrewIsCancelled(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		in, out := link.New[int](2), link.New[int](7)
+		in.Attend()
+		out.Attend()
+		in.Put(0)
+		in.Put(1)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		c := newCrewed(ctx, r, in, out, 3, true, func(int) (bool, error) { return true, nil })
+		r.Go("canceller", func() {
+			cancel(errEnough)
+			point.At("has cancelled")
+			in.Ring()
+			point.At("has rung at one end")
+			out.Ring()
+			c.wg.Wait() // at the latest here
+		})
+	})
+}
+
 // Nothing comes of the items: the crew says once that all are done.
 func TestExploreCrewEnds(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {

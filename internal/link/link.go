@@ -191,9 +191,13 @@ func (l *Link[T]) Fits(n int) bool {
 }
 
 func (l *Link[T]) wakeReceiver() {
-	l.atSender("link: before it wakes the receiver")
+	if point.On { // or it would not be inlined
+		l.atSender("link: before it wakes the receiver")
+	}
 	if l.published.And(^uint64(asleep))&asleep != 0 {
-		l.atSender("link: before it signals an item")
+		if point.On {
+			l.atSender("link: before it signals an item")
+		}
 		ctxselect.Signal(l.ready)
 	}
 }
@@ -201,7 +205,9 @@ func (l *Link[T]) wakeReceiver() {
 // Close ends the stream. What has been sent can still be received. The sender
 // must not send after it.
 func (l *Link[T]) Close() {
-	l.atSender("link: before it closes")
+	if point.On {
+		l.atSender("link: before it closes")
+	}
 	l.published.Or(closed)
 	l.wakeReceiver()
 }
@@ -321,9 +327,13 @@ func (l *Link[T]) GiveBack() {
 }
 
 func (l *Link[T]) wakeSender() {
-	l.atReceiver("link: before it wakes the sender")
+	if point.On { // or it would not be inlined
+		l.atReceiver("link: before it wakes the sender")
+	}
 	if l.freed.And(^uint64(asleep))&asleep != 0 {
-		l.atReceiver("link: before it signals room")
+		if point.On {
+			l.atReceiver("link: before it signals room")
+		}
 		ctxselect.Signal(l.room)
 	}
 }
