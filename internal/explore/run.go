@@ -21,6 +21,9 @@ import (
 // any program.
 const patience = time.Hour
 
+// endless is how many steps are too many: whoever makes them goes round in circles.
+const endless = 10_000
+
 // A Run is one run of a program.
 type Run struct {
 	number  int
@@ -32,7 +35,8 @@ type Run struct {
 	ids     map[uint64]int // by number of goroutine
 	names   []string       // by id
 	here    []*arrival
-	actors  int // that have not ended
+	came    chan struct{} // of capacity 1: somebody has come to a point
+	actors  int           // that have not ended
 	starts  []func()
 	steps   []step
 	problem string
@@ -42,6 +46,7 @@ type Run struct {
 type arrival struct {
 	id    int
 	point string
+	sleep time.Duration // before it goes on
 	going chan struct{}
 }
 
@@ -77,6 +82,11 @@ func (r *Run) Go(name string, fn func()) {
 	})
 }
 
+// Pass lets d pass, by the clock of the bubble, when it is the turn of whoever
+// calls it, a goroutine that was named. Timers fire meanwhile, and who stands at a
+// point stays there.
+func (r *Run) Pass(d time.Duration) { r.stand("time passes", d) }
+
 // After adds a function that is called, without points, when all goroutines that
 // were named have ended and nobody stands at a point: to look at the laws, and to
 // end what was made. The last one added is called first.
@@ -84,6 +94,7 @@ func (r *Run) After(fn func()) { r.after = append(r.after, fn) }
 
 func (r *Run) play(t *testing.T, p Program) {
 	synctest.Test(t, func(t *testing.T) {
+		r.came = make(chan struct{}, 1)
 		p(t, r)
 		release := point.Take(r.arrive)
 		r.on = true
@@ -98,7 +109,11 @@ func (r *Run) play(t *testing.T, p Program) {
 		release()
 		if stuck {
 			buf := make([]byte, 1<<16)
-			t.Fatalf("run %d: nobody can go on:\n%s\n%s\n%s", r.number, r.choices(), r.trail(), buf[:runtime.Stack(buf, true)])
+			why := "nobody can go on"
+			if len(r.steps) == endless {
+				why, r.steps = "it goes on and on", r.steps[:100]
+			}
+			t.Fatalf("run %d: %s:\n%s\n%s\n%s", r.number, why, r.choices(), r.trail(), buf[:runtime.Stack(buf, true)])
 		}
 		if problem != "" {
 			t.Error(problem)
@@ -111,7 +126,7 @@ func (r *Run) play(t *testing.T, p Program) {
 
 // loop lets goroutines go on, one at a time, until all that were named have
 // ended and nobody stands at a point. It reports whether somebody has been
-// forgotten.
+// forgotten, or never ends.
 func (r *Run) loop() (stuck bool) {
 	last, waited := -1, false
 	for {
@@ -126,9 +141,11 @@ func (r *Run) loop() (stuck bool) {
 			case waited:
 				return true
 			}
-			waited = true
-			time.Sleep(patience)
+			waited = !r.await()
 			continue
+		}
+		if len(r.steps) == endless {
+			return true
 		}
 		waited = false
 		if busy := slices.DeleteFunc(slices.Clone(here), (*arrival).givesWay); len(busy) > 0 {
@@ -146,11 +163,28 @@ func (r *Run) loop() (stuck bool) {
 		r.steps = append(r.steps, step{a.id, n, a.point})
 		r.mu.Unlock()
 		last = a.id
+		time.Sleep(a.sleep)
 		close(a.going)
 	}
 }
 
 func (a *arrival) givesWay() bool { return strings.HasSuffix(a.point, " gives way") }
+
+// await waits until somebody comes to a point, and reports false if nobody does.
+func (r *Run) await() bool {
+	select {
+	case <-r.came: // long ago
+	default:
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-r.came:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
 
 // rank puts the one that went on last in front.
 func rank(id, last int) int {
@@ -160,7 +194,9 @@ func rank(id, last int) int {
 	return id
 }
 
-func (r *Run) arrive(name string) {
+func (r *Run) arrive(name string) { r.stand(name, 0) }
+
+func (r *Run) stand(name string, sleep time.Duration) {
 	g := goid()
 	r.mu.Lock()
 	if !r.on {
@@ -173,9 +209,13 @@ func (r *Run) arrive(name string) {
 		r.names = append(r.names, "#"+strconv.Itoa(id))
 		r.ids[g] = id
 	}
-	a := &arrival{id, name, make(chan struct{})}
+	a := &arrival{id, name, sleep, make(chan struct{})}
 	r.here = append(r.here, a)
 	r.mu.Unlock()
+	select {
+	case r.came <- struct{}{}:
+	default:
+	}
 	<-a.going
 }
 

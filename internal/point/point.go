@@ -13,6 +13,11 @@
 // before it.
 //
 // No lock is held at a point, or whoever waits for it would stand still without
-// being at one. A shortlock.Mutex may be held where one who does not take it looks
-// at what is done under it: with the build tag, those who wait for it give way.
+// being at one. Two may be, as those who wait for them give way or sleep there: a
+// shortlock.Mutex, and a Mutex of this package, which is for what goes on under a
+// lock while others work without it.
+//
+// A package in which only generic code comes to points pays for calls: the
+// compiler inlines At there only if code of that package that is not generic
+// calls it somewhere.
 package point
