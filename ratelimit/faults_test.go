@@ -211,3 +211,21 @@ func TestChaos(t *testing.T) {
 		t.Error("an idle limiter does not grant its burst exactly")
 	}
 }
+
+// R5: somebody waits for a key for so long that the table needs a new epoch when
+// that is over, and owes something then.
+func TestR5WaitOutlivesTheEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const all = 1_000_000_000
+		x := ratelimit.NewKeyed[string](ratelimit.Per(999_999_937, time.Second), all, ratelimit.WithMaxKeys(8))
+		x.Allow("another") // the epoch begins, and lasts for 1.15 s
+		time.Sleep(500 * time.Millisecond)
+		x.AllowN("key", all)
+		if err := x.WaitN(t.Context(), "key", all); err != nil {
+			t.Error(err)
+		}
+		if x.AllowN("key", 2) || x.Stats().Keys != 1 {
+			t.Errorf("what is owed is forgotten; %+v", x.Stats())
+		}
+	})
+}

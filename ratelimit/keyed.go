@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Keyed is a limiter for each key: each user, each address, each tenant. Keys are
@@ -169,6 +170,7 @@ func (x *Keyed[K]) WaitN(ctx context.Context, k K, n int) error {
 func (x *Keyed[K]) Forget(k K) {
 	hash := x.hash(k)
 	sh := &x.shards[hash>>x.shift]
+	point.At("ratelimit: keyed before it forgets")
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	s := sh.table.Load().find(hash, k)

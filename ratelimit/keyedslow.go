@@ -2,6 +2,8 @@ package ratelimit
 
 import (
 	"time"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // What a Keyed does behind the lock of a shard.
@@ -26,6 +28,7 @@ func (x *Keyed[K]) planOf(k K) *plan {
 
 // lockFor locks sh and returns the slot of k, or the plan for a new one.
 func (x *Keyed[K]) lockFor(sh *shard[K], hash uint64, k K) (s *slot[K], p *plan) {
+	point.At("ratelimit: keyed before the lock")
 	sh.mu.Lock()
 	for {
 		if s = sh.table.Load().find(hash, k); s != nil {
@@ -36,6 +39,7 @@ func (x *Keyed[K]) lockFor(sh *shard[K], hash uint64, k K) (s *slot[K], p *plan)
 		}
 		sh.mu.Unlock()
 		p = x.planOf(k)
+		point.At("ratelimit: keyed before the second lock")
 		sh.mu.Lock()
 	}
 }
@@ -48,6 +52,7 @@ func (x *Keyed[K]) ask(sh *shard[K], hash uint64, k K, n uint64, brief bool) Dec
 	crowded := g != nil && s == nil && g.keep
 	sh.mu.Unlock()
 	if crowded {
+		point.At("ratelimit: keyed before it makes room elsewhere")
 		x.sweepNext()
 	}
 	return d
@@ -70,7 +75,7 @@ func (x *Keyed[K]) askLocked(sh *shard[K], hash uint64, k K, n uint64, s *slot[K
 			return p.decision(v, tat, now, n), nil
 		}
 		// The epoch is too long ago, or the clock has gone back.
-		x.rebuildLocked(sh, time.Since(x.base))
+		x.rebuildLocked(sh)
 		if s = sh.table.Load().find(hash, k); s == nil { // nothing is owed
 			return x.firstLocked(sh, hash, k, n, p, brief)
 		}
@@ -102,7 +107,8 @@ func (x *Keyed[K]) firstLocked(sh *shard[K], hash uint64, k K, n uint64, p *plan
 	}
 	t := sh.table.Load()
 	if sh.fullLocked(t) || uint64(now-t.epoch) > p.span || sh.dead*2 > len(t.slots) {
-		t = x.rebuildLocked(sh, now)
+		t = x.rebuildLocked(sh)
+		debt, now = debt.sub(mul(uint64(t.epoch-now), p.permits)), t.epoch
 	}
 	sh.used++
 	if !p.fits {
@@ -138,9 +144,8 @@ func (x *Keyed[K]) inviteLocked(sh *shard[K], k K, p *plan, debt u128, at time.D
 }
 
 // rebuildLocked gives sh a new table.
-func (x *Keyed[K]) rebuildLocked(sh *shard[K], now time.Duration) *table[K] {
-	t := sh.rebuildLocked(now, &x.keys)
-	t.base = x.base
+func (x *Keyed[K]) rebuildLocked(sh *shard[K]) *table[K] {
+	t := sh.rebuildLocked(x.base, &x.keys)
 	sh.table.Store(t)
 	return t
 }
@@ -152,7 +157,7 @@ func (x *Keyed[K]) tidyLocked(sh *shard[K]) {
 		sh.table.Store(nil)
 		sh.used, sh.dead = 0, 0
 	case sh.dead*2 > sh.used && sh.used > 16:
-		x.rebuildLocked(sh, time.Since(x.base))
+		x.rebuildLocked(sh)
 	}
 }
 
@@ -184,6 +189,7 @@ func (x *Keyed[K]) lineUp(sh *shard[K], hash uint64, k K, n uint64, deadline tim
 		}
 		t := sh.table.Load()
 		s = t.find(hash, k)
+		point.At("ratelimit: keyed before it holds the word")
 		w, now := s.word.Swap(held), time.Since(x.base)
 		g = x.inviteLocked(sh, k, p, u128{0, p.owed(w, t.epoch, now)}, now)
 	}
@@ -194,15 +200,20 @@ func (x *Keyed[K]) lineUp(sh *shard[K], hash uint64, k K, n uint64, deadline tim
 
 // leave goes from a limiter at which to wait. The last one takes it along.
 func (x *Keyed[K]) leave(sh *shard[K], hash uint64, k K, g *guest) {
+	point.At("ratelimit: keyed waiter before it leaves")
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.waiting--
 	if g.refs--; g.refs > 0 || g.keep {
 		return
 	}
-	delete(sh.guests, k)
 	t := sh.table.Load()
 	s := t.find(hash, k)
+	if uint64(time.Since(x.base)-t.epoch) > s.plan.span {
+		t = x.rebuildLocked(sh) // with k still a guest
+		s = t.find(hash, k)
+	}
+	delete(sh.guests, k)
 	debt, now := g.l.owed()
 	if debt.zero() {
 		s.word.Store(dead)
@@ -210,10 +221,6 @@ func (x *Keyed[K]) leave(sh *shard[K], hash uint64, k K, g *guest) {
 		sh.evicted++
 		x.tidyLocked(sh)
 		return
-	}
-	if uint64(now-t.epoch) > s.plan.span {
-		t = x.rebuildLocked(sh, now)
-		s = t.find(hash, k)
 	}
 	s.word.Store((uint64(now-t.epoch)*s.plan.permits + debt.lo) << timeBit)
 }

@@ -2,12 +2,12 @@ package ratelimit
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A Limiter grants permits: a burst of them at once, and more as time passes.
@@ -33,7 +33,7 @@ type Limiter struct {
 	base  time.Time
 	meter atomic.Pointer[meter] // changed under mu
 
-	mu      sync.Mutex
+	mu      point.Mutex
 	inWord  bool   // the state is in the meter's word, and bucket is out of date
 	put     uint64 // what was put into it
 	plan    plan
@@ -185,6 +185,7 @@ func checkN(call string, n int) uint64 {
 
 // lock takes mu and moves the bucket to now.
 func (l *Limiter) lock() {
+	point.At("ratelimit: limiter before its lock")
 	l.mu.Lock()
 	l.holdLocked()
 	l.settleLocked(time.Since(l.base))
@@ -193,6 +194,7 @@ func (l *Limiter) lock() {
 // holdLocked keeps everybody else off the word.
 func (l *Limiter) holdLocked() {
 	if l.inWord {
+		point.At("ratelimit: limiter before it holds the word")
 		l.meter.Load().word.Or(held)
 	}
 }
@@ -230,6 +232,7 @@ func (l *Limiter) unlock() {
 		if l.put, l.inWord = m.put(&l.bucket); !l.inWord {
 			m.word.Store(held)
 		}
+		point.At("ratelimit: limiter has opened the word")
 		l.meter.Store(m)
 	}
 	l.mu.Unlock()

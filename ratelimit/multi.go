@@ -5,11 +5,11 @@ import (
 	"context"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A Multi is several limiters that must all agree, such as 10 a second and 1000
@@ -26,7 +26,7 @@ import (
 type Multi struct {
 	members []*Limiter
 
-	mu      sync.Mutex
+	mu      point.Mutex
 	waiters fifo.List[*multiWaiter]
 }
 
@@ -64,6 +64,7 @@ func (m *Multi) AllowN(n int) bool {
 			return false // without a lock
 		}
 	}
+	point.At("ratelimit: multi before its lock")
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer m.lockMembers()()
@@ -75,6 +76,7 @@ func (m *Multi) AllowN(n int) bool {
 // 1.
 func (m *Multi) Take(n int) Decision {
 	k := checkN("Take", n)
+	point.At("ratelimit: multi before its lock")
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer m.lockMembers()()
@@ -120,14 +122,17 @@ func (m *Multi) WaitN(ctx context.Context, n int) error {
 	var alarm alarm
 	defer alarm.stop()
 	for {
+		point.At("ratelimit: multi waiter before it looks")
 		granted, delay, err := m.look(w)
 		if granted || err != nil {
 			return err
 		}
+		point.At("ratelimit: multi waiter before it parks")
 		select {
 		case <-w.wake:
 		case <-alarm.in(delay):
 		case <-ctx.Done():
+			point.At("ratelimit: multi waiter before it gives up")
 			if m.giveUp(w) {
 				return context.Cause(ctx)
 			}
@@ -139,6 +144,7 @@ func (m *Multi) WaitN(ctx context.Context, n int) error {
 // lineUp grants n permits at once, in which case it returns nil, or puts a new
 // waiter at the end of the line, or says why there is no point in that.
 func (m *Multi) lineUp(n uint64, deadline time.Time, limited bool) (*multiWaiter, error) {
+	point.At("ratelimit: multi before its lock")
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer m.lockMembers()()
@@ -167,6 +173,7 @@ func (m *Multi) look(w *multiWaiter) (granted bool, delay time.Duration, err err
 	if !front {
 		return false, Never, nil
 	}
+	point.At("ratelimit: multi waiter in front before it locks the members")
 	defer m.lockMembers()()
 	if w.pins != nil {
 		if !m.unpinLocked(w) {
@@ -217,11 +224,13 @@ func (m *Multi) unpinLocked(w *multiWaiter) (pending bool) {
 
 // leave takes w out of the line and lets the next one come to the front.
 func (m *Multi) leave(w *multiWaiter) {
+	point.At("ratelimit: multi waiter before it leaves")
 	unlock := m.lockMembers()
 	if w.pins != nil {
 		m.unpinLocked(w)
 	}
 	unlock()
+	point.At("ratelimit: multi waiter before it wakes the next")
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.waiters.Remove(w.node)

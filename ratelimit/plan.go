@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A word holds the state of a limiter: its theoretical arrival time, and in the
@@ -101,6 +103,7 @@ func (c *clock) since() uint64 { return uint64(time.Since(c.base) - c.epoch) }
 // good enough to grant but not to deny. A time that is still too far ahead means
 // that the clock has gone back.
 func (p *plan) attempt(w *word, c *clock, n uint64) (v verdict, tat, now uint64) {
+	point.At("ratelimit: claim before it reads the word")
 	old := w.Load()
 	var since uint64
 	fresh := false
@@ -117,6 +120,7 @@ func (p *plan) attempt(w *word, c *clock, n uint64) (v verdict, tat, now uint64)
 		}
 		if since == 0 {
 			since, fresh = c.since(), true
+			point.At("ratelimit: claim has read the clock")
 		}
 		if since > p.span {
 			return unsure, 0, 0
@@ -127,6 +131,7 @@ func (p *plan) attempt(w *word, c *clock, n uint64) (v verdict, tat, now uint64)
 				if w.CompareAndSwap(old, next<<timeBit) {
 					return granted, next, now
 				}
+				point.At("ratelimit: claim was beaten")
 				old, fresh = w.Load(), false
 				continue
 			}
@@ -144,6 +149,7 @@ func (p *plan) attempt(w *word, c *clock, n uint64) (v verdict, tat, now uint64)
 
 // denies reports whether w says no to n permits, without a change.
 func (p *plan) denies(w *word, c *clock, n uint64) bool {
+	point.At("ratelimit: look before it reads the word")
 	old := w.Load()
 	if old&states != open {
 		return old&states == shut

@@ -1,9 +1,10 @@
 package ratelimit
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // cellsPerShard is how many limiters the keys of a shard share that find no
@@ -19,7 +20,7 @@ const sweepSlots = 4
 type shard[K comparable] struct {
 	table atomic.Pointer[table[K]]
 
-	mu      sync.Mutex
+	mu      point.Mutex
 	used    int // slots that are not empty
 	dead    int // of these, slots that are dead
 	hand    int // where the next sweep begins
@@ -70,9 +71,12 @@ func (sh *shard[K]) sweepLocked(now time.Duration, n int, keys *atomic.Int64) {
 				sh.buriedLocked(keys)
 				sh.evicted++
 			}
-		case s.plan.owed(w, t.epoch, now) == 0 && s.word.CompareAndSwap(w, dead):
-			sh.buriedLocked(keys)
-			sh.evicted++
+		case s.plan.owed(w, t.epoch, now) == 0:
+			point.At("ratelimit: sweep before it evicts")
+			if s.word.CompareAndSwap(w, dead) {
+				sh.buriedLocked(keys)
+				sh.evicted++
+			}
 		}
 	}
 }
@@ -82,32 +86,30 @@ func (sh *shard[K]) buriedLocked(keys *atomic.Int64) {
 	keys.Add(-1)
 }
 
-// rebuildLocked moves what is alive into a new table, with now as its epoch and
-// room for another key. It leaves every word of the old one dead, so that nobody
-// who still looks at that can use it.
-func (sh *shard[K]) rebuildLocked(now time.Duration, keys *atomic.Int64) *table[K] {
+// rebuildLocked moves what is alive into a new table, with room for another key
+// and now as its epoch. It leaves every word of the old one dead, so that nobody
+// who still looks at that can use it, and reads the clock after that: what is
+// granted at a word is granted before now.
+func (sh *shard[K]) rebuildLocked(base time.Time, keys *atomic.Int64) *table[K] {
 	old := sh.table.Load()
+	var words []uint64
 	if old != nil {
-		sh.sweepLocked(now, len(old.slots), keys)
+		sh.sweepLocked(time.Since(base), len(old.slots), keys)
+		words = old.bury()
 	}
-	live := sh.used - sh.dead
+	now, live := time.Since(base), sh.used-sh.dead
 	// Three fifths of it are in use then, and up to five sixths later.
-	t := &table[K]{clock: clock{epoch: now}, slots: make([]slot[K], max(8, (live+1)*5/3))}
+	t := &table[K]{clock: clock{base, now}, slots: make([]slot[K], max(8, (live+1)*5/3))}
 	sh.used, sh.dead, sh.hand = 0, 0, 0
-	if old == nil {
-		return t
-	}
-	t.base = old.base
-	for i := range old.slots {
+	for i, w := range words {
 		s := &old.slots[i]
-		if s.word.Load() == 0 {
-			continue
-		}
-		w := s.word.Swap(dead)
 		switch w & states {
 		case dead:
 			continue
 		case open:
+			if w == 0 {
+				continue
+			}
 			owed := s.plan.owed(w, old.epoch, now)
 			if owed == 0 {
 				keys.Add(-1)

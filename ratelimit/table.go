@@ -2,6 +2,8 @@ package ratelimit
 
 import (
 	"time"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A table is an open-addressed hash table of the keys of a shard. It is read
@@ -58,6 +60,18 @@ func (t *table[K]) add(hash uint64, k K, p *plan, value uint64) {
 	s := &t.slots[i]
 	s.plan, s.hash, s.key = p, hash, k
 	s.word.Store(value)
+}
+
+// bury leaves all words dead that were not empty, and returns what they were.
+func (t *table[K]) bury() []uint64 {
+	words := make([]uint64, len(t.slots))
+	for i := range t.slots {
+		if w := &t.slots[i].word; w.Load() != 0 {
+			point.At("ratelimit: rebuild before it takes a word")
+			words[i] = w.Swap(dead)
+		}
+	}
+	return words
 }
 
 // owed returns what a word that is open owes at an instant, not more than the

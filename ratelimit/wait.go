@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Wait waits for one permit. See WaitN.
@@ -78,14 +79,17 @@ func (l *Limiter) await(ctx context.Context, w *waiter) error {
 	var alarm alarm
 	defer alarm.stop()
 	for {
+		point.At("ratelimit: waiter before it looks")
 		done, delay, err := l.look(w)
 		if done {
 			return err
 		}
+		point.At("ratelimit: waiter before it parks")
 		select {
 		case <-w.wake:
 		case <-alarm.in(delay):
 		case <-ctx.Done():
+			point.At("ratelimit: waiter before it leaves")
 			if done, err := l.leave(w); done {
 				return err
 			}

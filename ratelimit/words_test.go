@@ -58,7 +58,7 @@ func TestR6AWordThatIsRemovedIsDead(t *testing.T) {
 	}
 	tb, s := slotOf(1)
 	sh.mu.Lock()
-	x.rebuildLocked(sh, time.Since(x.base))
+	x.rebuildLocked(sh)
 	sh.mu.Unlock()
 	unusable("moved", tb, s)
 
