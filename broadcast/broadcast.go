@@ -3,11 +3,11 @@ package broadcast
 import (
 	"context"
 	"slices"
-	"sync"
 	"weak"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // How a broadcast works.
@@ -53,7 +53,7 @@ import (
 // A Broadcast sends values of type T to its subscriptions. It is made by [New],
 // must not be copied, and is safe for concurrent use.
 type Broadcast[T any] struct {
-	mu       sync.Mutex
+	mu       point.Mutex
 	gate     gate[T]
 	sleepers sleepers
 	senders  fifo.List[*sender[T]]           // those that wait for room
@@ -89,6 +89,7 @@ func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 
 // TrySend is Send that does not wait: it returns ErrFull instead.
 func (b *Broadcast[T]) TrySend(v T) error {
+	point.At("broadcast: sender before its lock")
 	b.mu.Lock()
 	switch {
 	case b.closedLocked():
@@ -121,6 +122,7 @@ func (b *Broadcast[T]) roomLocked() uint64 { return b.gate.room(b.log.sent, b.lo
 
 // passed is called when a marked cursor has moved.
 func (b *Broadcast[T]) passed(c *cursor) {
+	point.At("broadcast: reader before it takes its mark")
 	b.mu.Lock()
 	if b.gate.unmark(c) {
 		b.wakeSenderLocked()
@@ -133,7 +135,9 @@ func (b *Broadcast[T]) wake(asleep []*waiter) {
 	if len(asleep) == 0 {
 		return
 	}
+	point.At("broadcast: sender before it wakes readers")
 	wakeAll(asleep)
+	point.At("broadcast: sender before it gives the list back")
 	b.mu.Lock()
 	b.sleepers.giveBack(asleep)
 	b.mu.Unlock()
@@ -175,6 +179,7 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 	if o.policy == Block {
 		s.block = new(cursor)
 	}
+	point.At("broadcast: subscriber before the lock")
 	b.mu.Lock()
 	if b.closedLocked() {
 		b.mu.Unlock()
@@ -215,6 +220,7 @@ func (b *Broadcast[T]) weedLocked() {
 // ErrClosed, and subscribers get it once they have read what is left. It does
 // not wait for them, and returns nil.
 func (b *Broadcast[T]) Close() error {
+	point.At("broadcast: close before the lock")
 	b.mu.Lock()
 	b.log.published.Or(closed)
 	b.wakeSenderLocked()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A pump is the goroutine that moves values from a subscription to a channel.
@@ -47,6 +48,7 @@ func (s *Subscription[T]) feed(ctx context.Context, p *pump[T]) {
 	defer close(p.ch)
 	defer p.cancel()
 	for _, v := range s.All(ctx) {
+		point.At("broadcast: pump before it hands over")
 		if ctxselect.Send(ctx, p.ch, v) != nil {
 			s.takeBack()
 			return

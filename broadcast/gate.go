@@ -3,6 +3,8 @@ package broadcast
 import (
 	"math"
 	"sync/atomic"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A cursor is what a gate knows of a Block subscription.
@@ -67,7 +69,9 @@ func (g *gate[T]) watch(need uint64) bool {
 		c := s.block
 		late := c.pos.Load() < need
 		if late {
+			point.At("broadcast: gate before it marks")
 			c.lags.Store(true)
+			point.At("broadcast: gate has marked")
 			late = c.pos.Load() < need // it may have moved and seen no mark
 		}
 		if late {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A Latest holds a value that changes, such as a configuration, for any number
@@ -30,6 +31,7 @@ type Latest[T any] struct {
 
 // Set makes v the value. What Get and Changes return from then on is v or newer.
 func (l *Latest[T]) Set(v T) {
+	point.At("broadcast: setter before the lock")
 	l.mu.Lock()
 	l.value = v
 	l.version++
@@ -38,7 +40,9 @@ func (l *Latest[T]) Set(v T) {
 	if len(asleep) == 0 {
 		return
 	}
+	point.At("broadcast: setter before it wakes walks")
 	wakeAll(asleep)
+	point.At("broadcast: setter before it gives the list back")
 	l.mu.Lock()
 	l.sleepers.giveBack(asleep)
 	l.mu.Unlock()
@@ -61,6 +65,7 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		w := newWaiter()
 		for seen := uint64(0); ctx.Err() == nil; {
+			point.At("broadcast: walk before it looks")
 			l.mu.Lock()
 			if l.version > seen {
 				v := l.value
@@ -75,6 +80,7 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 			l.mu.Unlock()
 			w.park(ctx)
 		}
+		point.At("broadcast: walk before it leaves the list")
 		l.mu.Lock()
 		l.sleepers.remove(w)
 		l.mu.Unlock()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A sender is a call that waits for room.
@@ -21,6 +22,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
+		point.At("broadcast: sender before its lock")
 		b.mu.Lock()
 		if place != nil {
 			left = place.Value.left
@@ -65,6 +67,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 		case over:
 			return len(vs) - len(left), err
 		case wait:
+			point.At("broadcast: sender before it parks")
 			_, _, _ = ctxselect.Recv(ctx, place.Value.ready) // an ended context is seen above
 		}
 	}

@@ -3,6 +3,8 @@ package broadcast
 import (
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A chunk is a run of values, the first of which has sequence number base. A
@@ -98,8 +100,10 @@ func (l *log[T]) addAll(vs []T) {
 // reason for it.
 func (l *log[T]) publish(n int) {
 	l.sent += uint64(n)
+	point.At("broadcast: log before it publishes")
 	l.published.Add(uint64(n) * publishOne)
 	for l.sent >= l.keep {
+		point.At("broadcast: log before it is cut")
 		l.cut()
 	}
 }
@@ -108,6 +112,7 @@ func (l *log[T]) publish(n int) {
 func (l *log[T]) grow() {
 	c := &chunk[T]{base: l.sent, items: make([]T, min(l.size, max(smallest, int(min(l.sent, largest)))))}
 	l.tail.next.Store(c) // before anything of c is published
+	point.At("broadcast: log has linked a chunk")
 	l.last.Store(c)
 	l.tail = c
 }
@@ -118,6 +123,7 @@ func (l *log[T]) cut() {
 	old := l.first.Load()
 	next := old.next.Load() // there is one: what is retained is in it
 	l.first.Store(next)
+	point.At("broadcast: log before it cuts the link")
 	old.next.Store(old)
 	l.keep = next.end() + l.capacity
 }

@@ -3,6 +3,8 @@ package broadcast
 import (
 	"context"
 	"runtime"
+
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // behindLocked returns how many values s has missed and how many it can read,
@@ -39,6 +41,7 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 	for {
 		word := s.b.log.published.Load()
 		sent := word / publishOne
+		point.At("broadcast: reader has looked")
 		if sent == s.cursor {
 			if word&closed != 0 {
 				return 0, ErrClosed
@@ -51,6 +54,7 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 		if n = s.copyLocked(dst, sent); n > 0 {
 			s.delivered += uint64(n)
 			if s.block != nil {
+				point.At("broadcast: reader before it moves its cursor")
 				s.block.pos.Store(s.cursor)
 			}
 			return n, nil
@@ -98,6 +102,7 @@ func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
 	}
+	point.At("broadcast: reader before its lock")
 	s.mu.Lock()
 	n, err := s.takeLocked(dst)
 	if n == 0 && err == nil && s.patience.yields() {
@@ -111,6 +116,9 @@ func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 		n, err = s.waitLocked(ctx, dst)
 	}
 	s.mu.Unlock()
+	if n > 0 && s.block != nil {
+		point.At("broadcast: reader before it looks at its mark")
+	}
 	switch {
 	case n > 0 && s.block != nil && s.block.lags.Load():
 		s.b.passed(s.block)
@@ -132,8 +140,10 @@ func (s *Subscription[T]) waitLocked(ctx context.Context, dst []T) (n int, err e
 		w.peer, s.parked = s.parked, w // close finds it there
 		at := s.cursor
 		s.mu.Unlock()
+		point.At("broadcast: reader before it looks again")
 		if s.b.sleep(w, at) {
 			w.park(ctx)
+			point.At("broadcast: reader is awake")
 		}
 		s.mu.Lock()
 		s.unlinkLocked(w)
@@ -146,6 +156,7 @@ func (s *Subscription[T]) waitLocked(ctx context.Context, dst []T) (n int, err e
 	s.spare = w
 	if err != nil { // it may be on the list still, where it would stay while nothing is sent
 		s.mu.Unlock()
+		point.At("broadcast: reader before it leaves the list")
 		s.b.unsleep(w)
 		s.mu.Lock()
 	}

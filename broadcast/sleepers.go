@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A waiter is where a goroutine parks. It is used again and again, by one
@@ -25,6 +26,7 @@ func newWaiter() *waiter { return &waiter{wake: make(chan struct{}, 1)} }
 
 // park waits until w is woken or ctx has ended.
 func (w *waiter) park(ctx context.Context) {
+	point.At("broadcast: waiter before it parks")
 	done := ctx.Done()
 	if done == nil { // without a select it costs half
 		<-w.wake

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
-	"sync"
 	"weak"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A Subscription reads what a [Broadcast] sends, at its own pace. It is made by
@@ -22,7 +22,7 @@ type Subscription[T any] struct {
 	block    *cursor // if the policy is Block
 	release  func()  // to be called when it has ended, may be nil
 
-	mu        sync.Mutex
+	mu        point.Mutex
 	cursor    uint64    // next one to read
 	chunk     *chunk[T] // where that is, nil if it is to be looked for
 	delivered uint64
@@ -150,6 +150,7 @@ func (s *Subscription[T]) ended() bool {
 
 // close ends s, if it has not ended, and wakes all who wait for it.
 func (s *Subscription[T]) close(why error) {
+	point.At("broadcast: subscription before it ends")
 	s.mu.Lock()
 	first := s.err == nil
 	if first {
@@ -172,6 +173,7 @@ func (s *Subscription[T]) endLocked(why error, sent uint64) {
 
 // settle does what is to be done once, outside of the lock, when s has ended.
 func (s *Subscription[T]) settle() {
+	point.At("broadcast: subscription has ended")
 	s.mu.Lock()
 	if s.settled {
 		s.mu.Unlock()
@@ -186,6 +188,7 @@ func (s *Subscription[T]) settle() {
 	s.mu.Unlock()
 	if s.block != nil {
 		b := s.b
+		point.At("broadcast: subscription before it leaves the gate")
 		b.mu.Lock()
 		b.gate.unmark(s.block)
 		b.gate.remove(s)
@@ -199,6 +202,7 @@ func (s *Subscription[T]) settle() {
 		pump.cancel()
 	}
 	if s.release != nil {
+		point.At("broadcast: subscription before it leaves its topic")
 		s.release()
 	}
 }

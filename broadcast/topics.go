@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A Topics is a [Broadcast] for each key: a chat room, a user, a sensor. It is
@@ -82,6 +83,7 @@ func (t *Topics[K, T]) SendBatch(ctx context.Context, key K, vs []T) (int, error
 
 // find returns the broadcast of key, nil if it has no subscriptions.
 func (t *Topics[K, T]) find(key K) (*Broadcast[T], error) {
+	point.At("broadcast: topics before a look")
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if t.closed {
@@ -100,6 +102,7 @@ func (t *Topics[K, T]) Subscribe(key K, opts ...SubscribeOption) (*Subscription[
 	if key != key { //nolint:staticcheck // that is what is asked
 		panic(fmt.Sprintf("broadcast: Topics.Subscribe: key must be equal to itself, got %v", key))
 	}
+	point.At("broadcast: topics before a subscriber comes")
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
@@ -167,6 +170,7 @@ func (t *Topics[K, T]) Close() error {
 	t.closed = true
 	topics := slices.Collect(maps.Values(t.topics))
 	t.mu.Unlock()
+	point.At("broadcast: topics have been closed")
 	for _, topic := range topics {
 		_ = topic.b.Close() // it returns nil
 	}

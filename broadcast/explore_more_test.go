@@ -1,0 +1,164 @@
+//go:build points
+
+package broadcast_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/internal/point"
+)
+
+// A walk over a Latest sees the last value, and never an older one after a newer.
+func TestExploreLatest(t *testing.T) {
+	for name, walks := range map[string][]string{"one": {"walk"}, "two": {"walk", "another"}} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				var l broadcast.Latest[int]
+				for _, name := range walks {
+					r.Go(name, func() {
+						last := 0
+						for v := range l.Changes(t.Context()) {
+							if v <= last {
+								t.Errorf("%d after %d", v, last)
+							}
+							if last = v; v == 2 {
+								return
+							}
+						}
+					})
+				}
+				r.Go("set", func() {
+					l.Set(1)
+					l.Set(2)
+				})
+			})
+		})
+	}
+}
+
+// C2: a walk ends with its context, and another goes on.
+func TestExploreLatestGivesUp(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		var l broadcast.Latest[int]
+		ctx, cancel := context.WithCancel(t.Context())
+		r.Go("gives up", func() {
+			for range l.Changes(ctx) {
+			}
+		})
+		r.Go("walk", func() {
+			for range l.Changes(t.Context()) {
+				return
+			}
+		})
+		r.Go("cancel and set", func() {
+			cancel()
+			point.At("has cancelled")
+			l.Set(1)
+		})
+	})
+}
+
+// Who has subscribed to a topic gets what is sent to it from then on, though the
+// one before leaves meanwhile; a topic is gone with its last subscription.
+func TestExploreTopics(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		topics := broadcast.NewTopics[string, int]()
+		leaves, err := topics.Subscribe("room")
+		if err != nil {
+			t.Error(err)
+		}
+		var s *broadcast.Subscription[int]
+		r.Go("leaves", func() { leaves.Close() })
+		r.Go("comes", func() {
+			got, err := topics.Subscribe("room")
+			if err != nil {
+				t.Error(err)
+			}
+			s = got
+			point.At("has subscribed")
+		})
+		r.Go("sender", func() {
+			before := s != nil
+			if err := topics.TrySend("room", 1); err != nil {
+				t.Error(err)
+			}
+			if before && s.Backlog() != 1 {
+				t.Error("B2: a value has gone elsewhere")
+			}
+		})
+		r.After(func() {
+			if err := topics.TrySend("room", 2); err != nil {
+				t.Error(err)
+			}
+			if s.Backlog() == 0 {
+				t.Error("B2: nobody sends where the subscription is")
+			}
+			s.Close()
+			if keys := slices.Collect(topics.Keys()); len(keys) > 0 {
+				t.Errorf("C8: %v are left", keys)
+			}
+		})
+	})
+}
+
+// Close of Topics meets a subscriber: it is refused, or gets to the end.
+func TestExploreTopicsClose(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		topics := broadcast.NewTopics[string, int]()
+		r.Go("close", func() { topics.Close() })
+		r.Go("subscriber", func() {
+			s, err := topics.Subscribe("room")
+			if err == nil {
+				_, err = s.Next(t.Context())
+				s.Close()
+			}
+			if err != broadcast.ErrClosed {
+				t.Error(err)
+			}
+		})
+		r.After(func() {
+			if keys := slices.Collect(topics.Keys()); len(keys) > 0 {
+				t.Errorf("C8: %v are left", keys)
+			}
+		})
+	})
+}
+
+// B2, C1: the goroutine of Chan hands over what it can, the books say what, and
+// Close ends it.
+func TestExploreChan(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		b := broadcast.New[uint64](broadcast.WithCapacity(4))
+		k := newBook(t, b)
+		var ch <-chan uint64
+		r.Go("reader", func() {
+			ch = k.s.Chan(0)
+			for v := range ch {
+				if v != k.next {
+					t.Errorf("B1: got %d, want %d", v, k.next)
+				}
+				k.next++
+				k.got = append(k.got, v)
+			}
+		})
+		var before, after uint64 // how many were sent when it was closed
+		r.Go("sender", func() { sendAll(t, b, 2) })
+		r.Go("close", func() {
+			before = b.Stats().Sent
+			k.s.Close()
+			after = b.Stats().Sent
+		})
+		r.After(func() {
+			if _, open := <-ch; open {
+				t.Error("C1: a value after Close")
+			}
+			if all := uint64(len(k.got)) + k.s.Backlog(); all < before || all > after {
+				t.Errorf("B2: %v, and %d left of %d to %d", k.got, k.s.Backlog(), before, after)
+			}
+		})
+	})
+}
