@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"sync"
 
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -10,9 +9,7 @@ import (
 // A bell wakes those who are parked on the links of a run when a context of it
 // ends. So they need not park on the context as well.
 type bell struct {
-	stop func() bool // of the context.AfterFunc
-
-	mu    sync.Mutex
+	stop  func() bool // of the context.AfterFunc
 	links []ringer
 }
 
@@ -28,24 +25,25 @@ func (r *run) bell(ctx context.Context) *bell {
 		}
 		b = new(bell)
 		r.bells[ctx] = b
+	}
+	return b
+}
+
+// add has the bell ring l.
+func (b *bell) add(l ringer) { b.links = append(b.links, l) }
+
+// hangBells has the bells ring as their contexts end, or at once. The links are
+// what they will be: a context may have ended already, and its bell must not look
+// at a link to which a crew is yet to give its channels.
+func (r *run) hangBells() {
+	for ctx, b := range r.bells {
 		r.tolls.Add(1)
 		b.stop = context.AfterFunc(ctx, func() {
 			defer r.tolls.Done()
-			b.mu.Lock()
-			links := b.links
-			b.mu.Unlock()
-			for _, l := range links {
+			for _, l := range b.links {
 				point.At("pipeline: before the bell rings")
 				l.Ring()
 			}
 		})
 	}
-	return b
-}
-
-// add has the bell ring l. If ctx has ended already, nobody parks on it.
-func (b *bell) add(l ringer) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.links = append(b.links, l)
 }

@@ -67,10 +67,12 @@ func (r *run) spawn(loop func()) { r.starts = append(r.starts, loop) }
 
 // start starts what has been connected.
 func (r *run) start() {
-	for _, fns := range [][]func(){r.prepares, r.begun} {
-		for _, fn := range fns {
-			fn()
-		}
+	for _, fn := range r.prepares {
+		fn()
+	}
+	r.hangBells()
+	for _, fn := range r.begun {
+		fn()
 	}
 	for _, loop := range r.starts {
 		r.begin(loop)
