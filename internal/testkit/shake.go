@@ -1,0 +1,69 @@
+package testkit
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+)
+
+// ErrEnd is what the error of Ends panics with.
+var ErrEnd = errors.New("end")
+
+// Ends are the ways in which user code panics.
+func Ends() map[string]func() {
+	return map[string]func(){
+		"error":  func() { panic(ErrEnd) },
+		"string": func() { panic("end") },
+		"nil":    func() { panic(nil) },
+		"run-time error": func() {
+			var m map[int]int
+			m[0]++
+		},
+	}
+}
+
+// Panicked calls fn and returns what it panicked with, nil if it did not.
+func Panicked(fn func()) (v any) {
+	defer func() { v = recover() }()
+	fn()
+	return nil
+}
+
+// Procs returns a function that changes GOMAXPROCS at each call. The test puts
+// it back at its end.
+func Procs(t testing.TB) (change func()) {
+	before := runtime.GOMAXPROCS(0)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	next := 0
+	return func() {
+		sizes := [...]int{1, 8, 2, 16, 3}
+		runtime.GOMAXPROCS(sizes[next%len(sizes)])
+		next++
+	}
+}
+
+// HeapReturns fails the test unless the heap, after run has worked on ten million
+// items, is what it was after a hundred thousand, within 5 %. It is skipped where
+// that says nothing or takes too long.
+func HeapReturns(t *testing.T, run func(items int)) {
+	t.Helper()
+	if Race || testing.Short() {
+		t.Skip("ten million items, and a heap of nobody else's")
+	}
+	run(100_000)
+	before := heap()
+	run(10_000_000)
+	after := heap()
+	if diff := float64(after) - float64(before); diff > 0.05*float64(before) {
+		t.Errorf("the heap was %d bytes and is %d: %+.1f %%", before, after, 100*diff/float64(before))
+	}
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	for range 3 { // what has a cleanup takes another round
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
