@@ -103,7 +103,7 @@ func TestB6HeapIsBounded(t *testing.T) {
 	}
 }
 
-// B6: subscriptions that have waited in vain and are forgotten leave nothing on
+// B6, FB8: subscriptions that have waited in vain and are forgotten leave nothing on
 // the list of those who sleep, though nothing is ever sent.
 func TestB6NothingIsLeftAsleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -50,7 +50,7 @@ func TestC1CloseJoinsChan(t *testing.T) {
 	}
 }
 
-// C1: when Close returns, the channel is closed already.
+// C1, FB10: when Close returns, the channel is closed already.
 func TestC1ChanIsClosedWhenCloseReturns(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		for range 500 {
@@ -115,7 +115,7 @@ func TestC2CauseOfTheContext(t *testing.T) {
 	})
 }
 
-// C2: a wake-up that meets a cancel is handed on: of two senders in line, one
+// C2, FB9: a wake-up that meets a cancel is handed on: of two senders in line, one
 // that gives up as there is room does not keep the other waiting.
 func TestC2WakeUpMeetsCancel(t *testing.T) {
 	rounds := 2000
@@ -141,7 +141,7 @@ func TestC2WakeUpMeetsCancel(t *testing.T) {
 	})
 }
 
-// C3, C6: every method may be called inside a loop over a subscription, closing
+// C3, C6, FB2: every method may be called inside a loop over a subscription, closing
 // included, from many places and many times.
 func TestC3EverythingInsideALoop(t *testing.T) {
 	testkit.Watchdog(t, func() {
@@ -170,7 +170,7 @@ func TestC3EverythingInsideALoop(t *testing.T) {
 	})
 }
 
-// C5: misuse panics at the call that is wrong.
+// C5, FC2: misuse panics at the call that is wrong.
 func TestC5MisusePanics(t *testing.T) {
 	var none context.Context
 	b := broadcast.New[int]()
@@ -191,7 +191,7 @@ func TestC5MisusePanics(t *testing.T) {
 	testkit.Panics(t, tests)
 }
 
-// C6: closing is idempotent, from 64 goroutines, while values are sent and read.
+// C6, FC6: closing is idempotent, from 64 goroutines, while values are sent and read.
 func TestC6CloseFromEverywhere(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		b := broadcast.New[int](broadcast.WithCapacity(2))
@@ -260,7 +260,7 @@ func TestC7MadeOutside(t *testing.T) {
 	})
 }
 
-// Close of the broadcast: what was sent is still read, by everybody.
+// FB14: close of the broadcast: what was sent is still read, by everybody.
 func TestCloseDrains(t *testing.T) {
 	b := broadcast.New[int]()
 	s := must(b.Subscribe())

@@ -52,7 +52,7 @@ func read(t testing.TB, s *broadcast.Subscription[int], next int) (got []int, mi
 	return got, missed
 }
 
-// B1: one total order for all, with many senders and subscribers of all kinds.
+// B1, FB13: one total order for all, with many senders and subscribers of all kinds.
 func TestB1OneOrder(t *testing.T) {
 	const senders, each = 4, 500
 	b := broadcast.New[int](broadcast.WithCapacity(64))
@@ -158,7 +158,7 @@ func TestB2BooksBalanceAtAnyInstant(t *testing.T) {
 	}
 }
 
-// B2: gaps are reported where they happen and are exact; a subscriber that is
+// B2, FB5: gaps are reported where they happen and are exact; a subscriber that is
 // never more than the capacity behind has none.
 func TestB2ExactGaps(t *testing.T) {
 	b := broadcast.New[int](broadcast.WithCapacity(10))
@@ -213,7 +213,7 @@ func TestB2BooksAreKeptAfterTheEnd(t *testing.T) {
 	}
 }
 
-// B3: a Send that returns an error is seen by nobody, whenever it fails.
+// B3, FB6: a Send that returns an error is seen by nobody, whenever it fails.
 func TestB3AllOrNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broadcast.New[int](broadcast.WithCapacity(2))
@@ -273,7 +273,7 @@ func TestB3AllOrNothing(t *testing.T) {
 	})
 }
 
-// B4: only Block subscribers delay Send; closing one, or ending its context,
+// B4, FB4: only Block subscribers delay Send; closing one, or ending its context,
 // frees the sender.
 func TestB4OnlyBlockDelays(t *testing.T) {
 	frees := map[string]func(s *broadcast.Subscription[int], cancel func()){
@@ -326,7 +326,7 @@ func TestB5CostOfSend(t *testing.T) {
 	}
 }
 
-// B6: a stalled subscriber costs no memory that grows, and a forgotten one is
+// B6, FB11: a stalled subscriber costs no memory that grows, and a forgotten one is
 // collected.
 func TestB6StalledAndForgotten(t *testing.T) {
 	type blob struct{ _ [1 << 10]byte }
@@ -385,7 +385,7 @@ func TestB6WaitersLeaveNothing(t *testing.T) {
 	})
 }
 
-// B7: replay meets live without a hole or a repetition, while values are sent.
+// B7, FB12: replay meets live without a hole or a repetition, while values are sent.
 func TestB7ReplayMeetsLive(t *testing.T) {
 	const n = 3000
 	b := broadcast.New[int](broadcast.WithCapacity(n))
@@ -466,7 +466,7 @@ func TestB7NothingAfterClose(t *testing.T) {
 	})
 }
 
-// No wake-up is lost: a reader that sleeps before each value gets all of them.
+// FB7: no wake-up is lost: a reader that sleeps before each value gets all of them.
 func TestNoWakeUpIsLost(t *testing.T) {
 	rounds := 20_000
 	if testing.Short() {

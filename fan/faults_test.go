@@ -14,7 +14,7 @@ import (
 )
 
 // An error at any index ends a Map, and is not hidden by what follows from it.
-func TestFaultErrorAtEveryIndex(t *testing.T) {
+func TestFaultFF3ErrorAtEveryIndex(t *testing.T) {
 	for at := range 40 {
 		for _, n := range []int{1, 4} {
 			synctest.Test(t, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestFaultErrorAtEveryIndex(t *testing.T) {
 }
 
 // The first error of ForEach leaves the loop over the source.
-func TestFaultForEachLeavesTheSource(t *testing.T) {
+func TestFaultFF4ForEachLeavesTheSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pulled := 0
 		err := fan.ForEach(t.Context(), 2, func(yield func(int) bool) {
@@ -66,7 +66,7 @@ func TestFaultForEachLeavesTheSource(t *testing.T) {
 }
 
 // A source of ForEach that panics does so on the caller, with nothing left.
-func TestFaultForEachSourcePanics(t *testing.T) {
+func TestFaultFF5ForEachSourcePanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer func() {
 			if r := recover(); r != "source" {
@@ -79,7 +79,7 @@ func TestFaultForEachSourcePanics(t *testing.T) {
 }
 
 // In an ordered Seq, workers stay busy behind a slow head, up to the window.
-func TestFaultSlowHead(t *testing.T) {
+func TestFaultFF6SlowHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 4
 		var started testkit.Gauge
@@ -108,7 +108,7 @@ func TestFaultSlowHead(t *testing.T) {
 }
 
 // Each item of a walk has its own error, and the walk goes on.
-func TestFaultErrorsOfAWalk(t *testing.T) {
+func TestFaultFF7ErrorsOfAWalk(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		i, bad := 0, 0
 		for v, err := range fan.Seq(t.Context(), 3, count(100), func(_ context.Context, v int) (int, error) {
@@ -130,7 +130,7 @@ func TestFaultErrorsOfAWalk(t *testing.T) {
 }
 
 // First with only failures says so, in order; with none it fails at once.
-func TestFaultFirstAllFail(t *testing.T) {
+func TestFaultFF8FirstAllFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fail := func(name string, after time.Duration) func(context.Context) (int, error) {
 			return func(context.Context) (int, error) { time.Sleep(after); return 0, errors.New(name) }
@@ -146,7 +146,7 @@ func TestFaultFirstAllFail(t *testing.T) {
 }
 
 // Quorum takes the first k, and gives up as soon as k cannot be reached.
-func TestFaultQuorum(t *testing.T) {
+func TestFaultFF9Quorum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		after := func(s int, err error) func(context.Context) (int, error) {
 			return func(ctx context.Context) (int, error) {
@@ -179,7 +179,7 @@ func TestFaultQuorum(t *testing.T) {
 
 // A branch of Tee that is ready is not held up by one that is at most one item
 // behind, in whatever order branches are read.
-func TestFaultTeeBranchesInAnyOrder(t *testing.T) {
+func TestFaultFF10TeeBranchesInAnyOrder(t *testing.T) {
 	for first := range 3 {
 		synctest.Test(t, func(t *testing.T) {
 			branches := fan.Tee(t.Context(), feed(t.Context(), 50), 3)
@@ -200,7 +200,7 @@ func TestFaultTeeBranchesInAnyOrder(t *testing.T) {
 }
 
 // A walk can be ranged over again, and does nothing before.
-func TestFaultWalksAreLazyAndRepeatable(t *testing.T) {
+func TestFaultFF11WalksAreLazyAndRepeatable(t *testing.T) {
 	starts := 0
 	seq := fan.Seq(t.Context(), 2, func(yield func(int) bool) { starts++; yield(starts) }, square)
 	equal(t, "starts before the loop", 0, starts)

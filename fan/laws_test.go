@@ -140,7 +140,7 @@ func TestF1Partition(t *testing.T) {
 	})
 }
 
-// F1: Map keeps indexes, for any length and number of workers.
+// F1, FF2: Map keeps indexes, for any length and number of workers.
 func TestF1Map(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 8, 100} {
 		for _, size := range []int{0, 1, 2, 3, 7, 8, 9, 100, 1001} {
@@ -352,7 +352,7 @@ func TestF2UnevenInputEndsBalanced(t *testing.T) {
 	})
 }
 
-// F3: nil and closed channels among the inputs are ignored, no input is closed
+// F3, FF12: nil and closed channels among the inputs are ignored, no input is closed
 // at once.
 func TestF3NilAndClosedInputs(t *testing.T) {
 	testkit.Watchdog(t, func() {
@@ -382,7 +382,7 @@ func TestF3NilAndClosedInputs(t *testing.T) {
 	})
 }
 
-// C1: leaving a walk at any item, in any way, cancels and joins. The bubble
+// C1, FF1: leaving a walk at any item, in any way, cancels and joins. The bubble
 // fails if anything is left.
 func TestC1LeavingAWalkJoins(t *testing.T) {
 	walks := map[string]func(ctx context.Context, fn func(context.Context, int) (int, error)) iter.Seq2[int, error]{
@@ -441,7 +441,7 @@ func TestC1LeavingAWalkJoins(t *testing.T) {
 	}
 }
 
-// C1: losers of a race are cancelled and joined before First returns.
+// C1, FF14: losers of a race are cancelled and joined before First returns.
 func TestC1LosersAreJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running testkit.Gauge
@@ -545,7 +545,7 @@ func TestC3NestedCalls(t *testing.T) {
 	})
 }
 
-// C4: panics and Goexit become errors, wherever a result can carry them.
+// C4, FC3: panics and Goexit become errors, wherever a result can carry them.
 func TestC4PanicsAndGoexit(t *testing.T) {
 	ends := map[string]func(){
 		"error":          func() { panic(errItem) },
@@ -635,7 +635,7 @@ func TestC4PanicsAndGoexit(t *testing.T) {
 	}
 }
 
-// C4: in Map, a Goexit on a goroutine of Map is an error, and one on the
+// C4, FF13: in Map, a Goexit on a goroutine of Map is an error, and one on the
 // caller's ends the caller, after the others have ended.
 func TestC4GoexitInMap(t *testing.T) {
 	for round := range 50 {
@@ -669,7 +669,7 @@ func TestC4GoexitInMap(t *testing.T) {
 	}
 }
 
-// C5: misuse panics at the call that is wrong.
+// C5, FC2: misuse panics at the call that is wrong.
 func TestC5MisusePanics(t *testing.T) {
 	var none context.Context
 	ctx := t.Context()

@@ -37,7 +37,7 @@ func wide(at func(ctx context.Context, v int) error) pipeline.Stage[int, int] {
 			pipeline.Then(pipeline.Batch[int](3, time.Millisecond), pipeline.Unbatch[int]())))
 }
 
-// L4, C4: leaving early, in every way and at every item, cancels and joins all
+// L4, C4, FL13: leaving early, in every way and at every item, cancels and joins all
 // branches too. The bubble fails if anything is left.
 func TestL4EveryEndOfBranches(t *testing.T) {
 	const n = 12

@@ -90,7 +90,7 @@ func TestC2ExecuteEndsWithTheCause(t *testing.T) {
 	})
 }
 
-// L3, L4: a run over a channel ends at once, by an error or because Take has
+// L3, L4, FL6: a run over a channel ends at once, by an error or because Take has
 // enough, also when the channel stays open and nothing comes.
 func TestL4ExecuteEndsOnAnIdleInput(t *testing.T) {
 	stages := map[string]pipeline.Stage[int, int]{
@@ -128,7 +128,7 @@ func TestC3RunsInsideRuns(t *testing.T) {
 	})
 }
 
-// C4: panics and Goexit of every function become errors with the stage's name.
+// C4, FC3: panics and Goexit of every function become errors with the stage's name.
 func TestC4PanicsAndGoexitEverywhere(t *testing.T) {
 	ends := map[string]func(){
 		"error":  func() { panic(io.EOF) },
@@ -179,7 +179,7 @@ func TestC4PanicsAndGoexitEverywhere(t *testing.T) {
 	}
 }
 
-// C4: Goexit costs no worker: the stage goes on with all of them.
+// C4, FL5: Goexit costs no worker: the stage goes on with all of them.
 func TestC4GoexitCostsNoWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := pipeline.Map(func(_ context.Context, v int) (int, error) {
@@ -197,7 +197,7 @@ func TestC4GoexitCostsNoWorker(t *testing.T) {
 	})
 }
 
-// C5: misuse panics at the call that is wrong and says what is allowed.
+// C5, FC2: misuse panics at the call that is wrong and says what is allowed.
 func TestC5MisusePanics(t *testing.T) {
 	var none context.Context
 	var zero pipeline.Stage[int, int]
@@ -229,7 +229,7 @@ func TestC5MisusePanics(t *testing.T) {
 	testkit.Panics(t, tests)
 }
 
-// C6: leaving twice is not possible, but waiting twice and leaving while it
+// C6, FL8: leaving twice is not possible, but waiting twice and leaving while it
 // fails are: no error comes out of a loop that was left.
 func TestC6LeavingWhileItFails(t *testing.T) {
 	testkit.Watchdog(t, func() {
@@ -266,7 +266,7 @@ func TestC7TimeMovesWhileStagesWait(t *testing.T) {
 	})
 }
 
-// C8: items that have passed are garbage while the run goes on.
+// C8, FL10: items that have passed are garbage while the run goes on.
 func TestC8PassedItemsAreGarbage(t *testing.T) {
 	type blob struct{ _ [1 << 12]byte }
 	var refs []weak.Pointer[blob]
@@ -331,7 +331,7 @@ func TestRetry(t *testing.T) {
 	})
 }
 
-// What must not be tried again is not.
+// FL9: what must not be tried again is not.
 func TestRetryLimits(t *testing.T) {
 	policy := pipeline.Retry(pipeline.Policy{Attempts: 9, Delay: time.Hour})
 	calls := 0
@@ -397,7 +397,7 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// emit works from several goroutines of a call, and refuses late.
+// FL11: emit works from several goroutines of a call, and refuses late.
 func TestEmitFromGoroutinesAndLate(t *testing.T) {
 	for _, opts := range [][]pipeline.Option{nil, {pipeline.Workers(2)}} {
 		late := make(chan func(int) error, 10)

@@ -106,7 +106,7 @@ func TestL1MemoryIsBounded(t *testing.T) {
 	}
 }
 
-// L2: nothing is stranded: what a stage has produced before it stalls comes
+// L2, FL7: nothing is stranded: what a stage has produced before it stalls comes
 // out, however items are grouped on the way.
 func TestL2NothingIsStranded(t *testing.T) {
 	stages := map[string]pipeline.Stage[int, int]{
@@ -195,7 +195,7 @@ func feed(vs ...int) <-chan int {
 	return ch
 }
 
-// L3: the first error wins, with the name of its stage, and cancels everything
+// L3, FL3: the first error wins, with the name of its stage, and cancels everything
 // at once, also behind a blocked ordered head.
 func TestL3ErrorBehindABlockedHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -225,7 +225,7 @@ func TestL3ErrorBehindABlockedHead(t *testing.T) {
 	})
 }
 
-// L3: later errors are joined, the first in front, and context.Canceled masks
+// L3, FL4: later errors are joined, the first in front, and context.Canceled masks
 // nothing.
 func TestL3LaterErrorsAreJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -313,7 +313,7 @@ func five(at func(ctx context.Context, v int) error) pipeline.Stage[int, int] {
 		Filter(func(context.Context, int) (bool, error) { return true, nil }, pipeline.Workers(2))
 }
 
-// L4: leaving early, in every way and at every item, cancels and joins; what
+// L4, FL1: leaving early, in every way and at every item, cancels and joins; what
 // has come out is a clean prefix, and the source is not drained.
 func TestL4EveryEndAtEveryItem(t *testing.T) {
 	const n = 12
@@ -516,7 +516,7 @@ func TestL5OrderedEqualsSequential(t *testing.T) {
 	}
 }
 
-// L5: workers stay busy behind a slow head, up to the window, and not beyond.
+// L5, FL12: workers stay busy behind a slow head, up to the window, and not beyond.
 func TestL5Window(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const workers = 4
@@ -577,7 +577,7 @@ func TestL5UnorderedOvertakes(t *testing.T) {
 	})
 }
 
-// L6: the age of a batch counts from its first item, whatever comes later.
+// L6, FL2: the age of a batch counts from its first item, whatever comes later.
 func TestL6AgeCountsFromTheFirstItem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := make(chan int)

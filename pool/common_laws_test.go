@@ -78,7 +78,7 @@ func TestC1IdlePoolIsAsleep(t *testing.T) {
 	}
 }
 
-// C1: breaking off a walk, at any index, cancels and joins.
+// C1, FP10: breaking off a walk, at any index, cancels and joins.
 func TestC1LeavingAWalkJoins(t *testing.T) {
 	for _, opts := range [][]pool.MapOption{nil, {pool.Unordered()}} {
 		for at := range 12 {
@@ -165,7 +165,7 @@ func TestC2BlockingCallsReturnTheCause(t *testing.T) {
 	}
 }
 
-// C2: room that is granted to a caller whose context ends at the same moment is
+// C2, FP18: room that is granted to a caller whose context ends at the same moment is
 // used or handed on, never lost.
 func TestC2GrantMeetsCancel(t *testing.T) {
 	rounds := 2000
@@ -267,7 +267,7 @@ func TestC3MethodsInsideCallbacks(t *testing.T) {
 	})
 }
 
-// C4: panics and Goexit become errors wherever a result can carry one, and cost
+// C4, FC3: panics and Goexit become errors wherever a result can carry one, and cost
 // no worker.
 func TestC4PanicsAndGoexit(t *testing.T) {
 	var nilMap map[int]int
@@ -352,7 +352,7 @@ func TestC4SourceOfAWalk(t *testing.T) {
 	}
 }
 
-// C5: misuse panics at the call that is wrong and says what is allowed.
+// C5, FC2: misuse panics at the call that is wrong and says what is allowed.
 func TestC5MisusePanics(t *testing.T) {
 	p := pool.New(1, double)
 	defer p.Close()
@@ -403,7 +403,7 @@ func TestC5ClosedIsASentinel(t *testing.T) {
 	}
 }
 
-// C6: closing is idempotent, from 64 goroutines, in any mixture.
+// C6, FC6: closing is idempotent, from 64 goroutines, in any mixture.
 func TestC6CloseFromEverywhere(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		p := pool.New(4, double, pool.WithQueue(2))
@@ -438,7 +438,7 @@ func TestC6CloseFromEverywhere(t *testing.T) {
 	})
 }
 
-// C6: closing works from inside a task and from inside the error handler, also
+// C6, FC7: closing works from inside a task and from inside the error handler, also
 // from several tasks at once.
 func TestC6CloseInsideATask(t *testing.T) {
 	closers := map[string]func(context.Context, *pool.Pool[int, int]){

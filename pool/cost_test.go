@@ -207,7 +207,7 @@ func TestStatsTimes(t *testing.T) {
 	}
 }
 
-// P1: Stop hands back each task that never started, also if a worker had taken
+// P1, FP4: Stop hands back each task that never started, also if a worker had taken
 // it already: every id runs or comes back, once.
 func TestP1StopLosesNothing(t *testing.T) {
 	rounds := 300

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// C4: a panic that no result can carry, in the error handler, ends the program
+// C4, FP19: a panic that no result can carry, in the error handler, ends the program
 // and is not swallowed.
 func TestC4PanicOfTheHandlerEndsTheProgram(t *testing.T) {
 	const env = "TANDEM_POOL_CRASH"

@@ -18,7 +18,7 @@ import (
 )
 
 // Inputs and results pair, also when tasks fail and end out of order.
-func TestFaultResultsAreNeverCompacted(t *testing.T) {
+func TestFaultFP2ResultsAreNeverCompacted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool.New(4, func(_ context.Context, n int) (int, error) {
 			time.Sleep(time.Duration(100 - n))
@@ -47,7 +47,7 @@ func TestFaultResultsAreNeverCompacted(t *testing.T) {
 
 // A group's waiter does not hang when its context is cancelled while its tasks
 // are queued behind a task that never ends.
-func TestFaultWaiterOfCancelledQueuedTasks(t *testing.T) {
+func TestFaultFP3WaiterOfCancelledQueuedTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		forever := make(chan struct{})
 		p := pool.New(1, func(_ context.Context, n int) (int, error) { <-forever; return 0, nil })
@@ -71,7 +71,7 @@ func TestFaultWaiterOfCancelledQueuedTasks(t *testing.T) {
 }
 
 // A group that fails while its submitter waits for room wakes the submitter.
-func TestFaultFailingGroupWakesItsSubmitter(t *testing.T) {
+func TestFaultFP13FailingGroupWakesItsSubmitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool.New(1, func(ctx context.Context, n int) (int, error) {
 			time.Sleep(time.Second)
@@ -96,7 +96,7 @@ func TestFaultFailingGroupWakesItsSubmitter(t *testing.T) {
 }
 
 // All workers panic or exit at once while submitters wait for room: they wake.
-func TestFaultAllWorkersEndAtOnce(t *testing.T) {
+func TestFaultFP6AllWorkersEndAtOnce(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic("all") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestFaultAllWorkersEndAtOnce(t *testing.T) {
 }
 
 // Close, Stop and Resize wake every submitter that waits for room.
-func TestFaultNoSubmitterIsLeftAsleep(t *testing.T) {
+func TestFaultFP9NoSubmitterIsLeftAsleep(t *testing.T) {
 	acts := map[string]struct {
 		act      func(*pool.Pool[int, int])
 		accepted int
@@ -169,7 +169,7 @@ func TestFaultNoSubmitterIsLeftAsleep(t *testing.T) {
 
 // Shutdown returns at the deadline, though a task ignores its context, and says
 // how many there are.
-func TestFaultShutdownWithATaskThatNeverEnds(t *testing.T) {
+func TestFaultFC4ShutdownWithATaskThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		forever := make(chan struct{})
 		var told error
@@ -208,7 +208,7 @@ func TestFaultShutdownWithATaskThatNeverEnds(t *testing.T) {
 }
 
 // The end of the pool's root context closes the pool and leaves nothing.
-func TestFaultRootContextEnds(t *testing.T) {
+func TestFaultFP15RootContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("server stops")
 		root, cancel := context.WithCancelCause(context.WithValue(t.Context(), rootKey{}, "root"))
@@ -239,7 +239,7 @@ func TestFaultRootContextEnds(t *testing.T) {
 type rootKey struct{}
 
 // A deadline of the root shows in the tasks' contexts.
-func TestFaultRootDeadlineShows(t *testing.T) {
+func TestFaultFP17RootDeadlineShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		root, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -260,7 +260,7 @@ func TestFaultRootDeadlineShows(t *testing.T) {
 }
 
 // Cancelling one future over and over does not let the queue grow.
-func TestFaultCancelledTasksGiveTheirRoomBack(t *testing.T) {
+func TestFaultFP14CancelledTasksGiveTheirRoomBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		p := pool.New(1, func(context.Context, int) (int, error) { <-gate; return 0, nil }, pool.WithQueue(1))
@@ -282,7 +282,7 @@ func TestFaultCancelledTasksGiveTheirRoomBack(t *testing.T) {
 }
 
 // The context of a running task ends by its future's Cancel.
-func TestFaultCancelOfARunningTask(t *testing.T) {
+func TestFaultFP16CancelOfARunningTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool.New(1, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); return 5, context.Cause(ctx) })
 		defer p.Close()

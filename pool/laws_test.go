@@ -132,7 +132,7 @@ func TestP1QueuedTaskResolvesWithTheCause(t *testing.T) {
 	})
 }
 
-// P2: submit 100, close, then read the results; for any queue size.
+// P2, FP1: submit 100, close, then read the results; for any queue size.
 func TestP2ResultsMayBeReadLate(t *testing.T) {
 	for _, queue := range []int{0, 1, 3, 100, 1000} {
 		t.Run(fmt.Sprint(queue), func(t *testing.T) {
@@ -267,7 +267,7 @@ func TestP4NoTaskWaitsForABusyWorker(t *testing.T) {
 	})
 }
 
-// P4: however submissions and workers that look for tasks fall together, in the
+// P4, FP12: however submissions and workers that look for tasks fall together, in the
 // end as many tasks run as there are workers.
 func TestP4NobodyIsForgottenOnTheWay(t *testing.T) {
 	rounds := 1000
@@ -298,7 +298,7 @@ func TestP4NobodyIsForgottenOnTheWay(t *testing.T) {
 	}
 }
 
-// P5: a task may wait for tasks of its own pool, in every way there is to wait,
+// P5, FP8: a task may wait for tasks of its own pool, in every way there is to wait,
 // also with one worker and a full queue.
 func TestP5NestedWaitsMakeProgress(t *testing.T) {
 	type nested struct {
@@ -393,7 +393,7 @@ func TestP5WaitOnAGoroutineOfTheTask(t *testing.T) {
 	})
 }
 
-// P5: submitting inside a task neither hangs nor loses when the queue is full.
+// P5, FP7: submitting inside a task neither hangs nor loses when the queue is full.
 func TestP5NestedSubmitOnAFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ledger := testkit.NewLedger(101)
@@ -449,7 +449,7 @@ func TestP6EndedContextBeforeStart(t *testing.T) {
 	})
 }
 
-// P7: FailFast returns the first real error and cancels the rest.
+// P7, FP11: FailFast returns the first real error and cancels the rest.
 func TestP7FailFastFirstRealError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pool.New(4, func(ctx context.Context, n int) (int, error) {

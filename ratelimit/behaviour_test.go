@@ -42,7 +42,7 @@ func TestR1Allow(t *testing.T) {
 	}
 }
 
-// R5: limits of nothing, of next to nothing, and of none.
+// R5, FR7: limits of nothing, of next to nothing, and of none.
 func TestR5TinyZeroAndNoLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		year := 365 * 24 * time.Hour

@@ -33,7 +33,7 @@ func TestC1NothingIsLeft(t *testing.T) {
 	})
 }
 
-// C2: a grant that meets a cancel is used or left for others: with as many
+// C2, FR13: a grant that meets a cancel is used or left for others: with as many
 // permits as waiters that do not give up, all of these get one.
 func TestC2GrantMeetsCancel(t *testing.T) {
 	rounds := 300
@@ -94,7 +94,7 @@ func (c *nosyContext) Done() <-chan struct{}       { c.ask(); return c.Context.D
 func (c *nosyContext) Err() error                  { c.ask(); return c.Context.Err() }
 func (c *nosyContext) Deadline() (time.Time, bool) { c.ask(); return c.Context.Deadline() }
 
-// C5: misuse panics at the call that is wrong.
+// C5, FR4: misuse panics at the call that is wrong.
 func TestC5MisusePanics(t *testing.T) {
 	var none context.Context
 	every := ratelimit.Every(time.Second)

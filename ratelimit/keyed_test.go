@@ -109,7 +109,7 @@ func TestR1KeyedIsAsOneLimiterPerKey(t *testing.T) {
 	}
 }
 
-// R6: only a key whose burst is back is evicted; while others come and go by the
+// R6, FR12: only a key whose burst is back is evicted; while others come and go by the
 // thousand, one that owes something goes on owing it.
 func TestR6OnlyIdleKeysAreEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestR6AtTheCapKeysShare(t *testing.T) {
 	}
 }
 
-// R6: keys of several plans that share get no more than the strictest of them.
+// R6, FR14: keys of several plans that share get no more than the strictest of them.
 func TestR6SharingIsStricter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := ratelimit.NewKeyed[int](ratelimit.Every(1), 1, ratelimit.WithMaxKeys(1), ratelimit.WithLimits(func(k int) (ratelimit.Rate, int) {
@@ -412,7 +412,7 @@ func TestR6BytesPerKey(t *testing.T) {
 	runtime.KeepAlive(x)
 }
 
-// C5: misuse panics at the call that is wrong.
+// C5, FC2: misuse panics at the call that is wrong.
 func TestC5KeyedMisusePanics(t *testing.T) {
 	var none context.Context
 	every := ratelimit.Every(time.Second)

@@ -101,7 +101,7 @@ func TestR1WindowLaw(t *testing.T) {
 	}
 }
 
-// R1: greedy demand gets all that the law allows, to the permit: the rest of an
+// R1, FR3: greedy demand gets all that the law allows, to the permit: the rest of an
 // interval that is no whole number of nanoseconds is carried.
 func TestR1NothingIsLostToRounding(t *testing.T) {
 	for _, r := range []struct {
@@ -151,7 +151,7 @@ func TestR1UnderContention(t *testing.T) {
 	}
 }
 
-// R2: a cancelled Wait gives its place to those behind it, at once; a cancelled
+// R2, FR2: a cancelled Wait gives its place to those behind it, at once; a cancelled
 // Reservation too.
 func TestR2CancelGivesThePlaceBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestR2CancelTooLate(t *testing.T) {
 	})
 }
 
-// R3: waiters are served first come, first served, and nobody overtakes them; a
+// R3, FR10: waiters are served first come, first served, and nobody overtakes them; a
 // head that is cancelled wakes the next. With 1,000 of them, some leaving.
 func TestR3FirstComeFirstServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -246,7 +246,7 @@ func TestR3FirstComeFirstServed(t *testing.T) {
 	})
 }
 
-// R4: Wait fails at once when the deadline comes first, and spends nothing.
+// R4, FR15: Wait fails at once when the deadline comes first, and spends nothing.
 func TestR4DeadlineTooEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Every(time.Second), 1, ratelimit.WithSpent(1))
@@ -280,7 +280,7 @@ func TestR4DeadlineTooEarly(t *testing.T) {
 	})
 }
 
-// R5: extremes neither overflow nor drift.
+// R5, FR8: extremes neither overflow nor drift.
 func TestR5Extremes(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	synctest.Test(t, func(t *testing.T) {
@@ -330,7 +330,7 @@ func TestR5Extremes(t *testing.T) {
 	})
 }
 
-// R5: a clock that jumps back 26 years, as it does for a limiter made outside of
+// R5, FR11: a clock that jumps back 26 years, as it does for a limiter made outside of
 // a bubble, mints nothing and freezes nothing for longer than burst/rate.
 func TestR5ClockJumpsBack(t *testing.T) {
 	l := ratelimit.New(ratelimit.Every(time.Second), 2)
@@ -452,7 +452,7 @@ func TestSetRateAndBurst(t *testing.T) {
 	})
 }
 
-// C6: Stop ends those who wait and everything after, from many goroutines.
+// C6, FC6: Stop ends those who wait and everything after, from many goroutines.
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Every(time.Hour), 1, ratelimit.WithSpent(1))
@@ -476,7 +476,7 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// R1, R2: several limits together hold together, and what one denies is spent
+// R1, R2, FR5: several limits together hold together, and what one denies is spent
 // on none.
 func TestMultiGrantsByAllOrNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,8 @@
 package ratelimit
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,4 +73,42 @@ func TestR6AWordThatIsRemovedIsDead(t *testing.T) {
 	sh.sweepLocked(time.Since(x.base)+24*time.Hour, len(tb.slots), &x.keys)
 	sh.mu.Unlock()
 	unusable("evicted", tb, s)
+}
+
+// R1: whoever has read the clock long ago, and comes late, neither turns the word
+// back nor mints a permit. The clocks of this test lag behind by as much as they
+// like, in any order; a grant counts as of its reading, which lies within its call.
+func TestFaultFR1ClockReadingsComeLate(t *testing.T) {
+	const burst, interval = 5, time.Second
+	for seed := range uint64(50) {
+		synctest.Test(t, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 9))
+			base := time.Now()
+			time.Sleep(time.Hour)
+			m := New(Every(interval), burst).meter.Load() // whose units are nanoseconds
+			m.word.Store(0)                               // nothing is owed, as of base
+			var grants []time.Duration
+			for range 2000 {
+				late := clock{base: base}
+				if rnd.IntN(3) == 0 {
+					late.epoch = time.Duration(rnd.IntN(int(20 * interval)))
+				}
+				if v, _, now := m.attempt(&m.word, &late, 1); v == granted {
+					grants = append(grants, time.Duration(now))
+				}
+				time.Sleep(time.Duration(rnd.IntN(int(interval / 3))))
+			}
+			slices.Sort(grants)
+			for i, from := range grants {
+				for j, to := range grants[i:] {
+					if most := burst + int((to-from)/interval); j+1 > most {
+						t.Fatalf("%d permits in %v, want %d at most", j+1, to-from, most)
+					}
+				}
+			}
+			if len(grants) < 200 {
+				t.Errorf("only %d grants: the test shows little", len(grants))
+			}
+		})
+	}
 }

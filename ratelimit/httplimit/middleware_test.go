@@ -27,7 +27,7 @@ func ask(h http.Handler, user string) *httptest.ResponseRecorder {
 	return w
 }
 
-// R7: what is too much is answered with 429 and when to come back: rounded up,
+// R7, FR6: what is too much is answered with 429 and when to come back: rounded up,
 // never 0, and tight to the second.
 func TestR7RetryAfterInWholeSeconds(t *testing.T) {
 	for interval, want := range map[time.Duration]string{1: "1", time.Millisecond: "1", time.Second: "1", time.Second + 1: "2", 90 * time.Second: "90"} {
