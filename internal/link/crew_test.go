@@ -79,8 +79,9 @@ func TestCrewConservesItems(t *testing.T) {
 						wg.Wait()
 						worked.ExactlyOnce(t)
 						arrived.AtMostOnce(t)
-						if want := n - (n+2)/3; arrived.Total() != want || c.Claimed() != uint64(n) {
-							t.Errorf("%d results, want %d; %d claimed", arrived.Total(), want, c.Claimed())
+						claimed := c.Claimed()
+						if want := n - (n+2)/3; arrived.Total() != want || claimed != uint64(n) || c.Claimed() != claimed {
+							t.Errorf("%d results, want %d; %d claimed", arrived.Total(), want, claimed)
 						}
 					})
 				})
@@ -192,4 +193,28 @@ func TestCrewLeavesWithTheContext(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A crew has as many workers as it may have, and not one more.
+func TestCrewSize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, items = 3, 20
+		in, out := link.New[int](items), link.New[int](items)
+		for i := range items {
+			in.Put(i)
+		}
+		in.Close()
+		var wg sync.WaitGroup
+		var at testkit.Gauge
+		start(t.Context(), &wg, in, out, size, false, func(v int) (int, bool) {
+			at.Enter()
+			defer at.Leave()
+			time.Sleep(time.Second)
+			return v, true
+		})
+		wg.Wait()
+		if at.Most() != size {
+			t.Errorf("%d at work at once, want %d", at.Most(), size)
+		}
+	})
 }

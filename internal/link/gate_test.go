@@ -69,3 +69,31 @@ func TestGateIsHeldOverAWait(t *testing.T) {
 		g.Leave()
 	})
 }
+
+// Who is woken while somebody is inside waits on. The signal is one that nobody
+// waited for any more when it was sent.
+func TestGateStaysShutWhenWokenForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := link.NewGate()
+		enter := func(ctx context.Context) {
+			t.Helper()
+			if err := g.Enter(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		enter(t.Context())
+		gone, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if g.Enter(gone) == nil {
+			t.Fatal("two inside")
+		}
+		g.Leave() // signals the one who is gone
+		enter(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if g.Enter(ctx) == nil {
+			t.Error("woken for nothing, and inside with another one")
+		}
+		g.Leave()
+	})
+}

@@ -126,6 +126,9 @@ func TestCapacity(t *testing.T) {
 			l.Next()
 		}
 		l.GiveBack()
+		if !l.Fits(n+1) || l.Fits(n+2) {
+			t.Errorf("capacity %d: it fits %d: %v, and %d: %v", n, n+1, l.Fits(n+1), n+2, l.Fits(n+2))
+		}
 		if put := fill(); put != n+1 {
 			t.Errorf("capacity %d: %d items after all were taken", n, put)
 		}
@@ -282,9 +285,11 @@ func TestArmingLooksAgain(t *testing.T) {
 		t.Error("the sender would not park though the link is full")
 	}
 	l.Next()
-	l.Next()
 	l.GiveBack()
 	if l.ArmSender(1) {
-		t.Error("the sender would park though there is room")
+		t.Error("the sender would park though there is room for one")
+	}
+	if !l.ArmSender(2) {
+		t.Error("the sender would not park though there is no room for two")
 	}
 }

@@ -1,6 +1,7 @@
 package shortlock_test
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 
@@ -20,10 +21,13 @@ func TestMutualExclusion(t *testing.T) {
 		var wg sync.WaitGroup
 		for range goroutines {
 			wg.Go(func() {
-				for range entries {
+				for i := range entries {
 					mu.Lock()
 					inside.Enter()
 					plain++
+					if i%16 == 0 {
+						runtime.Gosched() // the others try for a while, and some park
+					}
 					inside.Leave()
 					mu.Unlock()
 				}

@@ -43,7 +43,7 @@ func outcomes(t *testing.T, text string) map[string]string {
 
 // A mutant is killed, by a test or as it hangs, or does not compile, or survives.
 func TestOutcomes(t *testing.T) {
-	code, out, errs := run(t, "-json", "-timeout=4s", "./counter")
+	code, out, errs := run(t, "-json", "-timeout=3s", "./counter")
 	if code != 1 {
 		t.Fatalf("exit status %d\n%s", code, errs)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -45,7 +44,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 		}
 	}
 	var wanted, only string
-	fl.StringVar(&wanted, "operators", "", "use only these `OPERATORS`, separated by commas")
+	fl.StringVar(&wanted, "operators", "", "use only these `OPERATORS`, separated by commas; concurrent stands for all that count")
 	fl.StringVar(&only, "only", "", "try only mutants whose id or key matches `REGEXP`")
 	fl.IntVar(&o.sample, "sample", 0, "try only `N` mutants, at random")
 	fl.Uint64Var(&o.seed, "seed", 0, "the `SEED` of the order; 0 takes another one each time")
@@ -68,11 +67,15 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	if wanted != "" {
 		o.operators = nil
 		for name := range strings.SplitSeq(wanted, ",") {
-			i := slices.IndexFunc(operators, func(op *operator) bool { return op.name == name })
-			if i < 0 {
+			known := len(o.operators)
+			for _, op := range operators {
+				if op.name == name || op.concurrent && name == "concurrent" {
+					o.operators = append(o.operators, op)
+				}
+			}
+			if len(o.operators) == known {
 				return o, fmt.Errorf("-operators: there is no %q", name)
 			}
-			o.operators = append(o.operators, operators[i])
 		}
 	}
 	var err error
