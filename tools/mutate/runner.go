@@ -88,7 +88,7 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 			return v, err
 		}
 		program, err := r.build(ctx, s, dir, overlay)
-		if failed := new(exec.ExitError); errors.As(err, &failed) && ctx.Err() == nil {
+		if exited(err) {
 			v.outcome, v.by = notCompiled, err.Error()
 			break
 		} else if err != nil {
@@ -190,7 +190,7 @@ func (r *runner) run(ctx context.Context, s stage, program string, limit time.Du
 	}
 	grown := guard(cmd)
 	err = cmd.Wait()
-	switch failed := new(exec.ExitError); {
+	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case grown():
@@ -199,10 +199,17 @@ func (r *runner) run(ctx context.Context, s stage, program string, limit time.Du
 		return "a hang", nil
 	case err == nil:
 		return "", nil
-	case errors.As(err, &failed):
+	case exited(err):
 		return cause(out.String()), nil
 	}
 	return "", err
+}
+
+// exited reports whether a command ended by itself and failed, and not by a signal
+// that somebody has sent to all of us.
+func exited(err error) bool {
+	failed, ok := errors.AsType[*exec.ExitError](err)
+	return ok && failed.Exited()
 }
 
 // cause returns what the output of a failed test program blames.
