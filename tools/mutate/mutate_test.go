@@ -176,6 +176,13 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
+// The reasons that Tandem gives can be read.
+func TestSurvivors(t *testing.T) {
+	if _, err := readReasons("survivors.txt"); err != nil {
+		t.Error(err)
+	}
+}
+
 // A file of reasons that says nothing, or the same twice, is refused.
 func TestBadReasons(t *testing.T) {
 	for text, want := range map[string]string{
