@@ -48,20 +48,26 @@ func TestKeptContextEnds(t *testing.T) {
 	})
 }
 
-// Of several errors that come at once, one is returned.
+// Of several errors that come at once, one is returned, and the same one is the
+// cause of the context of all.
 func TestErrorsAtOnce(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		const n = 4
 		for range 200 {
 			var met sync.WaitGroup
 			met.Add(n)
-			err := fan.ForEach(t.Context(), n, count(n), func(_ context.Context, v int) error {
+			var ctxs [n]context.Context
+			err := fan.ForEach(t.Context(), n, count(n), func(ctx context.Context, v int) error {
+				ctxs[v] = ctx
 				met.Done()
 				met.Wait()
 				return errNumber(v)
 			})
 			if _, ok := err.(errNumber); !ok {
 				t.Fatalf("it returned %v", err)
+			}
+			if cause := context.Cause(ctxs[0]); cause != err {
+				t.Fatalf("it returned %d, and the cause of the context is %v", err, cause)
 			}
 		}
 	})

@@ -34,14 +34,17 @@ func (c *crew) fail(err error) {
 		err = context.Cause(c.caller) // that is what it follows from
 	}
 	c.mu.Lock()
-	if c.first == nil {
+	first := c.first == nil
+	if first {
 		c.first = err
 	}
 	c.mu.Unlock()
 	point.At("fan: before it says that it has failed")
 	c.failed.Store(true)
-	point.At("fan: before it ends the context")
-	c.cancel(err) // the first one counts
+	if first { // or the cause of the context could be another error than the one returned
+		point.At("fan: before it ends the context")
+		c.cancel(err)
+	}
 }
 
 // interrupted is fail with the cause of the caller's context, if that has

@@ -100,15 +100,18 @@ func (r *run) fail(stage string, err error) {
 		own = context.Cause(r.caller)
 	}
 	r.mu.Lock()
+	first := r.first == nil
 	switch {
-	case r.first == nil:
+	case first:
 		r.first = own
 	case !follows:
 		r.others = append(r.others, own)
 	}
 	r.mu.Unlock()
-	point.At("pipeline: before the run ends")
-	r.cancel(own) // only the first one counts
+	if first { // or the cause of the context could be another error
+		point.At("pipeline: before the run ends")
+		r.cancel(own)
+	}
 }
 
 // interrupted records why a goroutine of the run has stopped before its end,
