@@ -13,6 +13,7 @@ type sampler struct {
 	last   time.Duration
 
 	pending []sample // of tasks that wait, at most maxPending
+	owed    uint64   // the weights of samples for which there was no room
 }
 
 const maxPending = 64
@@ -45,9 +46,12 @@ func (s *sampler) take(seq uint64, now time.Duration) {
 		}
 	}
 	s.left, s.last = s.stride-1, now
-	if len(s.pending) < maxPending {
-		s.pending = append(s.pending, sample{seq, now, weight})
+	if len(s.pending) == maxPending {
+		s.owed += weight // the next one stands for it
+		return
 	}
+	s.pending = append(s.pending, sample{seq, now, weight + s.owed})
+	s.owed = 0
 }
 
 // due returns the first of samples from task seq on, if it is among the next n
