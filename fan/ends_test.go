@@ -89,6 +89,7 @@ func TestEndedContextGoesBeforeResults(t *testing.T) {
 	for name, walk := range walks() {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
 			var got []error
 			for _, err := range walk(ctx, count(5), func(_ context.Context, v int) (int, error) { return v, nil }) {
 				synctest.Wait() // all results are there

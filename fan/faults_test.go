@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -63,6 +64,27 @@ func TestFaultFF4ForEachLeavesTheSource(t *testing.T) {
 			t.Errorf("%v after %d items", err, pulled)
 		}
 	})
+}
+
+// C2: a context that ends when all items have come from the source, and not all of
+// them were worked on, is an error; one that ends later is not.
+func TestFaultForEachContextEndsBehindTheSource(t *testing.T) {
+	for calls := 1; calls <= 3; calls++ {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			done := 0
+			err := fan.ForEach(ctx, 1, slices.Values(numbers(3)), func(context.Context, int) error {
+				time.Sleep(time.Second) // the source has ended by now
+				if done++; done == calls {
+					cancel(errItem)
+				}
+				return nil
+			})
+			if done != calls || (err == errItem) != (calls < 3) {
+				t.Errorf("%d of 3 calls were made, got %v", done, err)
+			}
+		})
+	}
 }
 
 // A source of ForEach that panics does so on the caller, with nothing left.

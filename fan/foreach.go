@@ -39,5 +39,9 @@ func ForEach[T any](ctx context.Context, n int, in iter.Seq[T], fn func(context.
 	}
 	ranged = true
 	items.Close()
+	c.wg.Wait()
+	if !items.Ended() {
+		c.interrupted() // after the last item was sent, and before it was taken
+	}
 	return c.join()
 }
