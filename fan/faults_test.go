@@ -68,7 +68,7 @@ func TestFaultFF4ForEachLeavesTheSource(t *testing.T) {
 
 // C2: a context that ends when all items have come from the source, and not all of
 // them were worked on, is an error; one that ends later is not.
-func TestFaultForEachContextEndsBehindTheSource(t *testing.T) {
+func TestForEachContextEndsBehindTheSource(t *testing.T) {
 	for calls := 1; calls <= 3; calls++ {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
