@@ -91,7 +91,7 @@ func TestFaultFR1ClockReadingsComeLate(t *testing.T) {
 			for range 2000 {
 				late := clock{base: base}
 				if rnd.IntN(3) == 0 {
-					late.epoch = time.Duration(rnd.IntN(int(20 * interval)))
+					late.epoch = time.Duration(rnd.Int64N(int64(20 * interval)))
 				}
 				if v, _, now := m.attempt(&m.word, &late, 1); v == granted {
 					grants = append(grants, time.Duration(now))
