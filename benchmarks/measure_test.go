@@ -4,8 +4,8 @@ import (
 	"flag"
 	"testing"
 
-	"github.com/tandemgo/tandem/benchmarks/internal/parks"
 	_ "github.com/tandemgo/tandem/benchmarks/peers" // adds them to package work
+	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 var countParks = flag.Bool("parks", false, "report how often goroutines park for an operation, instead of times; for use with -benchtime 1x")
@@ -21,11 +21,8 @@ func measure(b *testing.B, do func(ops int)) { measureN(b, tracedOps, do) }
 func measureN(b *testing.B, traced int, do func(ops int)) {
 	b.Helper()
 	if *countParks {
-		n, err := parks.Count(func() { do(traced) })
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportMetric(float64(n)/float64(traced), "parks/op")
+		a := testkit.Trace(b, func() { do(traced) })
+		b.ReportMetric(float64(a.Parks)/float64(traced), "parks/op")
 		b.ReportMetric(0, "ns/op") // a trace takes time itself
 		return
 	}
