@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 
+	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -23,11 +24,18 @@ func (c *core) mark(ctx context.Context) *taskContext {
 
 // within returns the place that calls under ctx come from, and whether that is
 // inside a task of the engine: by its context, or else by its goroutine.
+//
+// Close takes no context, and a task may wait under one that is not derived from
+// its own. Both would block for ever inside a task if the pool could not tell
+// where the call comes from, and the goroutine's number is all there is to tell it
+// by. It is read where a worker starts and where a call is about to block or to
+// close, never on the way of a task. Without it nothing is known to be inside, and
+// the tests of nesting fail.
 func (c *core) within(ctx context.Context) (at place, ok bool) {
 	if t := c.mark(ctx); t != nil {
 		return place{int(t.worker), t}, true
 	}
-	g := goid()
+	g := goid.Current()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at, ok = c.inside[g]
@@ -168,7 +176,7 @@ func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs
 		e.finishInPlace(t, i, zero, context.Cause(e.ctx), &e.cancelled, runs)
 		return
 	}
-	g := goid()
+	g := goid.Current()
 	fn, closeState, err := e.stateFor(g)
 	if err != nil {
 		e.finishInPlace(t, i, zero, err, &e.failed, runs)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
@@ -82,7 +83,7 @@ func (c *core) contain(fn func() error) (err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer c.enter(goid(), place{})()
+		defer c.enter(goid.Current(), place{})()
 		outcome.Run(func() (struct{}, error) { return struct{}{}, fn() },
 			func(_ struct{}, e error) { err = e })
 	}()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -79,7 +80,7 @@ func (e *engine[T, R]) work(w *worker[T, R]) {
 			pprof.Labels("pool", e.name, "worker", strconv.Itoa(w.id))))
 	}
 	point.At("pool: worker before it starts")
-	g := goid()
+	g := goid.Current()
 	e.mu.Lock()
 	delete(e.inside, w.goid) // of a goroutine lost to Goexit
 	w.goid = g

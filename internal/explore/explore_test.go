@@ -62,6 +62,17 @@ func TestABrokenLawIsFound(t *testing.T) {
 	}, "one is lost", "goes on at between load and store", "TANDEM_SCHEDULE=0")
 }
 
+// So is a goroutine that goes round in circles.
+func TestACircleIsFound(t *testing.T) {
+	finds(t, func(_ testing.TB, r *explore.Run) {
+		r.Go("runner", func() {
+			for {
+				point.At("once more")
+			}
+		})
+	}, "it goes on and on", "runner goes on at once more")
+}
+
 func finds(t *testing.T, p explore.Program, want ...string) {
 	t.Helper()
 	if os.Getenv("TANDEM_PLANTED") != "" {

@@ -3,35 +3,19 @@
 package explore
 
 import (
-	"bytes"
-	"fmt"
-	"runtime"
-	"strconv"
 	"unsafe"
+
+	"github.com/tandemgo/tandem/internal/goid"
 )
 
-// goid returns the number of the goroutine. It is asked for at every point, and
+// current returns the number of the goroutine. It is asked for at every point, and
 // its stack trace takes ten times as long as all else there, so it is read from
 // where the run time keeps it, if that has been found.
-func goid() uint64 {
+func current() uint64 {
 	if place > 0 {
 		return *(*uint64)(unsafe.Add(getg(), place))
 	}
-	return slowGoid()
-}
-
-// slowGoid reads the stack trace, which begins with "goroutine 7 [".
-func slowGoid() uint64 {
-	var buf [64]byte
-	text := buf[len("goroutine "):runtime.Stack(buf[:], false)]
-	if i := bytes.IndexByte(text, ' '); i >= 0 {
-		text = text[:i]
-	}
-	n, err := strconv.ParseUint(string(text), 10, 64)
-	if err != nil {
-		panic(fmt.Sprintf("explore: no goroutine number in %q", buf))
-	}
-	return n
+	return goid.Current()
 }
 
 // place is where in what the run time knows of a goroutine its number is: the
@@ -49,7 +33,7 @@ func findPlace() uintptr {
 		go func() {
 			defer close(done)
 			for at := uintptr(word); at < most; at += word {
-				if *(*uint64)(unsafe.Add(getg(), at)) == slowGoid() {
+				if *(*uint64)(unsafe.Add(getg(), at)) == goid.Current() {
 					hits[at]++
 				}
 			}

@@ -5,6 +5,8 @@ package explore
 import (
 	"sync"
 	"testing"
+
+	"github.com/tandemgo/tandem/internal/goid"
 )
 
 // The number that is found quickly is that of the stack trace.
@@ -12,8 +14,8 @@ func TestGoid(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			if goid() != slowGoid() {
-				t.Errorf("%d, want %d", goid(), slowGoid())
+			if current() != goid.Current() {
+				t.Errorf("%d, want %d", current(), goid.Current())
 			}
 		})
 	}

@@ -66,7 +66,7 @@ func (r *Run) Go(name string, fn func()) {
 	r.actors++
 	r.starts = append(r.starts, func() {
 		r.mu.Lock()
-		r.ids[goid()] = id
+		r.ids[current()] = id
 		r.mu.Unlock()
 		defer func() {
 			v := recover()
@@ -197,7 +197,7 @@ func rank(id, last int) int {
 func (r *Run) arrive(name string) { r.stand(name, 0) }
 
 func (r *Run) stand(name string, sleep time.Duration) {
-	g := goid()
+	g := current()
 	r.mu.Lock()
 	if !r.on {
 		r.mu.Unlock()

@@ -2,11 +2,7 @@
 
 package point
 
-import (
-	"math/rand/v2"
-	"runtime"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // On says whether points can be taken hold of.
 const On = true
@@ -31,15 +27,3 @@ func Take(h func(name string)) (release func()) {
 
 // Taken reports whether somebody has taken hold of the points.
 func Taken() bool { return hook.Load() != nil }
-
-// Chaos has goroutines give up their processor at a point in one of three cases,
-// for one round or a few, until release is called.
-func Chaos() (release func()) {
-	return Take(func(string) {
-		if rand.IntN(3) == 0 {
-			for range 1 + rand.IntN(4) {
-				runtime.Gosched()
-			}
-		}
-	})
-}

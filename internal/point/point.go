@@ -3,10 +3,9 @@
 // a change and waking whoever waits for it, between a claim and what follows from
 // it.
 //
-// In an ordinary build At does nothing and costs nothing. With the build tag
-// points a test takes hold of them: package explore runs goroutines one at a time
-// from point to point, in every order there is; Chaos makes each of them lose the
-// processor at random.
+// In an ordinary build At does nothing. With the build tag points a test takes hold
+// of them: package explore runs goroutines one at a time from point to point, in
+// every order there is.
 //
 // A name that ends with "gives way" is that of a place at which a goroutine looks
 // in vain, and looks again until another has done something: all others go on

@@ -1,0 +1,26 @@
+// Package goid tells the number of a goroutine.
+package goid
+
+import (
+	"bytes"
+	"runtime"
+	"strconv"
+)
+
+// Current returns the number of the current goroutine, as stack traces print it:
+// they begin with "goroutine 7 [". It takes a microsecond or two.
+//
+// The format has not changed since Go 1.0; if it does, Current returns 0, which is
+// no number of a goroutine.
+func Current() uint64 {
+	var buf [64]byte
+	b := bytes.TrimPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
+	if i := bytes.IndexByte(b, ' '); i > 0 {
+		b = b[:i]
+	}
+	id, err := strconv.ParseUint(string(b), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
