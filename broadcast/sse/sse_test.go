@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -300,6 +301,7 @@ func TestViewersThatComeAndGo(t *testing.T) {
 		for viewer := range 5 {
 			wg.Go(func() {
 				next, last := 0, ""
+				knows := false // where it is, which the first event tells
 				for next < n {
 					ctx, cancel := context.WithCancel(t.Context())
 					req := must(http.NewRequestWithContext(ctx, http.MethodGet, url, nil))
@@ -326,13 +328,20 @@ func TestViewersThatComeAndGo(t *testing.T) {
 							switch {
 							case gap:
 								fmt.Sscanf(value, `{"missed":%d}`, &v)
-								next += v
+								if number := must(strconv.Atoi(last)); knows && next+v != number+1 {
+									t.Errorf("missed %d from %d up to %d", v, next, number)
+								} else {
+									next, knows = number+1, true
+								}
 							case value != "{}":
 								fmt.Sscan(value, &v)
-								if last == "" || next > 0 && v != next {
+								if knows && v != next {
 									t.Errorf("got %d, want %d", v, next)
 								}
-								next = v + 1
+								if last != strconv.Itoa(v) {
+									t.Errorf("the id of %d is %q", v, last)
+								}
+								next, knows = v+1, true
 							}
 							gap = false
 						}
