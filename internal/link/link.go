@@ -129,20 +129,6 @@ func (l *Link[T]) park(ctx context.Context, signal <-chan struct{}, timer <-chan
 	return late
 }
 
-// atSender marks a place of the sending end, if no lock is held there.
-func (l *Link[T]) atSender(name string) {
-	if point.On && !l.sharedTo {
-		point.At(name)
-	}
-}
-
-// atReceiver marks a place of the receiving end, if no lock is held there.
-func (l *Link[T]) atReceiver(name string) {
-	if point.On && !l.sharedBy {
-		point.At(name)
-	}
-}
-
 // Sent returns how many items have been sent.
 func (l *Link[T]) Sent() uint64 { return l.published.Load() / publishOne }
 
