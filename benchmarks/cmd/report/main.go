@@ -18,11 +18,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"text/tabwriter"
 
-	"golang.org/x/perf/benchfmt"
 	"golang.org/x/term"
 
 	"github.com/tandemgo/tandem/benchmarks/internal/bars"
@@ -93,7 +91,6 @@ func do(ctx context.Context, opts options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sweeps = slices.DeleteFunc(sweeps, func(s *benchfmt.Result) bool { return !results.Sweep(s.Name) })
 	if len(sweeps) == 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"github.com/tandemgo/tandem/benchmarks/internal/machine"
+	"github.com/tandemgo/tandem/benchmarks/internal/scaling"
 	"github.com/tandemgo/tandem/benchmarks/internal/stats"
 )
 
@@ -26,7 +27,7 @@ func Read(in io.Reader, name string) (*Results, error) {
 		case *benchfmt.SyntaxError:
 			return nil, fmt.Errorf("results: Read: %w", rec)
 		case *benchfmt.Result:
-			if Sweep(rec.Name) {
+			if scaling.Of(rec.Name) {
 				continue
 			}
 			if err := r.add(rec); err != nil {
@@ -78,10 +79,6 @@ func (r *Results) add(rec *benchfmt.Result) error {
 	}
 	return nil
 }
-
-// Sweep reports whether it is the name of a benchmark that sweeps the number of
-// items and compares nobody, which has a page of its own.
-func Sweep(name benchfmt.Name) bool { return strings.HasPrefix(string(name.Base()), "Growth") }
 
 // split returns the parts of a name like BenchmarkFanMap/n=10/lib=conc-2: FanMap,
 // n=10, conc.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/perf/benchfmt"
 )
@@ -26,8 +27,12 @@ const (
 // Page is the name of the page, in the directory that Write is given.
 const Page = "SCALING.md"
 
-// Read reads the results that a page can be made from; name is what errors call
-// where they come from.
+// Of reports whether it is the name of a benchmark that pages are made from. It
+// compares nobody.
+func Of(name benchfmt.Name) bool { return strings.HasPrefix(string(name.Base()), "Growth") }
+
+// Read reads the results that a page is made from, and leaves the others out; name
+// is what errors call where they come from.
 func Read(in io.Reader, name string) (results []*benchfmt.Result, err error) {
 	scanner := benchfmt.NewReader(in, name)
 	for scanner.Scan() {
@@ -35,15 +40,17 @@ func Read(in io.Reader, name string) (results []*benchfmt.Result, err error) {
 		case *benchfmt.SyntaxError:
 			return nil, rec
 		case *benchfmt.Result:
-			results = append(results, rec.Clone())
+			if Of(rec.Name) {
+				results = append(results, rec.Clone())
+			}
 		}
 	}
 	return results, scanner.Err()
 }
 
 // Write writes the page and its charts to dir, made from the results of any number
-// of rounds. Results of other benchmarks are left out. head, which is Markdown,
-// comes first: where and how it was measured.
+// of rounds, as Read returns them. head, which is Markdown, comes first: where and
+// how it was measured.
 func Write(dir, head string, results []*benchfmt.Result) error {
 	s := collect(results)
 	if len(s) == 0 {

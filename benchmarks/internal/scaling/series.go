@@ -33,9 +33,6 @@ func collect(results []*benchfmt.Result) series {
 	s := make(series)
 	for _, r := range results {
 		k := keyOf(r.Name)
-		if !strings.HasPrefix(k.bench, "Growth") {
-			continue // it compares libraries
-		}
 		if s[k] == nil {
 			s[k] = make(map[string][]float64)
 		}
