@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/benchmarks/work"
+	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 // A growth is a kind of work of which there can be any amount.
@@ -94,12 +95,12 @@ func (g growth) measure(b *testing.B, n int) {
 	b.Helper()
 	run := g.prepare(b, n, 0)
 	runs := max(1, g.enough/n)
-	before := liveHeap()
+	before := float64(testkit.Heap())
 	var live float64
 	var looking time.Duration
 	look := func() {
 		start := time.Now()
-		live = liveHeap() - before
+		live = float64(testkit.Heap()) - before
 		looking += time.Since(start)
 	}
 	if runs > 1 { // not among those that are timed
@@ -125,16 +126,6 @@ func reportItems(b *testing.B, items int) {
 	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(items), "ns/item")
 	b.ReportMetric(0, "ns/op") // leaves it out
-}
-
-// liveHeap returns the size of the live heap. The second collection is for what a
-// sync.Pool keeps over one.
-func liveHeap() float64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc)
 }
 
 func allocatedBytes() float64 {

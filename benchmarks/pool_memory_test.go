@@ -1,10 +1,10 @@
 package benchmarks
 
 import (
-	"runtime"
 	"testing"
 
 	"github.com/tandemgo/tandem/benchmarks/work"
+	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 // BenchmarkPoolWaiting measures the memory of 1,000,000 tasks that have been
@@ -19,7 +19,7 @@ func BenchmarkPoolWaiting(b *testing.B) {
 		b.Run("lib="+peer.Name, func(b *testing.B) {
 			busy, free, all := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			var ran runCount
-			before := heap()
+			before := float64(testkit.Heap())
 			tasks := peer.Tasks(b, work.Workers, waiting, func(task int) {
 				if task < work.Workers {
 					busy <- struct{}{}
@@ -39,10 +39,10 @@ func BenchmarkPoolWaiting(b *testing.B) {
 			if b.Failed() {
 				b.FailNow() // not all were accepted, so all will never have run
 			}
-			queued := heap()
+			queued := float64(testkit.Heap())
 			close(free)
 			<-all
-			after := heap()
+			after := float64(testkit.Heap())
 			tasks.Wait()
 			ran.check(b, work.Workers+waiting)
 			for b.Loop() { // or testing asks for more
@@ -52,14 +52,4 @@ func BenchmarkPoolWaiting(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
-}
-
-// heap returns the size of the live heap. The second collection is for what a
-// sync.Pool keeps over one, and for the workers to come to rest.
-func heap() float64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc)
 }

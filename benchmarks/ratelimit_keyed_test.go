@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tandemgo/tandem/benchmarks/work"
+	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 const keyedKeys = 1_000_000
@@ -19,14 +20,14 @@ type keyed struct {
 }
 
 func newKeyed(b *testing.B, p work.Peer, keys []string) keyed {
-	before := heap()
+	before := float64(testkit.Heap())
 	allow := p.Keyed(b)
 	for _, k := range keys {
 		if !allow(k) {
 			b.Fatal(p.Name, "denied")
 		}
 	}
-	return keyed{p.Name, allow, (heap() - before) / keyedKeys}
+	return keyed{p.Name, allow, (float64(testkit.Heap()) - before) / keyedKeys}
 }
 
 // BenchmarkKeyed claims permits of a million keys, some of which are much more

@@ -117,12 +117,6 @@ func TestW3ReplacedIsGarbage(t *testing.T) {
 func TestW3WalksLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l broadcast.Latest[int]
-		heap := func() uint64 {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			return m.HeapAlloc
-		}
 		wait := func(n int) {
 			for range n {
 				ctx, cancel := context.WithCancel(t.Context())
@@ -138,9 +132,9 @@ func TestW3WalksLeaveNothing(t *testing.T) {
 			}
 		}
 		wait(100)
-		before := heap()
+		before := testkit.Heap()
 		wait(5000)
-		if after := heap(); after > before+300_000 {
+		if after := testkit.Heap(); after > before+300_000 {
 			t.Errorf("the heap grew by %d bytes", after-before)
 		}
 		if n := testing.AllocsPerRun(100, func() { l.Set(1) }); n > 0 {

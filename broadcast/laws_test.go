@@ -359,12 +359,6 @@ func TestB6WaitersLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broadcast.New[int]()
 		s := must(b.Subscribe())
-		heap := func() uint64 {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			return m.HeapAlloc
-		}
 		wait := func(n int) {
 			var wg sync.WaitGroup
 			for range n {
@@ -376,9 +370,9 @@ func TestB6WaitersLeaveNothing(t *testing.T) {
 			}
 		}
 		wait(100)
-		before := heap()
+		before := testkit.Heap()
 		wait(10_000)
-		if after := heap(); after > before+500_000 {
+		if after := testkit.Heap(); after > before+500_000 {
 			t.Errorf("the heap grew by %d bytes", after-before)
 		}
 		runtime.KeepAlive(b)

@@ -97,13 +97,6 @@ func TestMemoryOfWaitingTasks(t *testing.T) {
 		t.Skip("the race detector uses memory of its own")
 	}
 	const n = 500_000
-	heap := func() int64 {
-		runtime.GC()
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	gate := make(chan struct{})
 	p := pool.New(1, func(_ context.Context, task [3]int64) (int, error) {
 		if task[0] == 0 {
@@ -111,17 +104,17 @@ func TestMemoryOfWaitingTasks(t *testing.T) {
 		}
 		return 0, nil
 	}, pool.WithQueue(n))
-	before := heap()
+	before := testkit.Heap()
 	for i := range n {
 		must0(p.Go(t.Context(), [3]int64{int64(i)}))
 	}
-	waiting := float64(heap()-before) / n
+	waiting := float64(testkit.Heap()-before) / n
 	if waiting > 24+8 {
 		t.Errorf("a waiting task of 24 bytes takes %.1f", waiting)
 	}
 	close(gate)
 	p.Close()
-	if after := float64(heap()-before) / n; after > 0.5 {
+	if after := float64(testkit.Heap()-before) / n; after > 0.5 {
 		t.Errorf("after the burst %.1f bytes a task are left", after)
 	}
 	runtime.KeepAlive(p)

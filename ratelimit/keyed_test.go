@@ -394,18 +394,12 @@ func TestR6KeyedNoAllocation(t *testing.T) {
 // R6: a key takes at most 64 bytes and its own size, at any number of keys.
 func TestR6BytesPerKey(t *testing.T) {
 	x := ratelimit.NewKeyed[[2]uint64](ratelimit.Every(24*time.Hour), 10)
-	heap := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before, n := heap(), 0
+	before, n := testkit.Heap(), 0
 	for _, most := range []int{50_000, 70_000, 90_000, 110_000} {
 		for ; n < most; n++ {
 			x.Allow([2]uint64{uint64(n), 1})
 		}
-		if each := (heap() - before) / int64(n); each > 64+16 {
+		if each := (testkit.Heap() - before) / int64(n); each > 64+16 {
 			t.Errorf("%d bytes for each of %d keys", each, n)
 		}
 	}

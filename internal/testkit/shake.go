@@ -52,20 +52,22 @@ func HeapReturns(t *testing.T, run func(items int)) {
 	}
 	ballast := make([]byte, 8<<20) // a heap as programs have, or what a worker keeps for the next task would count
 	run(100_000)
-	before := heap()
+	before := Heap()
 	run(10_000_000)
-	after := heap()
+	after := Heap()
 	runtime.KeepAlive(ballast)
 	if diff := float64(after) - float64(before); diff > 0.05*float64(before) {
 		t.Errorf("the heap was %d bytes and is %d: %+.1f %%", before, after, 100*diff/float64(before))
 	}
 }
 
-func heap() uint64 {
+// Heap returns the size of the live heap. It collects more than once: what a
+// sync.Pool keeps or what has a cleanup takes another round.
+func Heap() int64 {
 	var m runtime.MemStats
-	for range 3 { // what has a cleanup takes another round
+	for range 3 {
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	return int64(m.HeapAlloc)
 }
