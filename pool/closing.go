@@ -24,8 +24,10 @@ func (p *Pool[T, R]) Close() error {
 // Shutdown is Close with a limit: when ctx ends before the tasks do, the
 // contexts of running tasks end with the cause of ctx, queued tasks resolve
 // with it, and Shutdown returns at once an error that wraps the cause and says
-// how many tasks there were. Tasks that ignore their context go on; Close
-// waits for them. Inside a task Shutdown does not wait.
+// how many tasks there were, or how many workers are still closing their
+// states. Tasks that ignore their context go on; Close waits for them. A nil
+// error means that all is over, as with Close. Inside a task Shutdown does not
+// wait.
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 	ctxselect.Require(ctx, "pool: Shutdown")
 	p.eng.close(ErrClosed)
@@ -39,10 +41,14 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 		running, dropped := p.eng.abort(ErrClosed, err)
 		point.At("pool: Shutdown before it gives up the queue")
 		p.eng.giveUpAll(dropped, err)
-		if running == 0 && len(dropped) == 0 {
-			return nil // the last one ended at the same moment
+		p.eng.tellAll(dropped, err)
+		if running > 0 || len(dropped) > 0 {
+			return fmt.Errorf("pool: shutdown: %d tasks still running, %d cancelled in the queue: %w", running, len(dropped), err)
 		}
-		return fmt.Errorf("pool: shutdown: %d tasks still running, %d cancelled in the queue: %w", running, len(dropped), err)
+		if left := p.eng.left(); left > 0 && p.eng.opener != nil {
+			return fmt.Errorf("pool: shutdown: no task is left, %d workers have not ended: %w", left, err)
+		}
+		return p.Close() // the workers are about to end
 	}
 }
 
@@ -51,7 +57,8 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 // they were submitted. A Future or a group that waits for one of them gets
 // ErrClosed. It returns once all workers have ended, which takes as long as
 // the slowest running task takes to notice; inside a task it does not wait.
-// It is idempotent; a second call returns nil.
+// The error handler does not hear of what is returned. It is idempotent; a
+// second call returns nil.
 func (p *Pool[T, R]) Stop() []T {
 	p.eng.handBack()
 	point.At("pool: Stop before it aborts")
@@ -213,6 +220,13 @@ func (e *engine[T, R]) takeOrphans() (tasks []T) {
 	}
 	e.orphans = nil
 	return tasks
+}
+
+// left returns how many workers there are, those included that are about to end.
+func (c *core) left() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.live + c.leaving
 }
 
 func (c *core) closingError() error {

@@ -71,6 +71,7 @@ func newEngine[T, R any](workers int, o options, order *order[T, R]) *engine[T, 
 			_, dropped := e.abort(fmt.Errorf("%w: %w", ErrClosed, cause), cause)
 			point.At("pool: before it gives up its queue")
 			e.giveUpAll(dropped, cause)
+			e.tellAll(dropped, cause)
 		})
 	}
 	return e
@@ -133,6 +134,13 @@ func (e *engine[T, R]) vacateLocked(n int) wakeUp[T, R] {
 		e.in.mu.Unlock()
 	}
 	return e.admitLocked()
+}
+
+// tellAll tells the error handler of tasks that will not run.
+func (e *engine[T, R]) tellAll(dropped []item[T, R], cause error) {
+	for _, it := range dropped {
+		e.tell(it.ticket, cause)
+	}
 }
 
 // giveUpAll publishes that tasks which the caller has claimed will not run.

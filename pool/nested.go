@@ -204,6 +204,7 @@ func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs
 // finishInPlace counts a task that ran in place under the given counter, and
 // publishes how it ended.
 func (e *engine[T, R]) finishInPlace(t *ticket[T, R], i int, v R, err error, counter *uint64, runs rank) {
+	e.tell(t, err)
 	point.At("pool: waiter before it takes its place back")
 	e.mu.Lock()
 	*counter++

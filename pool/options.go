@@ -66,10 +66,11 @@ func WithIdleTimeout(d time.Duration) Option {
 }
 
 // WithErrorHandler sets a function that is called with the error of each task
-// that failed and that no one waits for, those given to Go and TryGo. It runs
-// on the worker, several calls at once are possible, and it may call any
-// method of the pool. By default such errors are only counted, in
-// Stats.Failed. It panics if fn is nil.
+// that no one waits for, those given to Go and TryGo: what it returned, or why
+// it will not run, if its context or the pool has ended. It runs on the worker,
+// or on the goroutine that ends the pool; several calls at once are possible,
+// and it may call any method of the pool. By default such errors are only
+// counted, in Stats.Failed and Stats.Cancelled. It panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {
 	if fn == nil {
 		panic("pool: WithErrorHandler: function must not be nil")

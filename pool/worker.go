@@ -103,6 +103,7 @@ func (e *engine[T, R]) loop(w *worker[T, R]) (again bool) {
 			err, again = &PanicError{Value: v, Stack: debug.Stack()}, true
 		}
 		var zero R
+		e.tell(w.current, err)
 		w.tally.count(oneFailed)
 		e.publish(w.current, w.index, zero, err)
 	}()
@@ -188,8 +189,8 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 	point.At("pool: worker has claimed")
 	if err, count := e.unfit(w, t); err != nil {
 		point.At("pool: worker before it gives up a task")
-		if t.to == nil && e.alert.Load()&ended != 0 {
-			e.orphan(item[T, R]{w.batch.seq + uint64(i), task, t})
+		if t.to != nil || e.alert.Load()&ended == 0 || !e.orphan(item[T, R]{w.batch.seq + uint64(i), task, t}) {
+			e.tell(t, err)
 		}
 		w.tally.count(count)
 		var zero R
@@ -215,29 +216,26 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 }
 
 // orphan keeps a task that a worker has claimed and will not start, if somebody
-// is going to ask for it.
-func (e *engine[T, R]) orphan(it item[T, R]) {
+// is going to ask for it, and reports whether it is so.
+func (e *engine[T, R]) orphan(it item[T, R]) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.handsBack {
 		e.orphans = append(e.orphans, it)
 	}
+	return e.handsBack
 }
 
 // settle counts the task that has returned, says how it ended, and returns the
 // next one that is claimed.
 func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, err error) (next int, ok bool) {
 	point.At("pool: worker before it counts")
-	switch {
-	case err == nil:
-		next, ok = w.tally.next(oneCompleted)
-	case t.to == nil && e.onError != nil:
-		w.tally.count(oneFailed)
-		e.publish(t, index, v, err)
-		return w.tally.next(0)
-	default:
-		next, ok = w.tally.next(oneFailed)
+	count := uint64(oneCompleted)
+	if err != nil {
+		e.tell(t, err)
+		count = oneFailed
 	}
+	next, ok = w.tally.next(count)
 	if t.to != nil {
 		point.At("pool: worker before it settles")
 		t.to.settle(index, v, err)
@@ -245,18 +243,22 @@ func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, 
 	return next, ok
 }
 
-// publish says how a task ended, after it has been counted. No task is
-// claimed, since the user's error handler may take its time.
+// tell calls the error handler if no one waits for the task. The task is counted
+// after that, so that it is running as long as the handler is.
+func (e *engine[T, R]) tell(t *ticket[T, R], err error) {
+	if t.to == nil && err != nil && e.onError != nil {
+		e.onError(err)
+	}
+}
+
+// publish says how a task ended, after it has been counted.
 func (e *engine[T, R]) publish(t *ticket[T, R], index int, v R, err error) {
 	point.At("pool: before a result is published")
 	if e.alert.Load()&crowded != 0 {
 		e.relieve()
 	}
-	switch {
-	case t.to != nil:
+	if t.to != nil {
 		t.to.settle(index, v, err)
-	case err != nil && e.onError != nil:
-		e.onError(err)
 	}
 }
 
