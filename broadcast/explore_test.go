@@ -16,11 +16,11 @@ var errGone = errors.New("gone")
 
 // A book is what a reader got: values that are their sequence numbers.
 type book struct {
-	t               testing.TB
-	s               *broadcast.Subscription[uint64]
-	next            uint64
-	missed, skipped uint64
-	got             []uint64
+	t      testing.TB
+	s      *broadcast.Subscription[uint64]
+	next   uint64
+	missed uint64
+	got    []uint64
 }
 
 func newBook(t testing.TB, b *broadcast.Broadcast[uint64], opts ...broadcast.SubscribeOption) *book {

@@ -181,9 +181,9 @@ func TestF1Seq(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
 			size, n := rnd.IntN(100), 1+rnd.IntN(8)
-			fn := func(_ context.Context, v int) (int, error) {
+			fn := func(ctx context.Context, v int) (int, error) {
 				time.Sleep(time.Duration(v * 7919 % 101))
-				return square(nil, v)
+				return square(ctx, v)
 			}
 			for _, opts := range [][]fan.Option{nil, {fan.Unordered()}} {
 				got := []int{}
@@ -548,11 +548,14 @@ func TestC3NestedCalls(t *testing.T) {
 // C4, FC3: panics and Goexit become errors, wherever a result can carry them.
 func TestC4PanicsAndGoexit(t *testing.T) {
 	ends := map[string]func(){
-		"error":          func() { panic(errItem) },
-		"string":         func() { panic("boom") },
-		"nil":            func() { panic(nil) },
-		"run-time error": func() { var m map[int]int; m[0]++ },
-		"Goexit":         runtime.Goexit,
+		"error":  func() { panic(errItem) },
+		"string": func() { panic("boom") },
+		"nil":    func() { panic(nil) },
+		"run-time error": func() {
+			var m map[int]int
+			m[0]++ //lint:ignore SA5000 it is to panic
+		},
+		"Goexit": runtime.Goexit,
 	}
 	for name, end := range ends {
 		at := func(_ context.Context, v int) (int, error) {

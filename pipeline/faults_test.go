@@ -136,7 +136,7 @@ func TestC4PanicsAndGoexitEverywhere(t *testing.T) {
 		"nil":    func() { panic(nil) },
 		"run-time error": func() {
 			var m map[int]int
-			m[0]++
+			m[0]++ //lint:ignore SA5000 it is to panic
 		},
 		"Goexit": runtime.Goexit,
 	}

@@ -38,7 +38,7 @@ func TestC1IdlePoolOwnsNoGoroutine(t *testing.T) {
 			if s := p.Stats(); s.Workers == 0 {
 				t.Error("workers ended before the idle timeout")
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if s := p.Stats(); s.Workers != 0 {
 				t.Errorf("%d workers after the idle timeout", s.Workers)
@@ -51,7 +51,7 @@ func TestC1IdlePoolOwnsNoGoroutine(t *testing.T) {
 // C1: WithMinWorkers keeps that many, no more.
 func TestC1MinWorkersStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pool.New(4, func(context.Context, int) (int, error) { time.Sleep(1); return 0, nil },
+		p := pool.New(4, func(context.Context, int) (int, error) { time.Sleep(time.Nanosecond); return 0, nil },
 			pool.WithIdleTimeout(time.Second), pool.WithMinWorkers(2))
 		for i := range 20 {
 			must0(p.Go(t.Context(), i))

@@ -389,7 +389,7 @@ func chaos(t *testing.T, seed uint64, round int) {
 						if rnd.IntN(2) == 0 {
 							f.Cancel(errTask)
 						}
-						_, err = f.Wait(context.Background())
+						_, _ = f.Wait(context.Background())
 					}
 					ended.Note(id)
 				case 1:

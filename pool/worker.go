@@ -187,7 +187,7 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 		}
 	}
 	point.At("pool: worker has claimed")
-	if err, count := e.unfit(w, t); err != nil {
+	if count, err := e.unfit(w, t); err != nil {
 		point.At("pool: worker before it gives up a task")
 		if t.to != nil || e.alert.Load()&ended == 0 || !e.orphan(item[T, R]{w.batch.seq + uint64(i), task, t}) {
 			e.tell(t, err)
@@ -262,18 +262,18 @@ func (e *engine[T, R]) publish(t *ticket[T, R], index int, v R, err error) {
 	}
 }
 
-// unfit returns why the task that w has claimed cannot run, and under what that
+// unfit returns why the task that w has claimed cannot run, and under what it
 // is to be counted.
-func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (err error, count uint64) {
+func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (count uint64, err error) {
 	switch {
 	case t.mortal && t.ctx.Err() != nil:
-		return context.Cause(t.ctx), oneCancelled
+		return oneCancelled, context.Cause(t.ctx)
 	case e.alert.Load()&ended != 0:
-		return context.Cause(e.ctx), oneCancelled
+		return oneCancelled, context.Cause(e.ctx)
 	case w.fn == nil:
-		return e.openState(w), oneFailed
+		return oneFailed, e.openState(w)
 	}
-	return nil, 0
+	return 0, nil
 }
 
 // contextFor returns the context to run a task under.

@@ -134,8 +134,7 @@ func TestFaultFC3PanicsOfUserCode(t *testing.T) {
 func TestFaultFC4LimitsBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		forever := make(chan struct{})
-		var x *ratelimit.Keyed[int]
-		x = ratelimit.NewKeyed[int](ratelimit.Every(time.Minute), 1, ratelimit.WithLimits(func(k int) (ratelimit.Rate, int) {
+		x := ratelimit.NewKeyed[int](ratelimit.Every(time.Minute), 1, ratelimit.WithLimits(func(k int) (ratelimit.Rate, int) {
 			if k == 0 {
 				<-forever
 			}

@@ -58,7 +58,7 @@ func TestExploreKeyedTable(t *testing.T) {
 				h := newHistory(1, tick)
 				claim := func() { h.claim(1, func() bool { return x.Allow(1) }) }
 				claim()
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				r.Go("claims", func() { claim(); claim() })
 				r.Go(name, func() { fn(x) })
 				r.Go("clock", func() { r.Pass(tick) })
@@ -103,7 +103,7 @@ func TestExploreKeyedWait(t *testing.T) {
 				h := newHistory(1, tick)
 				claim := func() { h.claim(1, func() bool { return x.Allow(1) }) }
 				claim()
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				r.Go("wait", func() {
 					h.claim(1, func() bool { return x.Wait(t.Context(), 1) == nil })
 				})

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // settled runs fn on a goroutine of its own, since it may end it.
-func settled(fn func() (int, error)) (v int, err error, calls int) {
+func settled(fn func() (int, error)) (v int, calls int, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -27,7 +27,7 @@ func settled(fn func() (int, error)) (v int, err error, calls int) {
 		})
 	}()
 	<-done
-	return v, err, calls
+	return v, calls, err
 }
 
 // C4: every way in which user code can end becomes a value or an error, once.
@@ -50,7 +50,7 @@ func TestRunClassifiesEveryEnding(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			v, err, calls := settled(tt.fn)
+			v, calls, err := settled(tt.fn)
 			if diff := cmp.Diff([]int{tt.v, 1}, []int{v, calls}); diff != "" {
 				t.Errorf("value and calls of settle (-want +got):\n%s", diff)
 			}

@@ -13,7 +13,7 @@ const (
 func (m *Mutex) lockSlow() {
 	for range rounds {
 		for range tries {
-			pause(moment)
+			pause(moment) //lint:ignore SA4017 the time is what is wanted
 			if m.mu.TryLock() {
 				return
 			}

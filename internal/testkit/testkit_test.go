@@ -110,11 +110,3 @@ func TestTraceLeavesTheCollectorOut(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
-
-func TestWatchdogWaits(t *testing.T) {
-	done := false
-	testkit.Watchdog(t, func() { done = true })
-	if !done {
-		t.Error("it did not wait")
-	}
-}
