@@ -15,12 +15,7 @@ import (
 func Current() uint64 {
 	var buf [64]byte
 	b := bytes.TrimPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine "))
-	if i := bytes.IndexByte(b, ' '); i > 0 {
-		b = b[:i]
-	}
-	id, err := strconv.ParseUint(string(b), 10, 64)
-	if err != nil {
-		return 0
-	}
+	number, _, _ := bytes.Cut(b, []byte(" "))
+	id, _ := strconv.ParseUint(string(number), 10, 64)
 	return id
 }

@@ -4,14 +4,7 @@
 // reader of execution traces that counts how often goroutines park.
 package testkit
 
-import (
-	"testing"
-
-	"go.uber.org/goleak"
-)
-
-// Main runs the tests of a package and fails if a goroutine outlives them.
-func Main(m *testing.M) { goleak.VerifyTestMain(m) }
+import "testing"
 
 // Panics calls each function as a subtest and fails unless it panics with its
 // key.

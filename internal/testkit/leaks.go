@@ -1,0 +1,45 @@
+package testkit
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"runtime/pprof"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Main runs the tests of a package and fails if a goroutine outlives them, or if
+// the run time can tell that one is blocked for ever: Go 1.27 can, and Go 1.26
+// with GOEXPERIMENT=goroutineleakprofile.
+func Main(m *testing.M) { goleak.VerifyTestMain(leakless{m}, ofTheRunTime...) }
+
+// Leakless runs tests and fails if they leave a goroutine that nothing can wake.
+type leakless struct{ *testing.M }
+
+func (l leakless) Run() int {
+	code := l.M.Run()
+	if text := blockedForEver(); text != "" && code == 0 {
+		fmt.Fprintf(os.Stderr, "goroutines that nothing can wake:\n%s", text)
+		code = 1
+	}
+	return code
+}
+
+// blockedForEver returns the stacks of goroutines that wait for what nobody else
+// has, or "" if there are none or the run time does not know.
+func blockedForEver() string {
+	p := pprof.Lookup("goroutineleak")
+	if p == nil {
+		return ""
+	}
+	var text bytes.Buffer
+	if err := p.WriteTo(&text, 1); err != nil {
+		return err.Error()
+	}
+	if p.Count() == 0 {
+		return ""
+	}
+	return text.String()
+}

@@ -1,0 +1,7 @@
+//go:build !js
+
+package testkit
+
+import "go.uber.org/goleak"
+
+var ofTheRunTime []goleak.Option
