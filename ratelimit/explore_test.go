@@ -65,6 +65,38 @@ func TestExploreTake(t *testing.T) {
 	})
 }
 
+// R1: a Take that is beaten by another says how many permits are left of what both
+// have taken, whatever the clock said when it first looked.
+func TestExploreTakeIsBeaten(t *testing.T) {
+	for name, start := range map[string]func() func() Decision{
+		"limiter": func() func() Decision {
+			l := New(Every(tick), 3)
+			return func() Decision { return l.Take(1) }
+		},
+		"key": func() func() Decision {
+			x := NewKeyed[int](Every(tick), 4)
+			x.Allow(1) // there is a word
+			return func() Decision { d, _ := x.Take(t.Context(), 1, 1); return d }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				take := start()
+				time.Sleep(1) // a clock that reads 0 counts as unread
+				var a, b Decision
+				r.Go("one", func() { a = take() })
+				r.Go("another", func() { b = take() })
+				r.Go("clock", func() { r.Pass(tick / 2) })
+				r.After(func() {
+					if least, most := min(a.Remaining, b.Remaining), max(a.Remaining, b.Remaining); least != 1 || most != 2 {
+						t.Errorf("%+v, %+v", a, b)
+					}
+				})
+			})
+		})
+	}
+}
+
 // R1: who takes the state out of the word, and reads the clock, does not lose what
 // is claimed meanwhile, whatever the clock does.
 func TestExploreTheLockAndTheWord(t *testing.T) {

@@ -129,8 +129,8 @@ func (x *Keyed[K]) Take(ctx context.Context, k K, n int) (Decision, error) {
 	sh := &x.shards[hash>>x.shift]
 	t := sh.table.Load()
 	if s := t.find(hash, k); s != nil {
-		if v, tat, now := s.plan.attempt(&s.word, &t.clock, c); v != unsure {
-			return s.plan.decision(v, tat, now, c), nil
+		if v, d := s.plan.decide(&s.word, &t.clock, c); v != unsure {
+			return d, nil
 		}
 	}
 	return x.ask(sh, hash, k, c, false), nil

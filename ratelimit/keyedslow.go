@@ -70,9 +70,8 @@ func (x *Keyed[K]) askLocked(sh *shard[K], hash uint64, k K, n uint64, s *slot[K
 			return g.take(n, brief), g
 		}
 		t := sh.table.Load()
-		v, tat, now := p.attempt(&s.word, &t.clock, n)
-		if v != unsure {
-			return p.decision(v, tat, now, n), nil
+		if v, d := p.decide(&s.word, &t.clock, n); v != unsure {
+			return d, nil
 		}
 		// The epoch is too long ago, or the clock has gone back.
 		x.rebuildLocked(sh)

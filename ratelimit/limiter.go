@@ -123,9 +123,8 @@ func (l *Limiter) allowSlow(n uint64) bool {
 func (l *Limiter) Take(n int) Decision {
 	k := checkN("Take", n)
 	m := l.meter.Load()
-	// A word that is shut says no, and nothing else.
-	if v, tat, now := m.take(k); v == granted || v == denied && tat|now != 0 {
-		return m.decision(v, tat, now, k)
+	if v, d := m.decide(&m.word, &m.clock, k); v != unsure {
+		return d
 	}
 	l.lock()
 	defer l.unlock()

@@ -100,8 +100,9 @@ func (c *clock) since() uint64 { return uint64(time.Since(c.base) - c.epoch) }
 //
 // It reads the clock after the word, so that all grants in the word were made at
 // or before that instant; if the word has changed meanwhile, an older reading is
-// good enough to grant but not to deny. A time that is still too far ahead means
-// that the clock has gone back.
+// good enough to grant but not to deny. It is not good enough to say what is left
+// either, so the instant is 0 then. A time that is still too far ahead means that
+// the clock has gone back.
 func (p *plan) attempt(w *word, c *clock, n uint64) (v verdict, tat, now uint64) {
 	point.At("ratelimit: claim before it reads the word")
 	old := w.Load()
@@ -129,6 +130,9 @@ func (p *plan) attempt(w *word, c *clock, n uint64) (v verdict, tat, now uint64)
 		if n <= p.burst {
 			if next := max(tat, now) + n*p.period; next <= now+p.capacity {
 				if w.CompareAndSwap(old, next<<timeBit) {
+					if !fresh {
+						now = 0
+					}
 					return granted, next, now
 				}
 				point.At("ratelimit: claim was beaten")
@@ -165,7 +169,20 @@ func (p *plan) denies(w *word, c *clock, n uint64) bool {
 	return tat <= now+p.capacity && (n > p.burst || max(tat, now)+n*p.period > now+p.capacity)
 }
 
-// decision says what attempt has found.
+// decide is attempt that says what it has found. It is unsure also of a word that
+// is shut, which says no and nothing else.
+func (p *plan) decide(w *word, c *clock, n uint64) (v verdict, d Decision) {
+	v, tat, now := p.attempt(w, c, n)
+	switch {
+	case v == unsure || v == denied && tat|now == 0:
+		return unsure, Decision{}
+	case v == granted && now == 0: // it was beaten
+		now = min(c.since(), p.span) * p.permits
+	}
+	return v, p.decision(v, tat, now, n)
+}
+
+// decision says what a claim has found.
 func (p *plan) decision(v verdict, tat, now, n uint64) Decision {
 	d := Decision{OK: v == granted, Limit: int(p.burst), Remaining: int(p.burst)}
 	if p.unlimited {
