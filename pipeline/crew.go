@@ -10,6 +10,8 @@ import (
 func (p step[In, Out]) connectCrew(s scope, out *hop[Out]) (context.Context, *hop[In]) {
 	out.widen(2 * p.workers)
 	in := newHop[In](s.run, s.ctx)
+	s.team = s.newTeam()
+	sends(s, out)
 	startCrew(s, in, out, crewOf[In, Out]{step: p})
 	return s.ctx, in
 }
@@ -27,13 +29,11 @@ type crewOf[In, Out any] struct {
 	end func()
 }
 
-// startCrew puts workers between in and out, once the run starts.
+// startCrew puts the team of s, workers between in and out, there once the run
+// starts. What the stage sends is for the caller to measure: it may be more than
+// what the workers put on out.
 func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, Out]) {
-	s.team = s.newTeam()
 	receives(s, in)
-	if out != nil {
-		sends(s, out)
-	}
 	s.run.prepare(func() {
 		var start func()
 		var behind *link.Link[Out]

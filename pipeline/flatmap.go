@@ -108,7 +108,11 @@ func (w *emitter[In, Out]) end() { w.out.end() }
 // connectUnordered lets all workers emit through one gate.
 func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
 	in := newHop[In](s.run, s.ctx)
+	s.team = s.newTeam()
+	sends(s, out)
 	gate := link.NewGate()
+	_, blocks := s.team.clocks()
+	gate.Time(blocks) // whoever is inside is about to be through, or blocked
 	startCrew(s, in, nil, crewOf[In, struct{}]{
 		step: p.step,
 		outfit: func(h *hand[In, struct{}]) func(context.Context, In) (struct{}, error) {
@@ -116,7 +120,6 @@ func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Cont
 		},
 		end: out.end,
 	})
-	sends(s, out)
 	return s.ctx, in
 }
 
@@ -126,16 +129,17 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Contex
 	in := newHop[In](s.run, s.ctx)
 	order := newHop[*call[Out]](s.run, s.ctx)
 	order.widen(2 * p.workers)
-	var spare calls[Out]
+	s.team = s.newTeam()
+	passes(s, out, nil) // on a goroutine that is not one of the workers
+	spare := calls[Out]{s: s}
 	startCrew(s, in, order, crewOf[In, *call[Out]]{
 		step: step[In, *call[Out]]{options: p.options, letters: p.letters},
 		outfit: func(h *hand[In, *call[Out]]) func(context.Context, In) (*call[Out], error) {
 			return calling(p, &h.worker, func() (*link.Gate, outlet[Out]) { return h.job.Result.gate, h.job.Result })
 		},
-		prepare: func() *call[Out] { return spare.get(s.ctx) },
+		prepare: spare.get,
 		done:    func(c *call[Out]) { c.end() },
 	})
-	sends(s, out)
 	s.run.spawn(func() {
 		for {
 			c, ok, err := order.items.Receive(s.ctx)
@@ -166,16 +170,19 @@ type call[Out any] struct {
 
 // calls keeps calls that have been passed on, to be used again.
 type calls[Out any] struct {
+	s    scope
 	mu   sync.Mutex
 	free *call[Out]
 }
 
-func (cs *calls[Out]) get(ctx context.Context) *call[Out] {
+func (cs *calls[Out]) get() *call[Out] {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	c := cs.free
 	if c == nil {
-		h := &hop[Out]{ctx: ctx, items: link.New[Out](link.Base - 1)}
+		h := &hop[Out]{ctx: cs.s.ctx, items: link.New[Out](link.Base - 1)}
+		_, blocks := cs.s.team.clocks()
+		h.items.TimeSender(blocks)
 		return &call[Out]{hop: h, gate: link.NewGate()}
 	}
 	cs.free, c.next = c.next, nil

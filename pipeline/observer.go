@@ -266,6 +266,12 @@ func receives[T any](s scope, in *hop[T]) {
 }
 
 func sends[T any](s scope, out outlet[T]) {
+	_, blocks := s.team.clocks()
+	passes(s, out, blocks)
+}
+
+// passes is sends for a clock that is told of those who are blocked, nil for none.
+func passes[T any](s scope, out outlet[T], blocks *link.Clock) {
 	m := s.meter()
 	if m == nil {
 		return
@@ -274,7 +280,7 @@ func sends[T any](s scope, out outlet[T]) {
 		switch to := any(out).(type) {
 		case *hop[T]:
 			m.to = append(m.to, to.items)
-			to.items.TimeSender(&s.team.blocks)
+			to.items.TimeSender(blocks)
 		case gauge:
 			m.to = append(m.to, to)
 		}

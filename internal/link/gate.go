@@ -19,6 +19,7 @@ import (
 type Gate struct {
 	state atomic.Int32
 	turn  chan struct{}
+	waits *Clock
 }
 
 const (
@@ -30,6 +31,10 @@ const (
 // NewGate returns an open gate.
 func NewGate() *Gate { return &Gate{turn: make(chan struct{}, 1)} }
 
+// Time makes the gate tell clock how long those were parked who stood before it.
+// It must be called before the gate is used.
+func (g *Gate) Time(clock *Clock) { g.waits = clock }
+
 // Enter waits until nobody is inside, or ctx has ended, which is an error.
 func (g *Gate) Enter(ctx context.Context) error {
 	point.At("gate: before it")
@@ -39,10 +44,13 @@ func (g *Gate) Enter(ctx context.Context) error {
 	point.At("gate: before it says that it waits")
 	for g.state.Swap(contended) != free {
 		point.At("gate: before it parks")
+		g.waits.start()
 		select {
 		case <-g.turn:
+			g.waits.stop()
 			point.At("gate: has been woken")
 		case <-ctx.Done():
+			g.waits.stop()
 			return context.Cause(ctx)
 		}
 	}
