@@ -277,6 +277,28 @@ func TestL3CallersCause(t *testing.T) {
 	})
 }
 
+// L3, C2: so it is when what fails then is another matter, which is joined to it.
+func TestL3CallersCauseComesBeforeLaterErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("user left")
+		for name, opts := range map[string][]pipeline.Option{
+			"as it is": nil,
+			"skipped":  {pipeline.OnError(func(error) pipeline.Decision { return pipeline.Skip })},
+			"workers":  {pipeline.Workers(2)},
+		} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			s := pipeline.Map(func(ctx context.Context, v int) (int, error) {
+				cancel(cause)
+				return 0, errItem
+			}, append(opts, pipeline.Name("work"))...)
+			_, err := s.Collect(ctx, count(1))
+			if want := "user left\npipeline: stage \"work\": bad item"; err == nil || err.Error() != want || !errors.Is(err, cause) {
+				t.Errorf("%s: got %v, want %s", name, err, want)
+			}
+		}
+	})
+}
+
 // L3: an error of the source is one of the stage "source".
 func TestL3SourceError(t *testing.T) {
 	s := add(1)

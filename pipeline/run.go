@@ -89,18 +89,15 @@ func (r *run) begin(loop func()) {
 
 // fail ends the run with an error of the named stage. The first error wins,
 // later ones are joined to it, and those that only follow from the end of the
-// run are dropped.
+// run are dropped. The end of the caller's context comes first, though nobody may
+// have noticed it yet: it is the cause of the contexts of the calls, too.
 func (r *run) fail(stage string, err error) {
-	var own error = &StageError{stage, err}
-	follows := follows(err, r.ctx)
-	if follows {
-		if r.caller.Err() == nil {
-			return // what ended the run is recorded already
-		}
-		own = context.Cause(r.caller)
-	}
+	own, follows := &StageError{stage, err}, follows(err, r.ctx)
 	r.mu.Lock()
-	first := r.first == nil
+	if r.first == nil && r.caller.Err() != nil {
+		r.first = context.Cause(r.caller)
+	}
+	first := r.first == nil && !follows
 	switch {
 	case first:
 		r.first = own
