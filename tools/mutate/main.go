@@ -6,8 +6,10 @@
 // A fault is an Unlock that is dropped, a second look that is not taken, a value
 // that is published too soon; -help lists the operators. A mutant, a package with
 // one fault, is compiled by way of an overlay, so that no file is changed, and is
-// killed if a test fails, panics, or hangs. Whoever survives has a reason in the
-// file that -reasons names, or lacks a test. Mutants whose reason says that they
+// killed if a test fails, panics, or hangs. With -users, -explore and -race whoever
+// survives is tested further: by the packages that import the mutated one, by the
+// schedule explorer, with the race detector. Whoever survives that has a reason in
+// the file that -reasons names, or lacks a test. Mutants whose reason says that they
 // do the same as the package itself do not count.
 //
 // The report goes to standard output, progress to standard error. The exit
@@ -131,10 +133,9 @@ func tryAll(ctx context.Context, o options, all []*mutant, stderr io.Writer) (ve
 		return nil, err
 	}
 	defer os.RemoveAll(temp)
-	run := runner{temp: temp, timeout: o.timeout, short: o.short, users: o.users, race: o.race, tags: o.tags}
-	run.bases = map[stage]func() (time.Duration, error){}
-	if o.tests != "" {
-		run.flags = []string{"-test.run=" + o.tests}
+	run := runner{
+		temp: temp, timeout: o.timeout, short: o.short, users: o.users, explore: o.explore, race: o.race,
+		tags: o.tags, tests: o.tests, bases: map[stage]func() (time.Duration, error){},
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

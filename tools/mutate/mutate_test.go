@@ -26,7 +26,7 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func outcomes(t *testing.T, text string) map[string]string {
 	t.Helper()
 	var r struct {
-		Mutants []struct{ Key, Outcome, By string }
+		Mutants []struct{ Key, Outcome, Stage, By string }
 	}
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		t.Fatalf("%v in %s", err, text)
@@ -36,6 +36,9 @@ func outcomes(t *testing.T, text string) map[string]string {
 		all[m.Key] = m.Outcome
 		if m.Outcome == killed {
 			all[m.Key] += " by " + m.By
+			if m.Stage != byTests {
+				all[m.Key] += " (" + m.Stage + ")"
+			}
 		}
 	}
 	return all
@@ -75,8 +78,28 @@ func TestOutcomes(t *testing.T) {
 func TestUsersKill(t *testing.T) {
 	const key = "counter Counter.Big compare: c.n >= 10"
 	_, out, errs := run(t, "-json", "-users", "-operators=compare", "./counter")
-	if got := outcomes(t, out); got[key] != "killed by TestTen" {
+	if got := outcomes(t, out); got[key] != "killed by TestTen (users)" {
 		t.Errorf("%v\n%s", got, errs)
+	}
+}
+
+// The explorer is asked about whoever survives the plain tests, and the report says
+// that it was the explorer.
+func TestExplorerKills(t *testing.T) {
+	args := []string{"-explore", "-operators=unbuffered,signal", "-only=New|Close", "-min=0", "-timeout=3s", "./counter"}
+	_, out, errs := run(t, append([]string{"-json"}, args...)...)
+	want := map[string]string{
+		"counter New unbuffered: make(chan int, 1)":      "killed by a hang",
+		"counter Counter.Close signal: close(c.changed)": "killed by TestExploreClose (explore)",
+	}
+	if d := cmp.Diff(want, outcomes(t, out)); d != "" {
+		t.Errorf("(-want +got)\n%s%s", d, errs)
+	}
+	_, out, _ = run(t, args...)
+	for _, line := range []string{"| plain     |       1 |", "| explore   |       1 |"} {
+		if !strings.Contains(out, line) {
+			t.Errorf("want %q in\n%s", line, out)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ type options struct {
 	short     bool
 	users     bool
 	race      bool
+	explore   bool
 	tags      string
 	tests     string
 	reasons   string
@@ -53,6 +54,7 @@ func parseFlags(args []string, stderr io.Writer) (options, error) {
 	fl.IntVar(&o.parallel, "parallel", 2, "how many mutants are tried at once")
 	fl.BoolVar(&o.short, "short", false, "run the tests with -short")
 	fl.BoolVar(&o.users, "users", false, "test survivors with the packages that import theirs, too")
+	fl.BoolVar(&o.explore, "explore", false, "test survivors with the schedule explorer, too: -tags points -run Explore, in full also with -short")
 	fl.BoolVar(&o.race, "race", false, "test survivors with the race detector, too")
 	fl.StringVar(&o.tags, "tags", "", "build with these `TAGS`")
 	fl.StringVar(&o.tests, "tests", "", "run only tests that match `REGEXP`")

@@ -44,7 +44,7 @@ func (p *progress) add(v verdict) {
 	if p.bar == nil {
 		line := fmt.Sprintf("%*d of %d  %s: %s", len(fmt.Sprint(p.total)), p.done, p.total, v.id, v.outcome)
 		if v.outcome == killed {
-			line += " by " + v.by
+			line += " by " + v.by + " (" + v.stage.tests + ")"
 		}
 		fmt.Fprintln(p.out, line)
 		return

@@ -104,6 +104,7 @@ func (r *report) writeText(w io.Writer) error {
 	}
 	table("package", func(v verdict) string { return v.pkg.path })
 	table("operator", func(v verdict) string { return v.operator.name })
+	r.writeKillers(&b)
 	r.list(&b, "Survivors without a reason", func(v verdict) bool { return r.reasons[v.key] == "" })
 	r.list(&b, "Survivors with a reason", func(v verdict) bool {
 		return r.reasons[v.key] != "" && !r.reasons.isEquivalent(v.key)
@@ -124,6 +125,33 @@ func (r *report) writeText(w io.Writer) error {
 		t.Killed+t.Survived, t.share(), r.min)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// killers counts the killed by the stage that did it.
+func (r *report) killers() map[string]int {
+	by := map[string]int{}
+	for _, v := range r.verdicts {
+		if v.outcome == killed {
+			by[v.stage.tests]++
+		}
+	}
+	return by
+}
+
+// writeKillers writes which stage killed how many of those that the ones before
+// it had let live.
+func (r *report) writeKillers(b *strings.Builder) {
+	by := r.killers()
+	if len(by) == 0 {
+		return
+	}
+	b.WriteString("| killed by | mutants |\n|:----------|--------:|\n")
+	for _, tests := range []string{byTests, byUsers, byExplorer, byRace} {
+		if by[tests] > 0 {
+			fmt.Fprintf(b, "| %-9s | %7d |\n", tests, by[tests])
+		}
+	}
+	b.WriteString("\n")
 }
 
 // list writes the survivors of a kind, if there are any.
@@ -155,13 +183,14 @@ func (r *report) writeJSON(w io.Writer) error {
 		Operator string `json:"operator"`
 		Text     string `json:"text"`
 		Outcome  string `json:"outcome"`
+		Stage    string `json:"stage,omitempty"`
 		By       string `json:"by,omitempty"`
 		Reason   string `json:"reason,omitempty"`
 		Millis   int64  `json:"ms"`
 	}
 	mutants := []one{}
 	for _, v := range r.verdicts {
-		mutants = append(mutants, one{v.id, v.key, v.pkg.path, v.operator.name, v.text, v.outcome, v.by, r.reasons[v.key], v.took.Milliseconds()})
+		mutants = append(mutants, one{v.id, v.key, v.pkg.path, v.operator.name, v.text, v.outcome, v.stage.tests, v.by, r.reasons[v.key], v.took.Milliseconds()})
 	}
 	_, packages := r.count(func(v verdict) string { return v.pkg.path })
 	_, byOperator := r.count(func(v verdict) string { return v.operator.name })
@@ -169,7 +198,7 @@ func (r *report) writeJSON(w io.Writer) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "\t")
 	return e.Encode(map[string]any{
-		"packages": packages, "operators": byOperator, "mutants": mutants, "stale": r.stale,
+		"packages": packages, "operators": byOperator, "killers": r.killers(), "mutants": mutants, "stale": r.stale,
 		"untried": r.untried, "seed": r.seed, "min": r.min, "share": r.concurrent().share(),
 	})
 }

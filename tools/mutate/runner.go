@@ -25,6 +25,7 @@ const (
 type verdict struct {
 	*mutant
 	outcome string
+	stage   stage // in which it was killed
 	by      string
 	took    time.Duration
 }
@@ -35,35 +36,28 @@ type runner struct {
 	timeout time.Duration // of one run, at most
 	short   bool
 	users   bool // packages that import the mutated one test it, too
+	explore bool // whoever survives is tested in every order
 	race    bool // whoever survives is tested with the race detector
 	tags    string
-	flags   []string // for the test programs
+	tests   string // that are run, all if ""
 
 	mu    sync.Mutex
 	bases map[stage]func() (time.Duration, error)
 }
 
-// A stage is one run of tests that a mutant has to survive.
-type stage struct {
-	imports, dir string // of the package whose tests they are
-	race         bool
-}
-
-func (s stage) String() string {
-	if s.race {
-		return s.imports + " -race"
-	}
-	return s.imports
-}
-
 // stages returns what the mutants of p go through.
 func (r *runner) stages(p *source) []stage {
-	all := []stage{{p.imports, p.dir, false}}
+	all := []stage{{byTests, p.imports, p.dir}}
 	if r.users {
 		all = append(all, p.users...)
 	}
+	if r.explore {
+		for _, s := range all { // what the users explore, too
+			all = append(all, stage{byExplorer, s.imports, s.dir})
+		}
+	}
 	if r.race {
-		all = append(all, stage{p.imports, p.dir, true})
+		all = append(all, stage{byRace, p.imports, p.dir})
 	}
 	return all
 }
@@ -98,7 +92,7 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 			return v, err
 		}
 		if v.by != "" {
-			v.outcome = killed
+			v.outcome, v.stage = killed, s
 			break
 		}
 	}
@@ -126,11 +120,11 @@ func writeOverlay(dir string, m *mutant) (string, error) {
 // build makes the test program of s.
 func (r *runner) build(ctx context.Context, s stage, dir, overlay string) (string, error) {
 	program := filepath.Join(dir, "tests")
-	args := []string{"test", "-c", "-o", program, "-vet=off", "-ldflags=-s -w", "-tags", r.tags}
+	args := []string{"test", "-c", "-o", program, "-vet=off", "-ldflags=-s -w", "-tags", s.tags(r.tags)}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
-	if s.race {
+	if s.tests == byRace {
 		args = append(args, "-race")
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, s.imports)...)
@@ -177,12 +171,15 @@ func (r *runner) base(ctx context.Context, s stage) (time.Duration, error) {
 // run runs a test program and returns why it failed, "" if it did not.
 func (r *runner) run(ctx context.Context, s stage, program string, limit time.Duration) (by string, err error) {
 	args := []string{"-test.failfast", "-test.count=1", "-test.timeout=" + limit.String()}
-	if r.short {
+	if r.short && s.tests != byExplorer { // it would try a tenth of the orders
 		args = append(args, "-test.short")
+	}
+	if tests := s.only(r.tests); tests != "" {
+		args = append(args, "-test.run="+tests)
 	}
 	kill, cancel := context.WithTimeout(ctx, limit+5*time.Second) // if it cannot even time out
 	defer cancel()
-	cmd := exec.CommandContext(kill, program, append(args, r.flags...)...)
+	cmd := exec.CommandContext(kill, program, args...)
 	var out bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = s.dir, &out, &out, time.Second
 	if err := cmd.Start(); err != nil {

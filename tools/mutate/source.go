@@ -93,7 +93,7 @@ func load(ctx context.Context, dir, tags string, patterns []string) ([]*source, 
 		}
 		for _, user := range around {
 			if user.Module.Path == module && user.tested() && slices.Contains(user.Imports, l.ImportPath) {
-				s.users = append(s.users, stage{imports: user.ImportPath, dir: user.Dir})
+				s.users = append(s.users, stage{tests: byUsers, imports: user.ImportPath, dir: user.Dir})
 			}
 		}
 		sources = append(sources, s)
