@@ -185,13 +185,14 @@ func (r *runner) run(ctx context.Context, s stage, program string, limit time.Du
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	grown := guard(cmd)
+	guarded := guard(cmd)
 	err = cmd.Wait()
+	why := guarded()
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case grown():
-		return "too much memory", nil
+	case why != "":
+		return why, nil
 	case kill.Err() != nil:
 		return "a hang", nil
 	case err == nil:
