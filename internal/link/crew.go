@@ -84,13 +84,6 @@ func NewCrew[In, Out any](in *Link[In], out *Link[Out], size int, ordered bool, 
 	return c
 }
 
-// Claimed returns how many items have been handed out.
-func (c *Crew[In, Out]) Claimed() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.claimed
-}
-
 // Turn puts the result of j down, if it has an item, and hands it the next one.
 // It waits for an item and for room behind, until the end, which is ok ==
 // false, or until ctx has ended, which is an error.
@@ -109,6 +102,7 @@ func (c *Crew[In, Out]) Turn(ctx context.Context, j *Job[In, Out]) (ok bool, err
 			c.mu.Unlock()
 			return false, context.Cause(ctx)
 		case !c.fits():
+			point.At("crew: before it says that it waits for room")
 			if !c.out.ArmSender(c.working() + 1) {
 				continue
 			}

@@ -185,6 +185,9 @@ func (l *Link[T]) wakeReceiver() {
 			l.atSender("link: before it signals an item")
 		}
 		ctxselect.Signal(l.ready)
+		if point.On {
+			l.atSender("link: has signalled an item")
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package shortlock_test
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tandemgo/tandem/internal/shortlock"
@@ -36,6 +37,53 @@ func TestMutualExclusion(t *testing.T) {
 		wg.Wait()
 		if inside.Most() != 1 || plain != goroutines*entries {
 			t.Errorf("%d inside at once, %d entries of %d", inside.Most(), plain, goroutines*entries)
+		}
+	})
+}
+
+// Whoever has tried in vain for long enough parks, and is still not inside.
+func TestALongWait(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that to give way is to let the other try
+		var mu shortlock.Mutex
+		var inside atomic.Bool
+		mu.Lock()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			mu.Lock()
+			inside.Store(true)
+			mu.Unlock()
+		})
+		for range 1_000 {
+			runtime.Gosched()
+		}
+		if inside.Load() {
+			t.Error("two are inside")
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
+}
+
+// Whoever gets the lock by trying again has it, and gives it back once.
+func TestAShortWait(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		var mu shortlock.Mutex
+		for range 100 {
+			var comes atomic.Bool
+			mu.Lock()
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				comes.Store(true)
+				mu.Lock()
+				defer mu.Unlock()
+			})
+			for !comes.Load() {
+				runtime.Gosched() // he tries, and gives way
+			}
+			mu.Unlock()
+			wg.Wait()
 		}
 	})
 }
