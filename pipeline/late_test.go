@@ -1,0 +1,170 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/pipeline"
+)
+
+// C1: the channel of Execute is closed when the run has ended, and not when the last
+// result is out: a function that ignores its context is waited for.
+func TestC1ExecuteClosesLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, ended := make(chan struct{}), false
+		s := pipeline.Map(func(_ context.Context, v int) (int, error) {
+			if v == 0 {
+				<-begun
+				return v, nil
+			}
+			close(begun)
+			time.Sleep(time.Hour)
+			ended = true
+			return v, nil
+		}, pipeline.Workers(2)).Take(1)
+		out, wait := s.Execute(t.Context(), feed(0, 1))
+		for range out {
+		}
+		if !ended {
+			t.Error("closed while a function was at work")
+		}
+		if err := wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// L3: an item that fails once the run has ended is not tried again, and no handler
+// is asked about it; its error is joined to the first one as it is.
+func TestL3WhatFailsLate(t *testing.T) {
+	asked := 0
+	for name, opt := range map[string]pipeline.Option{
+		"plain":        pipeline.Name("map"),
+		"time limit":   pipeline.Timeout(time.Hour),
+		"new attempts": pipeline.Retry(pipeline.Policy{Attempts: 3}),
+		"handler":      pipeline.OnError(func(error) pipeline.Decision { asked++; return pipeline.Stop }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				late, attempts := errors.New("cleanup failed"), 0
+				s := pipeline.Map(func(ctx context.Context, v int) (int, error) {
+					if v == 0 {
+						time.Sleep(time.Second)
+						return 0, errItem
+					}
+					attempts++
+					<-ctx.Done()
+					return 0, late
+				}, pipeline.Workers(2), opt)
+				_, err := s.Collect(t.Context(), count(2))
+				if !errors.Is(err, errItem) || !errors.Is(err, late) || attempts != 1 || asked > 1 {
+					t.Errorf("%d attempts, handler asked %d times: %v", attempts, asked, err)
+				}
+			})
+		})
+	}
+}
+
+// L3: nothing is joined by Zip once the run has ended, though there is more on both
+// of its ways.
+func TestL3ZipIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		calls := 0
+		s := pipeline.Zip(add(0), add(0), func(a, _ int) int {
+			calls++
+			time.Sleep(time.Hour) // all others wait by then
+			cancel(errItem)
+			return a
+		})
+		if _, err := s.Collect(ctx, count(5)); err != errItem || calls != 1 {
+			t.Errorf("%d calls, %v", calls, err)
+		}
+	})
+}
+
+// The context of a call with a time limit ends with the call, and not with the run.
+func TestTheContextOfACallEnds(t *testing.T) {
+	var before context.Context
+	s := pipeline.Map(func(ctx context.Context, v int) (int, error) {
+		if v > 0 && before.Err() == nil {
+			t.Errorf("that of call %d goes on", v-1)
+		}
+		before = ctx
+		return v, nil
+	}, pipeline.Timeout(time.Hour))
+	if _, err := s.Collect(t.Context(), count(3)); err != nil {
+		t.Error(err)
+	}
+}
+
+// C8: a stage that waits for an item does not hold the last one.
+func TestC8TheLastItemIsGarbage(t *testing.T) {
+	type blob struct{ _ [1 << 12]byte }
+	testkit.Watchdog(t, func() {
+		in := make(chan *blob)
+		s := pipeline.Map(func(_ context.Context, b *blob) (bool, error) { return b != nil, nil })
+		out, wait := s.Execute(t.Context(), in)
+		ref := func() weak.Pointer[blob] {
+			b := new(blob)
+			in <- b
+			<-out
+			return weak.Make(b)
+		}()
+		for ref.Value() != nil { // the stage may not wait yet
+			runtime.GC()
+		}
+		close(in)
+		if err := wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// An observer has counted what went on between stages that are fused, to the last
+// item, when one of them has failed.
+func TestObserverCountsUpToAnError(t *testing.T) {
+	var o pipeline.Observer
+	s := pipeline.Fuse(add(0), pipeline.Map(func(_ context.Context, v int) (int, error) {
+		if v == 3 {
+			return 0, errItem
+		}
+		return v, nil
+	}, pipeline.Name("fails"))).Observe(&o)
+	if _, err := s.Collect(t.Context(), count(4)); !errors.Is(err, errItem) {
+		t.Error(err)
+	}
+	want := pipeline.StageStats{Name: "fails", In: 4, Out: 3, Errors: 1}
+	if diff := cmp.Diff(want, o.Stages()[1], noTimes); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// One observer is put on copies of a chain, and looked at, by many at once.
+func TestObserverIsShared(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		var o pipeline.Observer
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, err := add(1).Observe(&o).Collect(t.Context(), count(3)); err != nil {
+					t.Error(err)
+				}
+				o.Stages()
+			})
+		}
+		wg.Wait()
+		if got := o.Stages(); len(got) != 1 || got[0].In != 24 {
+			t.Errorf("got %+v", got)
+		}
+	})
+}
