@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tandemgo/tandem/fan"
 	"github.com/tandemgo/tandem/internal/testkit"
@@ -68,6 +69,54 @@ func TestErrorsAtOnce(t *testing.T) {
 			}
 			if cause := context.Cause(ctxs[0]); cause != err {
 				t.Fatalf("it returned %d, and the cause of the context is %v", err, cause)
+			}
+		}
+	})
+}
+
+// So it is with Map.
+func TestErrorsOfMapAtOnce(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		const n = 4
+		for range 200 {
+			var met sync.WaitGroup
+			met.Add(n)
+			var inner context.Context
+			_, err := fan.Map(t.Context(), n, numbers(n), func(ctx context.Context, v int) (int, error) {
+				if v == 0 {
+					inner = ctx
+				}
+				met.Done()
+				met.Wait()
+				return 0, errNumber(v)
+			})
+			if _, ok := err.(errNumber); !ok {
+				t.Fatalf("it returned %v", err)
+			}
+			if cause := context.Cause(inner); cause != err {
+				t.Fatalf("it returned %d, and the cause of the context is %v", err, cause)
+			}
+		}
+	})
+}
+
+// A Map may end at the very moment at which others join: nobody waits for them, or
+// for the end of its context, then.
+func TestMapEndsAsOthersJoin(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		ctx, cancel := context.WithCancel(t.Context()) // not before all Maps have returned
+		defer cancel()
+		for i := range 4000 {
+			calls := testkit.NewLedger(4)
+			work := time.Duration(i%40) * time.Microsecond / 4 // 0 to 40 µs in all: others join after 20
+			_, err := fan.Map(ctx, 2, numbers(4), func(_ context.Context, v int) (int, error) {
+				calls.Note(v)
+				for begun := time.Now(); time.Since(begun) < work; {
+				}
+				return v, nil
+			})
+			if calls.ExactlyOnce(t); err != nil {
+				t.Fatal(err)
 			}
 		}
 	})

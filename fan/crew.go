@@ -65,7 +65,5 @@ func (c *crew) join() error {
 	point.At("fan: before it waits for helpers")
 	c.wg.Wait()
 	c.cancel(nil)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.first
+	return c.first // whoever could fail has ended
 }
