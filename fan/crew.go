@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -16,7 +15,6 @@ type crew struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
-	failed atomic.Bool
 
 	mu    sync.Mutex
 	first error
@@ -39,8 +37,6 @@ func (c *crew) fail(err error) {
 		c.first = err
 	}
 	c.mu.Unlock()
-	point.At("fan: before it says that it has failed")
-	c.failed.Store(true)
 	if first { // or the cause of the context could be another error than the one returned
 		point.At("fan: before it ends the context")
 		c.cancel(err)
@@ -48,11 +44,8 @@ func (c *crew) fail(err error) {
 }
 
 // interrupted is fail with the cause of the caller's context, if that has
-// ended, and reports whether the crew is to stop.
+// ended, and reports whether it has.
 func (c *crew) interrupted() bool {
-	if c.failed.Load() {
-		return true
-	}
 	if c.caller.Err() == nil {
 		return false
 	}

@@ -3,12 +3,14 @@ package fan_test
 import (
 	"context"
 	"iter"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tandemgo/tandem/fan"
+	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
@@ -159,6 +161,48 @@ func TestReduceFails(t *testing.T) {
 		func(a, b int) int { t.Error("merge is called"); return a + b })
 	if got != 0 || err != errItem {
 		t.Errorf("got %d, %v", got, err)
+	}
+}
+
+// A Reduce that has failed folds nothing more, not even what is left of a part.
+func TestReduceIsLeftWithinAPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0 // for elements of the first part
+		_, err := fan.Reduce(t.Context(), 2, numbers(32), func() int { return 0 },
+			func(acc, v int) (int, error) {
+				if v >= 2 { // in the second of 16 parts
+					return 0, errItem
+				}
+				calls++
+				time.Sleep(time.Second)
+				return acc, nil
+			},
+			func(a, b int) int { return a })
+		if err != errItem || calls != 1 {
+			t.Errorf("%v, %d elements of a part of two", err, calls)
+		}
+	})
+}
+
+// C4: when the function ends the caller of Map by a Goexit, those who have nothing
+// to do by then leave, too.
+func TestGoexitOfTheCallerWakesTheIdle(t *testing.T) {
+	for range 20 { // the caller may come too late for an element
+		synctest.Test(t, func(t *testing.T) {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				caller := goid.Current()
+				_, _ = fan.Map(t.Context(), 3, numbers(12), func(_ context.Context, v int) (int, error) {
+					if goid.Current() == caller {
+						synctest.Wait() // all others are idle
+						runtime.Goexit()
+					}
+					return v, nil
+				})
+			}()
+			<-done
+		})
 	}
 }
 
