@@ -28,7 +28,10 @@ func findHandover(s site, add func(span, ...edit)) {
 	case *ast.IncDecStmt:
 		add(n, s.drop(n)...)
 	case *ast.ExprStmt:
-		if _, name := call(n); name != "" && name != "panic" && !isLock(name) && !isUnlock(name) {
+		switch x, name := call(n); {
+		case name == "" || name == "panic" || isLock(name) || isUnlock(name):
+		case x != nil && s.code(x) == "point": // does nothing without the tag points
+		default:
 			add(n, s.drop(n)...)
 		}
 	}
