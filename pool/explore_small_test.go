@@ -17,7 +17,12 @@ func TestExploreSmall(t *testing.T) {
 	for name, p := range map[string]explore.Program{
 		"one task": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 1, quick)
-			r.Go("does", func() { tr.does(0) })
+			r.Go("does", func() {
+				tr.does(0)
+				if s := tr.Stats(); s.Completed != 1 {
+					t.Errorf("there is a result, but %s", brief(s))
+				}
+			})
 		},
 		"one task, and Close": func(t testing.TB, r *explore.Run) {
 			tr := retired(t, r)
@@ -46,6 +51,8 @@ func TestExploreSmall(t *testing.T) {
 			r.Go("submits", func() {
 				time.Sleep(time.Second)
 				tr.goes(1)
+				time.Sleep(time.Second / 2)
+				tr.goes(2)
 			})
 		},
 		"one future that is cancelled": func(t testing.TB, r *explore.Run) {
