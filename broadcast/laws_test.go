@@ -20,8 +20,6 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
-
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

@@ -21,31 +21,8 @@ import (
 	"github.com/tandemgo/tandem/pipeline"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
-
 // noTimes compares the counts of stages alone.
 var noTimes = cmpopts.IgnoreFields(pipeline.StageStats{}, "Busy", "Blocked", "Waiting", "Workers")
-
-var errItem = errors.New("bad item")
-
-func count(n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := range n {
-			if !yield(i) {
-				return
-			}
-		}
-	}
-}
-
-func plus(n int) func(context.Context, int) (int, error) {
-	return func(_ context.Context, v int) (int, error) { return v + n, nil }
-}
-
-// add is a stage that adds n.
-func add(n int, opts ...pipeline.Option) pipeline.Stage[int, int] {
-	return pipeline.Map(plus(n), opts...)
-}
 
 // L1: stages run in parallel: each item of one stage waits for the next stage
 // to be at work, and the reverse.

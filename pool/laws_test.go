@@ -20,20 +20,7 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
-
-var errTask = errors.New("task failed")
-
 func double(_ context.Context, n int) (int, error) { return 2 * n, nil }
-
-// checkSum fails the test if a snapshot does not add up.
-func checkSum(t testing.TB, s pool.Stats) {
-	t.Helper()
-	sum := uint64(s.Queued+s.Running+s.Waiting) + s.Completed + s.Failed + s.Cancelled
-	if s.Submitted != sum {
-		t.Errorf("submitted %d, but the states add up to %d: %+v", s.Submitted, sum, s)
-	}
-}
 
 // P1: every accepted task runs exactly once, and the counts say so at any
 // instant, with submitters, readers of Stats and all kinds of endings at once.

@@ -18,8 +18,6 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
-
 // A grant is what a limiter has let through, and when.
 type grant struct {
 	at time.Duration
