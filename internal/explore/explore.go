@@ -65,8 +65,12 @@ func (e *explorer) once(c chooser) bool {
 	e.report.Runs++
 	r := newRun(e.report.Runs, c)
 	defer func() { // the end of a bubble in which something failed is that of the test
-		if e.t.Failed() {
+		v := recover() // what After calls may wait for ever
+		if v != nil || e.t.Failed() {
 			e.t.Errorf("run %d went wrong:\n%s\nTANDEM_SCHEDULE=%s runs it again", r.number, r.trail(), r.choices())
+		}
+		if v != nil {
+			panic(v)
 		}
 	}()
 	r.play(e.t, e.program)

@@ -62,6 +62,14 @@ func TestABrokenLawIsFound(t *testing.T) {
 	}, "one is lost", "goes on at between load and store", "TANDEM_SCHEDULE=0")
 }
 
+// So is one that is waited for in vain at the end.
+func TestAnEndlessEndIsFound(t *testing.T) {
+	finds(t, func(_ testing.TB, r *explore.Run) {
+		r.Go("runner", func() { point.At("somewhere") })
+		r.After(func() { <-make(chan int) })
+	}, "runner goes on at somewhere", "TANDEM_SCHEDULE=0 runs it again", "all goroutines in bubble are blocked")
+}
+
 // So is a goroutine that goes round in circles.
 func TestACircleIsFound(t *testing.T) {
 	finds(t, func(_ testing.TB, r *explore.Run) {

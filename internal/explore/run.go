@@ -219,9 +219,14 @@ func (r *Run) stand(name string, sleep time.Duration) {
 	<-a.going
 }
 
+// choices returns what was chosen, without the end of it that is chosen anyway.
 func (r *Run) choices() string {
 	var b strings.Builder
-	for i, s := range r.steps {
+	n := len(r.steps)
+	for n > 1 && r.steps[n-1].taken == 0 {
+		n--
+	}
+	for i, s := range r.steps[:n] {
 		if i > 0 {
 			b.WriteByte('.')
 		}
