@@ -13,6 +13,8 @@ var hook atomic.Pointer[func(name string)]
 func At(name string) {
 	if h := hook.Load(); h != nil {
 		(*h)(name)
+	} else if chaos != nil {
+		chaos.stir()
 	}
 }
 
