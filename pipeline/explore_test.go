@@ -187,14 +187,27 @@ func TestExploreAnError(t *testing.T) {
 	})
 }
 
-// L3: two stages fail: one error is the first, and what the other one says is
-// joined to it or has not happened.
+// L3: two stages fail: one error is the first, what the other one says is joined to
+// it or has not happened, and the functions see the first as the cause.
 func TestExploreTwoErrors(t *testing.T) {
-	s := pipeline.Then(failing(1, errItem), failing(0, errEnough))
-	collect(t, s, 2, func(t testing.TB, got []int, err error) {
-		if len(got) > 0 || !errors.Is(err, errItem) && !errors.Is(err, errEnough) {
-			t.Errorf("got %v, %v", got, err)
-		}
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		var inner context.Context
+		second := pipeline.Map(func(ctx context.Context, _ int) (int, error) {
+			inner = ctx
+			return 0, errEnough
+		}).Buffer(0)
+		r.Go("caller", func() {
+			got, err := pipeline.Then(failing(1, errItem), second).Collect(t.Context(), count(2))
+			if len(got) > 0 || !errors.Is(err, errItem) && !errors.Is(err, errEnough) {
+				t.Errorf("got %v, %v", got, err)
+			}
+			if all, ok := err.(interface{ Unwrap() []error }); ok {
+				err = all.Unwrap()[0]
+			}
+			if inner != nil && context.Cause(inner) != err {
+				t.Errorf("the first error is %v, the cause %v", err, context.Cause(inner))
+			}
+		})
 	})
 }
 

@@ -4,6 +4,7 @@ package pool_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,6 +47,23 @@ func TestExploreSmall(t *testing.T) {
 			r.Go("submits", func() { tr.may(ctx, 1, errCause) })
 			r.Go("cancels", func() { cancel(errCause) })
 		},
+		"one submitter who is let in before a batch ends": func(t testing.TB, r *explore.Run) {
+			in := make(chan struct{})
+			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+				if n == 2 { // behind another one in a batch
+					<-in
+				}
+				return n, nil
+			}, pool.WithQueue(11)).hurried()
+			for n := range 12 {
+				tr.goes(n)
+			}
+			r.Go("submits", func() {
+				tr.goes(12) // the first one was a batch of its own
+				tr.goes(13)
+				close(in)
+			})
+		},
 		"one worker that retires": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 1, quick, pool.WithIdleTimeout(time.Second)).rested(0)
 			r.Go("submits", func() {
@@ -65,6 +83,25 @@ func TestExploreSmall(t *testing.T) {
 					tr.is(v, err, 0, errCause)
 				}
 			})
+		},
+		"one queued task, and the end of its context, which Done tells": func(t testing.TB, r *explore.Run) {
+			ctx, cancel := context.WithCancelCause(background)
+			told := make(chan struct{})
+			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+				<-told
+				return n, nil
+			})
+			tr.goes(0)
+			r.Go("is told", func() {
+				f, err := tr.Submit(ctx, 1)
+				if tr.took(err) == nil {
+					<-f.Done()
+					_, err = f.Wait(background)
+				}
+				tr.is(0, err, 0, errCause)
+				close(told)
+			})
+			r.Go("cancels", func() { cancel(errCause) })
 		},
 		"one task of a group": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 1, quick)
@@ -97,6 +134,50 @@ func TestExploreSmall(t *testing.T) {
 			tr := try(t, r, 2, quick).rested(0)
 			r.Go("submits", func() { tr.goes(1) })
 			r.Go("resizes", func() { tr.Resize(1) })
+		},
+		"more workers, for a task that waits behind another": func(t testing.TB, r *explore.Run) {
+			second := make(chan struct{})
+			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+				if n == 0 {
+					<-second
+				} else {
+					close(second)
+				}
+				return n, nil
+			})
+			tr.workers = 2
+			tr.goes(0)
+			r.Go("submits", func() { tr.does(1) })
+			r.Go("resizes", func() { tr.Resize(2) })
+		},
+		"a group that ends while a task comes, behind one that lasts": func(t testing.TB, r *explore.Run) {
+			ctx, cancel := context.WithCancelCause(background)
+			waited := make(chan struct{})
+			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+				<-waited
+				return n, nil
+			})
+			tr.goes(0)
+			tr.Resize(1) // so that the next one has to look for room
+			g := tr.Group(ctx)
+			r.Go("adds and waits", func() {
+				tr.took(g.Go(1))
+				if _, err := g.Wait(); err != errCause {
+					t.Errorf("got %v", err)
+				}
+				close(waited)
+			})
+			r.Go("cancels", func() { cancel(errCause) })
+		},
+		"a walk that is left when its source has ended": func(t testing.TB, r *explore.Run) {
+			tr := try(t, r, 2, quick)                                   // with one, the window would be full
+			r.After(func() { tr.accepted.Store(tr.Stats().Submitted) }) // nobody is told
+			r.Go("walks", func() {
+				for v, err := range tr.Map(background, slices.Values([]int{0, 1})) {
+					tr.is(v, err, 0, nil)
+					break
+				}
+			})
 		},
 		"one state": func(t testing.TB, r *explore.Run) {
 			opened, closed := 0, 0

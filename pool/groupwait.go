@@ -115,6 +115,7 @@ func (g *Group[T, R]) await(n int) {
 // parkLocked returns a channel that is closed when need more tasks have ended,
 // nil if they have.
 func (g *Group[T, R]) parkLocked(need int) chan struct{} {
+	point.At("pool: group's waiter before it says what it needs")
 	if old := int(g.need.Load()); old == 0 || need < old {
 		g.need.Store(int64(need))
 	}

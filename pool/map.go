@@ -310,6 +310,7 @@ func (w *walk[T, R]) leave() {
 	}
 	for i := range w.flights {
 		for f := &w.flights[i]; f.aloft(); {
+			point.At("pool: walk before it says which task it waits for")
 			w.awaited.Store(f)
 			point.At("pool: walk before it waits for a task")
 			if f.aloft() {
