@@ -23,6 +23,10 @@
 //
 //	go run ./cmd/report
 //
-// runs all of it in interleaved rounds and writes RESULTS.md. Package work says
+// runs all of it in interleaved rounds and writes RESULTS.md. And
+//
+//	go run ./cmd/survive -out FAULTS.md
+//
+// tries on all of them what Tandem is made to survive. Package work says
 // what is measured, package peers fits the libraries to it, one short file each.
 package benchmarks

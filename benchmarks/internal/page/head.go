@@ -13,6 +13,7 @@ import (
 func (p *page) head() error {
 	p.say("# Results\n\n")
 	p.origin(fmt.Sprintf("%d, and one before them that checks, warms up and counts parks", p.results.Rounds()))
+	p.say("Who survives what goes wrong is in [FAULTS](FAULTS.md).\n\n")
 	p.say(`## How to read it
 
 - An **operation** is one item: a task, a value, a call; for fan.Map it is the whole slice. All libraries do the same

@@ -1,0 +1,163 @@
+package survive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/ratelimiter"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+
+	"github.com/tandemgo/tandem/ratelimit"
+)
+
+// limitWaits are what is asked about those who wait for permits.
+var limitWaits = slices.Concat(
+	each("FR2", refunders, refundInTheMiddle, documented{"xtime": "Reservation.CancelAt"}),
+	each("FR10", fronts, cancelledFront, documented{"xtime": "Limiter.WaitN and Reservation.CancelAt"}),
+	each("FR15", slowWaits, toldAtOnce, documented{"failsafe": "RateLimiter.AcquirePermit"}),
+	each("FC1", slowWaits, endedSpendsNothing, nil),
+)
+
+// A refunder is a limiter of one permit each second, and no more at once.
+type refunder func() (reserve func() (delay time.Duration, cancel func()))
+
+var refunders = map[string]refunder{
+	tandem: func() func() (time.Duration, func()) {
+		l := ratelimit.New(ratelimit.Every(time.Second), 1)
+		return func() (time.Duration, func()) { r := l.Reserve(); return r.Delay(), r.Cancel }
+	},
+	"xtime": func() func() (time.Duration, func()) {
+		l := rate.NewLimiter(rate.Every(time.Second), 1)
+		return func() (time.Duration, func()) { r := l.Reserve(); return r.Delay(), r.Cancel }
+	},
+}
+
+// refundInTheMiddle: of those in line, the second gives up. Who comes next has its
+// place, and no two have the same.
+func refundInTheMiddle(open refunder) error {
+	reserve := open()
+	reserve() // now
+	second, cancel := reserve()
+	third, _ := reserve()
+	fourth, _ := reserve()
+	cancel()
+	next, _ := reserve()
+	at := []time.Duration{0, third, fourth, next}
+	slices.Sort(at)
+	for i := range at[1:] {
+		if at[i+1]-at[i] < time.Second {
+			return fmt.Errorf("permits are due at %v", at)
+		}
+	}
+	if next > second {
+		return fmt.Errorf("the place at %v is lost, the next one is at %v", second, next)
+	}
+	return nil
+}
+
+// fronts have nothing to grant now, and something in a tenth of a second. The
+// semaphore has one permit left, for whoever is in front.
+var fronts = map[string]func() (wait func(context.Context, int) error){
+	tandem: func() func(context.Context, int) error {
+		return ratelimit.New(ratelimit.Every(100*time.Millisecond), 20, ratelimit.WithSpent(20)).WaitN
+	},
+	"xtime": func() func(context.Context, int) error {
+		l := rate.NewLimiter(rate.Every(100*time.Millisecond), 20)
+		l.AllowN(time.Now(), 20)
+		return l.WaitN
+	},
+	"failsafe": func() func(context.Context, int) error {
+		l := ratelimiter.NewSmoothWithMaxRate[any](100 * time.Millisecond)
+		l.TryAcquirePermit()
+		return func(ctx context.Context, n int) error { return l.AcquirePermits(ctx, uint(n)) }
+	},
+	"semaphore": func() func(context.Context, int) error {
+		s := semaphore.NewWeighted(20)
+		_ = s.Acquire(context.Background(), 19)
+		return func(ctx context.Context, n int) error { return s.Acquire(ctx, int64(n)) }
+	},
+}
+
+// cancelledFront: somebody in front waits for many permits and gives up; who is
+// behind gets the one that is there, soon.
+func cancelledFront(open func() func(context.Context, int) error) error {
+	wait := open()
+	ctx, cancel := context.WithCancel(context.Background())
+	front, behind := make(chan error, 1), make(chan error, 1)
+	go func() { front <- wait(ctx, 20) }()
+	synctest.Wait()
+	start := time.Now()
+	go func() { behind <- wait(context.Background(), 1) }()
+	synctest.Wait()
+	cancel()
+	<-front
+	if err := <-behind; err != nil {
+		return err
+	}
+	if d := time.Since(start); d > time.Second {
+		return fmt.Errorf("one that is due in 0.1 s is granted after %v", d.Round(100*time.Millisecond))
+	}
+	return nil
+}
+
+// A slowWait is a limiter of one permit each hour, and no more at once.
+type slowWait func() (wait func(context.Context) error, allow func() bool)
+
+var slowWaits = map[string]slowWait{
+	tandem: func() (func(context.Context) error, func() bool) {
+		l := ratelimit.New(ratelimit.Every(time.Hour), 1)
+		return l.Wait, l.Allow
+	},
+	"xtime": func() (func(context.Context) error, func() bool) {
+		l := rate.NewLimiter(rate.Every(time.Hour), 1)
+		return l.Wait, l.Allow
+	},
+	"failsafe": func() (func(context.Context) error, func() bool) {
+		l := ratelimiter.NewBursty[any](1, time.Hour)
+		return l.AcquirePermit, l.TryAcquirePermit
+	},
+}
+
+// toldAtOnce: who has a minute for what takes an hour is told so at once, and
+// spends nothing.
+func toldAtOnce(open slowWait) error {
+	wait, allow := open()
+	if !allow() {
+		return errors.New("the first permit is denied")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	start := time.Now()
+	if wait(ctx) == nil {
+		return errors.New("a permit an hour too early")
+	}
+	if d := time.Since(start); d > 0 {
+		return fmt.Errorf("it is told after %v", d)
+	}
+	time.Sleep(time.Hour + time.Second)
+	if !allow() {
+		return errors.New("the permit of the next hour is spent")
+	}
+	return nil
+}
+
+// endedSpendsNothing: a context that has ended before is noticed, and takes nothing.
+func endedSpendsNothing(open slowWait) error {
+	for range 20 {
+		wait, allow := open()
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if wait(ctx) == nil {
+			return errors.New("a permit under a context that has ended")
+		}
+		if !allow() {
+			return errors.New("there is an error, and the permit is spent")
+		}
+	}
+	return nil
+}
