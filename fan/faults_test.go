@@ -90,13 +90,19 @@ func TestForEachContextEndsBehindTheSource(t *testing.T) {
 // A source of ForEach that panics does so on the caller, with nothing left.
 func TestFaultFF5ForEachSourcePanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var in testkit.Gauge
 		defer func() {
-			if r := recover(); r != "source" {
-				t.Errorf("recovered %v", r)
+			if r := recover(); r != "source" || in.Now() != 0 {
+				t.Errorf("recovered %v, %d functions run", r, in.Now())
 			}
 		}()
-		_ = fan.ForEach(t.Context(), 3, func(yield func(int) bool) { yield(1); panic("source") },
-			func(ctx context.Context, _ int) error { <-ctx.Done(); return nil })
+		_ = fan.ForEach(t.Context(), 3, func(yield func(int) bool) { yield(1); synctest.Wait(); panic("source") },
+			func(ctx context.Context, _ int) error {
+				in.Enter()
+				defer in.Leave()
+				<-ctx.Done()
+				return nil
+			})
 	})
 }
 
