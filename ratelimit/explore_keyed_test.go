@@ -154,6 +154,37 @@ func TestExploreKeyedForgetMeetsWait(t *testing.T) {
 	})
 }
 
+// R2, R6: the key for which somebody waits is forgotten as that one gives up: it has
+// its permit or leaves it, and the key has no limiter any more, or one that is
+// evicted.
+func TestExploreKeyedForgetMeetsGivingUp(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		x, sh := oneShard()
+		x.Allow(1)
+		x.Allow(2) // keeps the table
+		ctx, cancel := context.WithCancelCause(t.Context())
+		r.After(func() { cancel(nil) })
+		r.Go("wait", func() {
+			if err := x.Wait(ctx, 1); err != nil && err != errGone {
+				t.Error(err)
+			}
+		})
+		r.Go("forget", func() {
+			point.At("the key is about to be forgotten")
+			x.Forget(1)
+			cancel(errGone)
+		})
+		r.After(func() {
+			sweep(x)
+			time.Sleep(2 * tick)
+			sweep(x)
+			if st := x.Stats(); st.Keys != 0 || st.Waiting != 0 || sh.used != sh.dead || len(sh.guests) > 0 {
+				t.Errorf("R6: %+v, %d slots of which %d are dead, %d guests", st, sh.used, sh.dead, len(sh.guests))
+			}
+		})
+	})
+}
+
 // R6: a key that gets a place of its own takes along what it owes where it was.
 func TestExploreKeyedSharedCell(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {

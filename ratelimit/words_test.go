@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -40,6 +41,42 @@ func TestR2AWordThatIsReplacedDeniesNobody(t *testing.T) {
 			t.Errorf("the old word says %d", v)
 		}
 	})
+}
+
+// R3, R6: while somebody waits, the word says so, and nobody needs the lock to be
+// told no; when nobody does any more, it says no to nobody, though more is owed
+// than fits in it.
+func TestR6AWordIsShutWhileSomebodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Every(time.Hour), 10, WithSpent(10))
+		l.SetBurst(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- l.Wait(ctx) }()
+		synctest.Wait()
+		if v, _, _ := l.meter.Load().take(1); v != denied {
+			t.Errorf("somebody waits, and the word says %d", v)
+		}
+		cancel()
+		if err := <-done; err != context.Canceled {
+			t.Error(err)
+		}
+		if l.Allow() {
+			t.Error("ten are owed, and one is granted")
+		}
+		time.Sleep(10 * time.Hour)
+		if !l.Allow() {
+			t.Error("nothing is owed, and one is denied")
+		}
+	})
+}
+
+// R6: keys of the same limit share what is known of it.
+func TestR6PlansAreShared(t *testing.T) {
+	x := NewKeyed[int](Every(1), 1, WithLimits(func(k int) (Rate, int) { return Every(time.Second), 1 + k%2 }))
+	if a, b, c := x.planOf(2), x.planOf(3), x.planOf(4); a != c || a == b {
+		t.Errorf("plans %p, %p and %p for limits of which the first and the last are the same", a, b, c)
+	}
 }
 
 // R6: neither does that of a key which was forgotten or evicted, or moved to
