@@ -1,0 +1,124 @@
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tandemgo/tandem/pool"
+)
+
+// C2, P5: who waits inside a task under a context that has ended does not wait, and
+// does not run the task in place either.
+func TestC2NoTaskInPlaceUnderAnEndedContext(t *testing.T) {
+	cause := errors.New("enough")
+	var ran []int
+	var p *pool.Pool[int, int]
+	p = pool.New(1, func(ctx context.Context, n int) (int, error) {
+		if n == 0 {
+			ended, cancel := context.WithCancelCause(ctx)
+			cancel(cause)
+			f := must(p.Submit(ctx, 1))
+			if _, err := f.Wait(ended); err != cause {
+				t.Errorf("got %v, want %v", err, cause)
+			}
+		}
+		ran = append(ran, n) // at the end
+		return n, nil
+	})
+	must(p.Do(t.Context(), 0))
+	must0(p.Close())
+	if !slices.Equal(ran, []int{0, 1}) {
+		t.Errorf("tasks ended in the order %v", ran)
+	}
+}
+
+// P5: who waits inside a task for one of a key, before which there is a cancelled
+// one in the queue, runs it in place, and the cancelled one does not run.
+func TestP5InPlaceBehindACancelledTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran []int
+		var p *pool.Pool[keyed, int]
+		p = pool.New(1, func(ctx context.Context, k keyed) (int, error) {
+			ran = append(ran, k.n)
+			if k.n == 0 {
+				cancelled := must(p.Submit(ctx, keyed{2, 1}))
+				f := must(p.Submit(ctx, keyed{2, 2}))
+				cancelled.Cancel(errTask)
+				if v, err := f.Wait(ctx); v != 2 || err != nil {
+					t.Errorf("got %d, %v, want 2", v, err)
+				}
+				if v, err := cancelled.Wait(ctx); v != 0 || err != errTask {
+					t.Errorf("got %d, %v, want %v", v, err, errTask)
+				}
+			}
+			return k.n, nil
+		}, pool.WithKey(keyOf))
+		must(p.Do(t.Context(), keyed{1, 0}))
+		must(p.Do(t.Context(), keyed{2, 3}))
+		must0(p.Close())
+		if !slices.Equal(ran, []int{0, 2, 3}) {
+			t.Errorf("tasks ran in the order %v", ran)
+		}
+		s := p.Stats()
+		if checkSum(t, s); s.Completed != 3 || s.Cancelled != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// P1, P6: a task of a group that is accepted as the context of the group ends, after
+// those in the queue were dropped, is dropped as well, though no worker is free.
+func TestP6AcceptedAsTheGroupEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gate := make(chan struct{})
+		p := pool.New(1, func(context.Context, keyed) (int, error) { <-gate; return 0, nil },
+			pool.WithKey(func(k keyed) int {
+				if k.n == 1 { // the task is on the way
+					cancel(cause)
+					synctest.Wait()
+				}
+				return k.key
+			}))
+		must0(p.Go(t.Context(), keyed{1, 0}))
+		synctest.Wait()
+		g := p.Group(ctx)
+		must0(g.Go(keyed{2, 1}))
+		over := false
+		go func() {
+			if vs, err := g.Wait(); len(vs) != 1 || err != cause {
+				t.Errorf("Wait: %v, %v", vs, err)
+			}
+			over = true
+		}()
+		synctest.Wait()
+		if !over {
+			t.Error("the group waits for a worker")
+		}
+		close(gate)
+		must0(p.Close())
+		checkSum(t, p.Stats())
+	})
+}
+
+// P7: without errors of tasks, the error of a CollectAll group is the cause itself.
+func TestP7CollectAllOfTasksWithoutErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p := pool.New(1, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); return 0, context.Cause(ctx) })
+		g := p.Group(ctx, pool.CollectAll())
+		must0(g.Go(1))
+		must0(g.Go(2))
+		synctest.Wait()
+		cancel(cause)
+		if _, err := g.Wait(); err != cause {
+			t.Errorf("got %#v, want %v", err, cause)
+		}
+		must0(p.Close())
+	})
+}

@@ -1,0 +1,81 @@
+package pool_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandemgo/tandem/pool"
+)
+
+// P7: a group that has been waited for accepts nothing, also in a pool in which a
+// task has to find its place first.
+func TestP7GroupOfAnOrderedPoolIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, pool.WithKey(keyOf))
+		g := p.Group(t.Context())
+		must0(g.Go(keyed{1, 1}))
+		must(g.Wait())
+		if err := g.Go(keyed{1, 2}); err != pool.ErrClosed {
+			t.Errorf("Go: %v", err)
+		}
+		if vs := must(g.Wait()); !slices.Equal(vs, []int{1}) {
+			t.Errorf("got %v", vs)
+		}
+		must0(p.Close())
+		if s := p.Stats(); s.Submitted != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// C7: those who wait for one group are asleep while its tasks run.
+func TestC7WaitersOfAGroupAreAsleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New(2, func(_ context.Context, n int) (int, error) {
+			time.Sleep(time.Duration(n) * time.Second)
+			return n, nil
+		})
+		g := p.Group(t.Context())
+		must0(g.Go(1))
+		must0(g.Go(3))
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if vs := must(g.Wait()); !slices.Equal(vs, []int{1, 3}) || time.Since(start) != 3*time.Second {
+					t.Errorf("got %v after %v", vs, time.Since(start))
+				}
+			})
+		}
+		wg.Wait()
+		must0(p.Close())
+	})
+}
+
+// C2: a walk whose context ends as a task is accepted asks its source for no other.
+func TestC2WalkAsksForNoMore(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil },
+		pool.WithKey(func(k keyed) int {
+			cancel(errTask) // the task is on the way
+			return k.key
+		}))
+	asked := 0
+	var last error
+	for _, last = range p.Map(ctx, func(yield func(keyed) bool) {
+		for {
+			if asked++; !yield(keyed{1, asked}) {
+				return
+			}
+		}
+	}) {
+	}
+	if last != errTask || asked != 1 {
+		t.Errorf("the source was asked %d times; %v", asked, last)
+	}
+	must0(p.Close())
+}
