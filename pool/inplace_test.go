@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tandemgo/tandem/pool"
 )
@@ -102,6 +104,126 @@ func TestP6AcceptedAsTheGroupEnds(t *testing.T) {
 		close(gate)
 		must0(p.Close())
 		checkSum(t, p.Stats())
+	})
+}
+
+// P6, P5: one whose context has ended is not run in place, though it comes before the
+// one that is waited for.
+func TestP6InPlaceBehindAnEndedContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran []int
+		var p *pool.Pool[keyed, int]
+		p = pool.New(1, func(ctx context.Context, k keyed) (int, error) {
+			ran = append(ran, k.n)
+			if k.n == 0 {
+				short, cancel := context.WithCancel(t.Context())
+				must0(p.Go(short, keyed{2, 1}))
+				cancel()
+				must(p.Do(ctx, keyed{2, 2}))
+			}
+			return k.n, nil
+		}, pool.WithKey(keyOf))
+		must(p.Do(t.Context(), keyed{1, 0}))
+		must0(p.Close())
+		s := p.Stats()
+		if checkSum(t, s); !slices.Equal(ran, []int{0, 2}) || s.Cancelled != 1 {
+			t.Errorf("tasks ran in the order %v, %d cancelled", ran, s.Cancelled)
+		}
+	})
+}
+
+// P5: two tasks wait for two of one key, of which another one is running, and no
+// other worker will ever be free: they run them when that one has ended.
+func TestP5InPlaceBehindABusyKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate, done := make(chan struct{}), make(chan struct{})
+		var waiting sync.WaitGroup
+		waiting.Add(2)
+		var p *pool.Pool[keyed, int]
+		p = pool.New(3, func(ctx context.Context, k keyed) (int, error) {
+			switch k.key {
+			case 1:
+				if k.n == 0 {
+					<-gate
+				}
+			case 2, 3: // what waits
+				defer waiting.Done()
+				return p.Do(ctx, keyed{1, k.key})
+			default: // what takes the workers
+				<-done
+			}
+			return k.n, nil
+		}, pool.WithPriority(time.Hour, func(k keyed) int { return k.key / 4 }), pool.WithKey(keyOf))
+		for key := range 3 {
+			must0(p.Go(t.Context(), keyed{1 + key, 0}))
+		}
+		synctest.Wait()
+		for key := range 3 {
+			must0(p.Go(t.Context(), keyed{4 + key, 0}))
+		}
+		close(gate)
+		waiting.Wait()
+		close(done)
+		must0(p.Close())
+		if s := p.Stats(); s.Completed != 8 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// P5, C6: what runs in place on a goroutine of a task is inside, whatever context it
+// uses.
+func TestC6CloseInPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p *pool.Pool[int, int]
+		p = pool.New(1, func(ctx context.Context, n int) (int, error) {
+			switch n {
+			case 0:
+				var wg sync.WaitGroup
+				wg.Go(func() { must(p.Do(ctx, 1)) })
+				wg.Wait()
+			case 1:
+				must(p.Do(context.Background(), 2))
+				must0(p.Close())
+			}
+			return n, nil
+		})
+		must(p.Do(t.Context(), 0))
+		must0(p.Close())
+		if s := p.Stats(); s.Completed != 3 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// P8: a task that would run in place fails if no state can be opened for it.
+func TestP8InPlaceWithoutAState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened := 0
+		var p *pool.Pool[int, int]
+		p = pool.NewStateful(1, func(context.Context) (int, error) {
+			if opened++; opened > 1 {
+				return 0, errTask
+			}
+			return 0, nil
+		}, func(ctx context.Context, _, n int) (int, error) {
+			if n == 0 {
+				var wg sync.WaitGroup
+				wg.Go(func() { // which has no state
+					if _, err := p.Do(ctx, 1); !errors.Is(err, errTask) {
+						t.Errorf("got %v", err)
+					}
+				})
+				wg.Wait()
+			}
+			return n, nil
+		}, func(int) error { return nil })
+		must(p.Do(t.Context(), 0))
+		must0(p.Close())
+		s := p.Stats()
+		if checkSum(t, s); s.Completed != 1 || s.Failed != 1 {
+			t.Errorf("%+v", s)
+		}
 	})
 }
 

@@ -253,6 +253,7 @@ func (w *walk[T, R]) yielded(f *flight[T, R]) {
 func push[T, R any](stack *atomic.Pointer[flight[T, R]], f *flight[T, R]) {
 	for {
 		f.next = stack.Load()
+		point.At("pool: flight before it is on top")
 		if stack.CompareAndSwap(f.next, f) {
 			return
 		}

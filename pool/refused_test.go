@@ -13,23 +13,29 @@ import (
 
 // P7: a group that has been waited for accepts nothing, also in a pool in which a
 // task has to find its place first.
-func TestP7GroupOfAnOrderedPoolIsClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, pool.WithKey(keyOf))
-		g := p.Group(t.Context())
-		must0(g.Go(keyed{1, 1}))
-		must(g.Wait())
-		if err := g.Go(keyed{1, 2}); err != pool.ErrClosed {
-			t.Errorf("Go: %v", err)
-		}
-		if vs := must(g.Wait()); !slices.Equal(vs, []int{1}) {
-			t.Errorf("got %v", vs)
-		}
-		must0(p.Close())
-		if s := p.Stats(); s.Submitted != 1 {
-			t.Errorf("%+v", s)
-		}
-	})
+func TestP7GroupIsClosed(t *testing.T) {
+	for name, opts := range map[string][]pool.Option{"plain": nil, "keys": {pool.WithKey(keyOf)}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, opts...)
+				g := p.Group(t.Context())
+				must0(g.Go(keyed{1, 1}))
+				must(g.Wait())
+				for range 2 {
+					if err := g.Go(keyed{1, 2}); err != pool.ErrClosed {
+						t.Errorf("Go: %v", err)
+					}
+				}
+				if vs := must(g.Wait()); !slices.Equal(vs, []int{1}) {
+					t.Errorf("got %v", vs)
+				}
+				must0(p.Close())
+				if s := p.Stats(); s.Submitted != 1 {
+					t.Errorf("%+v", s)
+				}
+			})
+		})
+	}
 }
 
 // C7: those who wait for one group are asleep while its tasks run.

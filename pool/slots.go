@@ -72,11 +72,11 @@ func (g *Group[T, R]) settle(i int, v R, err error) {
 	if err != nil {
 		g.note(i, err)
 	}
-	point.At("pool: before a task of a group lands")
 	var height uint64
 	for {
 		below := g.landed.Load()
 		s.next, height = uint32(below), below>>32+1
+		point.At("pool: before a task of a group lands")
 		if g.landed.CompareAndSwap(below, height<<32|uint64(i+1)) {
 			break
 		}
