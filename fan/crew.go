@@ -4,20 +4,20 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A crew is the goroutines of one call that stops at the first error, and their
-// common context.
+// common context. The first error is its cause: there is no other record of it, so
+// that what is returned and what the functions see is the same.
 type crew struct {
 	caller context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
-
-	mu    sync.Mutex
-	first error
+	failed atomic.Bool
 }
 
 func newCrew(ctx context.Context) *crew {
@@ -26,21 +26,14 @@ func newCrew(ctx context.Context) *crew {
 	return c
 }
 
-// fail records err if it is the first one, and ends the context of the crew.
+// fail ends the context of the crew with err, if nothing has ended it yet.
 func (c *crew) fail(err error) {
 	if c.caller.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, c.caller.Err())) {
 		err = context.Cause(c.caller) // that is what it follows from
 	}
-	c.mu.Lock()
-	first := c.first == nil
-	if first {
-		c.first = err
-	}
-	c.mu.Unlock()
-	if first { // or the cause of the context could be another error than the one returned
-		point.At("fan: before it ends the context")
-		c.cancel(err)
-	}
+	point.At("fan: before it ends the context")
+	c.cancel(err)
+	c.failed.Store(true)
 }
 
 // interrupted is fail with the cause of the caller's context, if that has
@@ -54,9 +47,12 @@ func (c *crew) interrupted() bool {
 }
 
 // join waits for the goroutines and returns the first error.
-func (c *crew) join() error {
+func (c *crew) join() (err error) {
 	point.At("fan: before it waits for helpers")
 	c.wg.Wait()
+	if c.failed.Load() {
+		err = context.Cause(c.ctx)
+	}
 	c.cancel(nil)
-	return c.first // whoever could fail has ended
+	return err
 }

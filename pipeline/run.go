@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/point"
@@ -33,7 +34,8 @@ import (
 // receives no more. So a closed link always means that all has been sent.
 //
 // A goroutine parks on a link, a gate or a timer, and leaves with its scope: the
-// bell of a context wakes whoever is parked on a link when that ends. The call that started the run waits for all of them before it returns.
+// bell of a context wakes whoever is parked on a link when that ends. The call
+// that started the run waits for all of them before it returns.
 type run struct {
 	caller context.Context
 	ctx    context.Context
@@ -48,9 +50,9 @@ type run struct {
 	starts   []func() // the goroutines
 	ended    []func() // when they have
 
+	failed atomic.Bool // or has been interrupted
 	mu     sync.Mutex
-	first  error
-	others []error
+	others []error // behind the first one, which is the cause of ctx
 }
 
 func newRun(caller context.Context) *run {
@@ -87,40 +89,30 @@ func (r *run) begin(loop func()) {
 	outcome.Spawn(loop, r.wg.Done)
 }
 
-// fail ends the run with an error of the named stage. The first error wins,
-// later ones are joined to it, and those that only follow from the end of the
-// run are dropped. The end of the caller's context comes first, though nobody may
-// have noticed it yet: it is the cause of the contexts of the calls, too.
+// fail ends the run with an error of the named stage, which is the first one if
+// it becomes the cause of the run's context. Later ones are joined to that, and
+// those that only follow from the end of the run are dropped.
 func (r *run) fail(stage string, err error) {
-	own, follows := &StageError{stage, err}, follows(err, r.ctx)
-	r.mu.Lock()
-	if r.first == nil && r.caller.Err() != nil {
-		r.first = context.Cause(r.caller)
+	r.failed.Store(true)
+	if follows(err, r.ctx) {
+		r.interrupted()
+		return
 	}
-	first := r.first == nil && !follows
-	switch {
-	case first:
-		r.first = own
-	case !follows:
+	own := &StageError{stage, err}
+	point.At("pipeline: before the run ends")
+	if r.cancel(own); context.Cause(r.ctx) != own {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.others = append(r.others, own)
-	}
-	r.mu.Unlock()
-	if first { // or the cause of the context could be another error
-		point.At("pipeline: before the run ends")
-		r.cancel(own)
 	}
 }
 
-// interrupted records why a goroutine of the run has stopped before its end,
+// interrupted records that a goroutine of the run has stopped before its end,
 // if the caller's context is why.
 func (r *run) interrupted() {
-	if r.caller.Err() == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.first == nil {
-		r.first = context.Cause(r.caller)
+	if r.caller.Err() != nil {
+		r.failed.Store(true)
+		r.cancel(context.Cause(r.caller)) // a context of the user's may take its time to do so
 	}
 }
 
@@ -143,12 +135,14 @@ func (r *run) end(left bool) error {
 		fn()
 	}
 	r.ended = nil
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.others) > 0 {
-		return errors.Join(append([]error{r.first}, r.others...)...)
+	errs := r.others // whoever could fail has ended
+	if first := context.Cause(r.ctx); r.failed.Load() && first != errLeft {
+		errs = append([]error{first}, errs...)
 	}
-	return r.first
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }
 
 // follows reports whether err says no more than that ctx has ended.
