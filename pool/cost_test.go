@@ -3,8 +3,10 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -212,9 +214,21 @@ func TestStatsTimes(t *testing.T) {
 	if c := p.Stats().RunTime.Count(); c == 0 || c > n+n/10 {
 		t.Errorf("the sample of %d quick tasks stands for %d", n, c)
 	}
-	if z := (pool.Histogram{}); z.Quantile(0.5) != 0 || z.Count() != 0 {
-		t.Error("the zero Histogram is not empty")
+	if z := (pool.Histogram{}); z.Quantile(0.5) != 0 || z.Count() != 0 || z.String() != "0: p50 0s, p99 0s, max 0s" {
+		t.Errorf("the zero Histogram is not empty: %v", z)
 	}
+}
+
+// Stats can be logged as they are.
+func TestStatsPrintTheirTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pool.New(1, func(context.Context, int) (int, error) { time.Sleep(time.Second); return 0, nil })
+		must(p.Do(t.Context(), 1))
+		must0(p.Close())
+		if got := fmt.Sprintf("%+v", p.Stats()); !strings.HasSuffix(got, " QueueWait:1: p50 64ns, p99 64ns, max 64ns RunTime:1: p50 1.073741824s, p99 1.073741824s, max 1.073741824s}") {
+			t.Error(got)
+		}
+	})
 }
 
 // P1, FP4: Stop hands back each task that never started, also if a worker had taken

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"iter"
 	"math/bits"
 	"sync/atomic"
@@ -54,6 +55,12 @@ func (h Histogram) Quantile(q float64) time.Duration {
 		}
 	}
 	return last
+}
+
+// String says how many tasks are counted, and what half of them, 99 in 100 and all
+// of them do not exceed.
+func (h Histogram) String() string {
+	return fmt.Sprintf("%d: p50 %v, p99 %v, max %v", h.Count(), h.Quantile(0.5), h.Quantile(0.99), h.Quantile(1))
 }
 
 // All walks the buckets that are not empty, the shortest times first: a time
