@@ -55,7 +55,6 @@ func (s Stage[In, Out]) ForEach(ctx context.Context, in iter.Seq[In], fn func(co
 	require(fn == nil, "ForEach")
 	r, out := s.start(ctx, fromSeq(in))
 	defer func() { err = r.end(false) }()
-	defer r.cancel(errLeft) // in case that fn does not return
 	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
 		outcome.Run(
 			func() (struct{}, error) { return struct{}{}, fn(r.ctx, v) },

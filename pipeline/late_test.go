@@ -74,6 +74,75 @@ func TestL3WhatFailsLate(t *testing.T) {
 	}
 }
 
+// L3: a context that ends when all stages have, and results wait, is the end of the
+// run, and why.
+func TestL3ResultsThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		var last error
+		n := 0
+		for _, err := range add(1).Run(ctx, count(5)) {
+			synctest.Wait() // all results are there
+			cancel(errItem)
+			n, last = n+1, err
+		}
+		if n != 2 || last != errItem {
+			t.Errorf("%d pairs, the last one with %v", n, last)
+		}
+	})
+}
+
+// L3: a stage that has many items to take, and looks at the context but now and then,
+// is not at work on all of them after its end.
+func TestL3AFullLinkIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 500
+		ctx, cancel := context.WithCancelCause(t.Context())
+		calls := 0
+		s := pipeline.Buffer[int](n).Filter(func(context.Context, int) (bool, error) {
+			if calls++; calls == 1 {
+				time.Sleep(time.Hour) // all items wait by then
+				cancel(errItem)
+			}
+			return false, nil
+		})
+		if _, err := s.Collect(ctx, count(n)); err != errItem || calls > n/5 {
+			t.Errorf("%d calls for %d items, %v", calls, n, err)
+		}
+	})
+}
+
+// A goroutine that a call of FlatMap has left behind may fail in the stage behind it
+// while the run ends, or when it has ended.
+func TestAFailureBehindTheEnd(t *testing.T) {
+	testkit.Watchdog(t, func() {
+		for range 300 {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cause := errors.New("enough")
+			var left sync.WaitGroup
+			begun := make(chan struct{})
+			s := pipeline.Fuse(
+				pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
+					left.Go(func() { _ = emit(v) })
+					<-begun
+					cancel(cause)
+					return nil
+				}),
+				pipeline.Map(func(ctx context.Context, v int) (int, error) {
+					close(begun)
+					<-ctx.Done()
+					return v, errItem
+				}))
+			if _, err := s.Collect(ctx, count(1)); !errors.Is(err, cause) && !errors.Is(err, errItem) {
+				t.Errorf("got %v", err)
+			}
+			left.Wait()
+			cancel(nil)
+		}
+	})
+}
+
 // L3: nothing is joined by Zip once the run has ended, though there is more on both
 // of its ways.
 func TestL3ZipIsLeft(t *testing.T) {
