@@ -135,7 +135,9 @@ func (r *run) end(left bool) error {
 		fn()
 	}
 	r.ended = nil
-	errs := r.others // whoever could fail has ended
+	r.mu.Lock() // a goroutine that a FlatMap has left behind may fail late
+	errs := r.others
+	r.mu.Unlock()
 	if first := context.Cause(r.ctx); r.failed.Load() && first != errLeft {
 		errs = append([]error{first}, errs...)
 	}
