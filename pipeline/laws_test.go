@@ -433,6 +433,35 @@ func endless(err *error) iter.Seq[int] {
 	}
 }
 
+// L4: that a Take has enough is no error, nor is what upstream makes of it, however
+// the run goes on to end.
+func TestL4EnoughIsNoError(t *testing.T) {
+	stages := map[string]pipeline.Stage[int, int]{
+		"alone": pipeline.Take[int](3),
+		"behind one that fails at the end": pipeline.Map(func(ctx context.Context, v int) (int, error) {
+			if v < 3 {
+				return v, nil
+			}
+			<-ctx.Done()
+			return 0, errItem
+		}, pipeline.Workers(2)).Take(3),
+	}
+	for name, s := range stages {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				err := s.ForEach(t.Context(), count(20), func(context.Context, int) error { n++; return nil })
+				if err != nil || n != 3 {
+					t.Errorf("ForEach: %d results, %v", n, err)
+				}
+				if out, err := s.Collect(t.Context(), count(20)); err != nil || len(out) != 3 {
+					t.Errorf("Collect: %d results, %v", len(out), err)
+				}
+			})
+		})
+	}
+}
+
 // L4: Take cancels the contexts of what is upstream, and only those.
 func TestL4TakeCancelsUpstreamOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -176,8 +176,7 @@ func (s scope) under(ctx context.Context) scope {
 
 // fail is run.fail, unless what is downstream has enough anyway.
 func (s scope) fail(stage string, err error) {
-	if s.ctx.Err() != nil && s.run.ctx.Err() == nil {
-		return
+	if context.Cause(s.ctx) != errEnough {
+		s.run.fail(stage, err)
 	}
-	s.run.fail(stage, err)
 }
