@@ -17,7 +17,8 @@ import (
 type script struct {
 	t      *testing.T
 	seed   uint64
-	rnd    *rand.Rand
+	rnd    dice
+	more   func() bool // whether there is a next step; nil: yes
 	l      *ratelimit.Limiter
 	o      *oracle
 	start  time.Time // of the bubble
@@ -105,6 +106,9 @@ func (s *script) run(t *testing.T) {
 	}
 	s.l.SetBurst(int(s.o.burst)) // it notices when it is used
 	for step := range 40 {
+		if s.more != nil && !s.more() {
+			break
+		}
 		s.step()
 		synctest.Wait()
 		s.settle(s.o.run(s.now()))
@@ -112,8 +116,8 @@ func (s *script) run(t *testing.T) {
 			t.Fatalf("seed %d, step %d: %v", s.seed, step, s.l)
 		}
 	}
-	for id := range s.wait {
-		s.giveUp(id)
+	for len(s.wait) > 0 {
+		s.giveUp(s.waiting()[0])
 	}
 	s.leave()
 }
@@ -156,9 +160,8 @@ func (s *script) step() {
 	case 4:
 		s.hurry(k)
 	case 5:
-		for id := range s.wait {
-			s.giveUp(id)
-			break
+		if ids := s.waiting(); len(ids) > 0 {
+			s.giveUp(ids[s.rnd.IntN(len(ids))])
 		}
 	case 6:
 		s.reserve(k)

@@ -1,0 +1,38 @@
+package testkit
+
+// A Script is what a fuzz target plays: bytes that say which operation comes
+// next, and with what. A script that has come to its end says 0 for ever. Like a
+// *rand.Rand it has IntN and Int64N, so that one player serves both.
+type Script struct{ rest []byte }
+
+// longest is how much of its input a script uses. Faults that take more
+// operations than that are better looked for with a larger alphabet.
+const longest = 512
+
+// NewScript returns the script in b.
+func NewScript(b []byte) *Script { return &Script{b[:min(len(b), longest)]} }
+
+// More reports whether the script has not come to its end.
+func (s *Script) More() bool { return len(s.rest) > 0 }
+
+// Bool reports what the next byte says.
+func (s *Script) Bool() bool { return s.IntN(2) == 1 }
+
+// IntN returns a number from 0 to n-1. It takes one byte, if n is not more than
+// 256.
+func (s *Script) IntN(n int) int { return int(s.Int64N(int64(n))) }
+
+// Int64N is IntN for an int64.
+func (s *Script) Int64N(n int64) int64 {
+	v := uint64(0)
+	for most := uint64(n - 1); ; most >>= 8 {
+		b := byte(0)
+		if len(s.rest) > 0 {
+			b, s.rest = s.rest[0], s.rest[1:]
+		}
+		v = v<<8 | uint64(b)
+		if most>>8 == 0 {
+			return int64(v % uint64(n))
+		}
+	}
+}
