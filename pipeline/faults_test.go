@@ -230,23 +230,38 @@ func TestC5MisusePanics(t *testing.T) {
 }
 
 // C6, FL8: leaving twice is not possible, but waiting twice and leaving while it
-// fails are: no error comes out of a loop that was left.
+// fails are: no error comes out of a loop that was left, and nothing runs on.
 func TestC6LeavingWhileItFails(t *testing.T) {
-	testkit.Watchdog(t, func() {
-		for range 200 {
-			s := pipeline.Map(func(_ context.Context, v int) (int, error) {
-				if v == 3 {
+	for range 200 {
+		synctest.Test(t, func(t *testing.T) {
+			leaves := make(chan struct{})
+			var in testkit.Gauge
+			s := pipeline.Map(func(ctx context.Context, v int) (int, error) {
+				in.Enter()
+				defer in.Leave()
+				switch {
+				case v == 3:
+					<-leaves
 					return 0, errItem
+				case v > 3:
+					<-ctx.Done()
 				}
 				return v, nil
 			}, pipeline.Workers(3))
-			for v := range s.Run(t.Context(), count(10)) {
+			for v, err := range s.Run(t.Context(), count(10)) {
+				if err != nil {
+					t.Errorf("%v, before anything fails", err)
+				}
 				if v == 2 {
+					close(leaves)
 					break
 				}
 			}
-		}
-	})
+			if in.Now() != 0 {
+				t.Errorf("%d functions still run", in.Now())
+			}
+		})
+	}
 }
 
 // C7: a run that waits is durably blocked: time in a bubble moves on.

@@ -172,8 +172,8 @@ func TestC2GrantMeetsCancel(t *testing.T) {
 	if testing.Short() {
 		rounds = 200
 	}
-	testkit.Watchdog(t, func() {
-		for range rounds {
+	for range rounds {
+		synctest.Test(t, func(t *testing.T) {
 			gate := make(chan struct{})
 			p := pool.New(1, func(context.Context, int) (int, error) { <-gate; return 0, nil }, pool.WithQueue(0))
 			must0(p.Go(t.Context(), 0))
@@ -182,6 +182,7 @@ func TestC2GrantMeetsCancel(t *testing.T) {
 			var first, second error
 			wg.Go(func() { first = p.Go(ctx, 1) })
 			wg.Go(func() { second = p.Go(t.Context(), 2) })
+			synctest.Wait() // both wait for room
 			wg.Go(cancel)
 			close(gate)
 			wg.Wait()
@@ -194,8 +195,8 @@ func TestC2GrantMeetsCancel(t *testing.T) {
 			if second != nil || s.Submitted != want || s.Completed+s.Cancelled != want {
 				t.Fatalf("first %v, second %v, stats %+v", first, second, s)
 			}
-		}
-	})
+		})
+	}
 }
 
 // C2: the same when room comes and the context ends before the caller can see
