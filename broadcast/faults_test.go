@@ -122,23 +122,25 @@ func TestC2WakeUpMeetsCancel(t *testing.T) {
 	if testing.Short() {
 		rounds = 200
 	}
-	testkit.Watchdog(t, func() {
-		for range rounds {
+	for range rounds {
+		synctest.Test(t, func(t *testing.T) {
 			b := broadcast.New[int](broadcast.WithCapacity(1))
 			s := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
 			must(0, b.TrySend(0))
 			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
 			wg.Go(func() { _ = b.Send(ctx, 1) })
+			synctest.Wait()
 			wg.Go(func() { must(0, b.Send(t.Context(), 2)) })
+			synctest.Wait() // both are in line
 			wg.Go(cancel)
 			for v := 0; v != 2; {
 				v = must(s.Next(t.Context()))
 			}
 			s.Close()
 			wg.Wait()
-		}
-	})
+		})
+	}
 }
 
 // C3, C6, FB2: every method may be called inside a loop over a subscription, closing

@@ -41,6 +41,7 @@ func wide(at func(ctx context.Context, v int) error) pipeline.Stage[int, int] {
 // branches too. The bubble fails if anything is left.
 func TestL4EveryEndOfBranches(t *testing.T) {
 	const n = 12
+	forever := context.Background() // the end of a test would end what is left
 	for at := range n {
 		for name, end := range map[string]func() error{
 			"nothing": func() error { return nil },
@@ -55,7 +56,7 @@ func TestL4EveryEndOfBranches(t *testing.T) {
 						return end()
 					}
 					return nil
-				}).ForEach(t.Context(), count(n), func(_ context.Context, v int) error { seen.Note(v); return nil })
+				}).ForEach(forever, count(n), func(_ context.Context, v int) error { seen.Note(v); return nil })
 				seen.AtMostOnce(t)
 				_, panicked := errors.AsType[*pipeline.PanicError](err)
 				switch name {
@@ -80,7 +81,7 @@ func TestL4EveryEndOfBranches(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) { // break
 			got := 0
-			for _, err := range wide(func(context.Context, int) error { return nil }).Run(t.Context(), endless(new(error))) {
+			for _, err := range wide(func(context.Context, int) error { return nil }).Run(forever, endless(new(error))) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -90,13 +91,13 @@ func TestL4EveryEndOfBranches(t *testing.T) {
 			}
 		})
 		synctest.Test(t, func(t *testing.T) { // Take
-			out, err := wide(func(context.Context, int) error { return nil }).Take(at+1).Collect(t.Context(), endless(new(error)))
+			out, err := wide(func(context.Context, int) error { return nil }).Take(at+1).Collect(forever, endless(new(error)))
 			if len(out) != at+1 || err != nil {
 				t.Errorf("take %d: %v, %v", at+1, out, err)
 			}
 		})
 		synctest.Test(t, func(t *testing.T) { // cancel
-			ctx, cancel := context.WithCancel(t.Context())
+			ctx, cancel := context.WithCancel(forever)
 			_, err := wide(func(_ context.Context, v int) error {
 				if v == at {
 					cancel()

@@ -69,6 +69,42 @@ func TestC2GrantMeetsCancel(t *testing.T) {
 			}
 		})
 	}
+	for range rounds {
+		synctest.Test(t, grantsMeetCancels)
+	}
+}
+
+// grantsMeetCancels: ten permits come at once, while ten of twenty who wait give up,
+// some of them with a grant in their hands that the one in front has made.
+func grantsMeetCancels(t *testing.T) {
+	l := ratelimit.New(ratelimit.Every(24*time.Hour), 1, ratelimit.WithSpent(1))
+	var waiters, acts sync.WaitGroup
+	var granted testkit.Gauge
+	giveUp := []func(){}
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		waiters.Go(func() {
+			if l.Wait(ctx) == nil {
+				granted.Enter()
+			}
+		})
+		synctest.Wait()
+		if i%2 == 1 {
+			giveUp = append(giveUp, cancel)
+		}
+	}
+	acts.Go(func() { l.SetBurst(11) })
+	for _, cancel := range giveUp {
+		acts.Go(cancel)
+	}
+	acts.Wait()
+	synctest.Wait()
+	if n := granted.Now(); n != 10 {
+		t.Errorf("%d grants of 10 permits", n)
+	}
+	l.Stop()
+	waiters.Wait()
 }
 
 // C3: methods may be called from inside anything the limiter calls: the methods

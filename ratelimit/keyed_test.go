@@ -194,6 +194,9 @@ func TestR6SharingIsStricter(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
+		if s := x.Stats(); s.Keys > 1 {
+			t.Errorf("%d keys are kept, 1 at most", s.Keys)
+		}
 		for k, g := range grants {
 			checkWindows(t, g, 1+k%5, 1, time.Duration(1+k%3)*time.Second)
 		}

@@ -214,13 +214,18 @@ func TestR3FirstComeFirstServed(t *testing.T) {
 		var mu sync.Mutex
 		var got, want []int
 		var wg sync.WaitGroup
+		var front time.Duration // when the next one comes to the front
 		for i := range n {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			if i%7 == 0 {
+			switch {
+			case i%14 == 0: // while it is in front
+				time.AfterFunc(front+time.Millisecond/2, cancel)
+			case i%7 == 0:
 				time.AfterFunc(time.Duration(i%50)*100*time.Microsecond, cancel)
-			} else {
+			default:
 				want = append(want, i)
+				front += time.Duration(1+i%3) * time.Millisecond
 			}
 			wg.Go(func() {
 				if l.WaitN(ctx, 1+i%3) == nil && i%7 != 0 {
