@@ -72,7 +72,8 @@ func lessGivesBack(open func() (less func(), allow func() bool)) error {
 func retryAtOnce(open func() (get func() *http.Response, end func())) error {
 	get, end := open()
 	defer end()
-	for range 5 {
+	for range 12 { // at other fractions of a second
+		time.Sleep(100 * time.Millisecond)
 		before := time.Now()
 		r := get()
 		for r.StatusCode == http.StatusOK {
