@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tandemgo/tandem/tools/internal/testprog"
 )
 
 // How a mutant ended. An untried one has none.
@@ -72,7 +70,7 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 		return v, err
 	}
 	defer os.RemoveAll(dir)
-	overlay, err := writeOverlay(dir, m)
+	overlay, err := testprog.WriteOverlay(dir, map[string][]byte{filepath.Join(m.pkg.dir, m.file.name): m.source()})
 	if err != nil {
 		return v, err
 	}
@@ -81,14 +79,15 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 		if err != nil {
 			return v, err
 		}
-		program, err := r.build(ctx, s, dir, overlay)
-		if exited(err) {
+		path := filepath.Join(dir, "tests")
+		err = r.program(s).Build(ctx, path, overlay)
+		if testprog.Exited(err) {
 			v.outcome, v.by = notCompiled, err.Error()
 			break
 		} else if err != nil {
 			return v, err
 		}
-		if v.by, err = r.run(ctx, s, program, limit); err != nil {
+		if v.by, err = r.run(ctx, s, path, limit); err != nil {
 			return v, err
 		}
 		if v.by != "" {
@@ -100,39 +99,9 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 	return v, ctx.Err()
 }
 
-// writeOverlay writes the mutated file, and what makes the go command take it for
-// the one it is made of.
-func writeOverlay(dir string, m *mutant) (string, error) {
-	mutated := filepath.Join(dir, m.file.name)
-	if err := os.WriteFile(mutated, m.source(), 0o666); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(map[string]any{
-		"Replace": map[string]string{filepath.Join(m.pkg.dir, m.file.name): mutated},
-	})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	return overlay, os.WriteFile(overlay, text, 0o666)
-}
-
-// build makes the test program of s.
-func (r *runner) build(ctx context.Context, s stage, dir, overlay string) (string, error) {
-	program := filepath.Join(dir, "tests")
-	args := []string{"test", "-c", "-o", program, "-vet=off", "-ldflags=-s -w", "-tags", s.tags(r.tags)}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	if s.tests == byRace {
-		args = append(args, "-race")
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, s.imports)...)
-	cmd.Dir = s.dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go test -c %s: %w\n%s", s.imports, err, bytes.TrimSpace(out))
-	}
-	return program, nil
+// program returns the program whose tests are those of s.
+func (r *runner) program(s stage) testprog.Program {
+	return testprog.Program{Package: s.imports, Dir: s.dir, Race: s.tests == byRace, Tags: s.tags(r.tags)}
 }
 
 // limit returns how long the tests of s may take: ten times what they take
@@ -156,12 +125,12 @@ func (r *runner) base(ctx context.Context, s stage) (time.Duration, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	program, err := r.build(ctx, s, dir, "")
-	if err != nil {
+	path := filepath.Join(dir, "tests")
+	if err := r.program(s).Build(ctx, path, ""); err != nil {
 		return 0, err
 	}
 	begun := time.Now()
-	by, err := r.run(ctx, s, program, r.timeout)
+	by, err := r.run(ctx, s, path, r.timeout)
 	if err == nil && by != "" {
 		err = fmt.Errorf("%s: the tests fail without a mutant: %s", s, by)
 	}
@@ -169,45 +138,22 @@ func (r *runner) base(ctx context.Context, s stage) (time.Duration, error) {
 }
 
 // run runs a test program and returns why it failed, "" if it did not.
-func (r *runner) run(ctx context.Context, s stage, program string, limit time.Duration) (by string, err error) {
-	args := []string{"-test.failfast", "-test.count=1", "-test.timeout=" + limit.String()}
+func (r *runner) run(ctx context.Context, s stage, path string, limit time.Duration) (by string, err error) {
+	args := []string{"-test.failfast"}
 	if r.short && s.tests != byExplorer { // it would try a tenth of the orders
 		args = append(args, "-test.short")
 	}
 	if tests := s.only(r.tests); tests != "" {
 		args = append(args, "-test.run="+tests)
 	}
-	kill, cancel := context.WithTimeout(ctx, limit+5*time.Second) // if it cannot even time out
-	defer cancel()
-	cmd := exec.CommandContext(kill, program, args...)
-	var out bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = s.dir, &out, &out, time.Second
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	guarded := guard(cmd)
-	err = cmd.Wait()
-	why := guarded()
+	o, err := r.program(s).Run(ctx, path, limit, nil, args...)
 	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case why != "":
-		return why, nil
-	case kill.Err() != nil:
-		return "a hang", nil
-	case err == nil:
-		return "", nil
-	case exited(err):
-		return cause(out.String()), nil
+	case err != nil || !o.Failed:
+		return "", err
+	case o.Killed != "":
+		return o.Killed, nil
 	}
-	return "", err
-}
-
-// exited reports whether a command ended by itself and failed, and not by a signal
-// that somebody has sent to all of us.
-func exited(err error) bool {
-	failed, ok := errors.AsType[*exec.ExitError](err)
-	return ok && failed.Exited()
+	return cause(o.Output), nil
 }
 
 // cause returns what the output of a failed test program blames.
