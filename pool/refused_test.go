@@ -85,3 +85,35 @@ func TestC2WalkAsksForNoMore(t *testing.T) {
 	}
 	must0(p.Close())
 }
+
+// P1: the places of tasks that were cancelled are removed from the queue while others
+// submit, and of these none is lost.
+func TestP1CancelledWhileOthersSubmit(t *testing.T) {
+	const each = 200 // more than are left in the queue
+	gate := make(chan struct{})
+	p := pool.New(1, func(context.Context, int) (int, error) { <-gate; return 0, nil }, pool.WithQueue(4*each))
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			var fs []*pool.Future[int]
+			for n := range each {
+				fs = append(fs, must(p.Submit(t.Context(), n)))
+			}
+			for _, f := range fs {
+				f.Cancel(nil)
+			}
+		})
+		wg.Go(func() {
+			for n := range each {
+				must0(p.Go(t.Context(), n))
+			}
+		})
+	}
+	wg.Wait()
+	close(gate)
+	must0(p.Close())
+	s := p.Stats()
+	if checkSum(t, s); s.Completed+s.Cancelled != 4*each || s.Completed < 2*each || s.Cancelled+1 < 2*each {
+		t.Errorf("%d completed, %d cancelled of %d each", s.Completed, s.Cancelled, 2*each)
+	}
+}

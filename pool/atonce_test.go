@@ -1,0 +1,126 @@
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/pool"
+)
+
+// What is done at once, for the race detector to see, too.
+
+// P7: calls that are refused at once have an index each.
+func TestP7RefusedAtOnce(t *testing.T) {
+	const callers, each = 4, 100
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errTask)
+	p := pool.New(1, double)
+	g := p.Group(ctx)
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for range each {
+				if err := g.Go(1); err != errTask {
+					t.Errorf("Go: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	testkit.Watchdog(t, func() {
+		if vs, err := g.Wait(); len(vs) != callers*each || err != errTask {
+			t.Errorf("%d results, %v", len(vs), err)
+		}
+	})
+	must0(p.Close())
+}
+
+// P7: the walk over the results of tasks that fail yields the error of each, while
+// others fail, and somebody waits for all of them.
+func TestP7ResultsOfTasksThatFail(t *testing.T) {
+	const tasks = 500
+	p := pool.New(2, func(_ context.Context, n int) (int, error) { return 0, fmt.Errorf("%w: %d", errTask, n) })
+	g := p.Group(t.Context(), pool.CollectAll())
+	for n := range tasks {
+		must0(g.Go(n))
+	}
+	testkit.Watchdog(t, func() {
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := g.Wait(); !errors.Is(err, errTask) {
+				t.Errorf("Wait: %v", err)
+			}
+		})
+		wg.Go(func() {
+			seen := 0
+			for i, r := range g.Results() {
+				seen++
+				if want := fmt.Sprintf("%v: %d", errTask, i); r.Err == nil || r.Err.Error() != want {
+					t.Errorf("result %d: %v", i, r.Err)
+				}
+			}
+			if seen != tasks {
+				t.Errorf("%d results", seen)
+			}
+		})
+		wg.Wait()
+	})
+	must0(p.Close())
+}
+
+// P3: walks begin while the number of workers changes.
+func TestP3WalksMeetResize(t *testing.T) {
+	p := pool.New(2, double)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range 100 {
+			p.Resize(1 + i%3)
+		}
+	})
+	wg.Go(func() {
+		for range 100 {
+			n := 0
+			for v, err := range p.Map(t.Context(), count(5)) {
+				if v != 2*n || err != nil {
+					t.Errorf("result %d: %d, %v", n, v, err)
+				}
+				n++
+			}
+			if n != 5 {
+				t.Errorf("%d results", n)
+			}
+		}
+	})
+	testkit.Watchdog(t, wg.Wait)
+	must0(p.Close())
+}
+
+// An askingContext is a context of a user whose methods use the pool.
+type askingContext struct {
+	context.Context
+	ask func()
+}
+
+func (c askingContext) Value(key any) any     { c.ask(); return c.Context.Value(key) }
+func (c askingContext) Done() <-chan struct{} { c.ask(); return c.Context.Done() }
+func (c askingContext) Err() error            { c.ask(); return c.Context.Err() }
+
+// C3: no method of a context is called under a lock.
+func TestC3MethodsInsideAContext(t *testing.T) {
+	p := pool.New(1, double, pool.WithQueue(1))
+	ctx := askingContext{t.Context(), func() { checkSum(t, p.Stats()) }}
+	testkit.Watchdog(t, func() {
+		for name, way := range ways {
+			for range 3 {
+				if err := way(ctx, p); err != nil && err != pool.ErrQueueFull {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+		must0(p.Close())
+	})
+}
