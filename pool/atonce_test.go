@@ -99,6 +99,34 @@ func TestP3WalksMeetResize(t *testing.T) {
 	must0(p.Close())
 }
 
+// P8: tasks that run in place find the states of their workers while others begin.
+func TestP8InPlaceWhileWorkersBegin(t *testing.T) {
+	const workers = 4
+	for range 20 {
+		var p *pool.Pool[int, int]
+		p = pool.NewStateful(workers,
+			func(context.Context) (int, error) { return 1, nil },
+			func(ctx context.Context, one, n int) (int, error) {
+				if n == 0 {
+					return one, nil
+				}
+				v, err := p.Do(ctx, n-1)
+				return v + one, err
+			},
+			func(int) error { return nil })
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				if v, err := p.Do(t.Context(), 3); v != 4 || err != nil {
+					t.Errorf("got %d, %v", v, err)
+				}
+			})
+		}
+		testkit.Watchdog(t, wg.Wait)
+		must0(p.Close())
+	}
+}
+
 // An askingContext is a context of a user whose methods use the pool.
 type askingContext struct {
 	context.Context

@@ -38,6 +38,26 @@ func TestP7GroupIsClosed(t *testing.T) {
 	}
 }
 
+// P7: nor does one accept a task that is on its way as it is waited for.
+func TestP7GroupClosesOnTheWay(t *testing.T) {
+	var g *pool.Group[keyed, int]
+	p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, pool.WithKey(func(k keyed) int {
+		if k.n == 2 {
+			must(g.Wait())
+		}
+		return k.key
+	}))
+	g = p.Group(t.Context())
+	must0(g.Go(keyed{1, 1}))
+	if err := g.Go(keyed{1, 2}); err != pool.ErrClosed {
+		t.Errorf("Go: %v", err)
+	}
+	if vs := must(g.Wait()); !slices.Equal(vs, []int{1}) {
+		t.Errorf("got %v", vs)
+	}
+	must0(p.Close())
+}
+
 // C7: those who wait for one group are asleep while its tasks run.
 func TestC7WaitersOfAGroupAreAsleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

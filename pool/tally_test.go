@@ -9,7 +9,7 @@ import (
 // P1: whatever a thief and a reader do meanwhile, each task of a batch is claimed or
 // stolen, once, and counted, once.
 func TestP1TallyConserves(t *testing.T) {
-	const rounds = 20_000
+	const rounds = 60_000
 	var ta tally
 	var taken [maxBatch]atomic.Int32
 	var folded, finished atomic.Uint64
