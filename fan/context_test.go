@@ -2,7 +2,10 @@ package fan_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,6 +123,34 @@ func TestMapEndsAsOthersJoin(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A foreignContext has ended when the user says so, and tells nobody who waits.
+type foreignContext struct {
+	context.Context
+	ended atomic.Bool
+}
+
+func (c *foreignContext) Err() error {
+	if c.ended.Load() {
+		return errCaller
+	}
+	return nil
+}
+
+var errCaller = errors.New("the caller has ended")
+
+// C2: an error that follows from the end of the caller's context is its cause, also if
+// the context of the calls has not ended for it, or not yet.
+func TestC2AForeignContext(t *testing.T) {
+	ctx := &foreignContext{Context: context.Background()}
+	err := fan.ForEach(ctx, 1, count(1), func(context.Context, int) error {
+		ctx.ended.Store(true)
+		return fmt.Errorf("wrapped: %w", context.Canceled)
+	})
+	if err != errCaller {
+		t.Errorf("got %v", err)
+	}
 }
 
 // errNumber is an error of its own for each number.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -234,6 +235,40 @@ func TestObserverIsShared(t *testing.T) {
 		wg.Wait()
 		if got := o.Stages(); len(got) != 1 || got[0].In != 24 {
 			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// A foreignContext has ended when the user says so, and tells nobody who waits.
+type foreignContext struct {
+	context.Context
+	ended atomic.Bool
+}
+
+func (c *foreignContext) Err() error {
+	if c.ended.Load() {
+		return errItem
+	}
+	return nil
+}
+
+// L3: why the caller's context has ended is known, too, if the contexts of the stages
+// have not ended for it, or not yet: a stage before a Take is the one that sees it.
+func TestL3AForeignContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		caller := &foreignContext{Context: context.Background()}
+		s := pipeline.Then(
+			pipeline.Map(func(ctx context.Context, v int) (int, error) {
+				if v > 0 { // wanted by nobody
+					<-ctx.Done()
+					return 0, ctx.Err()
+				}
+				caller.ended.Store(true)
+				return v, nil
+			}),
+			pipeline.Then(add(0, pipeline.Workers(2)), pipeline.Take[int](1)))
+		if _, err := s.Collect(caller, count(2)); err != errItem {
+			t.Errorf("got %v", err)
 		}
 	})
 }
