@@ -58,6 +58,23 @@ func TestP7GroupClosesOnTheWay(t *testing.T) {
 	must0(p.Close())
 }
 
+// P4: the room that a task leaves is given away at once, though its worker has taken
+// others with it.
+func TestP4RoomIsGivenAwayAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const queue = 15
+		p := pool.New(1, func(context.Context, int) (int, error) { time.Sleep(time.Second); return 0, nil }, pool.WithQueue(queue))
+		start := time.Now()
+		for n := range 3 * queue {
+			must0(p.Go(t.Context(), n))
+			if took, want := time.Since(start), time.Duration(max(0, n-queue))*time.Second; took != want {
+				t.Errorf("task %d was accepted after %v, want %v", n, took, want)
+			}
+		}
+		must0(p.Close())
+	})
+}
+
 // C7: those who wait for one group are asleep while its tasks run.
 func TestC7WaitersOfAGroupAreAsleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
