@@ -123,6 +123,7 @@ func TestFaultFF6SlowHead(t *testing.T) {
 			if v == 0 {
 				<-head
 			}
+			time.Sleep(time.Millisecond) // or the window could grow
 			started.Enter()
 			return v, nil
 		}) {
