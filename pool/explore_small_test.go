@@ -84,25 +84,10 @@ func TestExploreSmall(t *testing.T) {
 				}
 			})
 		},
-		"one queued task, and the end of its context, which Done tells": func(t testing.TB, r *explore.Run) {
-			ctx, cancel := context.WithCancelCause(background)
-			told := make(chan struct{})
-			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-				<-told
-				return n, nil
-			})
-			tr.goes(0)
-			r.Go("is told", func() {
-				f, err := tr.Submit(ctx, 1)
-				if tr.took(err) == nil {
-					<-f.Done()
-					_, err = f.Wait(background)
-				}
-				tr.is(0, err, 0, errCause)
-				close(told)
-			})
-			r.Go("cancels", func() { cancel(errCause) })
-		},
+		"one queued task, and the end of its context, which Done tells": queuedAndCancelled(func(f *pool.Future[int]) { <-f.Done() }),
+		"one queued task, and the end of its context, which Wait tells": queuedAndCancelled(func(f *pool.Future[int]) {
+			_, _ = f.Wait(background)
+		}),
 		"one task of a group": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 1, quick)
 			g := tr.Group(background)
@@ -207,4 +192,27 @@ func retired(t testing.TB, r *explore.Run) *trial {
 	tr := try(t, r, 1, quick, pool.WithIdleTimeout(time.Second)).rested(mostTasks - 1)
 	time.Sleep(time.Minute)
 	return tr
+}
+
+// queuedAndCancelled waits for a task behind one that lasts until that is over.
+func queuedAndCancelled(wait func(*pool.Future[int])) explore.Program {
+	return func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		told := make(chan struct{})
+		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+			<-told
+			return n, nil
+		})
+		tr.goes(0)
+		r.Go("is told", func() {
+			f, err := tr.Submit(ctx, 1)
+			if tr.took(err) == nil {
+				wait(f)
+				_, err = f.Wait(context.Background())
+			}
+			tr.is(0, err, 0, errCause)
+			close(told)
+		})
+		r.Go("cancels", func() { cancel(errCause) })
+	}
 }
