@@ -64,17 +64,18 @@ func (p *Pool[T, R]) Stop() []T {
 	point.At("pool: Stop before it aborts")
 	_, dropped := p.eng.abort(ErrClosed, ErrClosed)
 	point.At("pool: Stop before it gives up the queue")
+	p.eng.giveUpAll(dropped, ErrClosed)
+	if p.eng.join(context.Background()) != errInside {
+		point.At("pool: Stop before it takes orphans")
+		// One worker may have claimed a task of a later batch than another has left.
+		dropped = append(dropped, p.eng.takeOrphans()...)
+		slices.SortFunc(dropped, bySeq)
+	}
 	var tasks []T
 	for _, it := range dropped {
 		tasks = append(tasks, it.task)
 	}
-	p.eng.giveUpAll(dropped, ErrClosed)
-	if p.eng.join(context.Background()) == errInside {
-		return tasks
-	}
-	point.At("pool: Stop before it takes orphans")
-	// Those come first that workers had claimed when the pool was stopped.
-	return append(p.eng.takeOrphans(), tasks...)
+	return tasks
 }
 
 // Resize sets the number of workers. More take effect at once. With fewer,
@@ -211,15 +212,12 @@ func (e *engine[T, R]) handBack() {
 
 // takeOrphans returns the tasks that no one waits for and that workers had
 // claimed and not started when the engine was stopped.
-func (e *engine[T, R]) takeOrphans() (tasks []T) {
+func (e *engine[T, R]) takeOrphans() []item[T, R] {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	slices.SortFunc(e.orphans, bySeq)
-	for _, it := range e.orphans {
-		tasks = append(tasks, it.task)
-	}
+	orphans := e.orphans
 	e.orphans = nil
-	return tasks
+	return orphans
 }
 
 // left returns how many workers there are, those included that are about to end.

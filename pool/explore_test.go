@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -303,6 +304,25 @@ func TestExploreStopAndWait(t *testing.T) {
 			}
 		})
 		r.Go("stops", func() { tr.stop() })
+	})
+}
+
+// FP4: what Stop hands back is in order, whichever worker had taken it.
+func TestExploreStopInOrder(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 2, quick).hurried()
+		for n := range 8 {
+			tr.goes(n)
+		}
+		r.Go("stops", func() {
+			back := tr.Stop()
+			for _, n := range back {
+				tr.back.Note(n)
+			}
+			if !slices.IsSorted(back) {
+				t.Errorf("handed back: %v", back)
+			}
+		})
 	})
 }
 
