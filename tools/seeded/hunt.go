@@ -33,7 +33,7 @@ type hunter struct {
 
 // passes are how many runs each program gets, at most, before all of them get more.
 // What is easy to find is found at once in this way, whichever program finds it.
-var passes = []int{100, 1_000, 10_000, 100_000}
+var passes = []int{100, 2_000, 20_000}
 
 // hunt puts b into its package and runs the programs until one of them finds
 // something wrong or the time is up. An error means that they cannot be run.
@@ -102,7 +102,7 @@ func leaveOut(dir string, texts map[string][]byte) error {
 
 // crowd is how much longer than on a processor of its own a program may take,
 // since others use the machine, too. It decides nothing but when a hang is ended.
-const crowd = 10
+const crowd = 4
 
 var (
 	begins  = regexp.MustCompile(`(?m)^=== (?:RUN|NAME) +(\S+)$`)
