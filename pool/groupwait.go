@@ -116,7 +116,6 @@ func (g *Group[T, R]) await(n int) {
 // nil if they have.
 func (g *Group[T, R]) parkLocked(need int) chan struct{} {
 	point.At("pool: group's waiter before it says what it needs")
-	point.At("pool: group's waiter before it says that it waits")
 	if old := int(g.need.Load()); old == 0 || need < old {
 		g.need.Store(int64(need))
 	}
