@@ -3,6 +3,7 @@ package main
 import (
 	"go/ast"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -42,12 +43,7 @@ func (s site) statement() bool {
 	if !ok {
 		return false
 	}
-	for _, sibling := range list(s.parent()) {
-		if sibling == stmt {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(list(s.parent()), stmt)
 }
 
 // list returns the statements of a block, or of a case.
