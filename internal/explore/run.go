@@ -97,7 +97,9 @@ func (r *Run) play(t *testing.T, p Program) {
 		r.came = make(chan struct{}, 1)
 		p(t, r)
 		release := point.Take(r.arrive)
+		r.mu.Lock() // goroutines that were set up may come to points already
 		r.on = true
+		r.mu.Unlock()
 		for _, start := range r.starts {
 			go start()
 		}
