@@ -270,6 +270,36 @@ func TestExploreCancel(t *testing.T) {
 	}
 }
 
+// The last item comes as the context ends: a stage that drops it does not say that
+// all has been sent.
+func TestExploreCancelAtTheEnd(t *testing.T) {
+	for name, s := range map[string]pipeline.Stage[int, int]{
+		"one stage": add(0),
+		"fused":     pipeline.Fuse(add(0), add(0)),
+		"flat map": pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
+			return emit(v)
+		}),
+		"batch":   pipeline.Then(pipeline.Batch[int](1, time.Hour), pipeline.Unbatch[int]()),
+		"workers": add(0, pipeline.Workers(2)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				r.Go("caller", func() {
+					got, err := s.Collect(ctx, func(yield func(int) bool) {
+						if yield(0) && yield(1) {
+							cancel(errEnough)
+						}
+					})
+					if err == nil && len(got) != 2 || err != nil && err != errEnough {
+						t.Errorf("got %v, %v", got, err)
+					}
+				})
+			})
+		})
+	}
+}
+
 // Everybody is parked, for want of items from a source that waits for the
 // context: the bell wakes them.
 func TestExploreCancelOfTheIdle(t *testing.T) {

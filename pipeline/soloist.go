@@ -119,8 +119,11 @@ func (w *soloist[In, Out]) takeAll(in *hop[In]) (err error) {
 	}()
 	for {
 		v, ok := in.items.Next()
-		if !ok || in.items.Rested() && w.ctx.Err() != nil {
+		if !ok {
 			return nil
+		}
+		if in.items.Rested() && w.ctx.Err() != nil {
+			return context.Cause(w.ctx) // v is dropped, so this must not look like the end
 		}
 		if err := w.pass(v, &f); err != nil {
 			return err
