@@ -99,6 +99,25 @@ func TestP3WalksMeetResize(t *testing.T) {
 	must0(p.Close())
 }
 
+// Keys come and go at once, from those who submit and from workers.
+func TestKeysComeAtOnce(t *testing.T) {
+	const callers, each = 4, 100
+	p := pool.New(2, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, pool.WithKey(keyOf))
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for n := range each {
+				must0(p.Go(t.Context(), keyed{n, n}))
+			}
+		})
+	}
+	testkit.Watchdog(t, wg.Wait)
+	must0(p.Close())
+	if s := p.Stats(); s.Completed != callers*each {
+		t.Errorf("%+v", s)
+	}
+}
+
 // P8: tasks that run in place find the states of their workers while others begin.
 func TestP8InPlaceWhileWorkersBegin(t *testing.T) {
 	const workers = 4
