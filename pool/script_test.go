@@ -170,8 +170,8 @@ func (s *poolScript) step() {
 	case 0, 1, 2, 3:
 		s.submit(s.in.IntN(8))
 	case 4: // let the one go that has run longest, or another
-		if ids := s.now(); len(ids) > 0 {
-			s.let(s.tasks[ids[s.in.IntN(len(ids))]])
+		if tasks := s.now(); len(tasks) > 0 {
+			s.let(tasks[s.in.IntN(len(tasks))])
 		}
 	case 5:
 		if task := s.any(); task != nil && task.cancel != nil {
@@ -228,14 +228,17 @@ func (s *poolScript) shutdown() {
 	})
 }
 
-// now returns the tasks that run and can be let go.
-func (s *poolScript) now() (ids []int) {
+// now returns the tasks that run and can be let go. One that is let go may make
+// another.
+func (s *poolScript) now() (tasks []*scriptTask) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, task := range s.tasks {
 		if task.runs > 0 && !task.ended && task.release != nil {
-			ids = append(ids, task.id)
+			tasks = append(tasks, task)
 		}
 	}
-	return ids
+	return tasks
 }
 
 func (s *poolScript) let(task *scriptTask) {

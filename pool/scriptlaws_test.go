@@ -142,8 +142,8 @@ func (s *poolScript) finish() {
 			s.closed = true
 			s.ending.Go(func() { _ = s.p.Close() })
 		}
-		for _, id := range s.now() {
-			s.let(s.tasks[id])
+		for _, task := range s.now() {
+			s.let(task)
 		}
 		synctest.Wait()
 		if s.check(); s.t.Failed() {
