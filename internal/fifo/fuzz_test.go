@@ -16,6 +16,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 func FuzzList(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 2, 0, 3, 0, 2, 2})
 	f.Add([]byte{0, 0, 0, 18, 34, 3, 2, 18, 0, 1, 1, 1, 1})
+	f.Add([]byte{0, 0, 18, 0, 1, 1}) // the last one leaves, and another comes
 	f.Fuzz(func(t *testing.T, script []byte) {
 		var l fifo.List[int]
 		var model []int
