@@ -307,7 +307,7 @@ func TestExploreStopAndWait(t *testing.T) {
 	})
 }
 
-// FP4: what Stop hands back is in order, whichever worker had taken it.
+// What Stop hands back is in order, whichever worker had taken it.
 func TestExploreStopInOrder(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		tr := try(t, r, 2, quick).hurried()

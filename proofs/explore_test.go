@@ -4,6 +4,7 @@ package proofs_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tandemgo/tandem/broadcast"
@@ -34,6 +35,13 @@ func TestExplore(t *testing.T) {
 			exploreScene(t, func(_ testing.TB, h *history) scene { return bucketScene(h, 2, 2, 2, first) })
 		})
 	}
+}
+
+// newCountedHistory returns one that numbers the begins and ends of calls, for
+// bubbles, in which no time passes.
+func newCountedHistory() *history {
+	var n atomic.Int64
+	return &history{now: func() int64 { return n.Add(1) }}
 }
 
 func exploreScene(t *testing.T, stage func(t testing.TB, h *history) scene) {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,13 +27,6 @@ type history struct {
 func newHistory() *history {
 	start := time.Now()
 	return &history{now: func() int64 { return int64(time.Since(start)) }}
-}
-
-// newCountedHistory returns one that numbers the begins and ends of calls, for
-// bubbles, in which no time passes.
-func newCountedHistory() *history {
-	var n atomic.Int64
-	return &history{now: func() int64 { return n.Add(1) }}
 }
 
 // A callLog records the calls of one goroutine.

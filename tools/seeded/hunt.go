@@ -118,7 +118,7 @@ var (
 // reports whether there is one. A test program that runs out of time has not.
 func (f *finding) read(o testprog.Outcome) bool {
 	out := o.Output
-	at := len(out) // where the end begins
+	var at int // where the end begins
 	switch {
 	case stuck.MatchString(out):
 		m := stuck.FindStringSubmatchIndex(out)

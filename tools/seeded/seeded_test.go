@@ -85,7 +85,7 @@ func TestHunt(t *testing.T) {
 programs internal/link
 file internal/link/gate.go
 -	free = iota
-+	free = 0*iota
++	free = iota + 0
 `)
 	code, out, errs = run(t, "-limit=1s", harmless)
 	if code != 1 || !strings.Contains(out, "| nobody |") || !strings.Contains(out, "0 of 1 found") {
