@@ -31,6 +31,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tandemgo/tandem/fan"
 )
 
 func main() {
@@ -137,41 +139,23 @@ func tryAll(ctx context.Context, o options, all []*mutant, stderr io.Writer) (ve
 		temp: temp, timeout: o.timeout, short: o.short, users: o.users, explore: o.explore, race: o.race,
 		tags: o.tags, tests: o.tests, bases: map[stage]func() (time.Duration, error){},
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	shown := newProgress(stderr, len(all))
 	defer shown.close()
-	todo := make(chan *mutant)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for range o.parallel {
-		wg.Go(func() {
-			for m := range todo {
-				v, err := run.try(ctx, m)
-				if err != nil {
-					cancel(err)
-					return
-				}
-				mu.Lock()
-				verdicts = append(verdicts, v)
-				shown.add(v)
-				mu.Unlock()
-			}
-		})
-	}
 	begun := time.Now()
-	for _, m := range all {
+	var mu sync.Mutex
+	err = fan.ForEach(ctx, o.parallel, slices.Values(all), func(ctx context.Context, m *mutant) error {
 		if o.budget > 0 && time.Since(begun) > o.budget {
-			break
+			return nil
 		}
-		select {
-		case todo <- m:
-			continue
-		case <-ctx.Done():
+		v, err := run.try(ctx, m)
+		if err != nil {
+			return err
 		}
-		break
-	}
-	close(todo)
-	wg.Wait()
-	return verdicts, context.Cause(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		verdicts = append(verdicts, v)
+		shown.add(v)
+		return nil
+	})
+	return verdicts, err
 }

@@ -33,6 +33,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tandemgo/tandem/fan"
 )
 
 func main() {
@@ -130,41 +132,23 @@ func (h *hunter) huntAll(ctx context.Context, o options, all []*bug, stderr io.W
 		return nil, err
 	}
 	defer os.RemoveAll(h.temp)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	todo := make(chan *bug)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for range o.parallel {
-		wg.Go(func() {
-			for b := range todo {
-				f, err := h.hunt(ctx, b)
-				if err != nil {
-					cancel(err)
-					return
-				}
-				mu.Lock()
-				findings = append(findings, f)
-				fmt.Fprintf(stderr, "%d of %d  %s: %s\n", len(findings), len(all), b.id, f)
-				mu.Unlock()
-			}
-		})
-	}
 	begun := time.Now()
-	for _, b := range all {
+	var mu sync.Mutex
+	err = fan.ForEach(ctx, o.parallel, slices.Values(all), func(ctx context.Context, b *bug) error {
 		if o.budget > 0 && time.Since(begun) > o.budget {
-			break
+			return nil
 		}
-		select {
-		case todo <- b:
-			continue
-		case <-ctx.Done():
+		f, err := h.hunt(ctx, b)
+		if err != nil {
+			return err
 		}
-		break
-	}
-	close(todo)
-	wg.Wait()
-	return findings, context.Cause(ctx)
+		mu.Lock()
+		defer mu.Unlock()
+		findings = append(findings, f)
+		fmt.Fprintf(stderr, "%d of %d  %s: %s\n", len(findings), len(all), b.id, f)
+		return nil
+	})
+	return findings, err
 }
 
 func (f finding) String() string {
