@@ -172,3 +172,35 @@ func TestExploreFirst(t *testing.T) {
 		})
 	})
 }
+
+// The least of loops, one item on one goroutine, and of maps, in every order there
+// is: they are exhausted in some hundred runs.
+func TestExploreSmallest(t *testing.T) {
+	for name, n := range map[string]int{"no item": 0, "an item": 1} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				r.Go("caller", func() {
+					calls := testkit.NewLedger(n)
+					err := fan.ForEach(t.Context(), 1, count(n), func(_ context.Context, v int) error {
+						calls.Note(v)
+						return nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+					calls.ExactlyOnce(t)
+				})
+			})
+		})
+	}
+	t.Run("two elements", func(t *testing.T) {
+		explore.Explore(t, func(t testing.TB, r *explore.Run) {
+			r.Go("caller", func() {
+				out, err := fan.Map(t.Context(), 2, numbers(2), func(_ context.Context, v int) (int, error) { return v, nil })
+				if err != nil || !slices.Equal(out, numbers(2)) {
+					t.Errorf("got %v, %v", out, err)
+				}
+			})
+		})
+	})
+}

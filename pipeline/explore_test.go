@@ -270,6 +270,13 @@ func TestExploreCancel(t *testing.T) {
 	}
 }
 
+// The least of runs, a source and the caller: in every order there is without an
+// item, if TANDEM_SCHEDULES allows for some 20,000.
+func TestExploreSmallest(t *testing.T) {
+	t.Run("no item", func(t *testing.T) { collect(t, pipeline.Buffer[int](0), 0, want()) })
+	t.Run("an item", func(t *testing.T) { collect(t, pipeline.Buffer[int](0), 1, want(0)) })
+}
+
 // The last item comes as the context ends: a stage that drops it does not say that
 // all has been sent.
 func TestExploreCancelAtTheEnd(t *testing.T) {
