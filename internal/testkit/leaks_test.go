@@ -3,6 +3,7 @@ package testkit
 import (
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"runtime/pprof"
 	"strings"
@@ -16,9 +17,7 @@ func TestWhoeverCanBeWokenIsNoLeak(t *testing.T) {
 		defer close(end)
 		park(give)
 	}()
-	for !strings.Contains(string(othersStacks()), "testkit.park") {
-		runtime.Gosched()
-	}
+	awaitParked()
 	if text := blockedForEver(); text != "" {
 		t.Errorf("it can be woken:\n%s", text)
 	}
@@ -31,6 +30,7 @@ func TestALeakFails(t *testing.T) {
 	const name = "TESTKIT_LEAKS"
 	if os.Getenv(name) != "" {
 		go park(make(chan struct{})) // in the program that this test starts
+		awaitParked()
 		return
 	}
 	if runtime.GOOS == "js" {
@@ -49,3 +49,12 @@ func TestALeakFails(t *testing.T) {
 		}
 	}
 }
+
+// awaitParked returns once a goroutine waits in park.
+func awaitParked() {
+	for !parked.Match(othersStacks()) {
+		runtime.Gosched()
+	}
+}
+
+var parked = regexp.MustCompile(`\[chan receive\]:\n\S*testkit\.park`)
