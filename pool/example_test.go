@@ -128,7 +128,7 @@ func ExampleFuture_Done() {
 func ExamplePool_Do_cancellation() {
 	p := pool.New(2, func(ctx context.Context, _ string) (string, error) {
 		<-ctx.Done() // a download that never ends, say
-		return "", ctx.Err()
+		return "", context.Cause(ctx)
 	})
 	defer p.Close()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Millisecond, errors.New("took too long"))
