@@ -238,12 +238,15 @@ func ExamplePool_Close() {
 
 // Shutdown gives tasks a time limit, then cancels them.
 func ExamplePool_Shutdown() {
+	started := make(chan struct{}, 2)
 	p := pool.New(1, func(ctx context.Context, _ int) (int, error) {
+		started <- struct{}{}
 		<-ctx.Done()
 		return 0, ctx.Err()
 	})
 	_ = p.Go(context.Background(), 1)
 	_ = p.Go(context.Background(), 2)
+	<-started // one of them; the other one waits
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
 	fmt.Println(p.Shutdown(ctx))
