@@ -15,7 +15,7 @@ import (
 // with GOEXPERIMENT=goroutineleakprofile.
 func Main(m *testing.M) { goleak.VerifyTestMain(leakless{m}, ofTheRunTime...) }
 
-// Leakless runs tests and fails if they leave a goroutine that nothing can wake.
+// A leakless runs tests and fails if they leave a goroutine that nothing can wake.
 type leakless struct{ *testing.M }
 
 func (l leakless) Run() int {
