@@ -27,6 +27,10 @@ import (
 // it is in and no other; when it goes on, it finds the gap by its numbers, and
 // its new place from log.first or log.last.
 //
+// Where values are missing in the log itself, see ReportGap, is in a list beside
+// it, with sums. A subscription knows the sums that it has passed; as long as they
+// are those of the whole list, there is nothing to look up.
+//
 // Subscriptions are known by weak pointers, for Stats only, so that a forgotten
 // one is collected. Those that Block are known to the gate, too.
 //
@@ -35,8 +39,8 @@ import (
 // waits, is woken, or runs code of the user.
 //
 // Park and wake, readers. One that finds nothing puts its waiter on the list of
-// sleepers, under mu and after it has looked at published once more; a sender
-// publishes and takes the list under mu, too. So one of them sees the other. The
+// sleepers, under mu and after it has looked at published, and at the holes, once
+// more; a sender publishes and takes the list under mu, too. So one of them sees the other. The
 // sender wakes them when mu is free. A reader looks again whenever it was woken;
 // to be woken without reason is harmless. Closing a subscription signals the
 // waiters that are linked to it, which happens under its lock, at which they saw
@@ -143,12 +147,12 @@ func (b *Broadcast[T]) wake(asleep []*waiter) {
 	b.mu.Unlock()
 }
 
-// sleep puts w among the sleepers, unless there is something behind cursor, or
-// the end. It reports whether it did.
-func (b *Broadcast[T]) sleep(w *waiter, cursor uint64) bool {
+// sleep puts w among the sleepers, unless there is something behind cursor, a
+// gap that has not been passed, or the end. It reports whether it did.
+func (b *Broadcast[T]) sleep(w *waiter, cursor uint64, passed tally) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.log.published.Load() != cursor*publishOne {
+	if b.log.published.Load() != cursor*publishOne || b.log.holes.Load().all() != passed {
 		return false
 	}
 	b.sleepers.push(w)
@@ -189,6 +193,9 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 	s.cursor = max(oldest, b.log.sent-min(b.log.sent, uint64(o.replay)))
 	if o.from != nil {
 		s.cursor = min(*o.from, b.log.sent) // what is gone already is a gap
+		s.passed = b.log.holes.Load().before(s.cursor)
+	} else {
+		s.passed = b.log.holes.Load().upTo(s.cursor)
 	}
 	if s.cursor == b.log.sent {
 		s.chunk = b.log.tail

@@ -28,6 +28,10 @@
 // Send is all or nothing: if it returns an error, no subscriber sees the value.
 // Senders that wait are served first come, first served.
 //
+// Whoever relays values from elsewhere, and has lost some on the way, says so with
+// [Broadcast.ReportGap]: subscribers see that gap in its place like one of their
+// own.
+//
 // # Closing
 //
 // After [Broadcast.Close] subscribers read what is left, and then get

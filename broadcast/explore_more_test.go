@@ -162,3 +162,78 @@ func TestExploreChan(t *testing.T) {
 		})
 	})
 }
+
+// B2: a gap that is reported is seen where it is, by one that reads or sleeps, and
+// by one that must skip it.
+func TestExploreReportedGap(t *testing.T) {
+	for name, capacity := range map[string]int{"it keeps up": 4, "it skips": 1} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				b := broadcast.New[uint64](broadcast.WithCapacity(capacity))
+				s, err := b.Subscribe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Go("reader", func() {
+					next, missed := uint64(0), uint64(0) // the values are 0, then 10, 11
+					for {
+						v, err := s.Next(t.Context())
+						if gap, ok := err.(*broadcast.GapError); ok {
+							next, missed = next+gap.Missed, missed+gap.Missed
+							continue
+						}
+						if err != nil {
+							break
+						}
+						if v != next {
+							t.Errorf("B2: got %d, want %d", v, next)
+						}
+						next++
+					}
+					if next != 12 || capacity == 4 && missed != 9 || missed != s.Missed() {
+						t.Errorf("B2: it ended at %d, told of %d, missed %d", next, missed, s.Missed())
+					}
+				})
+				r.Go("sender", func() {
+					_ = b.TrySend(0)
+					_ = b.ReportGap(9)
+					_ = b.TrySend(10)
+					_ = b.TrySend(11)
+					b.Close()
+				})
+				r.Go("books", func() {
+					st := b.Stats()
+					if k := st.Subscriptions[0]; k.Delivered+k.Missed+k.Backlog != st.Sent+st.Lost {
+						t.Errorf("B2: %+v", st)
+					}
+				})
+			})
+		})
+	}
+}
+
+// A gap wakes one that is about to sleep, though nothing is sent.
+func TestExploreReportedGapWakes(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		b := broadcast.New[uint64]()
+		s, err := b.Subscribe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Go("reader", func() {
+			for missed := uint64(0); missed < 3; { // in one gap or in two
+				_, err := s.Next(t.Context())
+				gap, ok := err.(*broadcast.GapError)
+				if !ok {
+					t.Errorf("got %v", err)
+					return
+				}
+				missed += gap.Missed
+			}
+		})
+		r.Go("sender", func() {
+			_ = b.ReportGap(1)
+			_ = b.ReportGap(2)
+		})
+	})
+}

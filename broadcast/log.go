@@ -41,7 +41,8 @@ type log[T any] struct {
 
 	// published is how many values have been sent, times 2, and the bit closed.
 	published atomic.Uint64
-	_         [cacheLine - 8]byte
+	holes     atomic.Pointer[holes] // nil while there are none
+	_         [cacheLine - 16]byte
 
 	first, last atomic.Pointer[chunk[T]]
 }

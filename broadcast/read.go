@@ -14,7 +14,8 @@ func (s *Subscription[T]) behindLocked(sent uint64) (missed, backlog uint64) {
 		return s.missed, s.end - s.cursor // as it was left
 	}
 	next := s.resume(sent)
-	return s.missed + next - s.cursor, sent - next
+	ahead := s.b.log.holes.Load().upTo(sent).minus(s.passed)
+	return s.missed + next - s.cursor + ahead.lost, sent - next
 }
 
 // resume returns the number of the value with which s goes on.
@@ -42,6 +43,13 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 		word := s.b.log.published.Load()
 		sent := word / publishOne
 		point.At("broadcast: reader has looked")
+		limit := sent
+		if h := s.b.log.holes.Load(); h != nil && h.all() != s.passed {
+			if sent-s.cursor <= s.capacity && h.upTo(s.cursor) != s.passed {
+				return 0, s.passLocked(h, s.cursor)
+			}
+			limit = h.next(s.cursor, sent)
+		}
 		if sent == s.cursor {
 			if word&closed != 0 {
 				return 0, ErrClosed
@@ -51,7 +59,7 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 		if sent-s.cursor > s.capacity {
 			return 0, s.skipLocked(sent)
 		}
-		if n = s.copyLocked(dst, sent); n > 0 {
+		if n = s.copyLocked(dst, limit); n > 0 {
 			s.delivered += uint64(n)
 			if s.block != nil {
 				point.At("broadcast: reader before it moves its cursor")
@@ -69,11 +77,20 @@ func (s *Subscription[T]) skipLocked(sent uint64) error {
 		s.endLocked(ErrSlow, sent)
 		return ErrSlow
 	}
-	next := s.resume(sent)
-	gap := next - s.cursor
-	s.missed += gap
-	s.cursor, s.chunk = next, nil
-	return &GapError{gap}
+	return s.passLocked(s.b.log.holes.Load(), s.resume(sent))
+}
+
+// passLocked goes on with the value with number next, behind a gap, and what is
+// missing in the log itself up to there.
+func (s *Subscription[T]) passLocked(h *holes, next uint64) error {
+	before := h.upTo(next)
+	gap := before.minus(s.passed).gap(next - s.cursor)
+	s.passed = before
+	s.missed += gap.Missed
+	if next != s.cursor {
+		s.cursor, s.chunk = next, nil
+	}
+	return gap
 }
 
 // copyLocked copies values before sent to dst, as many as fit. It copies less if
@@ -138,10 +155,10 @@ func (s *Subscription[T]) waitLocked(ctx context.Context, dst []T) (n int, err e
 	}
 	for n == 0 && err == nil {
 		w.peer, s.parked = s.parked, w // close finds it there
-		at := s.cursor
+		at, passed := s.cursor, s.passed
 		s.mu.Unlock()
 		point.At("broadcast: reader before it looks again")
-		if s.b.sleep(w, at) {
+		if s.b.sleep(w, at, passed) {
 			w.park(ctx)
 			point.At("broadcast: reader is awake")
 		}

@@ -3,12 +3,13 @@ package broadcast
 // Stats is a snapshot of a broadcast, taken at one instant.
 type Stats struct {
 	Sent          uint64 // values sent so far
+	Lost          uint64 // values that ReportGap said are missing
 	Retained      int    // of these, how many can be read still
 	Subscriptions []SubscriptionStats
 }
 
 // SubscriptionStats is where one subscription is. Delivered + Missed + Backlog is
-// what was sent since it subscribed, and what it was replayed.
+// what was sent or lost since it subscribed, and what it was replayed.
 type SubscriptionStats struct {
 	Name      string
 	Delivered uint64
@@ -22,7 +23,7 @@ type SubscriptionStats struct {
 func (b *Broadcast[T]) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	st := Stats{Sent: b.log.sent, Retained: int(min(b.log.sent, b.log.capacity))}
+	st := Stats{Sent: b.log.sent, Lost: b.log.holes.Load().all().lost, Retained: int(min(b.log.sent, b.log.capacity))}
 	b.weedLocked()
 	for _, p := range b.subs {
 		s := p.Value()

@@ -27,6 +27,7 @@ type Subscription[T any] struct {
 	chunk     *chunk[T] // where that is, nil if it is to be looked for
 	delivered uint64
 	missed    uint64      // up to cursor
+	passed    tally       // of the holes, those up to cursor
 	end       uint64      // how many had been sent when the subscription ended
 	err       error       // why it has ended, nil while it is open
 	settled   bool        // and the world has been told

@@ -9,8 +9,9 @@
 //	event: gap
 //	data: {"missed":13}
 //
-// means that the 13 values up to number 41 are missing. The same event is sent to
-// a viewer that is connected and too slow. So, for each viewer,
+// means that the 13 values up to number 41 are missing, or more if it says
+// "atLeast":true. The same event is sent to a viewer that is connected and too
+// slow, and where values are missing in the broadcast itself. So, for each viewer,
 //
 //	values received + missed = sent since it first came
 //

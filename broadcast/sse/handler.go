@@ -172,7 +172,7 @@ func (h *Handler[T]) stream(ctx context.Context, out *stream, sub *broadcast.Sub
 		n, err := h.next(ctx, sub, values)
 		next := sub.Seq()
 		if gap, ok := errors.AsType[*broadcast.GapError](err); ok {
-			out.event(h.gap(next-1, gap.Missed, nil))
+			out.event(h.gap(next, gap, nil))
 		} else if errors.Is(err, errIdle) {
 			out.comment()
 		} else if err != nil {
@@ -182,7 +182,7 @@ func (h *Handler[T]) stream(ctx context.Context, out *stream, sub *broadcast.Sub
 			number := next - uint64(n-i)
 			ev, err := h.encode(v)
 			if err != nil {
-				ev = h.gap(number, 1, err)
+				ev = h.gap(number, &broadcast.GapError{Missed: 1}, err)
 			}
 			ev.ID = h.id(number)
 			out.event(ev)
@@ -212,17 +212,23 @@ func (h *Handler[T]) encode(v T) (ev Event, err error) {
 	return ev, err
 }
 
-// gap is the event that says that missed values up to number are missing.
-func (h *Handler[T]) gap(number, missed uint64, why error) Event {
+// gap is the event that says that values before the one with number next are
+// missing.
+func (h *Handler[T]) gap(next uint64, gap *broadcast.GapError, why error) Event {
 	data := struct {
-		Missed uint64 `json:"missed"`
-		Error  string `json:"error,omitempty"`
-	}{Missed: missed}
+		Missed  uint64 `json:"missed"`
+		AtLeast bool   `json:"atLeast,omitempty"`
+		Error   string `json:"error,omitempty"`
+	}{Missed: gap.Missed, AtLeast: gap.AtLeast}
 	if why != nil {
 		data.Error = why.Error()
 	}
 	text, _ := json.Marshal(data) // it can't fail
-	return Event{ID: h.id(number), Name: "gap", Data: text}
+	ev := Event{Name: "gap", Data: text}
+	if next > 0 { // or it is before all values: who comes back begins with the first
+		ev.ID = h.id(next - 1)
+	}
+	return ev
 }
 
 // end writes the last event.

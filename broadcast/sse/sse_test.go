@@ -120,6 +120,22 @@ func TestS2Gap(t *testing.T) {
 	}
 }
 
+// S2: what is missing in the broadcast itself is a gap in its place; before the
+// first value it has no id, so that who comes back begins with the first.
+func TestS2GapOfTheBroadcast(t *testing.T) {
+	b := broadcast.New[int]()
+	url := serve(t, &sse.Handler[int]{Source: b})
+	res := get(t, url, "")
+	must(0, b.ReportGap(4))
+	sendAll(t, b, 0, 1)
+	must(0, b.ReportGap(0))
+	b.Close()
+	want := "event: gap\ndata: {\"missed\":4}\n\nid: 0\ndata: 0\n\nid: 0\nevent: gap\ndata: {\"missed\":0,\"atLeast\":true}\n\nevent: end\ndata: {}\n\n"
+	if diff := cmp.Diff(want, body(t, res)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // S3: a viewer of another run, or with an id that makes no sense, begins anew and
 // is told.
 func TestS3Reset(t *testing.T) {
