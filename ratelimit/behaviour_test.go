@@ -138,3 +138,24 @@ func TestR5SmallJumpBack(t *testing.T) {
 		run(t, l, []step{{0, 1, true}, {0, 1, false}, {d, 1, true}, {0, 1, false}, {3 * d, 3, true}, {0, 1, false}})
 	})
 }
+
+// R5: Parts gives the rate back exactly, in lowest terms, and nothing of what has none.
+func TestR5PartsOfARate(t *testing.T) {
+	for _, c := range []struct {
+		rate    ratelimit.Rate
+		permits int
+		period  time.Duration
+	}{
+		{ratelimit.Per(10, time.Second), 1, time.Second / 10},
+		{ratelimit.Per(999_999_937, time.Second), 999_999_937, time.Second},
+		{ratelimit.Per(math.MaxInt, math.MaxInt64), 1, 1},
+		{ratelimit.Every(math.MaxInt64), 1, math.MaxInt64},
+		{ratelimit.Per(0, time.Minute), 0, time.Minute},
+		{ratelimit.Unlimited, 0, 0},
+		{ratelimit.Rate{}, 0, 0},
+	} {
+		if permits, period := c.rate.Parts(); permits != c.permits || period != c.period {
+			t.Errorf("%v: %d in %v, want %d in %v", c.rate, permits, period, c.permits, c.period)
+		}
+	}
+}

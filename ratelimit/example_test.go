@@ -134,6 +134,13 @@ func ExamplePer() {
 	// Output: 10 per 1s · 1 per 1m0s · unlimited
 }
 
+// A limiter of another kind reads what it is to do.
+func ExampleRate_Parts() {
+	permits, period := ratelimit.Per(420, time.Minute).Parts()
+	fmt.Println(permits, "in", period)
+	// Output: 7 in 1s
+}
+
 // Without WithSpent, the first second would grant twice the rate.
 func ExampleWithSpent() {
 	limiter := ratelimit.New(ratelimit.Per(10, time.Hour), 10, ratelimit.WithSpent(10))

@@ -47,6 +47,17 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d per %v", r.permits, time.Duration(r.period))
 }
 
+// Parts returns the rate as so many permits in so much time, in lowest terms, for
+// those who count in a way of their own. Of [Unlimited] and of the zero Rate, which
+// == tells apart, both are 0.
+func (r Rate) Parts() (permits int, period time.Duration) {
+	if r.unlimited {
+		return 0, 0
+	}
+	r = r.reduced()
+	return int(r.permits), time.Duration(r.period)
+}
+
 // reduced returns the same rate in lowest terms. One of 0 stays as it is: its
 // period is then only how finely a part of a permit is counted.
 func (r Rate) reduced() Rate {
