@@ -1,0 +1,106 @@
+package redislimit
+
+import (
+	"sync"
+	"time"
+)
+
+// A breaker keeps callers away from a server that does not answer. After a number of
+// failures in a row it is open; after a pause one caller may try, and its success
+// closes it. There is no goroutine: the caller that comes after the pause is the one.
+// Nobody holds mu for longer than a few instructions.
+type breaker struct {
+	limit int // of failures in a row
+	pause time.Duration
+
+	mu       sync.Mutex
+	failures int // in a row, while closed
+	open     bool
+	trying   bool          // somebody does, while open
+	until    time.Duration // nobody tries before that
+	trips    uint64
+}
+
+// A BreakerState is whether Redis is asked.
+type BreakerState int
+
+const (
+	Closed   BreakerState = iota // Redis is asked
+	Open                         // it is not
+	HalfOpen                     // one caller asks whether it answers again
+)
+
+// String returns the state in words, such as "half-open".
+func (s BreakerState) String() string {
+	return [...]string{"closed", "open", "half-open"}[s]
+}
+
+// An outcome is what a call has shown of the server.
+type outcome int
+
+const (
+	answered outcome = iota
+	failed
+	unknown // the caller has gone away
+)
+
+// enter reports whether the server may be asked; the caller must leave then.
+func (b *breaker) enter(now time.Duration) (ok, probe bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.open:
+		return true, false
+	case b.trying || now < b.until:
+		return false, false
+	}
+	b.trying = true
+	return true, true
+}
+
+// wait returns when it makes sense to ask again.
+func (b *breaker) wait(now time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open && !b.trying && now < b.until {
+		return b.until - now
+	}
+	return b.pause
+}
+
+// leave says what became of a call. Those that began before the breaker opened say
+// nothing about what is now.
+func (b *breaker) leave(probe bool, is outcome, now time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open && !probe {
+		return
+	}
+	if probe {
+		b.trying = false
+	}
+	switch {
+	case is == answered:
+		b.open, b.failures = false, 0
+	case is == failed:
+		b.failures++
+		if probe || b.failures >= b.limit {
+			if !b.open {
+				b.trips++
+			}
+			b.open, b.failures, b.until = true, 0, now+b.pause
+		}
+	}
+}
+
+func (b *breaker) state() (BreakerState, uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.trying:
+		return HalfOpen, b.trips
+	case b.open:
+		return Open, b.trips
+	}
+	return Closed, b.trips
+}

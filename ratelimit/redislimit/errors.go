@@ -1,0 +1,11 @@
+package redislimit
+
+import "errors"
+
+// ErrUnavailable is wrapped by the error of a call that Redis did not answer, under
+// [FailClosed].
+var ErrUnavailable = errors.New("redislimit: Redis does not answer")
+
+// ErrForeign is wrapped by the error of a call for a key at which Redis holds what
+// is not of this package, under [FailClosed]. It is left as it is.
+var ErrForeign = errors.New("redislimit: the key holds something else")

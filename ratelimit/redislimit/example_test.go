@@ -1,0 +1,86 @@
+package redislimit_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tandemgo/tandem/ratelimit"
+	"github.com/tandemgo/tandem/ratelimit/httplimit"
+	"github.com/tandemgo/tandem/ratelimit/redislimit"
+)
+
+// Each user may do 10 things a second, whichever machine is asked.
+func Example() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(10, time.Second), 10)
+	ok, err := limiter.Allow(context.Background(), "ann")
+	fmt.Println(ok, err)
+}
+
+// A server limits its clients together with all others of its kind. Those of one
+// network are one client.
+func Example_http() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer client.Close()
+	limiter := redislimit.New[netip.Prefix](client, ratelimit.Per(100, time.Minute), 20,
+		redislimit.WithReplicas(4)) // while Redis is away, each of 4 servers grants a quarter
+	limit := httplimit.Middleware(limiter, httplimit.ByIP, httplimit.WithHeaders())
+	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
+	fmt.Println(http.ListenAndServe("localhost:8080", limit(hello)))
+}
+
+// One key that all ask for costs a round trip for each 50 permits.
+func ExampleWithLease() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(100_000, time.Second), 10_000,
+		redislimit.WithLease(50, 20*time.Millisecond))
+	for range 1000 {
+		if err := limiter.Wait(context.Background(), "all"); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println(limiter.Stats().Calls, "calls of Redis")
+}
+
+// 10 a second, 1,000 an hour, and more for those who pay.
+func ExampleWithWindow() {
+	type user struct {
+		name  string
+		paid bool
+	}
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer client.Close()
+	limiter := redislimit.New[user](client, ratelimit.Per(10, time.Second), 10,
+		redislimit.WithWindow(ratelimit.Per(1000, time.Hour), 1000),
+		redislimit.WithPrefix("api:"),
+		redislimit.WithKey(func(u user) string { return u.name }),
+		redislimit.WithLimits(func(u user) (ratelimit.Rate, int) {
+			if u.paid {
+				return ratelimit.Per(100, time.Second), 100
+			}
+			return ratelimit.Per(10, time.Second), 10
+		}))
+	d, err := limiter.Take(context.Background(), user{"ann", true}, 5)
+	fmt.Println(d.OK, d.Remaining, d.RetryAfter, err)
+}
+
+// Where nothing may pass uncounted, an error says that Redis is away.
+func ExampleOnFailure() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer client.Close()
+	limiter := redislimit.New[int](client, ratelimit.Every(time.Minute), 3,
+		redislimit.OnFailure(redislimit.FailClosed),
+		redislimit.WithTimeout(20*time.Millisecond),
+		redislimit.WithBreaker(5, time.Second))
+	if _, err := limiter.Take(context.Background(), 4711, 1); err != nil {
+		fmt.Println(err, limiter.Stats().Breaker)
+	}
+}
