@@ -1,0 +1,21 @@
+package natscast
+
+import "encoding/json"
+
+// A Codec turns values into the payload of a message and back. It must be safe
+// for concurrent use.
+type Codec[T any] interface {
+	Encode(v T) ([]byte, error)
+	// Decode must not keep data.
+	Decode(data []byte) (T, error)
+}
+
+// jsonCodec is the default.
+type jsonCodec[T any] struct{}
+
+func (jsonCodec[T]) Encode(v T) ([]byte, error) { return json.Marshal(v) }
+
+func (jsonCodec[T]) Decode(data []byte) (v T, err error) {
+	err = json.Unmarshal(data, &v)
+	return v, err
+}
