@@ -1,0 +1,38 @@
+// Size prints how many bytes all the addresses that it is given have together.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/tandemgo/tandem/fan"
+)
+
+func main() {
+	sizes, err := fan.Map(context.Background(), 8, os.Args[1:], size)
+	if err != nil {
+		log.Fatal(err)
+	}
+	total := int64(0)
+	for _, size := range sizes {
+		total += size
+	}
+	fmt.Println(len(sizes), "pages,", total, "bytes")
+}
+
+func size(ctx context.Context, url string) (int64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	return io.Copy(io.Discard, resp.Body)
+}
