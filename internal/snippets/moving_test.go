@@ -35,7 +35,7 @@ func TestAProgramMovesInFewLines(t *testing.T) {
 		if added+removed >= 10 || added+removed == 0 {
 			t.Errorf("%s: %d lines are added and %d removed:\n%s", library, added, removed, strings.Join(p, "\n"))
 		}
-		if old := code(p); old < 25 || old > 35 {
+		if old := statements(p); old < 25 || old > 35 {
 			t.Errorf("%s: the program has %d lines of code", library, old)
 		}
 		text := pages(t)["docs/moving/"+library+".md"]
@@ -48,8 +48,8 @@ func TestAProgramMovesInFewLines(t *testing.T) {
 	}
 }
 
-// code returns how many lines of the old program are code, and no import.
-func code(patch []string) (n int) {
+// statements returns how many lines of the old program are code, and no import.
+func statements(patch []string) (n int) {
 	imports := false
 	for _, line := range patch {
 		if strings.HasPrefix(line, "+") || line == "" {
