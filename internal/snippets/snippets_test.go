@@ -1,6 +1,8 @@
 package snippets_test
 
 import (
+	"bytes"
+	"go/format"
 	"strings"
 	"testing"
 )
@@ -19,7 +21,10 @@ func TestEveryBlockOfGoIsCompiled(t *testing.T) {
 			language, note, _ := strings.Cut(b.info, " ")
 			from := compiled
 			switch {
+			case language == "diff" || language == "mermaid":
+				continue
 			case language != "go":
+				t.Errorf("%s:%d: a block of %q: fence go, diff and mermaid, and indent commands", b.page, b.line, b.info)
 				continue
 			case note == notCompiled:
 				from = others
@@ -37,6 +42,32 @@ func TestEveryBlockOfGoIsCompiled(t *testing.T) {
 	for page, least := range map[string]int{"README.md": 2, "CONTRIBUTING.md": 1, "docs/moving/pond.md": 2} {
 		if count[page] < least {
 			t.Errorf("%s: %d blocks of Go are seen, and there should be %d", page, count[page], least)
+		}
+	}
+}
+
+// What can't be compiled is Go all the same, and formatted.
+func TestWhatIsNotCompiledIsFormatted(t *testing.T) {
+	for _, s := range sources(t, false) {
+		text := []byte(strings.Join(s.lines, "\n"))
+		formatted, err := format.Source(text)
+		if err != nil || !bytes.Equal(formatted, text) {
+			t.Errorf("%s: error %v, or it is not formatted", s.path, err)
+		}
+	}
+}
+
+// Go comes in fences: what is indented is not looked at, and must be something else.
+func TestNoGoIsIndented(t *testing.T) {
+	for page, text := range pages(t) {
+		fenced := false
+		for i, line := range strings.Split(text, "\n") {
+			if strings.HasPrefix(strings.TrimLeft(line, " "), "```") {
+				fenced = !fenced
+			}
+			if !fenced && strings.HasPrefix(line, "    ") && (strings.Contains(line, ":=") || strings.Contains(line, "func ")) {
+				t.Errorf("%s:%d: this is Go outside of a fence: %s", page, i+1, line)
+			}
 		}
 	}
 }
