@@ -1,8 +1,88 @@
-// Package natspool runs the tasks of a pool on many machines, on NATS JetStream.
+// Package natspool runs the tasks of a pool on many machines: it is package pool
+// with a queue that is a stream of NATS JetStream.
+//
+// A [Pool] is made by [New] from a JetStream, a name, a number of workers and the
+// same [pool.Func] that [pool.New] takes. All processes that make a pool of the
+// same name share its tasks: to have more workers, start another process. One that
+// has no workers only submits. There are three ways to give a pool work:
+//
+//   - [Pool.Go] hands a task over, and returns when the stream has stored it.
+//   - [Pool.Submit] does so and returns a [Future] of its result.
+//   - [Pool.Do] does so and waits.
+//
+// # Promises
+//
+// A nil error from Go or Submit means that the task is accepted: it is stored, and
+// nothing that is accepted is lost. It runs until a run has succeeded, wherever
+// there is a worker, whatever becomes of the process that has submitted it; or, if
+// it fails again and again, it becomes a dead letter. At most workers tasks run at
+// once in a process, and it takes no task for which no worker is free, so that none
+// waits behind another while a worker is idle elsewhere. What it has stays its own
+// for as long as it gives a sign of life, however long a task takes.
+//
+// A task may run more than once: if its worker crashes after it has run and before
+// the stream knows; if a process is cut off for longer than [WithAckWait] while it
+// goes on; if [Pool.Shutdown] hands a task back that does not heed its context; if
+// an acknowledgement is not confirmed. [Attempt] tells a task, [Stats].Redelivered
+// counts, and whoever can't bear it makes running twice as good as once, say by a
+// unique key in a database. As long as a process lives, it does not run again what
+// it has or has just run. A task that is submitted twice with the same message id,
+// within the duplicate window, is stored once, see [WithMessageID].
+//
+// # Failures
+//
+// A task that returns an error, panics or calls [runtime.Goexit] is delivered again
+// after a while, see [WithBackoff], up to [WithMaxDeliver] times. Then, and at once
+// after an error made by [Permanent] and if a message is undecodable, it becomes a
+// dead letter, which keeps the task, the error and the number of attempts, and its
+// Future ends with a [TaskError]. [Pool.DeadLetters] walks the letters,
+// [Pool.Requeue] gives one another chance, [Pool.Discard] deletes it. A task that
+// kills its worker becomes one, too, when it has been delivered that often. Neither
+// a panic nor a Goexit costs a worker.
+//
+// # Results
+//
+// Results are not stored: they are sent to the process that waits, before the task
+// is acknowledged. If that process is gone, the task runs all the same. If it was
+// disconnected when the result came, it finds out, seconds after it is back, that
+// the task is no longer there, and its Future ends with [ErrResultLost]. What must
+// survive that is to be stored by the task itself.
+//
+// # Contexts
+//
+// The context given to a task ends when [Pool.Shutdown] runs out of time and when
+// the context of [WithContext] ends, and some time after the task has returned. It
+// has the values of the latter. A context does not travel: that of Go and Submit
+// bounds the call, that of Do and Wait the waiting.
+//
+// # Closing
+//
+// [Pool.Close] and [Pool.Shutdown] wait for the Futures of this process, with its
+// workers at work, then take no more tasks, hand back at once what has not begun, and
+// wait until what runs has ended and is acknowledged. The connection is not closed:
+// close it after the pool.
+//
+// # On the server
+//
+// The pool "mail" has a stream "natspool-tasks-mail", with work-queue retention and
+// the subject "natspool.tasks.mail", its durable pull consumer "workers", and a
+// stream "natspool-dead-mail" of dead letters. They are made if they are missing,
+// and otherwise taken as they are, so their limits, storage and replicas may be
+// changed with NATS's own tools; explicit acknowledgement, no limit of deliveries and
+// of what is pending are to be kept.
+//
+// # Cost
+//
+// A task costs six messages at most: it and its acknowledgement by the stream, a
+// request for it, its delivery, the acknowledgement after it has run and the
+// confirmation of that; and one for its result, if somebody waits. A worker does
+// not wait for a confirmation before it takes the next task: acknowledgements are
+// under way at the same time, and repeated until they are confirmed. One request
+// asks for as many tasks as there are free workers; a process at rest sends one
+// every five seconds. There are two subscriptions, one goroutine for what must be
+// done now and then, and the workers, which are those of a pool of package pool.
+//
+// For work that may be lost with the process, package pool is thousands of times
+// faster. For work that must be done exactly once together with a change in a
+// database, use a queue in that database.
 package natspool
-
-import (
-	_ "github.com/nats-io/nats.go/jetstream"
-
-	_ "github.com/tandemgo/tandem/pool"
-)

@@ -1,0 +1,154 @@
+package natspool
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+)
+
+// Close stops accepting tasks, waits until every Future of this process has its
+// result, for which its workers go on, then takes no more tasks, hands back what
+// has not begun, and waits until what runs has ended and the server has confirmed
+// it. Tasks that no one waits for stay in the stream, for other processes or the
+// next. Inside a task Close does not wait. It is idempotent. The error is always
+// nil; the connection is the caller's to close.
+func (p *Pool[T, R]) Close() error { return p.core.close(context.Background()) }
+
+// Shutdown is Close with a limit: when ctx ends first, Futures without a result
+// end with an error that wraps ErrClosed and the cause of ctx, the contexts of
+// running tasks end with the cause, and what runs is handed back at once, so that
+// another process may start it while a function here is still about to return.
+// Shutdown then returns an error that wraps the cause and says how many there were
+// of each. A task that does not heed its context goes on; Close waits for it.
+// Inside a task Shutdown does not wait.
+func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
+	ctxselect.Require(ctx, "natspool: Shutdown")
+	return p.core.close(ctx)
+}
+
+func (c *core) close(ctx context.Context) error {
+	c.begin()
+	if c.inside() {
+		return nil
+	}
+	_, _, err := ctxselect.Recv(ctx, c.done)
+	if err == nil {
+		return nil
+	}
+	select {
+	case <-c.done:
+		return nil // a second call, under a context that has ended
+	default:
+	}
+	tasks, results := c.abort(err)
+	if tasks+results > 0 {
+		return fmt.Errorf("natspool: shutdown: %d tasks handed back while they ran, %d results not there: %w", tasks, results, err)
+	}
+	<-c.done // nothing is left to wait for
+	return nil
+}
+
+// begin lets no more submissions in, and the rest come to its end.
+func (c *core) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase == open {
+		c.phase = closing
+		go c.finish()
+	}
+}
+
+// finish goes through the steps of Close. After abort no step waits for another
+// process, nor long for the server.
+func (c *core) finish() {
+	c.await(c.patient, func() bool { return len(c.promises) == 0 })
+	c.mu.Lock()
+	c.phase = draining
+	feed := c.feed
+	c.feed = nil
+	c.mu.Unlock()
+	if feed != nil {
+		c.drain(feed)
+		c.local.Close()
+	}
+	grace, cancel := context.WithTimeout(c.patient, c.ackWait)
+	c.await(grace, func() bool { return len(c.held) == 0 })
+	cancel()
+	c.flush()
+	c.unwatch()
+	c.endTasks(ErrClosed)
+	c.hurry()
+	c.endLife()
+	c.background.Wait()
+	c.replies.Unsubscribe()
+	close(c.done)
+}
+
+// drain ends a subscription once what the server has sent until then has arrived,
+// to be handed back.
+func (c *core) drain(sub *nats.Subscription) {
+	most := maxCall
+	if c.patient.Err() != nil {
+		most = maxTick
+	}
+	limit, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	ended := sub.StatusChanged(nats.SubscriptionClosed)
+	if sub.Drain() != nil {
+		return // the connection is closed
+	}
+	select {
+	case <-ended:
+	case <-limit.Done():
+		sub.Unsubscribe()
+	}
+}
+
+// flush waits, for a moment, until the server has got what has been sent.
+func (c *core) flush() {
+	if c.nc.Status() == nats.CONNECTED {
+		_ = c.nc.FlushTimeout(maxTick) // or it delivers again what it has not got
+	}
+}
+
+// abort ends all that can be waited for, because of cause. It returns how many
+// tasks it has handed back while they ran, and how many promises it has ended.
+func (c *core) abort(cause error) (tasks, results int) {
+	c.mu.Lock()
+	c.phase = draining
+	c.hurry()
+	var acks []string
+	for seq, d := range c.held {
+		switch d.state {
+		case queued:
+			delete(c.held, seq)
+		case running:
+			tasks++
+		case handedBack: // by an earlier call
+			tasks++
+			continue
+		case ended:
+			continue
+		}
+		d.state = handedBack
+		c.counts.Running--
+		c.counts.HandedBack++
+		acks = append(acks, d.ack)
+	}
+	results = len(c.promises)
+	err := fmt.Errorf("%w: %w", ErrClosed, cause)
+	for token := range c.promises {
+		c.resolveLocked(token, nil, err)
+	}
+	c.changedLocked()
+	c.mu.Unlock()
+	for _, ack := range acks {
+		c.nak(ack, 0)
+	}
+	c.endTasks(cause)
+	c.flush()
+	return tasks, results
+}

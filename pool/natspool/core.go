@@ -1,0 +1,173 @@
+package natspool
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tandemgo/tandem/internal/goid"
+	"github.com/tandemgo/tandem/pool"
+)
+
+// A core is a pool without the types of its tasks and results.
+//
+// Data: held has every task that this process has got and the server has not been
+// seen to let go of: it is queued in the local pool, runs, or has ended and its
+// acknowledgement is not confirmed yet. free counts the workers that have no task,
+// and asked for how many of them the server has been asked; no more is ever asked
+// for, so a task that is delivered finds a worker. promises has the Futures
+// without a result. All of it is under mu, and mu is held for no I/O and no code
+// of the user.
+//
+// Goroutines: the subscription for tasks calls arrive, that for replies calls
+// reply, the local pool's workers call run, and keep does what must be done now
+// and then: signs of life, what has been lost on the way, asking again. Whoever
+// frees a worker asks for a task. Nobody waits for a reply of the server, except
+// those who submit, whoever writes a dead letter, and Close.
+//
+// An end: begin lets no more submissions in; finish, on a goroutine of its own,
+// goes through the rest, and abort makes each step of it short.
+type core struct {
+	options
+	names
+	js      jetstream.JetStream
+	nc      *nats.Conn
+	workers int
+	ackWait time.Duration
+	execute func(ctx context.Context, task []byte) (result []byte, err error)
+	local   *pool.Pool[*delivery, struct{}] // nil without workers
+	next    string                          // subject of pull requests
+	inbox   string                          // prefix of the subjects of replies
+
+	tasks      context.Context // root of the tasks' contexts
+	endTasks   context.CancelCauseFunc
+	life       context.Context // ends when all is over
+	endLife    context.CancelFunc
+	patient    context.Context // ends when nothing is to be waited for any more
+	hurry      context.CancelFunc
+	unwatch    func() bool // of the root
+	replies    *nats.Subscription
+	background sync.WaitGroup
+	done       chan struct{} // closed when all is over
+
+	mu         sync.Mutex
+	phase      phase
+	changed    chan struct{} // closed when what somebody waits for may be so; nil if nobody does
+	held       map[uint64]*delivery
+	free       int
+	asked      int
+	heard      time.Time          // when the server was last heard of, or asked
+	feed       *nats.Subscription // for tasks; nil when the pool takes none
+	feedInbox  string
+	reconnects uint64
+	broken     bool // the consumer may be gone
+	mending    bool
+	auditing   bool
+	audited    time.Time
+	promises   map[string]*promise
+	tokens     uint64
+	counts     Stats
+}
+
+type phase int
+
+const (
+	open     phase = iota
+	closing        // no more submissions
+	draining       // no more deliveries
+)
+
+func newCore(ctx context.Context, js jetstream.JetStream, name string, workers int, o options, execute func(context.Context, []byte) ([]byte, error)) (*core, error) {
+	c := &core{
+		options: o, names: namesOf(name), js: js, nc: js.Conn(), workers: workers, free: workers, execute: execute,
+		held: map[uint64]*delivery{}, promises: map[string]*promise{},
+		done: make(chan struct{}),
+	}
+	var err error
+	if c.ackWait, err = c.setUp(ctx, js, &c.options, workers > 0); err != nil {
+		return nil, err
+	}
+	c.next = apiPrefix(js.Options()) + "CONSUMER.MSG.NEXT." + c.stream + "." + c.consumer
+	c.inbox = c.nc.NewInbox() + "."
+	c.reconnects = c.nc.Stats().Reconnects
+	if c.replies, err = c.nc.Subscribe(c.inbox+">", c.reply); err == nil {
+		err = c.replies.SetPendingLimits(-1, -1) // there are as many as have been asked for
+	}
+	if err != nil {
+		return nil, fmt.Errorf("natspool: New: %w", err)
+	}
+	c.tasks, c.endTasks = context.WithCancelCause(o.root)
+	c.patient, c.hurry = context.WithCancel(context.Background())
+	c.life, c.endLife = context.WithCancel(context.Background())
+	if workers > 0 {
+		c.local = pool.New(workers, c.run, pool.WithErrorHandler(c.tellOfRun))
+		if err := c.startFeed(); err != nil {
+			c.replies.Unsubscribe()
+			return nil, fmt.Errorf("natspool: New: %w", err)
+		}
+	}
+	c.background.Go(c.keep)
+	c.unwatch = context.AfterFunc(o.root, func() {
+		c.begin()
+		c.abort(context.Cause(o.root))
+	})
+	return c, nil
+}
+
+// await waits until cond, which is called under the lock, is true, or ctx ends.
+func (c *core) await(ctx context.Context, cond func() bool) {
+	for ctx.Err() == nil {
+		c.mu.Lock()
+		if cond() {
+			c.mu.Unlock()
+			return
+		}
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (c *core) changedLocked() {
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+// inside reports whether the caller is a task of this pool.
+func (c *core) inside() bool {
+	g := goid.Current()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range c.held {
+		if d.goid == g && (d.state == running || d.state == handedBack) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *core) tell(err error) {
+	if err != nil && c.onError != nil {
+		c.onError(err)
+	}
+}
+
+// tellOfRun is the error handler of the local pool. A Goexit has been told of
+// already, where it is known whether anybody waits for the task.
+func (c *core) tellOfRun(err error) {
+	if err != pool.ErrGoexit {
+		c.tell(err)
+	}
+}

@@ -1,0 +1,170 @@
+package natspool
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+)
+
+const (
+	defaultAckWait    = 30 * time.Second
+	defaultMaxDeliver = 5
+)
+
+var defaultBackoff = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute}
+
+// An Option changes how [New] makes a pool.
+type Option func(*options)
+
+type options struct {
+	root        context.Context
+	backoff     []time.Duration
+	maxDeliver  int
+	ackWait     time.Duration // 0 takes what is there
+	duplicates  time.Duration // 0 takes what is there
+	replicas    int
+	onError     func(error)
+	messageID   any // a func(T) string, see typed
+	taskCodec   any // a Codec[T]
+	resultCodec any // a Codec[R]
+}
+
+// WithContext sets the root of the tasks' contexts in this process. When ctx
+// ends, the pool ends as if by a Shutdown whose context has ended: the contexts
+// of running tasks end with the cause, and the tasks are handed back. The
+// default is [context.Background]. It panics if ctx is nil.
+func WithContext(ctx context.Context) Option {
+	ctxselect.Require(ctx, "natspool: WithContext")
+	return func(o *options) { o.root = ctx }
+}
+
+// WithBackoff sets how long a task that has failed waits before it is delivered
+// again: after the first failure, the second, and so on; the last one repeats.
+// The default is 1 s, 5 s, 30 s, 2 min. It panics if there is none, or if one is
+// negative.
+func WithBackoff(delays ...time.Duration) Option {
+	if len(delays) == 0 {
+		panic("natspool: WithBackoff: there must be at least one delay, got none")
+	}
+	for _, d := range delays {
+		if d < 0 {
+			panic(fmt.Sprintf("natspool: WithBackoff: delays must not be negative, got %v", d))
+		}
+	}
+	delays = slices.Clone(delays)
+	return func(o *options) { o.backoff = delays }
+}
+
+// WithMaxDeliver sets how often a task is delivered to a worker before it goes to
+// the dead letters. What a worker hands back, and what it dies with, counts. The
+// default is 5. It panics if n is less than 1.
+func WithMaxDeliver(n int) Option {
+	if n < 1 {
+		panic(fmt.Sprintf("natspool: WithMaxDeliver: deliveries must be at least 1, got %d", n))
+	}
+	return func(o *options) { o.maxDeliver = n }
+}
+
+// WithAckWait sets after which time without a sign of life from a worker its task
+// is delivered to another. A task may run for longer: while it does, its worker
+// gives a sign of life at least every half of that time. It is a property of the
+// consumer, which all processes share: the last one that sets it is right. The
+// default is what the consumer has, 30 s if there is none yet. It panics if d is
+// less than 100 ms.
+func WithAckWait(d time.Duration) Option {
+	if d < 100*time.Millisecond {
+		panic(fmt.Sprintf("natspool: WithAckWait: time must be at least 100ms, got %v", d))
+	}
+	return func(o *options) { o.ackWait = d }
+}
+
+// WithMessageID sets a function that gives a task its message id. Of tasks with
+// the same id that are submitted within the duplicate window, see
+// [WithDuplicateWindow], the stream stores the first, whoever submits them. A
+// call whose acknowledgement does not come sends the task again, until its
+// context ends. The function runs on the goroutine that submits; an empty id is
+// none. The default is no id.
+//
+// The functions given to New and WithMessageID must agree on the type of tasks:
+// New panics otherwise. WithMessageID panics if id is nil.
+func WithMessageID[T any](id func(task T) string) Option {
+	if id == nil {
+		panic("natspool: WithMessageID: function must not be nil")
+	}
+	return func(o *options) { o.messageID = id }
+}
+
+// WithDuplicateWindow sets for how long the stream remembers message ids. It is a
+// property of the stream, which all processes share: the last one that sets it is
+// right. The default is what the stream has, that of the server, 2 minutes, if
+// there is none yet. It panics if d is less than 100 ms.
+func WithDuplicateWindow(d time.Duration) Option {
+	if d < 100*time.Millisecond {
+		panic(fmt.Sprintf("natspool: WithDuplicateWindow: time must be at least 100ms, got %v", d))
+	}
+	return func(o *options) { o.duplicates = d }
+}
+
+// WithReplicas sets on how many servers of a cluster the streams are stored, if
+// this process is the one that makes them. The default is 1. It panics if n is not
+// 1 … 5.
+func WithReplicas(n int) Option {
+	if n < 1 || n > 5 {
+		panic(fmt.Sprintf("natspool: WithReplicas: replicas must be 1 to 5, got %d", n))
+	}
+	return func(o *options) { o.replicas = n }
+}
+
+// WithErrorHandler sets a function that is called with the error of each run, in
+// this process, of a task that no one waits for, and with what else goes wrong in
+// the background: an undecodable task, a server that refuses to deliver. Several
+// calls at once are possible. By default such errors are only counted, in Stats.
+// It panics if fn is nil.
+func WithErrorHandler(fn func(error)) Option {
+	if fn == nil {
+		panic("natspool: WithErrorHandler: function must not be nil")
+	}
+	return func(o *options) { o.onError = fn }
+}
+
+// WithTaskCodec sets how tasks are written. The default is JSON. All processes
+// must agree on it: to the others the task is undecodable. New panics if the codec
+// is not for the pool's type of tasks, WithTaskCodec if it is nil.
+func WithTaskCodec[T any](codec Codec[T]) Option {
+	if codec == nil {
+		panic("natspool: WithTaskCodec: codec must not be nil")
+	}
+	return func(o *options) { o.taskCodec = carried[Codec[T]]{codec} }
+}
+
+// WithResultCodec sets how results are written. The default is JSON. New panics
+// if the codec is not for the pool's type of results, WithResultCodec if it is
+// nil.
+func WithResultCodec[R any](codec Codec[R]) Option {
+	if codec == nil {
+		panic("natspool: WithResultCodec: codec must not be nil")
+	}
+	return func(o *options) { o.resultCodec = carried[Codec[R]]{codec} }
+}
+
+// A carried is an interface value whose static type is kept.
+type carried[V any] struct{ v V }
+
+// typed returns what an option carries, otherwise if it was not given. Options
+// have no type parameters, so New is the first to know what they must be.
+func typed[V any](option any, name string, otherwise V) V {
+	if option == nil {
+		return otherwise
+	}
+	switch v := option.(type) {
+	case V:
+		return v
+	case carried[V]:
+		return v.v
+	}
+	panic(fmt.Sprintf("natspool: New: %s must be a %v for this pool, got another: %T", name, reflect.TypeFor[V](), option))
+}

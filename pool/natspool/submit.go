@@ -1,0 +1,119 @@
+package natspool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// sendAgain is after which time a task that has a message id is sent again if it
+// has not been acknowledged.
+const sendAgain = 2 * time.Second
+
+// A server that has just started is there before its streams are.
+var patience = []jetstream.PublishOpt{jetstream.WithRetryAttempts(20), jetstream.WithRetryWait(250 * time.Millisecond)}
+
+// submit sends a task, and with a promise if its result is wanted.
+func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) (*promise, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if err := c.fits("task", data); err != nil {
+		return nil, err
+	}
+	m := &nats.Msg{Subject: c.subject, Data: data}
+	if id != "" || wanted {
+		m.Header = nats.Header{}
+	}
+	if id != "" {
+		m.Header[jetstream.MsgIDHeader] = []string{id}
+	}
+	c.mu.Lock()
+	if c.phase != open {
+		c.mu.Unlock()
+		return nil, ErrClosed
+	}
+	var token string
+	var p *promise
+	if wanted {
+		token, p = c.promiseLocked()
+		m.Header[replyHeader] = []string{c.inbox + result + token}
+	}
+	c.mu.Unlock()
+	ack, again, err := c.send(ctx, m, id != "")
+	if err != nil {
+		c.forget(token)
+		return nil, err
+	}
+	c.mu.Lock()
+	c.counts.Submitted++
+	if ack.Duplicate {
+		c.counts.Duplicates++
+	}
+	if p != nil {
+		p.seq = ack.Sequence
+	}
+	c.mu.Unlock()
+	if p != nil && ack.Duplicate && !c.isOurs(ctx, p, ack.Sequence, m.Header.Get(replyHeader), again) {
+		c.forget(token)
+		return nil, ErrDuplicate
+	}
+	return p, nil
+}
+
+// send publishes a task until it is acknowledged, more than once only if that
+// makes no second task of it. again says that it did so.
+func (c *core) send(ctx context.Context, m *nats.Msg, identified bool) (ack *jetstream.PubAck, again bool, err error) {
+	for {
+		one, cancel := ctx, context.CancelFunc(func() {})
+		if identified {
+			one, cancel = context.WithTimeout(ctx, sendAgain)
+		}
+		ack, err = c.js.PublishMsg(one, m, patience...)
+		cancel()
+		switch {
+		case err == nil:
+			return ack, again, nil
+		case ctx.Err() != nil:
+			return nil, again, fmt.Errorf("%w: %w", ErrUnacknowledged, context.Cause(ctx))
+		case !isSilence(err):
+			return nil, again, fmt.Errorf("natspool: the task is not stored: %w", err)
+		case !identified:
+			return nil, again, fmt.Errorf("%w: %w", ErrUnacknowledged, err)
+		}
+		again = true
+	}
+}
+
+// isSilence reports whether err means that the server has not answered, and not
+// that it has refused.
+func isSilence(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, jetstream.ErrInvalidJSAck)
+}
+
+// isOurs reports whether the task that the stream has under our message id is the
+// one that this call has sent.
+func (c *core) isOurs(ctx context.Context, p *promise, seq uint64, reply string, again bool) bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+	}
+	if !again {
+		return false // it was there before the only time that we sent it
+	}
+	s, err := c.js.Stream(ctx, c.stream)
+	if err != nil {
+		return true // an audit finds out
+	}
+	m, err := s.GetMsg(ctx, seq)
+	if err != nil {
+		return true // it has run: the result is on its way, or an audit finds out
+	}
+	return m.Header.Get(replyHeader) == reply
+}
