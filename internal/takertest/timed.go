@@ -1,0 +1,108 @@
+package takertest
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/ratelimit"
+)
+
+// Windows is the law of windows alone: in none is more granted than it allows, for
+// several goroutines that want all they can get.
+func (s Subject) Windows(t *testing.T) {
+	for seed, r := range []struct {
+		permits int
+		period  time.Duration
+		burst   int
+	}{
+		{1, 10 * time.Millisecond, 1},
+		{7, 30 * time.Millisecond, 5},
+		{1001, time.Second, 20},
+		{9_973, time.Second, 300}, // no whole number of microseconds
+	} {
+		x := s.tape(t, ratelimit.Per(r.permits, r.period), r.burst)
+		ledger := NewLedger()
+		var wg sync.WaitGroup
+		for g := range 4 {
+			rnd := rand.New(rand.NewPCG(uint64(seed), uint64(g)))
+			wg.Go(func() {
+				for ledger.Age() < 250*time.Millisecond {
+					n := 1 + rnd.IntN(min(r.burst, 6))
+					var c call
+					if !ledger.Note(n, func() bool { c = x.take("a", n); return c.OK }) {
+						time.Sleep(time.Duration(rnd.Int64N(int64(2 * c.RetryAfter))))
+					}
+				}
+			})
+		}
+		wg.Wait()
+		ledger.CheckWindows(t, r.burst, r.permits, r.period, s.Ahead, s.slack)
+	}
+}
+
+// due: what is due is granted, whatever was denied before: who asks again and again
+// gets all that the law allows.
+func (s Subject) due(t *testing.T) {
+	const burst, interval = 3, 20 * time.Millisecond
+	x := s.tape(t, ratelimit.Every(interval), burst)
+	first := x.take("a", burst)
+	x.is("the burst", first, true, 0)
+	for i := 1; i <= 10; i++ {
+		// After i intervals, i permits have come back.
+		for x.now() < first.to+time.Duration(i)*interval+s.slack(time.Duration(i)*interval) {
+			x.take("a", burst+1)
+			time.Sleep(interval / 3)
+		}
+		if c := x.take("a", 1); !c.OK {
+			t.Errorf("permit %d, after %v: %+v", i, c.from-first.to, c.Decision)
+		}
+	}
+}
+
+// tight: the same call is granted after RetryAfter, and no sooner.
+func (s Subject) tight(t *testing.T) {
+	for _, n := range []int{1, 2, 5} {
+		x := s.tape(t, ratelimit.Per(3, 50*time.Millisecond), 5) // no whole number of nanoseconds
+		x.is("the burst", x.take("a", 5), true, 0)
+		for range 3 {
+			denied := x.take("a", n)
+			x.is("too early", denied, false, -1)
+			for c := denied; ; {
+				from := x.now()
+				time.Sleep(max(s.Resolution, c.RetryAfter/2))
+				if c = x.take("a", n); c.OK {
+					// Since before the denial, RetryAfter has passed for sure.
+					if c.to-denied.from < denied.RetryAfter-s.slack(denied.RetryAfter) {
+						t.Errorf("%d are granted %v after a denial that said %v", n, c.to-denied.from, denied.RetryAfter)
+					}
+					break
+				}
+				if c.from-denied.to > denied.RetryAfter+s.slack(denied.RetryAfter) {
+					t.Fatalf("%d are denied %v after a denial that said %v", n, c.from-denied.to, denied.RetryAfter)
+				}
+				// What is left to wait has become less by what has passed.
+				if c.RetryAfter > denied.RetryAfter-(c.from-denied.to)+s.slack(denied.RetryAfter) || c.from < from {
+					t.Fatalf("%v are left %v after a denial that said %v", c.RetryAfter, c.from-denied.to, denied.RetryAfter)
+				}
+			}
+		}
+	}
+}
+
+// reset: after ResetAfter all of the burst can be had.
+func (s Subject) reset(t *testing.T) {
+	const burst = 4
+	x := s.tape(t, ratelimit.Per(7, 80*time.Millisecond), burst)
+	for range 3 {
+		c := x.take("a", 3)
+		x.is("3", c, true, -1)
+		if !s.exact() {
+			c = x.take("a", burst) // what Redis says itself
+		}
+		time.Sleep(c.ResetAfter + s.slack(c.ResetAfter))
+		x.is("all of it", x.take("a", burst), true, s.left(0))
+		time.Sleep(time.Second)
+	}
+}
