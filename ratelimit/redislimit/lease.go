@@ -26,6 +26,7 @@ type lease struct {
 	size   uint64        // how many to take
 	debts  []amount      // what was owed in Redis, nil if that is not known
 	asked  time.Duration // before it said so
+	heard  time.Duration // after that
 	flight *flight       // of who asks
 }
 
@@ -91,13 +92,15 @@ func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, n uint64, now time.Dura
 		x.size = max(1, x.taken-x.left)
 		x.left = 0
 	}
-	ago := micros(now-x.asked) + 1 // or what is just due would be denied
+	// It was at some instant between asked and heard that debts was owed. What is
+	// denied is denied for sure by the one, and RetryAfter is long enough by the other.
+	ago := micros(now - x.heard)
 	switch {
 	case x.left >= n:
 		x.left -= n
 		sh.stats.fromLease++
 		d = e.limits.decision(true, x.debts, ago, n)
-	case x.debts != nil && now-x.asked < l.ttl && !e.limits.fits(x.debts, ago, n):
+	case x.debts != nil && now-x.asked < l.ttl && !e.limits.fits(x.debts, micros(now-x.asked)+1, n):
 		sh.stats.fromDenial++
 		d = e.limits.decision(false, x.debts, ago, n)
 	default:
@@ -163,7 +166,7 @@ func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *fl
 			p.local.charge(e.owed, micros(now), n+r.more)
 		}
 	}
-	e.lease.debts, e.lease.asked = r.debts, asked
+	e.lease.debts, e.lease.asked, e.lease.heard = r.debts, asked, now
 	d.Remaining = int(min(uint64(d.Remaining)+e.lease.left, uint64(d.Limit)))
 	land()
 	return d, nil

@@ -1,0 +1,56 @@
+package redislimit_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tandemgo/tandem/integration/internal/redisserver"
+	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/ratelimit"
+	"github.com/tandemgo/tandem/ratelimit/redislimit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// patient is longer than a busy machine takes for anything, so that no test falls back
+// by chance.
+const patient = 30 * time.Second
+
+// connect returns a client of the server at addr, for as long as the test runs.
+func connect(tb testing.TB, addr string) *redis.Client {
+	tb.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr})
+	tb.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// server starts a server and returns a client of it.
+func server(tb testing.TB, args ...string) (*redisserver.Server, *redis.Client) {
+	tb.Helper()
+	s := redisserver.Start(tb, args...)
+	return s, connect(tb, s.Addr())
+}
+
+// take takes n permits of k. It fails the test if there is an error.
+func take(tb testing.TB, l *redislimit.Limiter[string], k string, n int) ratelimit.Decision {
+	tb.Helper()
+	d, err := l.Take(context.Background(), k, n)
+	if err != nil {
+		tb.Error(err)
+	}
+	return d
+}
+
+// until waits for a condition that comes in its own time. Half a minute without it is a
+// failure.
+func until(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(patient); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: not in %v", what, patient)
+		}
+	}
+}
