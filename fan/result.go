@@ -2,6 +2,6 @@ package fan
 
 // A Result is how the work on one item ended.
 type Result[T any] struct {
-	Value T
-	Err   error
+	Value T     // what the function returned
+	Err   error // nil if it succeeded
 }

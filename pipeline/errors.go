@@ -20,8 +20,8 @@ type PanicError = outcome.PanicError
 // A StageError is an error with the name of the stage that it comes from. A
 // source is called "source", the function given to ForEach "sink".
 type StageError struct {
-	Stage string
-	Err   error
+	Stage string // the name of the stage
+	Err   error  // what went wrong there
 }
 
 // Error returns the name of the stage and the text of the error.

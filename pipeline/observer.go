@@ -25,7 +25,7 @@ type Observer struct {
 // StageStats is what one stage has done so far. A Buffer is part of the way
 // between its neighbours, and only Name is set for it.
 type StageStats struct {
-	Name    string
+	Name    string // as set by the option Name
 	In      uint64 // items received
 	Out     uint64 // items sent
 	Errors  uint64 // items that failed, after the last retry

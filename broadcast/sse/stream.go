@@ -11,9 +11,9 @@ import (
 // An Event is one server-sent event. Line breaks in ID and Name are written as
 // spaces; Data may have several lines.
 type Event struct {
-	ID   string
+	ID   string // what the browser names when it comes back; that of a value is set by the Handler
 	Name string // "" is what a browser calls message
-	Data []byte
+	Data []byte // what the browser gets
 }
 
 // A stream is the response. What is to be written is collected in buf, and

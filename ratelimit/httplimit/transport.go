@@ -12,7 +12,8 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// ErrDenied is wrapped by the error of a request that will never be granted.
+// ErrDenied is wrapped by the error of a request that its Taker says will never be
+// granted.
 var ErrDenied = errors.New("httplimit: denied")
 
 // A waiter can wait better than by asking again: first come, first served.
@@ -44,7 +45,9 @@ type Transport[K comparable] struct {
 // [ratelimit.ErrExceedsBurst].
 //
 // A Taker with a method WaitN, such as [ratelimit.Keyed], is waited for, first
-// come, first served. Others are asked again after each RetryAfter.
+// come, first served; with a rate of 0 that is until the context ends. Others are
+// asked again after each RetryAfter, and never again when that is
+// [ratelimit.Never]: this is what gives ErrDenied.
 func NewTransport[K comparable](base http.RoundTripper, taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) *Transport[K] {
 	if taker == nil {
 		panic("httplimit: NewTransport: taker must not be nil")

@@ -1,0 +1,152 @@
+package docguard_test
+
+import (
+	"go/ast"
+	"go/doc"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tandemgo/tandem/internal/testkit"
+)
+
+// Directories of the public packages, from the root of the repository. Each is
+// asked about in the module that it belongs to.
+var public = []string{
+	"broadcast",
+	"broadcast/sse",
+	"fan",
+	"pipeline",
+	"pool",
+	"ratelimit",
+	"ratelimit/httplimit",
+}
+
+// What is tagged for a later version of Go is checked when that version runs the
+// test: an earlier one can't even parse a generic method.
+func TestEveryExportedNameIsDocumentedAndShown(t *testing.T) {
+	if testkit.Race || runtime.GOOS == "js" {
+		t.Skip("there is nothing for the race detector to see; on js there is no go command")
+	}
+	for _, name := range public {
+		t.Run(name, func(t *testing.T) {
+			l := load(t, filepath.Join("..", "..", filepath.FromSlash(name)))
+			for _, gap := range l.gaps(t) {
+				t.Error(gap)
+			}
+		})
+	}
+}
+
+// gaps returns what a reader of the package does not find, in words.
+func (l *loaded) gaps(t *testing.T) []string {
+	t.Helper()
+	gaps := undocumented(l.name, l.files)
+	for _, ex := range doc.Examples(l.tests...) {
+		if ex.Output == "" && !ex.EmptyOutput {
+			gaps = append(gaps, "Example"+ex.Name+": has no output, so it is not run")
+		}
+	}
+	shown, err := l.shown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range exported(l.files) {
+		if !shown[name] {
+			gaps = append(gaps, name+": is in no Example")
+		}
+	}
+	return gaps
+}
+
+// The guard sees what it is for.
+func TestGuardSeesGaps(t *testing.T) {
+	const src = `// Package p is a package.
+package p
+
+// One has a comment and an Example.
+func One() {}
+
+// It has a comment that does not begin with its name.
+func Two() {}
+
+func Three() {}
+
+func four() {}
+
+// A Five has fields: Named and others.
+type Five struct {
+	Named   int
+	Line    int // has a comment
+	Missing int
+	hidden  int
+}
+
+// Six is shown by its result.
+func (f *Five) Six() Seven { return Seven{} }
+
+// Eight is hidden.
+func (f *Five) Eight() {}
+
+// String needs no Example.
+func (f *Five) String() string { return "" }
+
+// Seven is shown as the result of Six.
+type Seven struct{}
+
+const (
+	Nine = 9 // a comment
+	Ten  = 10
+)
+`
+	const test = `package p
+
+func helper() { new(Five).Eight() }
+
+func ExampleOne() {
+	One()
+	Two()
+	// Output:
+}
+
+func ExampleFive() {
+	helper()
+	new(Five).Six()
+	_ = Nine
+}
+`
+	want := []string{
+		`Two: its comment begins with "It has a comment tha"`,
+		"Three: has no comment",
+		"Five.Missing: has no comment",
+		"Ten: has no comment",
+		"ExampleFive: has no output, so it is not run",
+		"Three: is in no Example",
+		"Five.Eight: is in no Example",
+		"Ten: is in no Example",
+	}
+	l := &loaded{name: "p", path: "p", testPath: "p", fset: token.NewFileSet(), imp: importer.Default()}
+	for name, text := range map[string]string{"p.go": src, "p_test.go": test} {
+		file, err := parser.ParseFile(l.fset, name, text, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.tests = append(l.tests, file)
+		if name == "p.go" {
+			l.files = []*ast.File{file}
+		}
+	}
+	if diff := cmp.Diff(want, l.gaps(t)); diff != "" {
+		t.Errorf("gaps, -want +got:\n%s", diff)
+	}
+	l.files[0].Doc = nil
+	if gaps := l.gaps(t); !slices.Contains(gaps, "package p: has no comment that begins with its name") {
+		t.Error("a package without a comment is not seen")
+	}
+}
