@@ -84,8 +84,9 @@ func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	err := b.TrySend(v)
+	err := b.trySend(v)
 	if err == ErrFull {
+		b.require("Send")
 		_, err = b.sendWaiting(ctx, []T{v})
 	}
 	return err
@@ -93,6 +94,14 @@ func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 
 // TrySend is Send that does not wait: it returns ErrFull instead.
 func (b *Broadcast[T]) TrySend(v T) error {
+	err := b.trySend(v)
+	if err == ErrFull {
+		b.require("TrySend")
+	}
+	return err
+}
+
+func (b *Broadcast[T]) trySend(v T) error {
 	point.At("broadcast: sender before its lock")
 	b.mu.Lock()
 	switch {
@@ -116,7 +125,16 @@ func (b *Broadcast[T]) TrySend(v T) error {
 // does not keep vs. It panics if ctx is nil.
 func (b *Broadcast[T]) SendBatch(ctx context.Context, vs []T) (int, error) {
 	ctxselect.Require(ctx, "broadcast: SendBatch")
+	b.require("SendBatch")
 	return b.sendWaiting(ctx, vs)
+}
+
+// require panics if b is the zero Broadcast. That has no room, so it is enough to
+// ask when there is none.
+func (b *Broadcast[T]) require(call string) {
+	if b.log.capacity == 0 {
+		panic("broadcast: " + call + ": the zero Broadcast is not usable, make one with New")
+	}
 }
 
 func (b *Broadcast[T]) closedLocked() bool { return b.log.published.Load()&closed != 0 }
@@ -169,6 +187,7 @@ func (b *Broadcast[T]) unsleep(w *waiter) {
 // Subscribe returns a new subscription to what is sent from now on. It returns
 // ErrClosed when the broadcast is closed.
 func (b *Broadcast[T]) Subscribe(opts ...SubscribeOption) (*Subscription[T], error) {
+	b.require("Subscribe")
 	return b.subscribe(nil, opts)
 }
 

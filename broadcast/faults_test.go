@@ -177,7 +177,14 @@ func TestC5MisusePanics(t *testing.T) {
 	var none context.Context
 	b := broadcast.New[int]()
 	s := must(b.Subscribe())
+	var zero broadcast.Broadcast[int]
 	tests := map[string]func(){
+		"broadcast: Send: the zero Broadcast is not usable, make one with New":      func() { _ = zero.Send(t.Context(), 1) },
+		"broadcast: TrySend: the zero Broadcast is not usable, make one with New":   func() { _ = zero.TrySend(1) },
+		"broadcast: SendBatch: the zero Broadcast is not usable, make one with New": func() { _, _ = zero.SendBatch(t.Context(), []int{1}) },
+		"broadcast: Subscribe: the zero Broadcast is not usable, make one with New": func() { _, _ = zero.Subscribe() },
+		"broadcast: ReportGap: the zero Broadcast is not usable, make one with New": func() { _ = zero.ReportGap(1) },
+
 		"broadcast: WithCapacity: capacity must be at least 1, got 0":            func() { broadcast.WithCapacity(0) },
 		"broadcast: OnOverflow: no such policy: 9":                               func() { broadcast.OnOverflow(9) },
 		"broadcast: Replay: number must not be negative, got -1":                 func() { broadcast.Replay(-1) },

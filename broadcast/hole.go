@@ -105,6 +105,7 @@ func (l *log[T]) lose(missed uint64) {
 // also when it had to skip that place. It returns ErrClosed when the broadcast is
 // closed. It takes time in proportion to the gaps that are retained.
 func (b *Broadcast[T]) ReportGap(missed uint64) error {
+	b.require("ReportGap")
 	point.At("broadcast: gap before the lock")
 	b.mu.Lock()
 	if b.closedLocked() {
