@@ -27,9 +27,7 @@ func FailFast() GroupOption { return func(o *groupOptions) { o.all = false } }
 // joins these in the order of submission.
 func CollectAll() GroupOption { return func(o *groupOptions) { o.all = true } }
 
-// A Group is a number of tasks of one pool that are waited for together. It is
-// made by [Pool.Group] and safe for concurrent use; its tasks may add more.
-// Every group must be waited for, by Wait or by walking Results to its end.
+// How a group works.
 //
 // A task costs a slot, which keeps it and then its result. Slots are made in
 // blocks of growing size, and a slot whose task has ended is pushed on a stack,
@@ -37,6 +35,10 @@ func CollectAll() GroupOption { return func(o *groupOptions) { o.all = true } }
 // as long as nobody else submits in between. Whoever waits collects the stack; it
 // parks after it has published how high the next one has to grow and looked at
 // it again, and the task that makes it so high wakes it.
+
+// A Group is a number of tasks of one pool that are waited for together. It is
+// made by [Pool.Group] and safe for concurrent use; its tasks may add more.
+// Every group must be waited for, by Wait or by walking Results to its end.
 type Group[T, R any] struct {
 	eng  *engine[T, R]
 	all  bool

@@ -13,6 +13,15 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
+// How a Keyed works.
+//
+// The state of a key is one word, as that of a Limiter (see plan), in the table
+// of one of a number of shards: a claim finds it and changes it without a lock.
+// Tables are changed under their shard's. A word that is removed is marked dead
+// first, so a claim that has found it before looks again. When somebody has to
+// wait, the key gets a full Limiter, until nobody does any more. No goroutine is
+// involved.
+
 // Keyed is a limiter for each key: each user, each address, each tenant. Keys are
 // told apart by ==; structs are fine. It is made by [NewKeyed], must not be copied,
 // and is safe for concurrent use. It is a [Taker].
@@ -24,13 +33,6 @@ import (
 // could get rid of that by a flood of other keys. New keys share limiters then,
 // by hash, and so may be denied more than is due to each, never less. One that
 // gets a place of its own takes along what is owed where it was.
-//
-// How it works. The state of a key is one word, as that of a Limiter (see plan),
-// in the table of one of a number of shards: a claim finds it and changes it
-// without a lock. Tables are changed under their shard's. A word that is removed
-// is marked dead first, so a claim that has found it before looks again. When
-// somebody has to wait, the key gets a full Limiter, until nobody does any more.
-// No goroutine is involved.
 //
 // Every now and then a claim that adds a key has to move all those of its shard,
 // some thousands of them if there are a million.

@@ -10,17 +10,15 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// A Limiter grants permits: a burst of them at once, and more as time passes.
-// It is made by [New], must not be copied, and is safe for concurrent use.
+// How a limiter works.
 //
-// How it works. In the ordinary course of things the state of a limiter is one
-// word, in meter, and a claim is a compare-and-swap on it (see plan). When there
-// is more to know than fits in the word, it is held or shut, and the state is in
-// bucket, guarded by mu: while somebody waits, while permits are promised for
-// later, after Stop, with more owed than SetBurst allows, and for extremes of rate
-// and burst. lock takes the state out of the word, and unlock puts it back if it
-// can. The clock is read with the lock held and the word taken, so readings are
-// in order.
+// In the ordinary course of things the state of a limiter is one word, in meter,
+// and a claim is a compare-and-swap on it (see plan). When there is more to know
+// than fits in the word, it is held or shut, and the state is in bucket, guarded by
+// mu: while somebody waits, while permits are promised for later, after Stop, with
+// more owed than SetBurst allows, and for extremes of rate and burst. lock takes
+// the state out of the word, and unlock puts it back if it can. The clock is read
+// with the lock held and the word taken, so readings are in order.
 //
 // Waiters are a first-in, first-out list, each parked on a channel of capacity 1
 // of its own. Only the one in front has a timer; when it fires, it grants itself
@@ -28,6 +26,9 @@ import (
 // Whoever takes a waiter off the list sets done and wakes it; a waiter that gives
 // up takes itself off, unless done, and if it was in front wakes the next. Nobody
 // overtakes a waiter: while there is one, the word is shut.
+
+// A Limiter grants permits: a burst of them at once, and more as time passes.
+// It is made by [New], must not be copied, and is safe for concurrent use.
 type Limiter struct {
 	id    uint64 // the order in which Multi locks
 	base  time.Time

@@ -12,17 +12,19 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
+// How a Multi works.
+//
+// Members are locked together, in the order of their ids, and the clock is read
+// once for all. Waiters of a Multi are a first-in, first-out list. Only the one in
+// front asks the members: it finds the first instant at which all of them can
+// grant, pins its claim there in each, and sleeps until then. Giving up takes the
+// pins back. mu guards the list and is never held together with a member's lock,
+// except when it is taken first.
+
 // A Multi is several limiters that must all agree, such as 10 a second and 1000
 // an hour: what it grants is granted by all of them, and what one denies is
 // spent on none. It is made by [All] and is safe for concurrent use. The
 // limiters may be used on their own and in other Multis as well.
-//
-// How it works. Members are locked together, in the order of their ids, and the
-// clock is read once for all. Waiters of a Multi are a first-in, first-out list.
-// Only the one in front asks the members: it finds the first instant at which
-// all of them can grant, pins its claim there in each, and sleeps until then.
-// Giving up takes the pins back. mu guards the list and is never held together
-// with a member's lock, except when it is taken first.
 type Multi struct {
 	members []*Limiter
 
