@@ -91,6 +91,6 @@ func race[T any](ctx context.Context, call string, k int, fns []func(context.Con
 // noQuorum returns an error that says what was needed and wraps what failed.
 func noQuorum(k, failures int, failed []error) error {
 	return errors.Join(append([]error{
-		fmt.Errorf("%w: %d of %d needed, %d failed", ErrNoQuorum, k, len(failed), failures),
+		fmt.Errorf("%w: %d needed, %d of %d failed", ErrNoQuorum, k, failures, len(failed)),
 	}, failed...)...)
 }

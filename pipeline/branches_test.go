@@ -242,7 +242,7 @@ func TestC5MisuseOfCombinators(t *testing.T) {
 		"pipeline: Split: the zero Stage is not usable, make one with Map, Filter, …":                        func() { pipeline.Split(parity, one) },
 		"pipeline: Merge: there must be at least one branch":                                                 func() { pipeline.Merge[int, int]() },
 		"pipeline: ByKey: function must not be nil":                                                          func() { pipeline.ByKey[int](1, nil, add(1)) },
-		"pipeline: ByKey: number must be at least 1, got 0":                                                  func() { pipeline.ByKey(0, parity, add(1)) },
+		"pipeline: ByKey: lanes must be at least 1, got 0":                                                   func() { pipeline.ByKey(0, parity, add(1)) },
 		"pipeline: Zip: function must not be nil":                                                            func() { pipeline.Zip[int, int, int, int](add(1), add(1), nil) },
 		"pipeline: Zip: the zero Stage is not usable, make one with Map, Filter, …":                          func() { pipeline.Zip(add(1), zero, join) },
 		"pipeline: Replace: function must not be nil":                                                        func() { pipeline.Replace[int](nil) },

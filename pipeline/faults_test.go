@@ -209,7 +209,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"pipeline: Throttle: function must not be nil":                               func() { pipeline.Throttle[int](nil) },
 		"pipeline: OnError: function must not be nil":                                func() { pipeline.OnError(nil) },
 		"pipeline: ForEach: function must not be nil":                                func() { _ = add(1).ForEach(t.Context(), count(1), nil) },
-		"pipeline: Workers: number must be at least 1, got 0":                        func() { pipeline.Workers(0) },
+		"pipeline: Workers: workers must be at least 1, got 0":                       func() { pipeline.Workers(0) },
 		"pipeline: Timeout: duration must be positive, got 0s":                       func() { pipeline.Timeout(0) },
 		"pipeline: Retry: attempts must be at least 1, got 0":                        func() { pipeline.Retry(pipeline.Policy{}) },
 		"pipeline: Retry: delays must not be negative, got -1ns and 0s":              func() { pipeline.Retry(pipeline.Policy{Attempts: 1, Delay: -1}) },

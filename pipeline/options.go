@@ -37,7 +37,7 @@ func newOptions(opts []Option) options {
 // panics if n is less than 1.
 func Workers(n int) Option {
 	if n < 1 {
-		panic(fmt.Sprintf("pipeline: Workers: number must be at least 1, got %d", n))
+		panic(fmt.Sprintf("pipeline: Workers: workers must be at least 1, got %d", n))
 	}
 	return func(o *options) { o.workers = n }
 }

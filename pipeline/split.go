@@ -60,7 +60,7 @@ func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, O
 func ByKey[K comparable, In, Out any](n int, key func(In) K, lane Stage[In, Out]) Stage[In, Out] {
 	require(key == nil, "ByKey")
 	if n < 1 {
-		panic(fmt.Sprintf("pipeline: ByKey: number must be at least 1, got %d", n))
+		panic(fmt.Sprintf("pipeline: ByKey: lanes must be at least 1, got %d", n))
 	}
 	seed := maphash.MakeSeed()
 	return fork("ByKey", "by key", make([]string, n), slices.Repeat([]Stage[In, Out]{lane}, n), func(_ context.Context, v In) (int, error) {
