@@ -64,4 +64,7 @@
 //
 // Parking is durable in the sense of [testing/synctest]. A subscription that has
 // waited inside a bubble belongs to it.
+//
+// What each of several workers is to do its part of is a queue and no broadcast: a
+// channel, or package pool. What must outlive the program needs a message broker.
 package broadcast

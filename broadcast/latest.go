@@ -58,8 +58,9 @@ func (l *Latest[T]) Get() (v T, ok bool) {
 
 // Changes walks the values as they change, beginning with the present one if
 // there is one. It passes over those that have been replaced before it gets to
-// them. It waits for each next one, and ends when ctx does. The walk may be
-// repeated, by several goroutines at once. It panics if ctx is nil.
+// them. It waits for each next one, and ends when ctx does: a value that was set
+// just before may then be left out, and Get has it. The walk may be repeated, by
+// several goroutines at once. It panics if ctx is nil.
 func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 	ctxselect.Require(ctx, "broadcast: Latest.Changes")
 	return func(yield func(T) bool) {

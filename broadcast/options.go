@@ -31,9 +31,12 @@ type Policy int
 const (
 	// SkipOldest goes on with the oldest value that is retained.
 	SkipOldest Policy = iota
-	// SkipToLatest goes on with the newest value.
+	// SkipToLatest goes on with the newest value. Until it has fallen so far behind,
+	// a subscription reads every value: who wants nothing but the newest reads a
+	// Broadcast with a capacity of 1, or a [Latest].
 	SkipToLatest
-	// Block lets it not come to that: senders wait.
+	// Block lets it not come to that: senders wait. A subscription that is not read
+	// any more must be closed, or they wait for ever.
 	Block
 	// Disconnect ends the subscription with ErrSlow.
 	Disconnect

@@ -60,9 +60,12 @@ func (s *Subscription[T]) NextBatch(ctx context.Context, dst []T) (int, error) {
 	return s.read(ctx, dst)
 }
 
-// All walks the values, each with how many are missing just before it. The walk
-// ends with ctx, and when Next would return ErrClosed or ErrSlow; Next then
-// tells which. Leaving it leaves the subscription open: another walk goes on
+// All walks the values, each with how many are missing just before it:
+//
+//	for missed, v := range s.All(ctx) { … }
+//
+// The walk ends with ctx, and when Next would return ErrClosed or ErrSlow; Next
+// then tells which. Leaving it leaves the subscription open: another walk goes on
 // from there. It panics if ctx is nil.
 func (s *Subscription[T]) All(ctx context.Context) iter.Seq2[uint64, T] {
 	ctxselect.Require(ctx, "broadcast: All")

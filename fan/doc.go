@@ -44,7 +44,10 @@
 // Map and Reduce cost about a microsecond and nothing for an element but a look at
 // one word; other goroutines than the caller's are started when the work has
 // lasted for 20 µs, so it costs little to use them for cheap elements and short
-// inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links like those of
-// package pipeline, and no allocation. The channel functions cost a channel
-// operation or two for an item.
+// inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links
+// like those of package pipeline, and no allocation. The channel functions cost a
+// channel operation or two for an item.
+//
+// For several steps that are to work at once, see package pipeline; for workers
+// that live as long as the program, and a queue in front of them, package pool.
 package fan

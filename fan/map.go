@@ -8,8 +8,10 @@ import "context"
 // results are zero values. It returns the results, always as many as there are
 // elements, and that error, or the cause of ctx if that has ended. An ended ctx
 // is noticed between elements. Others than the caller join when the work has
-// lasted for 20 µs, so it may be used for cheap and for few elements as well.
-// Map panics if ctx or fn is nil or n is less than 1.
+// lasted for 20 µs, also while the first element takes longer, so it may be used
+// for cheap and for few elements as well. Each goroutine takes runs of neighbours,
+// so elements are not begun in their order; with [Seq] they are. Map panics if ctx
+// or fn is nil or n is less than 1.
 func Map[In, Out any](ctx context.Context, n int, in []In, fn func(context.Context, In) (Out, error)) ([]Out, error) {
 	check(ctx, "Map", n, fn == nil)
 	out := make([]Out, len(in))

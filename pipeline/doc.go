@@ -67,6 +67,10 @@
 // is work; a Buffer costs none, and Take, Unbatch, and a Batch without an age are
 // on that of a neighbour where there is one. An item costs no allocation and one
 // atomic operation a stage: some 20 ns, against some hundred for a channel. A call
-// between stages that are fused costs less of the processor. A Stage is safe for concurrent use, may be copied, and
-// parks in a way that [testing/synctest] understands.
+// between stages that are fused costs less of the processor. A Stage is safe for
+// concurrent use, may be copied, and parks in a way that [testing/synctest]
+// understands.
+//
+// For one function and a slice or an iterator, package fan needs less; for tasks
+// that come from anywhere, as long as the program lives, see package pool.
 package pipeline

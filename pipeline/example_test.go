@@ -1,12 +1,15 @@
 package pipeline_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"testing/iotest"
 	"time"
 
 	"github.com/tandemgo/tandem/pipeline"
@@ -257,9 +260,16 @@ func ExampleStage_ForEach() {
 
 // A source that can fail ends the run with its error.
 func ExampleStage_RunSeq2() {
+	file := io.MultiReader(strings.NewReader("a line\nanother line\n"), iotest.ErrReader(errors.New("disk on fire")))
 	lines := func(yield func(string, error) bool) {
-		if yield("first line", nil) {
-			yield("", errors.New("disk on fire"))
+		in := bufio.NewScanner(file)
+		for in.Scan() {
+			if !yield(in.Text(), nil) {
+				return
+			}
+		}
+		if err := in.Err(); err != nil {
+			yield("", err)
 		}
 	}
 	s := pipeline.Map(func(_ context.Context, s string) (int, error) { return len(s), nil })

@@ -28,7 +28,8 @@ func (s Stage[In, Out]) Run(ctx context.Context, in iter.Seq[In]) iter.Seq2[Out,
 	}
 }
 
-// RunSeq2 is Run on a source that can fail. Its first error ends the run.
+// RunSeq2 is Run on a source that can fail, such as the lines of a file. Its first
+// error ends the run.
 func (s Stage[In, Out]) RunSeq2(ctx context.Context, in iter.Seq2[In, error]) iter.Seq2[Out, error] {
 	s.check(ctx, "RunSeq2", in == nil)
 	return func(yield func(Out, error) bool) {
@@ -49,7 +50,8 @@ func (s Stage[In, Out]) RunSeq2(ctx context.Context, in iter.Seq2[In, error]) it
 // ForEach runs s on the items of in and calls fn with each result, on the
 // goroutine of the caller. It returns the error of the run, or of fn, once all
 // goroutines have ended. If fn calls runtime.Goexit, that ends the caller, as
-// in a plain loop. It panics if ctx, in or fn is nil.
+// in a plain loop. No Option applies to fn: a sink with workers, or one that is
+// tried again, is a [Map] at the end of s. It panics if ctx, in or fn is nil.
 func (s Stage[In, Out]) ForEach(ctx context.Context, in iter.Seq[In], fn func(context.Context, Out) error) (err error) {
 	s.check(ctx, "ForEach", in == nil)
 	require(fn == nil, "ForEach")

@@ -98,8 +98,8 @@ func Replace[Out any](fn func(err error) (Out, error)) Option {
 // failed, and its error, to keep it elsewhere: those that OnError says to Skip,
 // all that fail if there is no OnError. If it returns an error, that ends the
 // run. With Workers several calls at once are possible. In is what the stage
-// receives, and a stage of another type panics as it is made. It panics if fn is
-// nil.
+// receives, behind a Batch a whole one, and a stage of another type panics as it is
+// made. It panics if fn is nil.
 func DeadLetter[In any](fn func(item In, err error) error) Option {
 	if fn == nil {
 		panic("pipeline: DeadLetter: function must not be nil")

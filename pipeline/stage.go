@@ -5,6 +5,11 @@ import "context"
 // A Stage turns a stream of In into a stream of Out. It is an immutable recipe:
 // it holds no goroutine and no data, may be copied, shared and run any number
 // of times, also at once. The zero value is not usable.
+//
+// Its methods put another stage behind it. Those that change the type of the items,
+// Map, FlatMap, Batch, Then, Fuse, Split, ByKey, Merge and Zip, are there on Go 1.27
+// and later. An older compiler says that it has no such method: the functions of
+// the same names and [Then] do it there.
 type Stage[In, Out any] struct {
 	shape shape
 	// connect puts the stage into a run, in front of out. It returns what the

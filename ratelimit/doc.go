@@ -34,6 +34,11 @@
 // burst: with a burst of 1 it is 11 at most. [WithSpent] makes a limiter start as
 // if it had not been idle.
 //
+// A burst of 1 has a price, since the bound holds for the instants at which permits
+// are granted: who wakes a millisecond late, as timers do, has the next one due a
+// millisecond later too, and 50 a second become some 48. With a burst of 2 what
+// came late is made up for, and the rate is kept.
+//
 // # Promises
 //
 // The bound above holds exactly, for any rate from 1 in 290 years to 1e9 a
@@ -61,7 +66,10 @@
 // reading of the clock and a compare-and-swap, and a denial writes nothing. A
 // limit whose burst takes more than 36 years to come back, or of more than 4
 // permits a nanosecond, takes a lock instead, and so does every call while
-// permits are reserved for later. It needs
-// no closing; [Limiter.Stop] ends those who wait. All methods are safe for
-// concurrent use and, in a [testing/synctest] bubble, use its time.
+// permits are reserved for later. It needs no closing; [Limiter.Stop] ends those
+// who wait. All methods are safe for concurrent use and, in a [testing/synctest]
+// bubble, use its time.
+//
+// A limiter counts what happens in one process. How many may be at work at once is
+// another question: see the workers of package pool, or a semaphore.
 package ratelimit

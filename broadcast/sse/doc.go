@@ -20,6 +20,11 @@
 // closed, it gets the event end, and should close its EventSource, or it will
 // come back, to be told 204 No Content, which makes a browser stop.
 //
+// The Shutdown of an http.Server waits for viewers, and they stay as long as the
+// broadcast is open. So close that when the shutdown begins:
+//
+//	server.RegisterOnShutdown(func() { _ = prices.Close() })
+//
 // A viewer that does not take what is written for as long as WriteTimeout loses
 // its connection, and with it everything that it cost. A comment is written now
 // and then when there is no news, so that both ends and what is between them
