@@ -4,21 +4,11 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
-
-// cpu returns how much processor time the program has used.
-func cpu(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // waitLength is how much real time a benchmark of waiting lasts.
 const waitLength = 500 * time.Millisecond

@@ -1,0 +1,18 @@
+//go:build unix
+
+package benchmarks
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// cpu returns how much processor time the program has used.
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
