@@ -171,5 +171,5 @@ func commands(version string) []string {
 	return append(lines,
 		`cd "$(mktemp -d)" && export GOWORK=off && go mod init example.com/try`,
 		"go get "+strings.Join(get, " "),
-		"go list -m all")
+		`go build $(go list github.com/tandemgo/tandem/... | grep -v /internal/)`)
 }
