@@ -11,11 +11,15 @@ replace github.com/tandemgo/tandem/broadcast/natscast => ../../broadcast/natscas
 replace github.com/tandemgo/tandem/pool/natspool => ../../pool/natspool
 
 require (
+	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/nats-io/nats-server/v2 v2.15.2
+	github.com/nats-io/nats.go v1.55.0
 	github.com/redis/go-redis/v9 v9.23.0
+	github.com/tandemgo/tandem v0.0.0
 	github.com/tandemgo/tandem/broadcast/natscast v0.0.0
 	github.com/tandemgo/tandem/pool/natspool v0.0.0
 	github.com/tandemgo/tandem/ratelimit/redislimit v0.0.0
+	go.uber.org/goleak v1.3.0
 )
 
 require (
@@ -25,10 +29,9 @@ require (
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/minio/highwayhash v1.0.4 // indirect
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
-	github.com/nats-io/nats.go v1.55.0 // indirect
 	github.com/nats-io/nkeys v0.4.16 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect
-	github.com/tandemgo/tandem v0.0.0 // indirect
+	github.com/yuin/gopher-lua v1.1.1 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect

@@ -1,12 +1,108 @@
+// Cluster draws a picture on several processes at once: one that submits its
+// tiles, and workers that draw them, under one limit for all of them.
+//
+//	go run github.com/tandemgo/tandem/examples/cluster [flags]
+//
+// Without flags it brings its own servers, a NATS server and a Redis server inside
+// the process that submits, and starts two workers, which are further processes
+// of the same program. With -kill one of them is killed in the middle of its work:
+// the picture comes out whole, since nothing that was accepted is lost.
+//
+// With -nats and -redis it uses real servers, and workers can be on any machine
+// that reaches them:
+//
+//	cluster -nats nats://10.0.0.1:4222 -redis 10.0.0.1:6379 -role worker
+//	cluster -nats nats://10.0.0.1:4222 -redis 10.0.0.1:6379 -start 0
+//
+// The tiles go through pool/natspool, the limit is ratelimit/redislimit, and what
+// the workers are doing is told live by broadcast/natscast. What a worker does is
+// an ordinary pool.Func; see worker.go.
 package main
 
 import (
-	_ "github.com/nats-io/nats-server/v2/server"
-	_ "github.com/redis/go-redis/v9"
-
-	_ "github.com/tandemgo/tandem/broadcast/natscast"
-	_ "github.com/tandemgo/tandem/pool/natspool"
-	_ "github.com/tandemgo/tandem/ratelimit/redislimit"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
 )
 
-func main() {}
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
+
+// A config is the command line.
+type config struct {
+	role  string
+	name  string
+	nats  string
+	redis string
+	start int
+	kill  bool
+	rate  int
+	size  int
+	tile  int
+	out   string
+}
+
+func parseFlags(args []string, stderr io.Writer) (config, error) {
+	var c config
+	fl := flag.NewFlagSet("cluster", flag.ContinueOnError)
+	fl.SetOutput(stderr)
+	fl.StringVar(&c.role, "role", "submitter", "what this process is: submitter or worker")
+	fl.StringVar(&c.name, "name", fmt.Sprintf("worker %d", os.Getpid()), "what a worker calls itself")
+	fl.StringVar(&c.nats, "nats", "", "URL of a NATS server with JetStream; by default one inside this process")
+	fl.StringVar(&c.redis, "redis", "", "address of a Redis server; by default one inside this process")
+	fl.IntVar(&c.start, "start", 2, "how many worker processes a submitter starts")
+	fl.BoolVar(&c.kill, "kill", false, "kill one of these workers in the middle of its work")
+	fl.IntVar(&c.rate, "rate", 50, "how many tiles a second all workers together may draw")
+	fl.IntVar(&c.size, "size", 512, "width and height of the picture, in pixels")
+	fl.IntVar(&c.tile, "tile", 64, "width and height of a tile, in pixels")
+	fl.StringVar(&c.out, "o", "", "file to write the picture to, as PNG; by default none")
+	if err := fl.Parse(args); err != nil {
+		return c, err
+	}
+	switch {
+	case fl.NArg() > 0:
+		return c, fmt.Errorf("there are only flags, got %q", fl.Arg(0))
+	case c.role != "submitter" && c.role != "worker":
+		return c, fmt.Errorf("-role must be submitter or worker, got %q", c.role)
+	case c.role == "worker" && (c.nats == "" || c.redis == ""):
+		return c, errors.New("a worker needs -nats and -redis: the servers that it shares with others")
+	case c.start < 0 || c.rate < 1 || c.tile < 1 || c.size < c.tile || c.size%c.tile != 0:
+		return c, errors.New("-start must not be negative, -rate at least 1, and -size a multiple of -tile")
+	case c.kill && c.start < 2:
+		return c, fmt.Errorf("-kill needs two workers to start, for one to go on, got -start %d", c.start)
+	}
+	return c, nil
+}
+
+// run is the program.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	c, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	if c.role == "worker" {
+		return work(ctx, c)
+	}
+	stop, err := c.serve()
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return submit(ctx, c, stdout)
+}

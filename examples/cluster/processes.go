@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+)
+
+// childEnv is set for the processes that are started here.
+const childEnv = "CLUSTER_CHILD"
+
+// A processes is the workers that a submitter has started.
+type processes struct {
+	names   []string
+	running []*exec.Cmd
+}
+
+// startWorkers starts further processes of this program.
+func (c config) startWorkers() (*processes, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := new(processes)
+	for i := range c.start {
+		name := fmt.Sprintf("worker %d", i+1)
+		cmd := exec.Command(program, "-role", "worker", "-name", name,
+			"-nats", c.nats, "-redis", c.redis, "-rate", strconv.Itoa(c.rate), "-start", strconv.Itoa(c.start))
+		cmd.Env = append(os.Environ(), childEnv+"=1")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			p.stop()
+			return nil, err
+		}
+		p.names, p.running = append(p.names, name), append(p.running, cmd)
+	}
+	return p, nil
+}
+
+// killOne kills the first one, which has no chance to say so to anybody.
+func (p *processes) killOne() (name string) {
+	_ = p.running[0].Process.Kill()
+	return p.names[0]
+}
+
+// stop lets all finish what they have begun, and waits for them.
+func (p *processes) stop() {
+	for _, cmd := range p.running {
+		if cmd.Process.Signal(os.Interrupt) != nil { // there is no such thing everywhere
+			_ = cmd.Process.Kill()
+		}
+	}
+	for _, cmd := range p.running {
+		_ = cmd.Wait() // one that was killed says so
+	}
+}
