@@ -168,6 +168,17 @@ func ExampleForEach() {
 	// Output: [a b c] <nil>
 }
 
+// A few functions that have nothing in common, all of which are to succeed.
+func ExampleForEach_functions() {
+	migrate := func(context.Context) error { return nil }
+	warmUp := func(context.Context) error { return errors.New("cache is not there") }
+	steps := []func(context.Context) error{migrate, warmUp}
+	err := fan.ForEach(context.Background(), len(steps), slices.Values(steps),
+		func(ctx context.Context, step func(context.Context) error) error { return step(ctx) })
+	fmt.Println(err)
+	// Output: cache is not there
+}
+
 // Results in the order of the input, each with its own error.
 func ExampleSeq() {
 	fetch := func(_ context.Context, path string) (string, error) {

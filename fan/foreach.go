@@ -12,8 +12,9 @@ import (
 // error, or the cause of ctx if that has ended. The source runs on the
 // goroutine of the caller, ahead of the calls by 16 items, or more while they are
 // quick: if it panics, the panic goes on there once the goroutines have ended,
-// and if it blocks, it cannot be interrupted. ForEach panics if ctx, in or fn is
-// nil or n is less than 1.
+// and if it blocks, it cannot be interrupted. For a slice, in is slices.Values of
+// it, and T may be a type of functions. ForEach panics if ctx, in or fn is nil or
+// n is less than 1.
 func ForEach[T any](ctx context.Context, n int, in iter.Seq[T], fn func(context.Context, T) error) error {
 	check(ctx, "ForEach", n, in == nil || fn == nil)
 	c := newCrew(ctx)

@@ -11,7 +11,8 @@ import "context"
 // lasted for 20 µs, also while the first element takes longer, so it may be used
 // for cheap and for few elements as well. Each goroutine takes runs of neighbours,
 // so elements are not begun in their order; with [Seq] they are. Map panics if ctx
-// or fn is nil or n is less than 1.
+// or fn is nil or n is less than 1; for all elements at once n is
+// max(1, len(in)).
 func Map[In, Out any](ctx context.Context, n int, in []In, fn func(context.Context, In) (Out, error)) ([]Out, error) {
 	check(ctx, "Map", n, fn == nil)
 	out := make([]Out, len(in))

@@ -73,8 +73,9 @@ const (
 	maxBlocks  = 26 // for 2e9 tasks
 )
 
-// Group returns an empty group whose tasks run under ctx. Options: FailFast
-// (the default), CollectAll.
+// Group returns an empty group whose tasks run under ctx. What tells a task that
+// another one of a FailFast group has failed is the context that it is given, not
+// ctx. Options: FailFast (the default), CollectAll.
 func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R] {
 	ctxselect.Require(ctx, "pool: Group")
 	var o groupOptions
@@ -99,8 +100,8 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 // that results pair with calls. If the task is not accepted, Go returns the
 // reason, which is the result at that index too: ErrClosed, the cause of the
 // group's context, or, in a group that has failed, the error it failed with.
-// In a group that has been waited for, Go returns ErrClosed and changes
-// nothing.
+// Wait returns it as well, so that who calls that need not look at it here. In a
+// group that has been waited for, Go returns ErrClosed and changes nothing.
 func (g *Group[T, R]) Go(task T) error {
 	switch err := g.eng.submit(g.ctx, task, g, true, false); {
 	case err == nil:

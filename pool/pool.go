@@ -17,9 +17,9 @@ type Func[T, R any] func(ctx context.Context, task T) (R, error)
 type Pool[T, R any] struct{ eng *engine[T, R] }
 
 // New returns a pool that runs fn for each task, on at most the given number
-// of workers. No goroutine is started before the first task. New panics if
-// workers is less than 1, if fn is nil, or if WithMinWorkers is more than
-// workers.
+// of workers. No goroutine is started before the first task. Where tasks have no
+// result, R is struct{}. New panics if workers is less than 1, if fn is nil, or if
+// WithMinWorkers is more than workers.
 func New[T, R any](workers int, fn Func[T, R], opts ...Option) *Pool[T, R] {
 	if fn == nil {
 		panic("pool: New: function must not be nil")
