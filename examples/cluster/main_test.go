@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/png"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -64,4 +66,33 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("%s: %v, want %q", args, err, want)
 		}
 	}
+}
+
+// Workers may be started by hand, anywhere, before or after who submits.
+func TestWorkersThatAreThereAlready(t *testing.T) {
+	servers := new(config)
+	stop, err := servers.serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	where := []string{"-nats", servers.nats, "-redis", servers.redis}
+	ctx, cancel := context.WithCancel(t.Context())
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			if err := run(ctx, append([]string{"-role", "worker", "-rate", "1000"}, where...), io.Discard, io.Discard); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	var out bytes.Buffer
+	if err := run(t.Context(), append([]string{"-start", "0", "-size", "64", "-tile", "8"}, where...), &out, io.Discard); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "64 tiles are there") {
+		t.Errorf("it says:\n%s", out.String())
+	}
+	cancel()
+	workers.Wait()
 }
