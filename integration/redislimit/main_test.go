@@ -27,6 +27,14 @@ func connect(tb testing.TB, addr string) *redis.Client {
 	return c
 }
 
+// hasty returns a client that tries once, so that it soon knows that nobody is there.
+func hasty(tb testing.TB, addr string) *redis.Client {
+	tb.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialerRetries: 1})
+	tb.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
 // server starts a server and returns a client of it.
 func server(tb testing.TB, args ...string) (*redisserver.Server, *redis.Client) {
 	tb.Helper()

@@ -53,7 +53,7 @@ func ExampleWithLease() {
 // 10 a second, 1,000 an hour, and more for those who pay.
 func ExampleWithWindow() {
 	type user struct {
-		name  string
+		name string
 		paid bool
 	}
 	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})

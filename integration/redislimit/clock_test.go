@@ -1,0 +1,143 @@
+package redislimit_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tandemgo/tandem/internal/takertest"
+	"github.com/tandemgo/tandem/ratelimit"
+	"github.com/tandemgo/tandem/ratelimit/redislimit"
+)
+
+// failOver moves the state of a key from one server to another whose clock is off by so
+// much: a clock that is behind sees what was stored as that much later, and one that is
+// ahead as that much earlier. Two servers on one machine have one clock, so it is the
+// stored times that are moved.
+func failOver(t *testing.T, from, to *redis.Client, key string, off time.Duration) {
+	t.Helper()
+	ctx := context.Background()
+	value, err := from.Get(ctx, key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := from.PTTL(ctx, key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(value)
+	for i := 0; i < len(fields); i += 3 {
+		var us int64
+		if _, err := fmt.Sscan(fields[i], &us); err != nil {
+			t.Fatal(err)
+		}
+		fields[i] = fmt.Sprint(us - off.Microseconds())
+	}
+	if left -= off; left > 0 { // the instant at which it expires is replicated
+		if err := to.Set(ctx, key, strings.Join(fields, " "), left).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A failover to a server whose clock is 10 s ahead grants up to one burst that was not
+// due; to one whose clock is 10 s behind, it denies for no longer than the burst takes to
+// come back.
+func TestFaultFailoverToAnotherClock(t *testing.T) {
+	t.Parallel()
+	for _, off := range []time.Duration{10 * time.Second, -10 * time.Second} {
+		t.Run(off.String(), func(t *testing.T) {
+			t.Parallel()
+			tryFailOver(t, off)
+		})
+		t.Run(off.String()+" and another window", func(t *testing.T) {
+			t.Parallel()
+			tryFailOver(t, off, redislimit.WithWindow(ratelimit.Every(time.Hour), 1000))
+		})
+	}
+}
+
+func tryFailOver(t *testing.T, off time.Duration, windows ...redislimit.Option) {
+	_, one := server(t)
+	_, other := server(t)
+	const burst, interval = 10, 100 * time.Millisecond // all of it is back in a second
+	opts := append(windows, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
+	before := redislimit.New[string](one, ratelimit.Every(interval), burst, opts...)
+	after := redislimit.New[string](other, ratelimit.Every(interval), burst, opts...)
+	start := time.Now()
+	if !take(t, before, "a", burst).OK {
+		t.Fatal("the burst is denied")
+	}
+	failOver(t, one, other, "tandem:rate:a", off)
+	granted := 0
+	first := take(t, after, "a", 1)
+	if off < 0 && time.Since(start) < -off/2 && (first.OK || first.RetryAfter > interval || first.ResetAfter > 1000*time.Hour) {
+		t.Errorf("the clock goes back: %+v", first)
+	}
+	if first.OK {
+		granted = 1
+	}
+	for time.Since(start) < 2*burst*interval {
+		if take(t, after, "a", 1).OK {
+			granted++
+		}
+		age := time.Since(start)
+		if due := int((age + takertest.RealClocks(age)) / interval); granted > due+burst {
+			t.Fatalf("%d permits in %v, where %d were due and the burst is %d", granted, age, due, burst)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	until(t, "a permit is granted", func() bool { return take(t, after, "a", 1).OK })
+}
+
+// A key that stands far in the future, as after a jump of years, is not frozen: it owes a
+// burst, and no more.
+func TestFaultTheFutureIsNotForEver(t *testing.T) {
+	t.Parallel()
+	_, client := server(t)
+	ctx := context.Background()
+	l := redislimit.New[string](client, ratelimit.Every(20*time.Millisecond), 2, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
+	future := time.Now().AddDate(20, 0, 0).UnixMicro()
+	if err := client.Set(ctx, "tandem:rate:a", fmt.Sprintf("%d 0 1/1", future), 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	d := take(t, l, "a", 1)
+	if d.OK || d.RetryAfter > 20*time.Millisecond || d.ResetAfter > 40*time.Millisecond {
+		t.Errorf("%+v", d)
+	}
+	if left := client.PTTL(ctx, "tandem:rate:a").Val(); left < 0 || left > time.Second {
+		t.Errorf("it is kept for %v", left)
+	}
+	if err := l.Wait(ctx, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Keys are gone from Redis when nothing is owed, and not before.
+func TestKeysExpireWhenNothingIsOwed(t *testing.T) {
+	t.Parallel()
+	_, client := server(t)
+	ctx := context.Background()
+	l := redislimit.New[string](client, ratelimit.Per(3, 100*time.Millisecond), 3, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed),
+		redislimit.WithWindow(ratelimit.Per(7, time.Second), 7))
+	for i := range 20 {
+		k := fmt.Sprint(i)
+		d := take(t, l, k, 1+i%3)
+		if left := client.PTTL(ctx, "tandem:rate:"+k).Val(); left > d.ResetAfter+3*time.Millisecond {
+			t.Errorf("it is kept for %v, and all is back after %v", left, d.ResetAfter)
+		}
+		for {
+			alive := client.Exists(ctx, "tandem:rate:"+k).Val()
+			if d := take(t, l, k, 100); d.ResetAfter == 0 {
+				break
+			} else if alive == 0 {
+				t.Fatalf("%v are owed of a key that is gone", d.ResetAfter)
+			}
+		}
+	}
+	until(t, "all are gone", func() bool { return client.DBSize(ctx).Val() == 0 })
+}
