@@ -22,7 +22,7 @@ const patient = 30 * time.Second
 // connect returns a client of the server at addr, for as long as the test runs.
 func connect(tb testing.TB, addr string) *redis.Client {
 	tb.Helper()
-	c := redis.NewClient(&redis.Options{Addr: addr})
+	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 	tb.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -30,7 +30,7 @@ func connect(tb testing.TB, addr string) *redis.Client {
 // hasty returns a client that tries once, so that it soon knows that nobody is there.
 func hasty(tb testing.TB, addr string) *redis.Client {
 	tb.Helper()
-	c := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, DialerRetries: 1})
+	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1})
 	tb.Cleanup(func() { _ = c.Close() })
 	return c
 }

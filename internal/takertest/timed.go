@@ -103,6 +103,6 @@ func (s Subject) reset(t *testing.T) {
 		}
 		time.Sleep(c.ResetAfter + s.slack(c.ResetAfter))
 		x.is("all of it", x.take("a", burst), true, s.left(0))
-		time.Sleep(time.Second)
+		time.Sleep(100 * time.Millisecond)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // Each user may do 10 things a second, whichever machine is asked.
 func Example() {
-	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[string](client, ratelimit.Per(10, time.Second), 10)
 	ok, err := limiter.Allow(context.Background(), "ann")
@@ -26,7 +26,7 @@ func Example() {
 // A server limits its clients together with all others of its kind. Those of one
 // network are one client.
 func Example_http() {
-	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[netip.Prefix](client, ratelimit.Per(100, time.Minute), 20,
 		redislimit.WithReplicas(4)) // while Redis is away, each of 4 servers grants a quarter
@@ -37,7 +37,7 @@ func Example_http() {
 
 // One key that all ask for costs a round trip for each 50 permits.
 func ExampleWithLease() {
-	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[string](client, ratelimit.Per(100_000, time.Second), 10_000,
 		redislimit.WithLease(50, 20*time.Millisecond))
@@ -56,7 +56,7 @@ func ExampleWithWindow() {
 		name string
 		paid bool
 	}
-	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[user](client, ratelimit.Per(10, time.Second), 10,
 		redislimit.WithWindow(ratelimit.Per(1000, time.Hour), 1000),
@@ -74,7 +74,7 @@ func ExampleWithWindow() {
 
 // Where nothing may pass uncounted, an error says that Redis is away.
 func ExampleOnFailure() {
-	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[int](client, ratelimit.Every(time.Minute), 3,
 		redislimit.OnFailure(redislimit.FailClosed),

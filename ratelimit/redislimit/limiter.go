@@ -56,16 +56,16 @@ const maxPlans = 1024
 var _ ratelimit.Taker[string] = (*Limiter[string])(nil)
 
 // New returns a limiter of the given rate and burst for each key, on Redis. It asks
-// nothing yet. A [redis.Client] is used in a way that makes it respect deadlines; a
-// cluster client or a ring must have been told so, by ContextTimeoutEnabled in its
-// options. New panics if client is nil or has not, or if burst is negative.
+// nothing yet. The client must have ContextTimeoutEnabled in its options: without it,
+// clients of go-redis look at no deadline of a context, and may wait for seconds. New
+// panics if client is nil or has not, or if burst is negative.
 func New[K comparable](client redis.UniversalClient, rate ratelimit.Rate, burst int, opts ...Option) *Limiter[K] {
 	own := limit{rate, burst}
 	own.check("New")
 	o := newOptions(opts)
 	l := &Limiter[K]{
 		options: o,
-		client:  punctual(client, o.timeout),
+		client:  punctual(client),
 		base:    time.Now(),
 		seed:    maphash.MakeSeed(),
 		own:     own,
@@ -90,26 +90,22 @@ func New[K comparable](client redis.UniversalClient, rate ratelimit.Rate, burst 
 	return l
 }
 
-// punctual returns a client that respects the deadline of a context. By default those
-// of go-redis look at their own time limits only, which are seconds.
-func punctual(client redis.UniversalClient, timeout time.Duration) redis.UniversalClient {
-	ok := true
+// punctual returns client, and panics if it does not respect the deadline of a context.
+// A copy of it that does, such as Client.WithTimeout makes, would be without its hooks.
+func punctual(client redis.UniversalClient) redis.UniversalClient {
+	is := true
 	switch c := client.(type) {
 	case nil:
 		panic("redislimit: New: client must not be nil")
 	case *redis.Client:
-		if !c.Options().ContextTimeoutEnabled {
-			c = c.WithTimeout(timeout) // a copy, on the same connections
-			c.Options().ContextTimeoutEnabled = true
-			return c
-		}
+		is = c.Options().ContextTimeoutEnabled
 	case *redis.ClusterClient:
-		ok = c.Options().ContextTimeoutEnabled
+		is = c.Options().ContextTimeoutEnabled
 	case *redis.Ring:
-		ok = c.Options().ContextTimeoutEnabled
+		is = c.Options().ContextTimeoutEnabled
 	}
-	if !ok {
-		panic(fmt.Sprintf("redislimit: New: a %T must respect deadlines, set ContextTimeoutEnabled in its options", client))
+	if !is {
+		panic("redislimit: New: client must have ContextTimeoutEnabled in its options")
 	}
 	return client
 }
