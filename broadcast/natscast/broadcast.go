@@ -114,6 +114,9 @@ func NewStream[T any](ctx context.Context, js jetstream.JetStream, stream, subje
 	s := newStream(life, js, stream, subject, o, b.inlet(life, o), &b.count)
 	if err := s.open(ctx); err != nil {
 		b.cancel()
+		if ctx.Err() != nil {
+			err = fmt.Errorf("natscast: NewStream: %w", context.Cause(ctx))
+		}
 		return nil, err
 	}
 	b.start(s)

@@ -74,6 +74,9 @@ func (c *core) receive() {
 // takeAll takes m and what else is there, up to what is handed on at once.
 func (c *core) takeAll(m *nats.Msg) {
 	now := time.Now()
+	if c.count.foreign.Load() > 0 {
+		c.lookBack() // these have no numbers that tell
+	}
 	for n := 1; m != nil; n++ {
 		c.take(m, now)
 		m = another(c.queue, n)

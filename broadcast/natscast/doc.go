@@ -28,11 +28,17 @@
 // # Gaps
 //
 // Subscribers see what is missing as a [broadcast.GapError], as if they had been
-// slow. Where its number can't be told, its AtLeast is set: an origin changed its
-// epoch, or fell silent without a goodbye; an origin that was not
-// known before appears after the connection was lost, and so does a sender that
-// does not number its values, see below; a stream was made anew. A value that the
-// codec can't decode is a gap of one, is counted, and goes to the error handler.
+// slow. Where nobody can tell how much that is, AtLeast is set, which a walk over
+// All does not show:
+//
+//   - an origin has another epoch, or fell silent without a goodbye;
+//   - an origin is heard for the first time, has sent before, and the connection
+//     was lost, or the queue full, since this process subscribed;
+//   - that has happened, and there are values without a number, see below;
+//   - the stream is another one than before, or has lost its end.
+//
+// A value that the codec can't decode is a gap of one, is counted, and goes to the
+// error handler.
 //
 // In one process, and when no gap of unknown size is counted,
 //
@@ -44,7 +50,8 @@
 //
 // A message that was not sent by this package has no number. It is a value like
 // others. On core NATS it is counted as foreign, and if such have come, a lost
-// connection and a full queue are gaps of unknown size.
+// connection and a full queue are gaps of unknown size, which are told as soon as
+// they are noticed.
 //
 // # Slow subscribers
 //

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	ackTime  = 2 * time.Second // an attempt that is not answered in that time is repeated
+	ackTime  = 2 * time.Second // an attempt that is not answered in that time, then twice that, is repeated
 	lineTime = 50 * time.Millisecond
 )
 
@@ -48,24 +48,25 @@ func (s *store) send(ctx context.Context, data []byte) error {
 	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
 	id := s.id + strconv.FormatUint(s.sent.Add(1), 10)
 	begin, tried := time.Now(), false
-	for {
+	for patience := ackTime; ; {
 		if !s.nc.IsConnected() {
 			if !tried && !s.buffering || s.nc.IsClosed() {
 				return s.failed(tried, fmt.Errorf("%w: Send: the connection is %v", ErrDisconnected, s.nc.Status()))
 			}
 			pause(ctx, lineTime)
 		} else {
-			sure, err := s.try(ctx, id, data)
+			sure, err := s.try(ctx, patience, id, data)
 			if sure {
 				return s.failed(tried, err)
 			}
 			tried = true
+			patience *= 2 // for a server that is that slow
 			s.count.retried.Add(1)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return s.failed(tried, context.Cause(ctx))
-		case tried && time.Since(begin)+2*ackTime > time.Duration(s.window.Load()):
+		case tried && time.Since(begin)+2*patience > time.Duration(s.window.Load()):
 			return s.failed(tried, fmt.Errorf("%w: the stream knows repetitions for %v", ErrDisconnected, time.Duration(s.window.Load())))
 		}
 	}
@@ -81,8 +82,8 @@ func (s *store) failed(tried bool, err error) error {
 }
 
 // try stores the value once. It reports false if nobody knows whether it did.
-func (s *store) try(ctx context.Context, id string, data []byte) (sure bool, err error) {
-	limited, cancel := context.WithTimeout(ctx, ackTime)
+func (s *store) try(ctx context.Context, patience time.Duration, id string, data []byte) (sure bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	m := &nats.Msg{Subject: s.subject, Data: data}
 	_, err = s.js.PublishMsg(limited, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(s.name))

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,14 +12,11 @@ import (
 
 // A stream is a link on JetStream: the receiving half. The sending half is store.
 //
-// It reads by an ephemeral push consumer without acknowledgements, which delivers
-// in order from a sequence number on, each message with a number of its own. When
-// one of those is missing, when nothing is heard, not even a heartbeat, or after
-// the connection was lost, the consumer is given up, and another one begins
-// behind the last message that was read. All numbers are those of the stream, so
-// nothing comes twice, and what the stream no longer has is a hole in them. The
-// server sends no more than was asked for by flow control, which is answered when
-// the values before it have been handed on.
+// It reads by a consumer, which delivers in order from a sequence number on. When a
+// delivery is missing, when nothing is heard, not even a heartbeat, or after the
+// connection was lost, the consumer is given up, and another one begins behind the
+// last message that was read. All numbers are those of the stream, so nothing comes
+// twice, and what the stream no longer has is a hole in them.
 type stream struct {
 	*store
 	sink      sink
@@ -36,17 +31,10 @@ type stream struct {
 	there   chan struct{}
 	arrived bool // there is closed
 
-	sub     *nats.Subscription // nil while there is no consumer
-	queue   chan *nats.Msg
-	number  uint64 // of the last delivery of the consumer
-	resumed uint64 // reconnects of the connection, when the consumer was made
+	from *consumer // nil while there is none
 }
 
-const (
-	firstPause, lastPause = 100 * time.Millisecond, 5 * time.Second
-
-	ackPrefix = "$JS.ACK." // of the reply subject of what is delivered
-)
+const firstPause, lastPause = 100 * time.Millisecond, 5 * time.Second
 
 func newStream(ctx context.Context, js jetstream.JetStream, name, subject string, o options, to sink, count *counters) *stream {
 	return &stream{
@@ -103,7 +91,6 @@ func (s *stream) look(ctx context.Context) (*jetstream.StreamInfo, error) {
 
 // attach makes a consumer that goes on with next.
 func (s *stream) attach(ctx context.Context) error {
-	s.resumed = s.nc.Stats().Reconnects
 	info, err := s.look(ctx)
 	if err != nil {
 		return err
@@ -124,37 +111,20 @@ func (s *stream) attach(ctx context.Context) error {
 		s.next = first
 		s.sink.gap(missed)
 	}
-	s.queue, s.number = make(chan *nats.Msg, s.size), 0
-	if s.sub, err = s.nc.ChanSubscribe(s.nc.NewInbox(), s.queue); err != nil {
-		return fmt.Errorf("natscast: NewStream: subscribing: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	consumer, err := s.js.CreatePushConsumer(ctx, s.name, jetstream.ConsumerConfig{
-		DeliverSubject: s.sub.Subject,
-		DeliverPolicy:  jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:    s.next,
-		AckPolicy:      jetstream.AckNonePolicy,
-		FlowControl:    true,
-		IdleHeartbeat:  s.heartbeat,
-		MemoryStorage:  true,
-		Replicas:       1,
-	})
-	if err != nil {
-		s.detach()
+	if s.from, err = consume(ctx, s.js, s.name, s.next, s.size, s.heartbeat); err != nil {
 		return fmt.Errorf("natscast: NewStream: reading stream %q: %w", s.name, err)
 	}
-	if consumer.CachedInfo().NumPending == 0 {
+	if s.from.pending == 0 {
 		s.arrive()
 	}
 	return nil
 }
 
-// detach gives the consumer up. The server forgets one that nobody listens to.
+// detach gives the consumer up.
 func (s *stream) detach() {
-	if s.sub != nil {
-		_ = s.sub.Unsubscribe() // it fails if the connection is closed
-		s.sub, s.queue = nil, nil
+	if s.from != nil {
+		s.from.end()
+		s.from = nil
 	}
 }
 
@@ -162,25 +132,23 @@ func (s *stream) detach() {
 func (s *stream) receive() {
 	wait := firstPause
 	for s.ctx.Err() == nil && !s.nc.IsClosed() {
-		if s.sub != nil {
+		if s.from != nil {
 			s.read()
 			s.sink.flush()
-			s.detach()
 			s.count.resumed.Add(1)
+			if s.from.number > 0 {
+				wait = 0 // it was of use
+			}
+			s.detach()
+		} else if err := s.attach(s.ctx); err == nil {
 			continue
-		}
-		err := s.attach(s.ctx)
-		if err == nil {
-			wait = firstPause
-			continue
-		}
-		if s.nc.IsConnected() && s.ctx.Err() == nil {
+		} else if s.nc.IsConnected() && s.ctx.Err() == nil {
 			s.sink.report(err)
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-			wait = min(2*wait, lastPause)
+			wait = min(max(firstPause, 2*wait), lastPause)
 		case <-s.status:
 			wait = firstPause
 		case <-s.ctx.Done():
@@ -196,17 +164,17 @@ func (s *stream) read() {
 	defer silence.Stop()
 	for {
 		select {
-		case m := <-s.queue:
+		case m := <-s.from.queue:
 			if !s.takeAll(m) {
 				return
 			}
 			silence.Reset(3 * s.heartbeat)
 		case <-s.status:
-			if s.nc.IsClosed() || s.nc.Stats().Reconnects != s.resumed {
+			if s.nc.IsClosed() || s.nc.Stats().Reconnects != s.from.resumed {
 				return
 			}
 		case <-silence.C:
-			if len(s.queue) == 0 { // the time may have passed while subscribers had to be waited for
+			if len(s.from.queue) == 0 { // the time may have passed while subscribers had to be waited for
 				return
 			}
 		case <-s.ctx.Done():
@@ -222,25 +190,20 @@ func (s *stream) takeAll(m *nats.Msg) bool {
 		if !s.take(m) {
 			return false
 		}
-		m = another(s.queue, n)
+		m = another(s.from.queue, n)
 	}
 	s.sink.flush()
 	if s.next > s.past {
 		s.arrive()
 	}
-	return true
+	return s.from.ask() == nil
 }
 
 func (s *stream) take(m *nats.Msg) bool {
-	if !strings.HasPrefix(m.Reply, ackPrefix) {
-		return s.control(m)
+	seq, err := s.from.delivered(m)
+	if err != nil || seq == 0 {
+		return err == nil
 	}
-	meta, err := m.Metadata()
-	if err != nil || meta.Sequence.Consumer != s.number+1 {
-		return false
-	}
-	s.number++
-	seq := meta.Sequence.Stream
 	if seq < s.next {
 		s.count.duplicates.Add(1)
 		return true
@@ -251,27 +214,6 @@ func (s *stream) take(m *nats.Msg) bool {
 		s.sink.gap(missed)
 	}
 	s.sink.value(m)
-	return true
-}
-
-// control takes a message that the server sends of itself.
-func (s *stream) control(m *nats.Msg) bool {
-	if m.Header.Get("Status") != "100" {
-		return false // such as: the consumer was deleted
-	}
-	answer := m.Reply // of flow control
-	if answer == "" {
-		// A heartbeat: it says how many were delivered before it.
-		n, err := strconv.ParseUint(m.Header.Get("Nats-Last-Consumer"), 10, 64)
-		if err == nil && n != s.number {
-			return false
-		}
-		answer = m.Header.Get("Nats-Consumer-Stalled")
-	}
-	if answer != "" {
-		s.sink.flush()
-		return s.nc.Publish(answer, nil) == nil
-	}
 	return true
 }
 

@@ -1,0 +1,147 @@
+package natscast
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	requestTime = 30 * time.Second // a request for messages that have not come is made anew
+	idleTime    = 10 * time.Second // the server forgets a consumer that asks for nothing
+	statusRoom  = 64               // room in the queue for what is no value
+
+	ackPrefix = "$JS.ACK." // of the reply subject of what is delivered
+)
+
+// A consumer reads a stream from a sequence number on, in order, and acknowledges
+// nothing. The server numbers what it delivers. It sends what it was asked for, and
+// that is as much as there is room for, so the queue is never full.
+//
+// It is an ephemeral pull consumer; the package jetstream has readers of such, but
+// theirs have goroutines that end some time after they were stopped.
+type consumer struct {
+	nc      *nats.Conn
+	sub     *nats.Subscription
+	queue   chan *nats.Msg
+	subject string // where to ask
+	request []byte // for half of size
+	size    int    // how many values may be on their way or in the queue
+	asked   int    // how many are
+	number  uint64 // of the last delivery
+	pending uint64 // how many values there were when it was made
+	resumed uint64 // reconnects of the connection when it was made
+}
+
+// A pull is what the server is asked.
+type pull struct {
+	Batch     int           `json:"batch"`
+	Expires   time.Duration `json:"expires"`
+	Heartbeat time.Duration `json:"idle_heartbeat"`
+}
+
+// consume makes a consumer that begins with the message that has number seq.
+func consume(ctx context.Context, js jetstream.JetStream, stream string, seq uint64, size int, heartbeat time.Duration) (*consumer, error) {
+	nc := js.Conn()
+	half := max(1, size/2)
+	c := &consumer{
+		nc: nc, size: 2 * half, queue: make(chan *nats.Msg, 2*half+statusRoom), resumed: nc.Stats().Reconnects,
+	}
+	var err error
+	if c.request, err = json.Marshal(pull{half, max(requestTime, 2*heartbeat), heartbeat}); err != nil {
+		return nil, err
+	}
+	if c.sub, err = nc.ChanSubscribe(nc.NewInbox(), c.queue); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	made, err := js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       seq,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: idleTime,
+	})
+	if err != nil {
+		c.end()
+		return nil, err
+	}
+	info := made.CachedInfo()
+	c.pending = info.NumPending
+	c.subject = apiPrefix(js.Options()) + "CONSUMER.MSG.NEXT." + stream + "." + info.Name
+	if err := c.ask(); err != nil {
+		c.end()
+		return nil, err
+	}
+	return c, nil
+}
+
+// apiPrefix returns where the server is asked.
+func apiPrefix(o jetstream.JetStreamOptions) string {
+	switch {
+	case o.Domain != "":
+		return "$JS." + o.Domain + ".API."
+	case o.APIPrefix != "":
+		return strings.TrimSuffix(o.APIPrefix, ".") + "."
+	}
+	return jetstream.DefaultAPIPrefix
+}
+
+// ask asks for more, in halves, so that the next one is on its way while one comes.
+func (c *consumer) ask() error {
+	for half := c.size / 2; c.asked <= half; c.asked += half {
+		if err := c.nc.PublishRequest(c.subject, c.sub.Subject, c.request); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// delivered enters a message. It returns the message's number in the stream, or 0
+// if it is no value but a word of the server. It fails if the consumer is of no use
+// any more.
+func (c *consumer) delivered(m *nats.Msg) (seq uint64, err error) {
+	if !strings.HasPrefix(m.Reply, ackPrefix) {
+		return 0, c.status(m)
+	}
+	meta, err := m.Metadata()
+	if err != nil {
+		return 0, err
+	}
+	if meta.Sequence.Consumer != c.number+1 {
+		return 0, fmt.Errorf("delivery %d follows %d", meta.Sequence.Consumer, c.number)
+	}
+	c.number++
+	c.asked--
+	return meta.Sequence.Stream, nil
+}
+
+// status takes a word of the server.
+func (c *consumer) status(m *nats.Msg) error {
+	switch m.Header.Get("Status") {
+	case "100":
+		// A heartbeat: it says how many were delivered before it.
+		n, err := strconv.ParseUint(m.Header.Get("Nats-Last-Consumer"), 10, 64)
+		if err == nil && n != c.number {
+			return fmt.Errorf("%d were delivered, and %d have come", n, c.number)
+		}
+		return nil
+	case "408":
+		// A request has expired: that many of it have not been delivered.
+		n, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
+		c.asked -= n
+		return err
+	}
+	return fmt.Errorf("the server says %s %s", m.Header.Get("Status"), m.Header.Get("Description"))
+}
+
+// end gives the consumer up. The server forgets it some time later.
+func (c *consumer) end() { _ = c.sub.Unsubscribe() } // it fails if the connection is closed

@@ -1,0 +1,158 @@
+package natscast_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/broadcast/natscast"
+)
+
+// A follower reads all that a broadcast in one process has to say.
+type follower struct {
+	mu      sync.Mutex
+	events  []string // values, and gaps as "gap 3", "gap ?" and "gap 3?"
+	values  int
+	missed  uint64
+	unknown int
+}
+
+// follow subscribes. It ends with the broadcast.
+func follow[T any](t *testing.T, b *natscast.Broadcast[T], opts ...broadcast.SubscribeOption) *follower {
+	t.Helper()
+	return followOn(t, b, subscribe(t, b, opts...))
+}
+
+func subscribe[T any](t *testing.T, b *natscast.Broadcast[T], opts ...broadcast.SubscribeOption) *broadcast.Subscription[T] {
+	t.Helper()
+	s, err := b.Subscribe(opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// followOn is follow for a subscription that is there.
+func followOn[T any](t *testing.T, b *natscast.Broadcast[T], s *broadcast.Subscription[T]) *follower {
+	t.Helper()
+	f := new(follower)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			v, err := s.Next(context.Background())
+			if !f.note(v, err) {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		b.Close()
+		<-done
+	})
+	return f
+}
+
+func (f *follower) note(v any, err error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gap, isGap := errors.AsType[*broadcast.GapError](err)
+	switch {
+	case err == nil:
+		f.values++
+		f.events = append(f.events, fmt.Sprint(v))
+	case !isGap:
+		return false
+	default:
+		text := "gap "
+		if gap.Missed > 0 {
+			text += strconv.FormatUint(gap.Missed, 10)
+		}
+		if gap.AtLeast {
+			text += "?"
+			f.unknown++
+		}
+		f.missed += gap.Missed
+		f.events = append(f.events, text)
+	}
+	return true
+}
+
+// all returns what has come so far.
+func (f *follower) all() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.events)
+}
+
+// has reports whether an event has come.
+func (f *follower) has(event string) bool { return slices.Contains(f.all(), event) }
+
+// sum returns how many values have come or are missing.
+func (f *follower) sum() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.values + int(f.missed)
+}
+
+// holes returns how many values are missing, and how many gaps have no number.
+func (f *follower) holes() (missed uint64, unknown int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.missed, f.unknown
+}
+
+// expect waits until what has come is want.
+func (f *follower) expect(t *testing.T, want ...string) {
+	t.Helper()
+	diff := ""
+	if !within(func() bool {
+		diff = cmp.Diff(want, f.all())
+		return diff == ""
+	}) {
+		t.Fatalf("what has come (-want +got):\n%s", diff)
+	}
+}
+
+// numbers returns from … to-1 as they are in events.
+func numbers(from, to int) (s []string) {
+	for i := from; i < to; i++ {
+		s = append(s, strconv.Itoa(i))
+	}
+	return s
+}
+
+// eventually waits until it holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	if !within(holds) {
+		t.Fatalf("it is not so that %s", what)
+	}
+}
+
+func within(holds func() bool) bool {
+	for limit := time.Now().Add(30 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(limit) {
+			return holds()
+		}
+	}
+	return true
+}
+
+// send sends from … to-1.
+func send(t *testing.T, b *natscast.Broadcast[int], from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if err := b.Send(t.Context(), i); err != nil {
+			t.Fatalf("Send(%d): %v", i, err)
+		}
+	}
+}
