@@ -8,6 +8,7 @@ require (
 	github.com/tandemgo/tandem v0.0.0
 	github.com/yuin/goldmark v1.8.7
 	go.uber.org/goleak v1.3.0
+	golang.org/x/image v0.46.0
 	golang.org/x/net v0.62.0
 	golang.org/x/term v0.48.0
 )

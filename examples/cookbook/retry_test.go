@@ -1,0 +1,68 @@
+package cookbook_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tandemgo/tandem/pipeline"
+)
+
+// Retry with backoff: a service that is busy is asked again, later and later. What
+// it can't answer at all is put aside, and the run goes on.
+func Example_retryWithBackoff() {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch asked[r.URL.Path]++; {
+		case r.URL.Path == "/gone":
+			w.WriteHeader(http.StatusNotFound)
+		case r.URL.Path == "/broken", asked[r.URL.Path] < 3:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer service.Close()
+
+	type answer struct {
+		path   string
+		status int
+	}
+	get := pipeline.Map(func(ctx context.Context, path string) (answer, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, service.URL+path, nil)
+		if err != nil {
+			return answer{}, err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return answer{}, err
+		}
+		_ = res.Body.Close()
+		// An error is tried again. Not Found will be so the next time, too: it is
+		// an answer.
+		if res.StatusCode >= 500 {
+			return answer{}, fmt.Errorf("%s: %s", path, res.Status)
+		}
+		return answer{path, res.StatusCode}, nil
+	},
+		pipeline.Workers(4), // others go on while one of them waits
+		pipeline.Timeout(time.Minute),
+		pipeline.Retry(pipeline.Policy{Attempts: 5, Delay: time.Millisecond, MaxDelay: time.Second}),
+		pipeline.OnError(func(error) pipeline.Decision { return pipeline.Skip }),
+		pipeline.DeadLetter(func(path string, err error) error {
+			fmt.Println("given up:", err)
+			return nil
+		}))
+
+	fmt.Println(get.Collect(context.Background(), slices.Values([]string{"/a", "/gone", "/broken", "/b"})))
+	fmt.Println(asked) // the run is over: nobody asks any more
+	// Output:
+	// given up: /broken: 503 Service Unavailable
+	// [{/a 200} {/gone 404} {/b 200}] <nil>
+	// map[/a:3 /b:3 /broken:5 /gone:1]
+}
