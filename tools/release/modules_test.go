@@ -48,6 +48,30 @@ func TestDependabotKnowsEveryModule(t *testing.T) {
 	}
 }
 
+// CONTRIBUTING says what is released, under which tags, and what is not.
+func TestContributingNamesEveryModule(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(top, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Releases\n")
+	listed, _, _ := strings.Cut(section, " are never tagged")
+	rows, others, _ := strings.Cut(listed, "\n\n`")
+	for _, m := range released {
+		if !strings.Contains(rows, "| `"+m.path()+"` ") || !strings.Contains(rows, "| `"+m.tag("v0.2.0")+"` ") {
+			t.Errorf("%s is not in the table", m)
+		}
+	}
+	var names []module
+	for _, m := range regexp.MustCompile("[a-z/]+`").FindAllString(others, -1) {
+		names = append(names, module(strings.TrimSuffix(m, "`")))
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff(unreleased, names); diff != "" {
+		t.Errorf("modules.go (-) and those that are never tagged (+):\n%s", diff)
+	}
+}
+
 // The API of this repository can be read, each package has a record of it, and it is
 // like itself.
 func TestCompareWithItself(t *testing.T) {
