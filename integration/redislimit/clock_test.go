@@ -2,8 +2,9 @@ package redislimit_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
-	"strings"
+	"math"
 	"testing"
 	"time"
 
@@ -29,16 +30,13 @@ func failOver(t *testing.T, from, to *redis.Client, key string, off time.Duratio
 	if err != nil {
 		t.Fatal(err)
 	}
-	fields := strings.Fields(value)
-	for i := 0; i < len(fields); i += 3 {
-		var us int64
-		if _, err := fmt.Sscan(fields[i], &us); err != nil {
-			t.Fatal(err)
-		}
-		fields[i] = fmt.Sprint(us - off.Microseconds())
+	moved := []byte(value) // as take.lua has it: 4 doubles for each window, the time first
+	for i := 4; i < len(moved); i += 32 {
+		us := math.Float64frombits(binary.LittleEndian.Uint64(moved[i:]))
+		binary.LittleEndian.PutUint64(moved[i:], math.Float64bits(us-float64(off.Microseconds())))
 	}
 	if left -= off; left > 0 { // the instant at which it expires is replicated
-		if err := to.Set(ctx, key, strings.Join(fields, " "), left).Err(); err != nil {
+		if err := to.Set(ctx, key, moved, left).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +100,11 @@ func TestFaultTheFutureIsNotForEver(t *testing.T) {
 	ctx := context.Background()
 	l := redislimit.New[string](client, ratelimit.Every(20*time.Millisecond), 2, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
 	future := time.Now().AddDate(20, 0, 0).UnixMicro()
-	if err := client.Set(ctx, "tandem:rate:a", fmt.Sprintf("%d 0 1/1", future), 0).Err(); err != nil {
+	value := []byte("TRL1")
+	for _, x := range []float64{float64(future), 0, 1, 1} {
+		value = binary.LittleEndian.AppendUint64(value, math.Float64bits(x))
+	}
+	if err := client.Set(ctx, "tandem:rate:a", value, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	d := take(t, l, "a", 1)

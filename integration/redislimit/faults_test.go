@@ -269,6 +269,7 @@ func TestFaultForeignValue(t *testing.T) {
 		"text":  func(k string) error { return client.Set(ctx, k, "hello", 0).Err() },
 		"count": func(k string) error { return client.Set(ctx, k, "1795649679919996", 0).Err() },
 		"float": func(k string) error { return client.Set(ctx, k, "1.7956e+15", 0).Err() },
+		"like":  func(k string) error { return client.Set(ctx, k, "TRL12345678", 0).Err() },
 		"none":  func(k string) error { return client.Set(ctx, k, "", 0).Err() },
 	} {
 		name := "tandem:rate:" + key

@@ -2,7 +2,9 @@ package redislimit_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
 	"math/big"
 	"sync"
 	"testing"
@@ -112,33 +114,33 @@ func pause(ctx context.Context, d time.Duration) error {
 type fakeWindow struct{ unit, parts, now, capacity, need, step *big.Rat }
 
 func (f *fake) takeLocked(key string, args []any) []any {
-	number := func(i int) *big.Rat {
-		r, ok := new(big.Rat).SetString(args[i].(string))
-		if !ok {
-			panic("no number: " + args[i].(string))
-		}
-		return r
+	text, want := args[0].(string), ""
+	m := len(text) / 56
+	if len(args) > 1 {
+		want = args[1].(string)
 	}
-	m := int(number(0).Num().Int64())
+	number := func(text string, i int) *big.Rat {
+		return new(big.Rat).SetFloat64(math.Float64frombits(binary.LittleEndian.Uint64([]byte(text[8*i:]))))
+	}
 	us := new(big.Rat).SetInt64(time.Now().Add(f.skew).UnixMicro())
 	windows := make([]fakeWindow, m)
 	more := int64(0)
-	if len(args) > 7*m+1 {
-		more = number(7*m + 1).Num().Int64()
+	if want != "" {
+		more = number(want, 0).Num().Int64()
 	}
 	for i := range windows {
 		w := &windows[i]
-		w.unit, w.parts = number(7*i+1), number(7*i+3)
-		in := func(at int) *big.Rat { // whole and part
-			r := new(big.Rat).Quo(number(at+1), w.parts)
-			return r.Mul(r.Add(r, number(at)), w.unit)
+		w.unit, w.parts = number(text, 7*i), number(text, 7*i+2)
+		in := func(text string, at int) *big.Rat { // whole and part
+			r := new(big.Rat).Quo(number(text, at+1), w.parts)
+			return r.Mul(r.Add(r, number(text, at)), w.unit)
 		}
-		w.now, w.capacity, w.need = us, in(7*i+4), in(7*i+6)
-		if number(7*i+2).Sign() == 0 {
+		w.now, w.capacity, w.need = us, in(text, 7*i+3), in(text, 7*i+5)
+		if number(text, 7*i+1).Sign() == 0 {
 			w.now = new(big.Rat) // its clock stands still
 		}
-		if more > 0 {
-			w.step = in(7*m + 2 + 2*i)
+		if want != "" {
+			w.step = in(want, 1+2*i)
 		}
 	}
 	state := f.keys[key]

@@ -30,6 +30,9 @@ type lease struct {
 	flight *flight       // of who asks
 }
 
+// mostLeased is the largest lease that the script can count.
+const mostLeased = 1 << 50
+
 // A flight is a call of Redis that others wait for.
 type flight struct {
 	done chan struct{}
@@ -120,7 +123,7 @@ func (l *Limiter[K]) moreLocked(e *entry, n uint64, now time.Duration) uint64 {
 	case now-x.until > l.ttl: // that was long ago
 		x.size = 1
 	}
-	x.size = max(1, min(x.size, uint64(l.options.lease)))
+	x.size = max(1, min(x.size, uint64(l.options.lease), mostLeased))
 	if want := min(max(n, x.size), e.limits.burst); want > n {
 		return want - n
 	}

@@ -1,9 +1,9 @@
 package redislimit
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"github.com/tandemgo/tandem/ratelimit"
@@ -64,46 +64,50 @@ func (p *limits) request(n, more uint64) []any {
 	if n == 1 && more == 0 && p.args != nil {
 		return p.args
 	}
-	args := []any{nil}
-	counted := 0
+	need := make([]byte, 0, 7*8*len(p.windows))
 	for i := range p.windows {
 		w := &p.windows[i]
 		if w.unlimited {
 			continue
 		}
-		counted++
-		need := amount{w.capacity.whole + 1, 0} // never
+		cost := amount{w.capacity.whole + 1, 0} // never
 		if n <= w.burst {
-			need = w.cost(n)
+			cost = w.cost(n)
 		}
-		args = append(args, w.unit(), w.partsOfMicrosecond(), text(w.den),
-			text(w.capacity.whole), text(w.capacity.part), text(need.whole), text(need.part))
+		need = doubles(need, w.unit(), w.partsOfMicrosecond(), float64(w.den))
+		need = w.capacity.doubles(need)
+		need = cost.doubles(need)
 	}
-	args[0] = strconv.Itoa(counted)
-	if more > 0 {
-		args = append(args, text(more))
-		for i := range p.windows {
-			if w := &p.windows[i]; !w.unlimited {
-				args = append(args, text(w.step.whole), text(w.step.part))
-			}
+	if more == 0 {
+		return []any{string(need)}
+	}
+	want := doubles(nil, float64(more))
+	for i := range p.windows {
+		if w := &p.windows[i]; !w.unlimited {
+			want = w.step.doubles(want)
 		}
 	}
-	return args
+	return []any{string(need), string(want)}
 }
 
-func text(n uint64) string { return strconv.FormatUint(n, 10) }
-
-// unit returns how many microseconds a whole is. It is a power of two, which Lua
-// reads exactly however large it is.
-func (w *window) unit() string {
-	return strconv.FormatFloat(math.Ldexp(1, int(w.shift)), 'f', -1, 64)
+// doubles appends numbers as Lua reads them.
+func doubles(b []byte, numbers ...float64) []byte {
+	for _, x := range numbers {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
+	}
+	return b
 }
 
-func (w *window) partsOfMicrosecond() string {
+func (a amount) doubles(b []byte) []byte { return doubles(b, float64(a.whole), float64(a.part)) }
+
+// unit returns how many microseconds a whole is, a power of two.
+func (w *window) unit() float64 { return math.Ldexp(1, int(w.shift)) }
+
+func (w *window) partsOfMicrosecond() float64 {
 	if w.mul == 0 && !w.still {
-		return strconv.FormatFloat(math.Ldexp(1, coarseBits-int(w.shift)), 'f', -1, 64)
+		return math.Ldexp(1, coarseBits-int(w.shift))
 	}
-	return text(w.mul)
+	return float64(w.mul)
 }
 
 // fits reports whether n permits can be granted if debts was owed so many

@@ -2,116 +2,129 @@
 -- instant is two numbers, whole units and parts of one (see window.go): all of them
 -- stay below 2^53, so that doubles are exact, and there are only sums of them.
 --
--- ARGV: the number of windows m, and for each of them the unit in microseconds, the
--- parts of a microsecond, the parts of a unit, and in units and parts what the burst
--- costs and what is asked for. A lease goes on with how many permits more it wants,
--- and for each window what one of them costs.
+-- ARGV[1] has 7 doubles for each window: its unit in microseconds, the parts of a
+-- microsecond, the parts of a unit, and in units and parts what the burst costs, and
+-- what is asked for. ARGV[2], of a lease, has how many permits more it wants, and for
+-- each window what one of them costs.
 --
--- The value has for each window its theoretical arrival time and its unit, as
--- "whole part parts/unit".
+-- The value is "TRL1" and 4 doubles for each window: the theoretical arrival time, in
+-- units and parts, the unit, and the parts of a unit. Binary numbers take half of the
+-- time that text does.
 --
--- Returns how many permits more than asked for were granted, -1 if none at all, -2
--- if the value is not ours; and for each window what is owed after that.
-local m = tonumber(ARGV[1])
+-- Returns how many permits more than asked for were granted, -1 if none at all, -2 if
+-- the value is not ours; and for each window what is owed after that.
 local value = redis.pcall('GET', KEYS[1])
 if type(value) == 'table' then
   if string.find(value.err, 'WRONGTYPE', 1, true) then return {-2} end
   return value
 end
-local tw, tf, td, tu = {}, {}, {}, {}
-if value then
-  for w, f, d, u in string.gmatch(value, '(%d+) (%d+) (%d+)/(%d+)') do
-    local i = #tw + 1
-    tw[i], tf[i], td[i], tu[i] = tonumber(w), tonumber(f), d, u
-  end
-  if not tw[1] then return {-2} end
-end
+if value and (string.sub(value, 1, 4) ~= 'TRL1' or #value % 32 ~= 4) then return {-2} end
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 
--- For each window: now, the most that may be owed, what would be owed.
-local nw, nf, lw, lf, aw, af, den = {}, {}, {}, {}, {}, {}, {}
+-- look returns for window i, from 0: now, the most that may be owed, what is owed, and
+-- what would be, all as instants; whether that fits; whether the clock went back; and
+-- the unit and its parts.
+local function look(i)
+  local u, mul, d, cw, cf, qw, qf = struct.unpack('<ddddddd', ARGV[1], i * 56 + 1)
+  local nw, nf = us, 0
+  if u > 1 then nw, nf = math.floor(us / u), math.floor(us % u * mul) end
+  cw, cf = nw + cw, nf + cf
+  if cf >= d then cw, cf = cw + 1, cf - d end
+  local w, f, mend = nw, nf, false
+  if value and i * 32 + 36 <= #value then
+    local sw, sf, su, sd = struct.unpack('<dddd', value, i * 32 + 5)
+    if su ~= u or sd ~= d then
+      -- The limit was another. What is owed stays owed, as time.
+      if sf > 0 then sw = sw + 1 end
+      sw, sf = math.ceil(sw * su / u), 0
+    end
+    if sw > cw or sw == cw and sf > cf then
+      -- The clock has gone back. More than the burst is never owed.
+      w, f, mend = cw, cf, true
+    elseif sw > nw or sw == nw and sf > nf then
+      w, f = sw, sf
+    end
+  end
+  qw, qf = w + qw, f + qf
+  if qf >= d then qw, qf = qw + 1, qf - d end
+  return nw, nf, cw, cf, w, f, qw, qf, qw < cw or qw == cw and qf <= cf, mend, u, d
+end
+
+-- owed returns by how much an instant is ahead of now.
+local function owed(nw, nf, w, f, d)
+  if f < nf then return w - nw - 1, f - nf + d end
+  return w - nw, f - nf
+end
+
+-- keep writes the value, until nothing is owed and a moment longer.
+local function keep(state, ms)
+  ms = math.floor(ms) + 2
+  if ms < 1e14 then
+    redis.call('SET', KEYS[1], state, 'PX', ms)
+  else
+    redis.call('SET', KEYS[1], state) -- not within 3,000 years
+  end
+end
+
+local m = #ARGV[1] / 56
+if m == 1 and not ARGV[2] then -- as below, without tables
+  local nw, nf, _, _, w, f, qw, qf, fits, mend, u, d = look(0)
+  if fits then w, f = qw, qf end
+  local ow, of = owed(nw, nf, w, f, d)
+  -- A denial writes nothing.
+  if fits or mend then keep(struct.pack('<c4dddd', 'TRL1', w, f, u, d), (ow + 1) * u / 1000) end
+  return {fits and 0 or -1, ow, of}
+end
+
+local nw, nf, cw, cf, w, f, qw, qf, u, d = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
 local fits, mend = true, false
 for i = 1, m do
-  local a = i * 7 - 6
-  local unit, d = tonumber(ARGV[a + 1]), tonumber(ARGV[a + 3])
-  den[i] = d
-  local w, f = math.floor(us / unit), math.floor(us % unit * ARGV[a + 2])
-  nw[i], nf[i] = w, f
-  local cw, cf = w + ARGV[a + 4], f + ARGV[a + 5]
-  if cf >= d then cw, cf = cw + 1, cf - d end
-  lw[i], lf[i] = cw, cf
-  local x, y = tw[i], tf[i]
-  if x then
-    if td[i] ~= ARGV[a + 3] or tu[i] ~= ARGV[a + 1] then
-      -- The limit was another. What is owed stays owed, as time.
-      if y > 0 then x = x + 1 end
-      x, y = math.ceil(x * tu[i] / unit), 0
-    end
-    if x > cw or x == cw and y > cf then
-      -- The clock has gone back. More than the burst is never owed.
-      x, y, mend = cw, cf, true
-    end
-    if x > w or x == w and y > f then w, f = x, y end
-  end
-  tw[i], tf[i] = w, f
-  w, f = w + ARGV[a + 6], f + ARGV[a + 7]
-  if f >= d then w, f = w + 1, f - d end
-  aw[i], af[i] = w, f
-  if w > cw or w == cw and f > cf then fits = false end
+  local one, back
+  nw[i], nf[i], cw[i], cf[i], w[i], f[i], qw[i], qf[i], one, back, u[i], d[i] = look(i - 1)
+  fits, mend = fits and one, mend or back
 end
 
 local more = -1
 if fits then
-  more, tw, tf = 0, aw, af
-  local want = tonumber(ARGV[m * 7 + 2] or 0)
-  if want > 0 then
-    -- What 1, 2, 4 … permits cost; then the largest that fits, from the top.
-    local n, levels = 1, {{}}
-    for i = 1, m do
-      levels[1][i] = {tonumber(ARGV[m * 7 + 1 + i * 2]), tonumber(ARGV[m * 7 + 2 + i * 2])}
-    end
-    while n * 2 <= want do
-      local last, level = levels[#levels], {}
-      for i = 1, m do
-        local w, f = last[i][1] * 2, last[i][2] * 2
-        if f >= den[i] then w, f = w + 1, f - den[i] end
-        level[i] = {w, f}
-      end
+  more, w, f = 0, qw, qf
+  if ARGV[2] then
+    -- What 1, 2, 4 … permits cost, for each window; then the largest number that fits.
+    local want = struct.unpack('<d', ARGV[2])
+    local n, level, levels = 1, {}, {}
+    for i = 1, m do level[i] = {struct.unpack('<dd', ARGV[2], i * 16 - 7)} end
+    while n <= want do
       levels[#levels + 1] = level
-      n = n * 2
+      local last = level
+      level, n = {}, n * 2
+      for i = 1, m do
+        local x, y = last[i][1] * 2, last[i][2] * 2
+        if y >= d[i] then x, y = x + 1, y - d[i] end
+        level[i] = {x, y}
+      end
     end
     for l = #levels, 1, -1 do
-      if more + n <= want then
-        local xw, xf, all = {}, {}, true
-        for i = 1, m do
-          local w, f = tw[i] + levels[l][i][1], tf[i] + levels[l][i][2]
-          if f >= den[i] then w, f = w + 1, f - den[i] end
-          if w > lw[i] or w == lw[i] and f > lf[i] then all = false end
-          xw[i], xf[i] = w, f
-        end
-        if all then more, tw, tf = more + n, xw, xf end
-      end
       n = n / 2
+      if more + n <= want then
+        local all, nextw, nextf = true, {}, {}
+        for i = 1, m do
+          local x, y = w[i] + levels[l][i][1], f[i] + levels[l][i][2]
+          if y >= d[i] then x, y = x + 1, y - d[i] end
+          if x > cw[i] or x == cw[i] and y > cf[i] then all = false end
+          nextw[i], nextf[i] = x, y
+        end
+        if all then more, w, f = more + n, nextw, nextf end
+      end
     end
   end
 end
 
-local reply, out, ttl = {more}, {}, 0
+local reply, state, ms = {more}, {'TRL1'}, 0
 for i = 1, m do
-  local a = i * 7 - 6
-  local w, f = tw[i] - nw[i], tf[i] - nf[i]
-  if f < 0 then w, f = w - 1, f + den[i] end
-  reply[i * 2], reply[i * 2 + 1] = w, f
-  ttl = math.max(ttl, (w + 1) * ARGV[a + 1] / 1000)
-  out[i] = string.format('%.0f %.0f %s/%s', tw[i], tf[i], ARGV[a + 3], ARGV[a + 1])
+  local ow, of = owed(nw[i], nf[i], w[i], f[i], d[i])
+  reply[i * 2], reply[i * 2 + 1] = ow, of
+  state[i + 1] = struct.pack('<dddd', w[i], f[i], u[i], d[i])
+  ms = math.max(ms, (ow + 1) * u[i] / 1000)
 end
--- A denial writes nothing.
-if fits or mend then
-  if ttl < 1e14 then
-    redis.call('SET', KEYS[1], table.concat(out, ' '), 'PX', string.format('%.0f', math.floor(ttl) + 2))
-  else
-    redis.call('SET', KEYS[1], table.concat(out, ' ')) -- not within 3,000 years
-  end
-end
+if fits or mend then keep(table.concat(state), ms) end
 return reply
