@@ -2,6 +2,7 @@ package redislimit_test
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -13,54 +14,52 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// A contender makes decisions about one key. All grant a permit each time, on the same
-// server, with a client of their own.
+// A contender makes decisions. All grant a permit each time, on the same server, each
+// with a client of its own.
 type contender struct {
 	name string
-	make func(*redis.Client) func(context.Context) (bool, error)
+	make func(*redis.Client) func(context.Context, string) (bool, error)
 }
 
-const perSecond = 1_000_000_000 // more than anybody can ask for
+const plenty = 1_000_000 // a second, and at once
+
+func ours(opts ...redislimit.Option) func(*redis.Client) func(context.Context, string) (bool, error) {
+	return func(c *redis.Client) func(context.Context, string) (bool, error) {
+		return redislimit.New[string](c, ratelimit.Per(plenty, time.Second), 1000*plenty, append(opts, redislimit.WithTimeout(patient))...).Allow
+	}
+}
 
 var contenders = []contender{
-	{"redis_rate", func(c *redis.Client) func(context.Context) (bool, error) {
+	{"redis_rate", func(c *redis.Client) func(context.Context, string) (bool, error) {
 		l := redis_rate.NewLimiter(c)
-		limit := redis_rate.Limit{Rate: 1_000_000, Period: time.Second, Burst: 1_000_000}
-		return func(ctx context.Context) (bool, error) {
-			r, err := l.Allow(ctx, "a", limit)
+		limit := redis_rate.Limit{Rate: plenty, Period: time.Second, Burst: 1000 * plenty}
+		return func(ctx context.Context, key string) (bool, error) {
+			r, err := l.Allow(ctx, key, limit)
 			return err == nil && r.Allowed == 1, err
 		}
 	}},
-	{"redislimit", func(c *redis.Client) func(context.Context) (bool, error) {
-		l := redislimit.New[string](c, ratelimit.Per(1_000_000, time.Second), 1_000_000,
-			redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
-		return func(ctx context.Context) (bool, error) { return l.Allow(ctx, "a") }
-	}},
-	{"redislimit, local", func(c *redis.Client) func(context.Context) (bool, error) {
-		l := redislimit.New[string](c, ratelimit.Per(1_000_000, time.Second), 1_000_000, redislimit.WithTimeout(patient))
-		return func(ctx context.Context) (bool, error) { return l.Allow(ctx, "b") }
-	}},
-	{"leases of 50", func(c *redis.Client) func(context.Context) (bool, error) {
-		l := redislimit.New[string](c, ratelimit.Per(perSecond, time.Second), perSecond,
-			redislimit.WithTimeout(patient), redislimit.WithLease(50, time.Second))
-		return func(ctx context.Context) (bool, error) { return l.Allow(ctx, "c") }
-	}},
+	{"redislimit", ours()},
+	{"lease50", ours(redislimit.WithLease(50, time.Second), redislimit.WithPrefix("50:"))},
 }
 
-// BenchmarkDecision is a decision, by one goroutine and by 32. In one run the contenders
-// take turns, so that what else the machine does hits them all.
+// BenchmarkDecision is a decision: by one goroutine, by 32 about a key each, and by 32
+// about one key. In one run the contenders take turns, so that what else the machine does
+// hits them all.
 func BenchmarkDecision(b *testing.B) {
 	s, _ := server(b)
-	for _, goroutines := range []int{1, 32} {
+	for _, run := range []struct {
+		name             string
+		goroutines, keys int
+	}{{"1", 1, 1}, {"32", 32, 32}, {"32on1", 32, 1}} {
 		for _, c := range contenders {
 			allow := c.make(connect(b, s.Addr()))
-			b.Run(c.name+map[int]string{1: "/1", 32: "/32"}[goroutines], func(b *testing.B) {
-				ctx := context.Background()
+			b.Run(run.name+"/"+c.name, func(b *testing.B) {
 				var wg sync.WaitGroup
-				for g := range goroutines {
+				for g := range run.goroutines {
+					key := strconv.Itoa(g % run.keys)
 					wg.Go(func() {
-						for range b.N/goroutines + min(1, max(0, b.N%goroutines-g)) {
-							if ok, err := allow(ctx); !ok || err != nil {
+						for range b.N/run.goroutines + min(1, max(0, b.N%run.goroutines-g)) {
+							if ok, err := allow(context.Background(), key); !ok || err != nil {
 								b.Errorf("%v, %v", ok, err)
 								return
 							}

@@ -9,25 +9,82 @@ import (
 )
 
 // A lease is permits of a key that Redis has granted to this process in advance, and
-// what Redis has said last. It is guarded by the lock of its shard. Its time is counted
-// from before Redis was asked, so that it ends no later than it should.
+// what Redis has said last. It is guarded by the lock of its shard.
 //
 // Its size follows what is used: it doubles when one is used up before its time, and
 // shrinks to what was used of one that was not. So a key that is asked for once in a
-// while takes no more than it needs.
+// while takes no more than it needs. Of one that is asked for so often that a batch will
+// not last, who has used up half of it fetches the next, though its own permits are
+// granted, so that the others need not wait.
 //
 // What is left when the time is over is not given back. What time has repaid of it
 // meanwhile must not be given back, or others would get it twice; at rates at which a
 // lease is worth its while that is all of it.
 type lease struct {
-	left   uint64        // permits that can be handed out
-	taken  uint64        // how many there were
-	until  time.Duration // when they end
-	size   uint64        // how many to take
-	debts  []amount      // what was owed in Redis, nil if that is not known
-	asked  time.Duration // before it said so
-	heard  time.Duration // after that
-	flight *flight       // of who asks
+	batch          // that permits are handed out from
+	next   batch   // after that
+	size   uint64  // how many to take
+	flight *flight // of who asks
+
+	debts []amount      // what was owed in Redis, nil if that is not known
+	asked time.Duration // before it said so
+	heard time.Duration // after that
+}
+
+// A batch is permits that were taken at once. Its time is counted from before Redis was
+// asked, so that it ends no later than it should.
+type batch struct {
+	left, taken uint64
+	from, until time.Duration
+}
+
+// held is how many permits there are.
+func (x *lease) held() uint64 { return x.left + x.next.left }
+
+// expire drops permits whose time is over, and returns how many.
+func (x *lease) expire(now time.Duration) (dropped uint64) {
+	for {
+		if x.left > 0 && now >= x.until {
+			dropped += x.left
+			x.size = max(1, x.taken-x.left)
+			x.left = 0
+		}
+		if x.left > 0 || x.next.left == 0 {
+			return dropped
+		}
+		x.batch, x.next = x.next, batch{}
+	}
+}
+
+// hand hands out n permits, of those that are held.
+func (x *lease) hand(n uint64) {
+	if n <= x.left {
+		x.left -= n
+		return
+	}
+	x.next.left -= n - x.left
+	x.batch, x.next = x.next, batch{}
+}
+
+// keep keeps permits of a batch.
+func (x *lease) keep(b batch) {
+	switch {
+	case x.left == 0:
+		x.batch = b
+	case x.next.left == 0:
+		x.next = b
+	default: // too few for who has asked
+		x.next.left += b.left
+		x.next.taken += b.left
+	}
+}
+
+// short reports whether it is time for the next batch: half of a large one is used, in
+// less than half of its time, and Redis has another.
+func (e *entry) short(now, ttl time.Duration) bool {
+	x := &e.lease
+	return x.taken >= 8 && x.left > 0 && x.left*2 <= x.taken && x.next.left == 0 && x.flight == nil && (now-x.from)*2 < ttl &&
+		e.limits.fits(x.debts, micros(now-x.heard), min(x.size, e.limits.burst))
 }
 
 // mostLeased is the largest lease that the script can count.
@@ -40,7 +97,7 @@ type flight struct {
 }
 
 func (x *lease) idle(now, ttl time.Duration) bool {
-	return x.flight == nil && (x.left == 0 || now >= x.until) && (x.debts == nil || now-x.asked >= ttl)
+	return x.flight == nil && (x.left == 0 || now >= x.until) && (x.next.left == 0 || now >= x.next.until) && (x.debts == nil || now-x.asked >= ttl)
 }
 
 // takeLeased takes n permits, of the lease if it has them. What Redis denied is denied
@@ -65,7 +122,8 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, n uint64
 			}
 		}
 		p = e.limits
-		if d, ok := l.serveLocked(sh, e, n, now); ok {
+		d, ok := l.serveLocked(sh, e, n, now)
+		if ok && !(d.OK && e.short(now, l.ttl)) {
 			sh.mu.Unlock()
 			return d, nil
 		}
@@ -73,9 +131,22 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, n uint64
 		if f == nil {
 			f = &flight{done: make(chan struct{})}
 			e.lease.flight = f
+			if ok {
+				more := l.moreLocked(e, 0, now)
+				sh.mu.Unlock()
+				_, _, _ = l.fly(ctx, sh, k, e, f, 0, more) // whatever comes of it, n are granted
+				return d, nil
+			}
 			more := l.moreLocked(e, n, now)
 			sh.mu.Unlock()
-			return l.fly(ctx, sh, k, e, f, n, more)
+			d, err, failed := l.fly(ctx, sh, k, e, f, n, more)
+			switch {
+			case failed:
+				return l.fallBack(sh, k, p, n, err)
+			case err != nil:
+				return d, sh.fails(err)
+			}
+			return d, nil
 		}
 		sh.mu.Unlock()
 		if _, _, err := ctxselect.Recv(ctx, f.done); err != nil {
@@ -90,17 +161,13 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, n uint64
 // serveLocked decides about n permits if Redis need not be asked.
 func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, n uint64, now time.Duration) (d ratelimit.Decision, ok bool) {
 	x := &e.lease
-	if x.left > 0 && now >= x.until {
-		sh.stats.expired += x.left
-		x.size = max(1, x.taken-x.left)
-		x.left = 0
-	}
+	sh.stats.expired += x.expire(now)
 	// It was at some instant between asked and heard that debts was owed. What is
 	// denied is denied for sure by the one, and RetryAfter is long enough by the other.
 	ago := micros(now - x.heard)
 	switch {
-	case x.left >= n:
-		x.left -= n
+	case x.held() >= n:
+		x.hand(n)
 		sh.stats.fromLease++
 		d = e.limits.decision(true, x.debts, ago, n)
 	case x.debts != nil && now-x.asked < l.ttl && !e.limits.fits(x.debts, micros(now-x.asked)+1, n):
@@ -110,8 +177,13 @@ func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, n uint64, now time.Dura
 		return d, false
 	}
 	sh.countLocked(d.OK)
-	d.Remaining = int(min(uint64(d.Remaining)+x.left, uint64(d.Limit)))
+	x.addTo(&d)
 	return d, true
+}
+
+// addTo adds what is held to what Redis has.
+func (x *lease) addTo(d *ratelimit.Decision) {
+	d.Remaining = int(min(uint64(d.Remaining)+x.held(), uint64(d.Limit)))
 }
 
 // moreLocked returns how many permits to take besides n.
@@ -130,8 +202,9 @@ func (l *Limiter[K]) moreLocked(e *entry, n uint64, now time.Duration) uint64 {
 	return 0
 }
 
-// fly asks Redis for n permits and more, for itself and those who wait for f.
-func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *flight, n, more uint64) (ratelimit.Decision, error) {
+// fly asks Redis for n permits and more, for itself and those who wait for f. If failed,
+// err is that of Redis, otherwise the cause of ctx.
+func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *flight, n, more uint64) (d ratelimit.Decision, err error, failed bool) {
 	landed := false
 	land := func() {
 		landed = true
@@ -149,51 +222,41 @@ func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *fl
 	r, err := l.ask(ctx, k, p, n, more)
 	now := l.now()
 	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	if err != nil {
 		if r.failed {
 			f.err = err
 		}
 		land()
-		sh.mu.Unlock()
-		if r.failed {
-			return l.fallBack(sh, k, p, n, err)
-		}
-		return ratelimit.Decision{}, sh.fails(err)
+		return d, err, r.failed
 	}
-	defer sh.mu.Unlock()
-	d := p.decision(r.ok, r.debts, 0, n)
-	sh.countLocked(d.OK)
-	if d.OK {
-		l.keepLocked(sh, k, e, r.more, asked, now)
-		if e.owed != nil {
+	if n > 0 {
+		d = p.decision(r.ok, r.debts, 0, n)
+		sh.countLocked(d.OK)
+	}
+	x := &e.lease
+	if r.ok {
+		l.keepLocked(sh, k, e, batch{r.more, r.more, asked, asked + l.ttl}, now)
+		if e.owed != nil && n+r.more > 0 {
 			p.local.charge(e.owed, micros(now), n+r.more)
 		}
 	}
-	e.lease.debts, e.lease.asked, e.lease.heard = r.debts, asked, now
-	d.Remaining = int(min(uint64(d.Remaining)+e.lease.left, uint64(d.Limit)))
+	x.debts, x.asked, x.heard = r.debts, asked, now
+	x.addTo(&d)
 	land()
-	return d, nil
+	return d, nil, false
 }
 
 // keepLocked keeps permits that were taken in advance.
-func (l *Limiter[K]) keepLocked(sh *shard[K], k K, e *entry, more uint64, asked, now time.Duration) {
-	x := &e.lease
-	if more > 0 {
+func (l *Limiter[K]) keepLocked(sh *shard[K], k K, e *entry, b batch, now time.Duration) {
+	if b.left > 0 {
 		sh.stats.leases++
-		sh.stats.leased += more
+		sh.stats.leased += b.left
 	}
-	until := asked + l.ttl
-	if now >= until || sh.entries[k] != e { // too late, or forgotten
-		sh.stats.expired += more
+	sh.stats.expired += e.lease.expire(now)
+	if now >= b.until || sh.entries[k] != e { // too late, or forgotten
+		sh.stats.expired += b.left
 		return
 	}
-	if x.left > 0 && now >= x.until {
-		sh.stats.expired += x.left
-		x.left = 0
-	}
-	if x.left > 0 { // too few for who has asked
-		until = min(until, x.until)
-	}
-	x.left += more
-	x.taken, x.until = x.left, until
+	e.lease.keep(b)
 }

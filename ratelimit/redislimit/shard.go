@@ -72,8 +72,8 @@ func (e *entry) idle(now, ttl time.Duration) bool {
 }
 
 func (sh *shard[K]) dropLocked(k K, e *entry) {
-	sh.stats.expired += e.lease.left
-	e.lease.left = 0
+	sh.stats.expired += e.lease.held()
+	e.lease.left, e.lease.next.left = 0, 0
 	delete(sh.entries, k)
 }
 
