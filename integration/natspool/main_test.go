@@ -3,6 +3,7 @@ package natspool_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,7 +17,12 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(workerURL) != "" {
+		workUntilKilled() // the program of TestWorkerProcessKilled
+	}
+	testkit.Main(m)
+}
 
 // patience is how long anything that must happen may take.
 const patience = 30 * time.Second
@@ -47,9 +53,7 @@ func connect(t testing.TB, url string) jetstream.JetStream {
 // newPool returns a pool that is closed with the test, by force if it must be.
 func newPool[T, R any](t testing.TB, js jetstream.JetStream, name string, workers int, fn pool.Func[T, R], opts ...natspool.Option) *natspool.Pool[T, R] {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	p, err := natspool.New(ctx, js, name, workers, fn, opts...)
+	p, err := natspool.New(soon(t), js, name, workers, fn, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,4 +65,57 @@ func newPool[T, R any](t testing.TB, js jetstream.JetStream, name string, worker
 		}
 	})
 	return p
+}
+
+// soon returns a context that ends when nobody can believe any more that what is
+// waited for will happen.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// until waits until cond is true.
+func until(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for ctx := soon(t); !cond(); {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("it does not happen: %s", what)
+		}
+	}
+}
+
+// receive returns what comes from ch.
+func receive[T any](t testing.TB, ch <-chan T, what string) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-soon(t).Done():
+		t.Fatalf("it does not happen: %s", what)
+	}
+	return v
+}
+
+func must[T any](v T, err error) T {
+	must0(err)
+	return v
+}
+
+func must0(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// checkSum fails the test if a snapshot does not add up.
+func checkSum(t testing.TB, s natspool.Stats) {
+	t.Helper()
+	sum := uint64(s.Running) + s.Completed + s.Failed + s.HandedBack + s.Spared + s.Exhausted
+	if s.Delivered != sum || s.Running > s.Workers {
+		t.Errorf("delivered %d, the rest is %d: %+v", s.Delivered, sum, s)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -40,8 +41,11 @@ type core struct {
 	ackWait time.Duration
 	execute func(ctx context.Context, task []byte) (result []byte, err error)
 	local   *pool.Pool[*delivery, struct{}] // nil without workers
-	next    string                          // subject of pull requests
-	inbox   string                          // prefix of the subjects of replies
+	// goroutines has the number of each worker's goroutine, 0 if it is not known. They
+	// stay, once they have been started, until one is lost to a Goexit.
+	goroutines []atomic.Uint64
+	next       string // subject of pull requests
+	inbox      string // prefix of the subjects of replies
 
 	tasks      context.Context // root of the tasks' contexts
 	endTasks   context.CancelCauseFunc
@@ -81,10 +85,11 @@ const (
 	draining       // no more deliveries
 )
 
-func newCore(ctx context.Context, js jetstream.JetStream, name string, workers int, o options, execute func(context.Context, []byte) ([]byte, error)) (*core, error) {
+func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, o options, execute func(context.Context, []byte) ([]byte, error)) (*core, error) {
 	c := &core{
-		options: o, names: namesOf(name), js: js, nc: js.Conn(), workers: workers, free: workers, execute: execute,
-		held: map[uint64]*delivery{}, promises: map[string]*promise{},
+		options: o, names: n, js: js, nc: js.Conn(), workers: workers, free: workers, execute: execute,
+		goroutines: make([]atomic.Uint64, workers),
+		held:       map[uint64]*delivery{}, promises: map[string]*promise{},
 		done: make(chan struct{}),
 	}
 	var err error
@@ -104,7 +109,7 @@ func newCore(ctx context.Context, js jetstream.JetStream, name string, workers i
 	c.patient, c.hurry = context.WithCancel(context.Background())
 	c.life, c.endLife = context.WithCancel(context.Background())
 	if workers > 0 {
-		c.local = pool.New(workers, c.run, pool.WithErrorHandler(c.tellOfRun))
+		c.local = pool.New(workers, c.run, pool.WithMinWorkers(workers), pool.WithErrorHandler(c.tellOfRun))
 		if err := c.startFeed(); err != nil {
 			c.replies.Unsubscribe()
 			return nil, fmt.Errorf("natspool: New: %w", err)
@@ -148,10 +153,8 @@ func (c *core) changedLocked() {
 // inside reports whether the caller is a task of this pool.
 func (c *core) inside() bool {
 	g := goid.Current()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, d := range c.held {
-		if d.goid == g && (d.state == running || d.state == handedBack) {
+	for i := range c.goroutines {
+		if c.goroutines[i].Load() == g {
 			return true
 		}
 	}

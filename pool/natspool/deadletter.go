@@ -108,10 +108,13 @@ func (p *Pool[T, R]) Discard(ctx context.Context, id uint64) error {
 	ctxselect.Require(ctx, "natspool: Discard")
 	s, err := p.core.js.Stream(ctx, p.core.dead)
 	if err == nil {
-		err = s.DeleteMsg(ctx, id)
-	}
-	if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
+		if err = s.DeleteMsg(ctx, id); err == nil {
+			return nil
+		}
+		// The server has one code for all that keeps it from deleting.
+		if _, missing := s.GetMsg(ctx, id); errors.Is(missing, jetstream.ErrMsgNotFound) {
+			return nil
+		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/pool"
 )
 
 // A delivery is a task that this process has got from the stream.
@@ -26,7 +28,6 @@ type delivery struct {
 	ack     string    // where acknowledgements go; that of the newest delivery
 	touched time.Time // when the server last heard of it, or should have
 	asks    int       // for a confirmation
-	goid    uint64    // of the goroutine that runs it
 }
 
 type deliveryState int
@@ -56,6 +57,7 @@ func (c *core) run(ctx context.Context, d *delivery) (none struct{}, err error) 
 	if !c.start(d) {
 		return none, nil
 	}
+	g := c.here(ctx)
 	if d.attempt > c.maxDeliver {
 		return none, c.settle(d, nil, &exhaustedError{d.attempt - 1})
 	}
@@ -72,10 +74,21 @@ func (c *core) run(ctx context.Context, d *delivery) (none struct{}, err error) 
 	}, func(result []byte, failure error) {
 		err = c.settle(d, result, failure)
 		if !returned && failure == outcome.ErrGoexit {
+			g.Store(0) // another goroutine takes its place
 			c.tell(err)
 		}
 	})
 	return none, err
+}
+
+// here notes on which goroutine a worker is, if that is not known, and returns where.
+func (c *core) here(ctx context.Context) *atomic.Uint64 {
+	id, _ := pool.WorkerID(ctx)
+	g := &c.goroutines[id]
+	if g.Load() == 0 {
+		g.Store(goid.Current()) // it costs more than the rest of a delivery
+	}
+	return g
 }
 
 // start notes that a task is about to run. It reports false if it is not to, as
@@ -96,7 +109,7 @@ func (c *core) start(d *delivery) bool {
 		c.nak(ack, 0)
 		return false
 	}
-	d.state, d.goid = running, goid.Current()
+	d.state = running
 	c.mu.Unlock()
 	return true
 }

@@ -28,9 +28,9 @@ type options struct {
 	duplicates  time.Duration // 0 takes what is there
 	replicas    int
 	onError     func(error)
-	messageID   any // a func(T) string, see typed
-	taskCodec   any // a Codec[T]
-	resultCodec any // a Codec[R]
+	messageID   any // carried, a func(T) string
+	taskCodec   any // carried, a Codec[T]
+	resultCodec any // carried, a Codec[R]
 }
 
 // WithContext sets the root of the tasks' contexts in this process. When ctx
@@ -95,7 +95,7 @@ func WithMessageID[T any](id func(task T) string) Option {
 	if id == nil {
 		panic("natspool: WithMessageID: function must not be nil")
 	}
-	return func(o *options) { o.messageID = id }
+	return func(o *options) { o.messageID = carried[T, func(T) string]{id} }
 }
 
 // WithDuplicateWindow sets for how long the stream remembers message ids. It is a
@@ -138,7 +138,7 @@ func WithTaskCodec[T any](codec Codec[T]) Option {
 	if codec == nil {
 		panic("natspool: WithTaskCodec: codec must not be nil")
 	}
-	return func(o *options) { o.taskCodec = carried[Codec[T]]{codec} }
+	return func(o *options) { o.taskCodec = carried[T, Codec[T]]{codec} }
 }
 
 // WithResultCodec sets how results are written. The default is JSON. New panics
@@ -148,23 +148,26 @@ func WithResultCodec[R any](codec Codec[R]) Option {
 	if codec == nil {
 		panic("natspool: WithResultCodec: codec must not be nil")
 	}
-	return func(o *options) { o.resultCodec = carried[Codec[R]]{codec} }
+	return func(o *options) { o.resultCodec = carried[R, Codec[R]]{codec} }
 }
 
-// A carried is an interface value whose static type is kept.
-type carried[V any] struct{ v V }
+// A carried is what an option has for a pool whose tasks, or results, are of type
+// T. Options have no type parameters, so New, which knows the type, takes it out
+// again with typed.
+type carried[T, V any] struct{ v V }
 
-// typed returns what an option carries, otherwise if it was not given. Options
-// have no type parameters, so New is the first to know what they must be.
-func typed[V any](option any, name string, otherwise V) V {
+// typed returns what an option carries for the type T, otherwise if it was not
+// given.
+func typed[T, V any](option any, name string, otherwise V) V {
 	if option == nil {
 		return otherwise
 	}
-	switch v := option.(type) {
-	case V:
-		return v
-	case carried[V]:
-		return v.v
+	c, ok := option.(carried[T, V])
+	if !ok {
+		panic(fmt.Sprintf("natspool: New: %s must be for the pool's type %v, got %s", name, reflect.TypeFor[T](), option))
 	}
-	panic(fmt.Sprintf("natspool: New: %s must be a %v for this pool, got another: %T", name, reflect.TypeFor[V](), option))
+	return c.v
 }
+
+// String returns the type of what is carried.
+func (c carried[T, V]) String() string { return fmt.Sprintf("%T", c.v) }

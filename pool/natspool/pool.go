@@ -46,15 +46,16 @@ func New[T, R any](ctx context.Context, js jetstream.JetStream, name string, wor
 	for _, opt := range opts {
 		opt(&o)
 	}
+	names := namesOf(name)
 	p := &Pool[T, R]{
-		tasks:   typed[Codec[T]](o.taskCodec, "WithTaskCodec", JSON[T]{}),
-		results: typed[Codec[R]](o.resultCodec, "WithResultCodec", JSON[R]{}),
-		id:      typed[func(T) string](o.messageID, "WithMessageID", nil),
+		tasks:   typed[T, Codec[T]](o.taskCodec, "WithTaskCodec", JSON[T]{}),
+		results: typed[R, Codec[R]](o.resultCodec, "WithResultCodec", JSON[R]{}),
+		id:      typed[T, func(T) string](o.messageID, "WithMessageID", nil),
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	c, err := newCore(ctx, js, name, workers, o, p.executor(fn))
+	c, err := newCore(ctx, js, names, workers, o, p.executor(fn))
 	if err != nil {
 		return nil, err
 	}
@@ -83,10 +84,12 @@ func (p *Pool[T, R]) executor(fn pool.Func[T, R]) func(ctx context.Context, data
 
 // Go submits a task that no one waits for. It returns nil once the stream has
 // stored the task, which then runs, at least once, wherever there is a worker. It
-// returns ErrClosed, the cause of a ctx that has ended before, an error that wraps
-// ErrUnacknowledged, and the cause of ctx if that has ended, when it is not known
-// whether the task is stored, and any other error when it is not. An error of the
-// task goes to the error handler of the process that runs it.
+// returns ErrClosed, the cause of a ctx that has ended before, or another error when
+// the task is not stored. When the stream has not answered within 5 s, or before ctx
+// has ended, it is not known whether it has stored the task, and the error wraps
+// ErrUnacknowledged, and the cause of ctx if that has ended; a task with a message id
+// is sent again until ctx ends, see [WithMessageID]. An error of the task goes to the
+// error handler of the process that runs it.
 func (p *Pool[T, R]) Go(ctx context.Context, task T) error {
 	ctxselect.Require(ctx, "natspool: Go")
 	_, err := p.submit(ctx, task, false)

@@ -11,7 +11,7 @@ import (
 )
 
 // sendAgain is after which time a task that has a message id is sent again if it
-// has not been acknowledged.
+// has not been acknowledged, the first time; then it is twice as long each time.
 const sendAgain = 2 * time.Second
 
 // A server that has just started is there before its streams are.
@@ -68,11 +68,12 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 // send publishes a task until it is acknowledged, more than once only if that
 // makes no second task of it. again says that it did so.
 func (c *core) send(ctx context.Context, m *nats.Msg, identified bool) (ack *jetstream.PubAck, again bool, err error) {
-	for {
-		one, cancel := ctx, context.CancelFunc(func() {})
-		if identified {
-			one, cancel = context.WithTimeout(ctx, sendAgain)
-		}
+	wait := maxCall
+	if identified {
+		wait = sendAgain
+	}
+	for ; ; wait *= 2 {
+		one, cancel := context.WithTimeout(ctx, wait)
 		ack, err = c.js.PublishMsg(one, m, patience...)
 		cancel()
 		switch {

@@ -1,0 +1,132 @@
+package natspool_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/tandemgo/tandem/integration/internal/natsserver"
+	"github.com/tandemgo/tandem/pool/natspool"
+)
+
+// A side is one of two ways to do the same work.
+type side struct {
+	name string
+	open func(b testing.TB, submit, work jetstream.JetStream, workers int, fn func(context.Context, int) (int, error)) opened
+}
+
+type opened struct {
+	Go    func(context.Context, int) error
+	Do    func(context.Context, int) (int, error)
+	start func() (stop func())
+}
+
+var sides = []side{
+	{"byhand", func(b testing.TB, submit, work jetstream.JetStream, workers int, fn func(context.Context, int) (int, error)) opened {
+		h := newByHand(b, submit, newName(b))
+		return opened{h.Go, h.Do, func() func() { return h.work(b, work, workers, fn) }}
+	}},
+	{"natspool", func(b testing.TB, submit, work jetstream.JetStream, workers int, fn func(context.Context, int) (int, error)) opened {
+		name := newName(b)
+		p := newPool[int, int](b, submit, name, 0, nil)
+		return opened{p.Go, p.Do, func() func() {
+			w := must(natspool.New(soon(b), work, name, workers, fn))
+			return func() {
+				w.Close()
+				if s := w.Stats(); s.Unconfirmed != 0 || s.Redelivered != 0 {
+					b.Errorf("%+v", s)
+				}
+			}
+		}}
+	}},
+}
+
+// sideBySide runs both sides in turn, b.N times, and reports the medians.
+func sideBySide(b *testing.B, tasks int, run func(b *testing.B, s side) time.Duration) {
+	took := map[string][]time.Duration{}
+	for i := 0; b.Loop(); i++ {
+		for j := range sides {
+			s := sides[(i+j)%2] // nobody is always the first
+			took[s.name] = append(took[s.name], run(b, s))
+		}
+	}
+	rate := func(name string) float64 {
+		slices.Sort(took[name])
+		return float64(tasks) / took[name][len(took[name])/2].Seconds()
+	}
+	ours, theirs := rate("natspool"), rate("byhand")
+	b.Logf("natspool %v", took["natspool"])
+	b.Logf("by hand  %v", took["byhand"])
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(ours, "natspool-tasks/s")
+	b.ReportMetric(theirs, "byhand-tasks/s")
+	b.ReportMetric(ours/theirs, "ratio")
+}
+
+// Tasks that are in the stream are taken, run, and acknowledged, all of them.
+func BenchmarkTake(b *testing.B) {
+	const tasks, workers = 5000, 8
+	sideBySide(b, tasks, func(b *testing.B, s side) time.Duration {
+		srv := natsserver.Start(b)
+		defer srv.Stop()
+		var ran atomic.Int64
+		all := make(chan struct{})
+		o := s.open(b, connect(b, srv.URL()), connect(b, srv.URL()), workers, func(_ context.Context, n int) (int, error) {
+			if ran.Add(1) == tasks {
+				close(all)
+			}
+			return n, nil
+		})
+		spread(b, 64, tasks, func(n int) error { return o.Go(context.Background(), n) })
+		start := time.Now()
+		stop := o.start()
+		receive(b, all, s.name+": all tasks run")
+		stop()
+		return time.Since(start)
+	})
+}
+
+// Tasks are submitted, run, and their results waited for.
+func BenchmarkDo(b *testing.B) {
+	const tasks, workers, submitters = 5000, 8, 32
+	sideBySide(b, tasks, func(b *testing.B, s side) time.Duration {
+		srv := natsserver.Start(b)
+		defer srv.Stop()
+		o := s.open(b, connect(b, srv.URL()), connect(b, srv.URL()), workers, func(_ context.Context, n int) (int, error) {
+			return 2 * n, nil
+		})
+		stop := o.start()
+		start := time.Now()
+		spread(b, submitters, tasks, func(n int) error {
+			v, err := o.Do(context.Background(), n)
+			if err == nil && v != 2*n {
+				b.Errorf("Do(%d) = %d", n, v)
+			}
+			return err
+		})
+		d := time.Since(start)
+		stop()
+		return d
+	})
+}
+
+// spread calls fn for 0 … n-1, from some goroutines.
+func spread(b *testing.B, goroutines, n int, fn func(int) error) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				if err := fn(int(i)); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

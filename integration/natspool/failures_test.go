@@ -1,0 +1,160 @@
+package natspool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/integration/internal/natsserver"
+	"github.com/tandemgo/tandem/pool/natspool"
+)
+
+// letters returns all dead letters of p.
+func letters[T, R any](t *testing.T, p *natspool.Pool[T, R]) (all []natspool.DeadLetter[T]) {
+	t.Helper()
+	for l, err := range p.DeadLetters(soon(t)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// A task that fails is delivered again, later and later, then it is a dead letter
+// that keeps it, the error and the attempts; requeued, it begins anew.
+func TestBackoffAndDeadLetter(t *testing.T) {
+	t.Parallel()
+	backoff := []time.Duration{60 * time.Millisecond, 120 * time.Millisecond}
+	var mu sync.Mutex
+	var attempts []int
+	var times []time.Time
+	var well atomic.Bool
+	var told atomic.Int32
+	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
+	p := newPool(t, js, name, 2, func(ctx context.Context, task string) (string, error) {
+		n, _ := natspool.Attempt(ctx)
+		mu.Lock()
+		attempts, times = append(attempts, n), append(times, time.Now())
+		mu.Unlock()
+		if well.Load() {
+			return "well", nil
+		}
+		return "", fmt.Errorf("no luck with %s, %d", task, n)
+	}, natspool.WithBackoff(backoff...), natspool.WithMaxDeliver(4), natspool.WithMessageID(strings.ToUpper),
+		natspool.WithErrorHandler(func(error) { told.Add(1) }))
+	_, err := p.Do(soon(t), "it")
+	if e, ok := errors.AsType[*natspool.TaskError](err); !ok || e.Attempts != 4 || e.Error() != "no luck with it, 4" {
+		t.Errorf("got %v, want the error of the fourth attempt", err)
+	}
+	if !slices.Equal(attempts, []int{1, 2, 3, 4}) {
+		t.Errorf("attempts %v, want 1 … 4", attempts)
+	}
+	for i := 1; i < len(times); i++ {
+		// The server's clock is this one, and rounds to nothing coarser than 10 ms.
+		if d, want := times[i].Sub(times[i-1]), backoff[min(i, 2)-1]-10*time.Millisecond; d < want {
+			t.Errorf("attempt %d came after %v, want at least %v", i+1, d, want)
+		}
+	}
+	if told.Load() != 0 {
+		t.Errorf("the error handler was told %d times of a task that somebody waits for", told.Load())
+	}
+	dead := letters(t, p)
+	if len(dead) != 1 {
+		t.Fatalf("%d dead letters, want 1", len(dead))
+	}
+	l := dead[0]
+	if l.Task != "it" || string(l.Data) != `"it"` || l.Attempts != 4 || l.MessageID != "IT" ||
+		l.Err.Error() != "no luck with it, 4" || l.Undecodable != nil || l.Time.IsZero() {
+		t.Errorf("the dead letter is %+v", l)
+	}
+	if s := p.Stats(); s.Failed != 4 || s.Dead != 1 || s.Redelivered != 3 {
+		t.Errorf("%+v", s)
+	}
+	well.Store(true)
+	must0(p.Requeue(soon(t), l))
+	must0(p.Requeue(soon(t), l)) // once more makes no second task
+	until(t, "the requeued task runs", func() bool { return p.Stats().Completed == 1 })
+	if dead := letters(t, p); len(dead) != 0 {
+		t.Errorf("%d dead letters after the task was requeued", len(dead))
+	}
+	must0(p.Discard(soon(t), l.ID)) // it is gone, so be it
+	if v, err := p.Do(soon(t), "other"); v != "well" || err != nil {
+		t.Errorf("Do = %q, %v", v, err)
+	}
+	if n := attempts[4]; n != 1 || len(attempts) != 6 {
+		t.Errorf("attempts %v, want the requeued task to begin anew, once", attempts)
+	}
+}
+
+func TestPermanentErrorIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	js := connect(t, natsserver.Start(t).URL())
+	p := newPool(t, js, newName(t), 1, func(context.Context, int) (int, error) {
+		return 0, fmt.Errorf("wrapped: %w", natspool.Permanent(errors.New("hopeless")))
+	})
+	_, err := p.Do(soon(t), 1)
+	if e, ok := errors.AsType[*natspool.TaskError](err); !ok || e.Attempts != 1 || e.Text != "wrapped: hopeless" {
+		t.Errorf("got %v", err)
+	}
+	if dead := letters(t, p); len(dead) != 1 || dead[0].Task != 1 {
+		t.Errorf("dead letters %+v", dead)
+	}
+}
+
+// What is no task is a dead letter at once, byte for byte, and costs no worker.
+func TestUndecodableMessage(t *testing.T) {
+	t.Parallel()
+	told := make(chan error, 10)
+	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
+	p := newPool(t, js, name, 1, func(_ context.Context, n int) (int, error) { return n, nil },
+		natspool.WithErrorHandler(func(err error) { told <- err }))
+	must(js.Publish(soon(t), "natspool.tasks."+name, []byte("{no task")))
+	if err := receive(t, told, "the error handler is told"); !strings.Contains(err.Error(), "undecodable") {
+		t.Errorf("told of %v", err)
+	}
+	if v, err := p.Do(soon(t), 5); v != 5 || err != nil {
+		t.Errorf("Do = %d, %v", v, err)
+	}
+	dead := letters(t, p)
+	if len(dead) != 1 || string(dead[0].Data) != "{no task" || dead[0].Undecodable == nil || dead[0].Attempts != 1 {
+		t.Errorf("dead letters %+v", dead)
+	}
+	if s := p.Stats(); s.Undecodable != 1 || s.Dead != 1 || s.Failed != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// An error that no one waits for reaches the handler of the process that ran it,
+// Goexit and panics too.
+func TestErrorsThatNoOneWaitsFor(t *testing.T) {
+	t.Parallel()
+	told := make(chan error, 10)
+	js := connect(t, natsserver.Start(t).URL())
+	p := newPool(t, js, newName(t), 1, func(_ context.Context, n int) (int, error) {
+		switch n {
+		case 0:
+			return 0, errors.New("plain")
+		case 1:
+			panic("boom")
+		}
+		exit()
+		return 0, nil
+	}, natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(err error) { told <- err }))
+	for n, want := range []string{"plain", "panicked: boom", "Goexit"} {
+		must0(p.Go(soon(t), n))
+		if err := receive(t, told, "the error handler is told"); !strings.Contains(err.Error(), want) {
+			t.Errorf("told of %v, want %q", err, want)
+		}
+	}
+	p.Close()
+	if len(told) > 0 {
+		t.Errorf("told too often: %v", <-told)
+	}
+}

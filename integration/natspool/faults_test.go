@@ -1,0 +1,221 @@
+package natspool_test
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/integration/internal/natsserver"
+	"github.com/tandemgo/tandem/integration/internal/proxy"
+	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/pool/natspool"
+)
+
+// A load submits tasks and keeps books on them, while something goes wrong.
+type load struct {
+	t        *testing.T
+	ledger   *testkit.Ledger
+	ran      atomic.Int64
+	accepted []atomic.Bool
+	wg       sync.WaitGroup
+}
+
+func newLoad(t *testing.T, tasks int) *load {
+	return &load{t: t, ledger: testkit.NewLedger(tasks), accepted: make([]atomic.Bool, tasks)}
+}
+
+func (l *load) run(_ context.Context, id int) (int, error) {
+	l.ledger.Note(id)
+	l.ran.Add(1)
+	return id, nil
+}
+
+// submit submits all tasks by way of p, from some goroutines.
+func (l *load) submit(p *natspool.Pool[int, int], sure bool) {
+	const submitters = 4
+	for s := range submitters {
+		l.wg.Go(func() {
+			for id := s; id < len(l.accepted); id += submitters {
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				err := p.Go(ctx, id)
+				cancel()
+				switch {
+				case err == nil:
+					l.accepted[id].Store(true)
+				case sure:
+					l.t.Errorf("task %d: %v", id, err)
+				}
+			}
+		})
+	}
+}
+
+// check waits until all that was accepted has run, and compares what ran twice
+// with what the pools have counted.
+func (l *load) check(pools ...*natspool.Pool[int, int]) {
+	l.t.Helper()
+	l.wg.Wait()
+	until(l.t, "all that was accepted runs", func() bool {
+		for id := range l.accepted {
+			if l.accepted[id].Load() && l.ledger.Seen(id) == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	distinct, redelivered := 0, 0
+	for id := range l.accepted {
+		if l.ledger.Seen(id) > 0 {
+			distinct++
+		}
+	}
+	for _, p := range pools {
+		s := p.Stats()
+		redelivered += int(s.Redelivered)
+		checkSum(l.t, s)
+	}
+	twice := l.ledger.Total() - distinct
+	if twice > redelivered {
+		l.t.Errorf("%d runs were not the first, but only %d are counted", twice, redelivered)
+	}
+	l.t.Logf("%d tasks, %d runs that were not the first, %d redeliveries counted", distinct, twice, redelivered)
+}
+
+func byNumber(id int) string { return strconv.Itoa(id) }
+
+func TestServerRestarted(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	l, name := newLoad(t, 400), newName(t)
+	w := newPool(t, connect(t, s.URL()), name, 3, l.run, natspool.WithAckWait(2*time.Second))
+	p := newPool[int, int](t, connect(t, s.URL()), name, 0, nil, natspool.WithMessageID(byNumber))
+	l.submit(p, true)
+	for _, at := range []int64{100, 200} {
+		until(t, "some tasks run", func() bool { return l.ran.Load() >= at })
+		s.Stop()
+		s.Start()
+	}
+	l.check(w)
+}
+
+// Without message ids nobody can send again: what is not acknowledged is the
+// caller's to decide on, what is acknowledged runs.
+func TestServerRestartedWithoutMessageIDs(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	l, name := newLoad(t, 400), newName(t)
+	w := newPool(t, connect(t, s.URL()), name, 3, l.run, natspool.WithAckWait(2*time.Second))
+	p := newPool[int, int](t, connect(t, s.URL()), name, 0, nil)
+	l.submit(p, false)
+	until(t, "some tasks run", func() bool { return l.ran.Load() >= 100 })
+	s.Stop()
+	s.Start()
+	l.check(w)
+}
+
+// While one worker is cut off, or its connection half open, another takes over
+// what it had; when it is back, both go on.
+func TestWorkerCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	for name, fault := range map[string]func(*proxy.Proxy){"Cut": (*proxy.Proxy).Cut, "HalfOpen": (*proxy.Proxy).Stall} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := natsserver.Start(t)
+			network := proxy.New(t, s.Addr())
+			l, name := newLoad(t, 300), newName(t)
+			// The first worker stops in the middle of a task while it is cut off.
+			begun, gate := make(chan struct{}, len(l.accepted)), make(chan struct{})
+			a := newPool(t, connect(t, "nats://"+network.Addr()), name, 2, func(ctx context.Context, id int) (int, error) {
+				begun <- struct{}{}
+				<-gate
+				return l.run(ctx, id)
+			}, natspool.WithAckWait(time.Second))
+			p := newPool[int, int](t, connect(t, s.URL()), name, 0, nil, natspool.WithMessageID(byNumber))
+			l.submit(p, true)
+			receive(t, begun, "a task begins")
+			receive(t, begun, "another task begins")
+			fault(network)
+			b := newPool(t, connect(t, s.URL()), name, 2, l.run)
+			time.Sleep(5 * time.Second) // that is how long it is cut off
+			until(t, "the other worker does what the first had", func() bool { return l.ran.Load() >= int64(len(l.accepted)) })
+			network.Pass()
+			close(gate)
+			until(t, "the first worker ends what it had", func() bool { return a.Stats().Completed >= 2 })
+			l.check(a, b)
+			if twice := l.ledger.Total() - len(l.accepted); twice != 2 {
+				t.Errorf("%d tasks ran twice, want the two that were cut off", twice)
+			}
+			// It is back: it gets tasks again, now that it is the only one.
+			must0(b.Close())
+			q := newPool[int, int](t, connect(t, s.URL()), name, 0, nil)
+			if v, err := q.Do(soon(t), 1); v != 1 || err != nil {
+				t.Errorf("after the cut: %d, %v", v, err)
+			}
+		})
+	}
+}
+
+func TestSlowServer(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	network := proxy.New(t, s.Addr())
+	network.Delay(200 * time.Millisecond)
+	ledger := testkit.NewLedger(32)
+	p := newPool(t, connect(t, "nats://"+network.Addr()), newName(t), 4, func(_ context.Context, id int) (int, error) {
+		ledger.Note(id)
+		return 2 * id, nil
+	})
+	var wg sync.WaitGroup
+	for id := range 32 {
+		wg.Go(func() {
+			if v, err := p.Do(soon(t), id); v != 2*id || err != nil {
+				t.Errorf("Do(%d) = %d, %v", id, v, err)
+			}
+		})
+	}
+	wg.Wait()
+	p.Close()
+	ledger.ExactlyOnce(t)
+	checkSum(t, p.Stats())
+}
+
+// A submitter that is cut off when its results come learns that they are lost.
+func TestResultsOfASubmitterThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	network := proxy.New(t, s.Addr())
+	name, gate := newName(t), make(chan struct{})
+	w := newPool(t, connect(t, s.URL()), name, 4, func(ctx context.Context, id int) (int, error) {
+		if id < 4 {
+			<-gate
+		}
+		return id, nil
+	})
+	p := newPool[int, int](t, connect(t, "nats://"+network.Addr()), name, 0, nil)
+	var lost []*natspool.Future[int]
+	for id := range 4 {
+		lost = append(lost, must(p.Submit(soon(t), id)))
+	}
+	until(t, "the tasks begin", func() bool { return w.Stats().Running == 4 })
+	network.Cut()
+	close(gate)
+	until(t, "the tasks end", func() bool { return w.Stats().Completed == 4 })
+	network.Pass()
+	for _, f := range lost {
+		if v, err := f.Wait(soon(t)); !errors.Is(err, natspool.ErrResultLost) {
+			t.Errorf("got %d, %v, want ErrResultLost", v, err)
+		}
+	}
+	if v, err := p.Do(soon(t), 9); v != 9 || err != nil {
+		t.Errorf("after the cut: %d, %v", v, err)
+	}
+	if s := p.Stats(); s.Lost != 4 || s.Waiting != 0 {
+		t.Errorf("lost %d, waiting %d, want 4, 0", s.Lost, s.Waiting)
+	}
+}

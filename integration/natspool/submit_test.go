@@ -1,0 +1,178 @@
+package natspool_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/integration/internal/natsserver"
+	"github.com/tandemgo/tandem/integration/internal/proxy"
+	"github.com/tandemgo/tandem/pool/natspool"
+)
+
+func exit() { runtime.Goexit() }
+
+// Two submitters with the same message id: the task runs once.
+func TestSameMessageID(t *testing.T) {
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	var ran atomic.Int32
+	one := func(int) string { return "one" }
+	a := newPool[int, int](t, connect(t, s.URL()), name, 0, nil, natspool.WithMessageID(one))
+	b := newPool[int, int](t, connect(t, s.URL()), name, 0, nil, natspool.WithMessageID(one))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { must0(a.Go(soon(t), 1)) })
+		wg.Go(func() { must0(b.Go(soon(t), 1)) })
+	}
+	wg.Wait()
+	if f, err := b.Submit(soon(t), 1); !errors.Is(err, natspool.ErrDuplicate) || f != nil {
+		t.Errorf("Submit: %v, %v, want ErrDuplicate", f, err)
+	}
+	if n := a.Stats().Duplicates + b.Stats().Duplicates; n != 16 {
+		t.Errorf("%d duplicates counted, want 16", n)
+	}
+	w := newPool(t, connect(t, s.URL()), name, 4, func(_ context.Context, n int) (int, error) { ran.Add(1); return n, nil })
+	f := must(newPool[int, int](t, connect(t, s.URL()), name, 0, nil).Submit(soon(t), 2)) // behind it
+	if _, err := f.Wait(soon(t)); err != nil {
+		t.Error(err)
+	}
+	until(t, "both are done", func() bool { return w.Stats().Completed == 2 })
+	if ran.Load() != 2 {
+		t.Errorf("%d tasks ran, want 2", ran.Load())
+	}
+}
+
+// A call whose acknowledgement does not come sends again, and knows that the task
+// that is stored is its own.
+func TestAcknowledgementLate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	network := proxy.New(t, s.Addr())
+	p := newPool[int, int](t, connect(t, "nats://"+network.Addr()), name, 0, nil, natspool.WithMessageID(byNumber))
+	network.Delay(3 * time.Second) // longer than a call waits at first
+	got := make(chan *natspool.Future[int], 1)
+	go func() { got <- must(p.Submit(soon(t), 3)) }()
+	js := connect(t, s.URL())
+	until(t, "the task is stored", func() bool {
+		return must(js.Stream(soon(t), "natspool-tasks-"+name)).CachedInfo().State.Msgs == 1
+	})
+	network.Pass()
+	f := receive(t, got, "Submit returns")
+	newPool(t, js, name, 1, func(_ context.Context, n int) (int, error) { return n, nil })
+	if v, err := f.Wait(soon(t)); v != 3 || err != nil {
+		t.Errorf("got %d, %v", v, err)
+	}
+	if s := p.Stats(); s.Submitted != 1 || s.Duplicates != 1 {
+		t.Errorf("%+v, want one task that the stream had already", s)
+	}
+}
+
+// Whether an unacknowledged task is stored is not known, and the error says so.
+func TestUnacknowledged(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	network := proxy.New(t, s.Addr())
+	p := newPool[int, int](t, connect(t, "nats://"+network.Addr()), newName(t), 0, nil)
+	network.Stall()
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(50*time.Millisecond, func() { cancel(cause) })
+	if err := p.Go(ctx, 1); !errors.Is(err, natspool.ErrUnacknowledged) || !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
+	network.Pass()
+	if n := p.Stats().Waiting; n != 0 {
+		t.Errorf("%d results waited for", n)
+	}
+}
+
+// A task whose submitter is gone runs all the same.
+func TestSubmitterIsGone(t *testing.T) {
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	js := connect(t, s.URL())
+	p, err := natspool.New[int, int](soon(t), js, name, 0, nil)
+	must0(err)
+	f := must(p.Submit(soon(t), 5))
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(gone)
+	if err := p.Shutdown(ctx); !errors.Is(err, gone) || !strings.Contains(err.Error(), "1 results") {
+		t.Errorf("Shutdown: %v", err)
+	}
+	if _, err := f.Wait(soon(t)); !errors.Is(err, gone) || !errors.Is(err, natspool.ErrClosed) {
+		t.Errorf("Wait: %v", err)
+	}
+	js.Conn().Close()
+	ran := make(chan int, 1)
+	newPool(t, connect(t, s.URL()), name, 1, func(_ context.Context, n int) (int, error) { ran <- n; return n, nil })
+	if n := receive(t, ran, "the task runs"); n != 5 {
+		t.Errorf("task %d ran", n)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	js := connect(t, natsserver.Start(t).URL())
+	p := newPool(t, js, newName(t), 1, func(context.Context, string) (string, error) {
+		return strings.Repeat("y", 1<<20), nil
+	})
+	if err := p.Go(soon(t), strings.Repeat("x", 1<<20)); err == nil || !strings.Contains(err.Error(), "the task must be at most") {
+		t.Errorf("Go: %v", err)
+	}
+	if _, err := p.Do(soon(t), "x"); err == nil || !strings.Contains(err.Error(), "the result must be at most") {
+		t.Errorf("Do: %v", err)
+	}
+	// The largest that is accepted can become a dead letter, too.
+	if _, err := p.Do(soon(t), strings.Repeat("x", 1<<20-33<<10)); err == nil {
+		t.Error("Do: no error")
+	}
+	if n := len(letters(t, p)); n != 2 {
+		t.Errorf("%d dead letters, want 2", n)
+	}
+}
+
+// Processes that begin at the same time make one pool.
+func TestMadeAtOnce(t *testing.T) {
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	var wg sync.WaitGroup
+	for n := range 8 {
+		js := connect(t, s.URL())
+		wg.Go(func() {
+			p, err := natspool.New(soon(t), js, name, 1, func(_ context.Context, n int) (int, error) { return n, nil })
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if v, err := p.Do(soon(t), n); v != n || err != nil {
+				t.Errorf("Do(%d) = %d, %v", n, v, err)
+			}
+			p.Close()
+		})
+	}
+	wg.Wait()
+}
+
+// A consumer that somebody has deleted is made again.
+func TestConsumerDeleted(t *testing.T) {
+	t.Parallel()
+	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
+	p := newPool(t, js, name, 1, func(_ context.Context, n int) (int, error) { return n, nil })
+	if v, err := p.Do(soon(t), 1); v != 1 || err != nil {
+		t.Errorf("Do = %d, %v", v, err)
+	}
+	must0(js.DeleteConsumer(soon(t), "natspool-tasks-"+name, "workers"))
+	if v, err := p.Do(soon(t), 2); v != 2 || err != nil {
+		t.Errorf("Do = %d, %v", v, err)
+	}
+}
