@@ -1,0 +1,76 @@
+package natspool_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tandemgo/tandem/integration/internal/natsserver"
+	"github.com/tandemgo/tandem/integration/internal/proxy"
+	"github.com/tandemgo/tandem/pool/natspool"
+)
+
+// An acknowledgement that is lost on the way is repeated: the task does not run
+// again.
+func TestAcknowledgementOfARunIsRepeated(t *testing.T) {
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	network := proxy.New(t, s.Addr())
+	begun, gate := make(chan struct{}, 2), make(chan struct{})
+	w := newPool(t, connect(t, "nats://"+network.Addr()), name, 1, func(_ context.Context, n int) (int, error) {
+		begun <- struct{}{}
+		<-gate
+		return n, nil
+	}, natspool.WithAckWait(never))
+	js := connect(t, s.URL())
+	must0(newPool[int, int](t, js, name, 0, nil).Go(soon(t), 1))
+	receive(t, begun, "the task begins")
+	network.Stall()
+	close(gate)
+	until(t, "it ends", func() bool { return w.Stats().Completed == 1 })
+	network.Cut() // and what was held up is lost
+	if n := must(js.Stream(soon(t), "natspool-tasks-"+name)).CachedInfo().State.Msgs; n != 1 {
+		t.Errorf("%d tasks in the stream, want 1: the acknowledgement was not lost", n)
+	}
+	network.Pass()
+	until(t, "the stream lets go of it", func() bool {
+		return must(js.Stream(soon(t), "natspool-tasks-"+name)).CachedInfo().State.Msgs == 0
+	})
+	if s := w.Stats(); s.Completed != 1 || s.Unconfirmed != 0 {
+		t.Errorf("%+v, want one run, confirmed", s)
+	}
+}
+
+// A task that a process gets again while it runs it does not run twice there.
+func TestTaskComesBackToItsWorker(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds")
+	}
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	network := proxy.New(t, s.Addr())
+	begun, gate := make(chan struct{}, 2), make(chan struct{})
+	var ran atomic.Int32
+	w := newPool(t, connect(t, "nats://"+network.Addr()), name, 2, func(_ context.Context, n int) (int, error) {
+		ran.Add(1)
+		begun <- struct{}{}
+		<-gate
+		return n, nil
+	}, natspool.WithAckWait(time.Second))
+	js := connect(t, s.URL())
+	must0(newPool[int, int](t, js, name, 0, nil).Go(soon(t), 1))
+	receive(t, begun, "the task begins")
+	network.Cut()
+	time.Sleep(3 * time.Second) // that is how long it is cut off, longer than it may be silent
+	network.Pass()
+	until(t, "it comes back", func() bool { return w.Stats().Spared > 0 })
+	close(gate)
+	until(t, "the stream lets go of it", func() bool {
+		return must(js.Stream(soon(t), "natspool-tasks-"+name)).CachedInfo().State.Msgs == 0
+	})
+	if s := w.Stats(); ran.Load() != 1 || s.Completed != 1 || s.Redelivered != s.Spared {
+		t.Errorf("%d runs, %+v, want 1", ran.Load(), s)
+	}
+	checkSum(t, w.Stats())
+}
