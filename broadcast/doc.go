@@ -62,9 +62,15 @@
 // methods are safe for concurrent use. No type may be copied; the zero values
 // of Broadcast, Subscription and Topics are not usable, that of Latest is.
 //
-// Parking is durable in the sense of [testing/synctest]. A subscription that has
-// waited inside a bubble belongs to it.
+// In a bubble of [testing/synctest], a goroutine that waits here is durably
+// blocked. A subscription that has waited inside a bubble belongs to it.
 //
-// What each of several workers is to do its part of is a queue and no broadcast: a
-// channel, or package pool. What must outlive the program needs a message broker.
+// # When not to use it
+//
+//   - What each of several workers is to do its part of is a queue and no broadcast:
+//     a channel, or package [github.com/tandemgo/tandem/pool].
+//   - For a single receiver that is to get everything, a channel is enough.
+//   - What is sent while nobody subscribes is gone, but for what [Replay] finds. What
+//     must outlive the program, or reach others, needs a message broker: see
+//     [github.com/tandemgo/tandem/broadcast/natscast].
 package broadcast

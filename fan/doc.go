@@ -32,8 +32,8 @@
 //
 // # Panics and Goexit
 //
-// A panic in a function becomes a [*PanicError] and a call of runtime.Goexit
-// becomes [ErrGoexit], which are errors like any other. There are two
+// A panic in a function becomes a [*PanicError] and a call of [runtime.Goexit], as
+// in t.FailNow, becomes [ErrGoexit], which are errors like any other. There are two
 // exceptions. The key function of Partition has no result to carry its panic,
 // which ends the program. And Map and Reduce work on the goroutine of the
 // caller as well: a Goexit there ends the caller, as it would in a plain loop,
@@ -46,8 +46,18 @@
 // lasted for 20 µs, so it costs little to use them for cheap elements and short
 // inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links
 // like those of package pipeline, and no allocation. The channel functions cost a
-// channel operation or two for an item.
+// channel operation or two for an item. First and Quorum start a goroutine for each
+// function. In a bubble of [testing/synctest], a goroutine that waits here is
+// durably blocked.
 //
-// For several steps that are to work at once, see package pipeline; for workers
-// that live as long as the program, and a queue in front of them, package pool.
+// # When not to use it
+//
+//   - Goroutines are started anew in each call. Workers that live as long as the
+//     program, and a queue in front of them, are in package
+//     [github.com/tandemgo/tandem/pool].
+//   - Several steps that are to work at once, each with its own number of workers,
+//     are a [github.com/tandemgo/tandem/pipeline].
+//   - The channel functions are for programs that have channels already: a loop over
+//     [Seq] may simply be left, a channel needs its context ended.
+//   - For less than some 20 µs of work in all, a plain loop is faster.
 package fan

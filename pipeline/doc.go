@@ -23,12 +23,17 @@
 // # Promises
 //
 // All stages run in parallel, and a stage that is slow slows down those before
-// it: what a run holds in memory is bounded. On the way from one stage to the
-// next there are up to 16 items, and up to 1,024, or 64 KiB, while both sides
-// need no more than a few microseconds for one, or what Buffer says; in work or
-// waiting for their turn behind Workers(n), as many, or 2n if that is more; and
-// in a Batch, its size. Nothing is stranded: what a stage has produced can be
-// taken downstream before the stage calls its function again or waits.
+// it: what a run holds in memory is bounded. It is the sum of
+//
+//   - what is on its way from one stage to the next: up to 16 items, and up to
+//     1,024, or 64 KiB, while both sides need no more than a few microseconds for
+//     one; or what [Buffer] says;
+//   - behind Workers(n), what is in work, or done and waiting for its turn: as
+//     many, or 2n if that is more;
+//   - the size of each [Batch].
+//
+// Nothing is stranded: what a stage has produced can be taken downstream before
+// the stage calls its function again or waits.
 //
 // Output keeps the order of input, also with Workers, unless Unordered says
 // otherwise, and equals what a sequential program would give. Branches keep
@@ -56,10 +61,10 @@
 // # Panics and Goexit
 //
 // A panic in a function given to a stage becomes a [*PanicError] and a call of
-// runtime.Goexit becomes [ErrGoexit]; both are errors like any other. Loop
-// bodies, and the function given to ForEach, run on the goroutine of the caller:
-// a panic in a loop body goes on there, once the run has been cancelled and
-// joined.
+// [runtime.Goexit], as in t.FailNow, becomes [ErrGoexit]; both are errors like any
+// other. Loop bodies, and the function given to ForEach, run on the goroutine of
+// the caller: a panic in a loop body goes on there, once the run has been
+// cancelled and joined.
 //
 // # Cost
 //
@@ -68,9 +73,15 @@
 // on that of a neighbour where there is one. An item costs no allocation and one
 // atomic operation a stage: some 20 ns, against some hundred for a channel. A call
 // between stages that are fused costs less of the processor. A Stage is safe for
-// concurrent use, may be copied, and parks in a way that [testing/synctest]
-// understands.
+// concurrent use and may be copied. In a bubble of [testing/synctest], a goroutine
+// that waits here is durably blocked.
 //
-// For one function and a slice or an iterator, package fan needs less; for tasks
-// that come from anywhere, as long as the program lives, see package pool.
+// # When not to use it
+//
+//   - For one function and a slice or an iterator, package
+//     [github.com/tandemgo/tandem/fan] needs less.
+//   - For tasks that come from anywhere, as long as the program lives, or that make
+//     new ones, as a crawl does, see package [github.com/tandemgo/tandem/pool].
+//   - Steps of some nanoseconds are faster in a loop that calls one after the other
+//     than on any way between goroutines; see [Fuse] for a part of a chain.
 package pipeline

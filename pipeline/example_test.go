@@ -166,7 +166,7 @@ func ExampleTake() {
 	// Output: [1 4 9 16 25] <nil>
 }
 
-// Rows are stored ten at a time, or when the first of them is a second old.
+// Rows come two at a time, or when the first of them is a second old.
 func ExampleBatch() {
 	s := pipeline.Batch[string](2, time.Second)
 	fmt.Println(s.Collect(context.Background(), slices.Values([]string{"a", "b", "c"})))

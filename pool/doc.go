@@ -55,9 +55,9 @@
 //
 // # Panics and Goexit
 //
-// A panic in a task becomes a [*PanicError], a call of runtime.Goexit
-// becomes [ErrGoexit], and neither costs a worker. A panic in an error handler
-// is nobody's result and ends the program.
+// A panic in a task becomes a [*PanicError], a call of [runtime.Goexit], as in
+// t.FailNow, becomes [ErrGoexit], and neither costs a worker. A panic in an error
+// handler is nobody's result and ends the program.
 //
 // # Cost
 //
@@ -73,9 +73,17 @@
 // Workers are started when there is work and end when they have been idle
 // for a while (see [WithIdleTimeout]): a pool at rest owns no goroutine, no
 // timer and no memory for tasks. A pool must not be copied, its zero value is
-// not usable, and all of its methods are safe for concurrent use. Parking is
-// durable in the sense of [testing/synctest].
+// not usable, and all of its methods are safe for concurrent use. In a bubble of
+// [testing/synctest], a goroutine that waits here is durably blocked.
 //
-// For a few goroutines and the first of their errors, [sync.WaitGroup] and
-// errgroup need less; for work on a slice right now, see package fan.
+// # When not to use it
+//
+//   - For a few goroutines and the first of their errors, [sync.WaitGroup] and
+//     errgroup need less.
+//   - For work on a slice or an iterator right now, package
+//     [github.com/tandemgo/tandem/fan] needs no pool that somebody has to close.
+//   - For work in several steps, package [github.com/tandemgo/tandem/pipeline]
+//     bounds what waits between them.
+//   - A queue in memory ends with the program. One that survives it, and that other
+//     processes take from, is [github.com/tandemgo/tandem/pool/natspool].
 package pool

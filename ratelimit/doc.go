@@ -70,6 +70,11 @@
 // who wait. All methods are safe for concurrent use and, in a [testing/synctest]
 // bubble, use its time.
 //
-// A limiter counts what happens in one process. How many may be at work at once is
-// another question: see the workers of package pool, or a semaphore.
+// # When not to use it
+//
+//   - How many may be at work at once, and not how often, is another question: see
+//     the workers of package [github.com/tandemgo/tandem/pool], or a semaphore.
+//   - A limiter counts what happens in one process, and forgets it when that ends.
+//     What processes share, or what outlives them, is counted by
+//     [github.com/tandemgo/tandem/ratelimit/redislimit].
 package ratelimit

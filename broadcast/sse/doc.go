@@ -29,4 +29,19 @@
 // its connection, and with it everything that it cost. A comment is written now
 // and then when there is no news, so that both ends and what is between them
 // know that the connection stands.
+//
+// # Cost
+//
+// A viewer costs its connection, with the goroutine that net/http has for it, and a
+// subscription. Each value is encoded once for each viewer; what is there at once
+// is written at once.
+//
+// # When not to use it
+//
+//   - What the browser has to say goes another way: in requests, or all of it over a
+//     WebSocket.
+//   - Over HTTP/1.1 a browser has six connections to a host, for all of its windows.
+//     Serve HTTP/2, or send all that a page needs on one.
+//   - A viewer that stays away too long has a gap. If it can't do without what is
+//     missing, it must ask for that elsewhere.
 package sse

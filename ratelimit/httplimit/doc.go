@@ -2,12 +2,35 @@
 // with [Middleware], on a client with [NewTransport]. Both accept any
 // [ratelimit.Taker], such as a [ratelimit.Keyed], and a function that says whose
 // permit a request takes: [ByIP], [ByForwardedIP], [ByHeader], [ByPath], [ByHost],
-// or any other.
+// or any other. A request takes one permit, or what [WithCost] says.
 //
-// A request takes one permit, or what [WithCost] says. A server answers what is
-// too much with 429 Too Many Requests, and says in Retry-After when to come back.
-// A client waits before it sends, and stays away for as long as a server's
-// Retry-After asks it to.
+// # Promises
 //
-// There is no goroutine, and nothing to close.
+// A server never lets anybody wait: what is too much is answered at once with 429
+// Too Many Requests, and Retry-After says when to come back, never too early. The
+// handler does not see it.
+//
+// A client waits before it sends, with a [ratelimit.Keyed] first come, first served
+// for each key, and stays away for as long as a server's Retry-After asks it to. A
+// request that can't be sent before its deadline fails at once. No request is sent
+// twice, unless [WithRetries] says so.
+//
+// # Whose permit
+//
+// A key is what somebody who asks too often can't choose at will. An address is
+// safe with [ByIP]; behind a proxy all requests have that of the proxy, and
+// [ByForwardedIP] has to be told which proxies to believe. A header is safe once
+// something before the limit has checked it, as an API key.
+//
+// # Cost
+//
+// A request costs what a permit costs: with a [ratelimit.Keyed] some hundreds of
+// nanoseconds, and no allocation. There is no goroutine, and nothing to close.
+//
+// # When not to use it
+//
+//   - Against a flood: a request must have arrived to be denied. What is before the
+//     program, a proxy or a firewall, denies it for less.
+//   - To bound how many requests are served at once: that is a semaphore, or the
+//     queue of package pool.
 package httplimit
