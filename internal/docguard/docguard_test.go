@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,6 +49,11 @@ func TestEveryExportedNameIsDocumentedAndShown(t *testing.T) {
 func (l *loaded) gaps(t *testing.T) []string {
 	t.Helper()
 	gaps := undocumented(l.name, l.files)
+	for _, heading := range []string{"# Cost\n", "# When not to use it\n"} {
+		if !slices.ContainsFunc(l.files, func(f *ast.File) bool { return strings.Contains(f.Doc.Text(), heading) }) {
+			gaps = append(gaps, "package "+l.name+": has no section "+strings.TrimSpace(heading))
+		}
+	}
 	for _, ex := range doc.Examples(l.tests...) {
 		if ex.Output == "" && !ex.EmptyOutput {
 			gaps = append(gaps, "Example"+ex.Name+": has no output, so it is not run")
@@ -68,6 +74,10 @@ func (l *loaded) gaps(t *testing.T) []string {
 // The guard sees what it is for.
 func TestGuardSeesGaps(t *testing.T) {
 	const src = `// Package p is a package.
+//
+// # Cost
+//
+// It costs nothing.
 package p
 
 // One has a comment and an Example.
@@ -126,6 +136,7 @@ func ExampleFive() {
 		"Three: has no comment",
 		"Five.Missing: has no comment",
 		"Ten: has no comment",
+		"package p: has no section # When not to use it",
 		"ExampleFive: has no output, so it is not run",
 		"Three: is in no Example",
 		"Five.Eight: is in no Example",
