@@ -41,7 +41,7 @@ func Example_firstOfSeveralMirrors() {
 	fmt.Println(err)
 	// Output:
 	// the release, <nil>
-	// fan: not enough functions succeeded: 1 of 2 needed, 2 failed
+	// fan: not enough functions succeeded: 1 needed, 2 of 2 failed
 	// checksum is wrong
 	// 502 Bad Gateway
 }
