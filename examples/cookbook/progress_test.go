@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/broadcast/sse"
@@ -34,16 +34,20 @@ func Example_liveProgress() {
 	}
 	defer res.Body.Close()
 
-	work := make([]int, 500)
-	var done atomic.Int64
-	_, err = fan.Map(context.Background(), 4, work, func(_ context.Context, n int) (int, error) {
-		// There is no Block subscriber, so this does not wait.
-		_ = news.TrySend(progress{int(done.Add(1)), len(work)})
-		return n, nil
-	})
-	_ = news.TrySend(progress{len(work), len(work)})
+	files := slices.Repeat([]string{"photo.png"}, 500)
+	upload := func(_ context.Context, name string) (string, error) { return name, nil }
+	done := 0
+	for _, err := range fan.Seq(context.Background(), 4, slices.Values(files), upload) {
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		// Four work, but the loop is one goroutine, so that steps come in order. There
+		// is no Block subscriber, so this does not wait.
+		done++
+		_ = news.TrySend(progress{done, len(files)})
+	}
 	news.Close() // viewers get what is left, then the event end
-	fmt.Println("work:", err)
 
 	last, steps := "", 0
 	for in := bufio.NewScanner(res.Body); in.Scan(); {
@@ -52,10 +56,9 @@ func Example_liveProgress() {
 			steps++
 		}
 	}
-	fmt.Println("steps seen:", steps > 0 && steps <= len(work)+1)
+	fmt.Println("steps seen:", steps > 0 && steps <= len(files))
 	fmt.Println("at the end:", last)
 	// Output:
-	// work: <nil>
 	// steps seen: true
 	// at the end: {"Done":500,"Total":500}
 }
