@@ -2,9 +2,9 @@ package broadcast
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -22,9 +22,7 @@ type pump[T any] struct {
 // collected; further calls return the same channel. It panics if buf is
 // negative.
 func (s *Subscription[T]) Chan(buf int) <-chan T {
-	if buf < 0 {
-		panic(fmt.Sprintf("broadcast: Chan: size must not be negative, got %d", buf))
-	}
+	misuse.Negative(buf, "broadcast: Chan: size")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pump != nil {

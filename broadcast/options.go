@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 const defaultCapacity = 1024
@@ -18,9 +19,7 @@ type options struct{ capacity int }
 // fall behind before it misses something, and how many can be replayed. The
 // default is 1024. It panics if n is less than 1.
 func WithCapacity(n int) Option {
-	if n < 1 {
-		panic(fmt.Sprintf("broadcast: WithCapacity: capacity must be at least 1, got %d", n))
-	}
+	misuse.Below(n, 1, "broadcast: WithCapacity: capacity")
 	return func(o *options) { o.capacity = n }
 }
 
@@ -66,9 +65,7 @@ func OnOverflow(p Policy) SubscribeOption {
 // as many as are retained. Between them and the first new one there is neither
 // a gap nor a repetition. The default is 0. It panics if n is negative.
 func Replay(n int) SubscribeOption {
-	if n < 0 {
-		panic(fmt.Sprintf("broadcast: Replay: number must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "broadcast: Replay: number")
 	return func(o *subscribeOptions) { o.replay = n }
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -16,7 +17,8 @@ import (
 // closed and everything has been received, or when ctx ends. A nil in is an
 // input without items. Out panics if ctx or fn is nil or n is less than 1.
 func Out[In, Out any](ctx context.Context, in <-chan In, n int, fn func(context.Context, In) (Out, error)) []<-chan Result[Out] {
-	check(ctx, "Out", n, fn == nil)
+	check(ctx, "fan: Out", n)
+	misuse.Nil(fn == nil, "fan: Out: function")
 	outs := make([]<-chan Result[Out], n)
 	for i := range outs {
 		out := make(chan Result[Out])
@@ -66,7 +68,7 @@ func In[T any](ctx context.Context, ins ...<-chan T) <-chan T {
 // sets the pace. A nil in is an input without items. Tee panics if ctx is nil
 // or n is less than 1.
 func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
-	check(ctx, "Tee", n, false)
+	check(ctx, "fan: Tee", n)
 	outs := make([]<-chan T, n)
 	// A branch has a box for the next item, so that one that is ready does not
 	// wait for one that is not.
@@ -107,7 +109,8 @@ func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
 // holds the others up. A panic of key ends the program. A nil in is an input
 // without items. Partition panics if ctx or key is nil or n is less than 1.
 func Partition[K comparable, T any](ctx context.Context, in <-chan T, n int, key func(T) K) []<-chan T {
-	check(ctx, "Partition", n, key == nil)
+	check(ctx, "fan: Partition", n)
+	misuse.Nil(key == nil, "fan: Partition: function")
 	outs := make([]<-chan T, n)
 	sends := make([]chan T, n)
 	for i := range outs {

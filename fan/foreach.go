@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // ForEach calls fn for each item of in, on n goroutines. The first error ends
@@ -16,7 +17,9 @@ import (
 // it, and T may be a type of functions. ForEach panics if ctx, in or fn is nil or
 // n is less than 1.
 func ForEach[T any](ctx context.Context, n int, in iter.Seq[T], fn func(context.Context, T) error) error {
-	check(ctx, "ForEach", n, in == nil || fn == nil)
+	check(ctx, "fan: ForEach", n)
+	misuse.Nil(fn == nil, "fan: ForEach: function")
+	misuse.Nil(in == nil, "fan: ForEach: input")
 	c := newCrew(ctx)
 	if c.interrupted() {
 		return c.join()

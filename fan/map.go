@@ -1,6 +1,10 @@
 package fan
 
-import "context"
+import (
+	"context"
+
+	"github.com/tandemgo/tandem/internal/misuse"
+)
 
 // Map calls fn for each element of in, on up to n goroutines, of which the
 // caller is one, and returns the results by index. The first error ends the
@@ -14,7 +18,8 @@ import "context"
 // or fn is nil or n is less than 1; for all elements at once n is
 // max(1, len(in)).
 func Map[In, Out any](ctx context.Context, n int, in []In, fn func(context.Context, In) (Out, error)) ([]Out, error) {
-	check(ctx, "Map", n, fn == nil)
+	check(ctx, "fan: Map", n)
+	misuse.Nil(fn == nil, "fan: Map: function")
 	out := make([]Out, len(in))
 	err := each(ctx, n, len(in), func(s *sweep) part {
 		return func(lo, hi int) (int, error) {

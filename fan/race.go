@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -17,7 +18,7 @@ import (
 // theirs, in the order of fns. If ctx ends first, it is the cause of ctx. First
 // panics if ctx or a function is nil.
 func First[T any](ctx context.Context, fns ...func(context.Context) (T, error)) (T, error) {
-	vs, err := race(ctx, "First", 1, fns)
+	vs, err := race(ctx, "fan: First", 1, fns)
 	if err != nil {
 		var zero T
 		return zero, err
@@ -31,13 +32,16 @@ func First[T any](ctx context.Context, fns ...func(context.Context) (T, error)) 
 // ErrNoQuorum and theirs. If k is more than the number of functions, it calls
 // none of them. Quorum panics if k is less than 1, or ctx or a function is nil.
 func Quorum[T any](ctx context.Context, k int, fns ...func(context.Context) (T, error)) ([]T, error) {
-	return race(ctx, "Quorum", k, fns)
+	return race(ctx, "fan: Quorum", k, fns)
 }
 
 func race[T any](ctx context.Context, call string, k int, fns []func(context.Context) (T, error)) ([]T, error) {
-	check(ctx, call, k, false)
+	ctxselect.Require(ctx, call)
+	misuse.Below(k, 1, "fan: Quorum: k")
 	for _, fn := range fns {
-		check(ctx, call, k, fn == nil)
+		if fn == nil {
+			misuse.Nil(true, call+": function")
+		}
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

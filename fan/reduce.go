@@ -2,6 +2,8 @@ package fan
 
 import (
 	"context"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // Reduce folds the elements of in, on up to n goroutines, of which the caller
@@ -14,7 +16,8 @@ import (
 // of ctx if that has ended, with the zero value of Acc. Reduce panics if ctx or
 // a function is nil or n is less than 1.
 func Reduce[In, Acc any](ctx context.Context, n int, in []In, zero func() Acc, fold func(Acc, In) (Acc, error), merge func(Acc, Acc) Acc) (Acc, error) {
-	check(ctx, "Reduce", n, zero == nil || fold == nil || merge == nil)
+	check(ctx, "fan: Reduce", n)
+	misuse.Nil(zero == nil || fold == nil || merge == nil, "fan: Reduce: function")
 	// More parts than workers, so that uneven ones even out.
 	parts := make([]Acc, max(1, min(len(in), 8*n)))
 	err := each(ctx, n, len(parts), func(s *sweep) part {

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
@@ -32,7 +33,9 @@ func Unordered() Option { return func(o *options) { o.unordered = true } }
 // goroutines have ended. A source that blocks cannot be interrupted. Seq
 // panics if ctx, in or fn is nil or n is less than 1.
 func Seq[In, Out any](ctx context.Context, n int, in iter.Seq[In], fn func(context.Context, In) (Out, error), opts ...Option) iter.Seq2[Out, error] {
-	check(ctx, "Seq", n, in == nil || fn == nil)
+	check(ctx, "fan: Seq", n)
+	misuse.Nil(fn == nil, "fan: Seq: function")
+	misuse.Nil(in == nil, "fan: Seq: input")
 	var o options
 	for _, opt := range opts {
 		opt(&o)
@@ -55,7 +58,9 @@ func Seq[In, Out any](ctx context.Context, n int, in iter.Seq[In], fn func(conte
 // [Seq]: each item has its own error, and the walk may be left. A panic of key
 // is the error of the last pair.
 func ByKey[K comparable, In, Out any](ctx context.Context, n int, in iter.Seq[In], key func(In) K, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
-	check(ctx, "ByKey", n, in == nil || key == nil || fn == nil)
+	check(ctx, "fan: ByKey", n)
+	misuse.Nil(key == nil || fn == nil, "fan: ByKey: function")
+	misuse.Nil(in == nil, "fan: ByKey: input")
 	return func(yield func(Out, error) bool) {
 		w := newWalk[Out](ctx, n)
 		defer w.leave()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // Batch returns a stage that collects items into slices of the given size. A
@@ -18,12 +20,8 @@ func Batch[T any](size int, maxAge time.Duration) Stage[T, []T] {
 // batch is Batch for a method of a Stage, which cannot name []T for a T of its
 // own.
 func batch[T any, B SliceOf[T]](size int, maxAge time.Duration) Stage[T, B] {
-	if size < 1 {
-		panic(fmt.Sprintf("pipeline: Batch: size must be at least 1, got %d", size))
-	}
-	if maxAge < 0 {
-		panic(fmt.Sprintf("pipeline: Batch: age must not be negative, got %v", maxAge))
-	}
+	misuse.Below(size, 1, "pipeline: Batch: size")
+	misuse.Negative(maxAge, "pipeline: Batch: age")
 	n := node{name: "batch", detail: fmt.Sprint(size)}
 	if maxAge == 0 {
 		s := inlined(shapeOf(n), func(s scope, out outlet[B]) (context.Context, outlet[T]) {

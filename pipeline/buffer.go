@@ -3,15 +3,15 @@ package pipeline
 import (
 	"context"
 	"fmt"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // Buffer returns a stage that lets up to n items wait between its neighbours;
 // without one it is 16, and up to 1,024 while both of them need no more than a few
 // microseconds for an item. It costs no goroutine. It panics if n is negative.
 func Buffer[T any](n int) Stage[T, T] {
-	if n < 0 {
-		panic(fmt.Sprintf("pipeline: Buffer: size must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "pipeline: Buffer: size")
 	return Stage[T, T]{
 		shape: shapeOf(node{name: "buffer", detail: fmt.Sprint(n)}),
 		connect: func(_ scope, out *hop[T]) (context.Context, *hop[T]) {

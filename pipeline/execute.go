@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -54,7 +55,7 @@ func (s Stage[In, Out]) RunSeq2(ctx context.Context, in iter.Seq2[In, error]) it
 // tried again, is a [Map] at the end of s. It panics if ctx, in or fn is nil.
 func (s Stage[In, Out]) ForEach(ctx context.Context, in iter.Seq[In], fn func(context.Context, Out) error) (err error) {
 	s.check(ctx, "ForEach", in == nil)
-	require(fn == nil, "ForEach")
+	misuse.Nil(fn == nil, "pipeline: ForEach: function")
 	r, out := s.start(ctx, fromSeq(in))
 	defer func() { err = r.end(false) }()
 	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
@@ -125,9 +126,7 @@ func (s Stage[In, Out]) Execute(ctx context.Context, in <-chan In) (out <-chan O
 func (s Stage[In, Out]) check(ctx context.Context, call string, noInput bool) {
 	s.require(call)
 	ctxselect.Require(ctx, "pipeline: "+call)
-	if noInput {
-		panic("pipeline: " + call + ": input must not be nil")
-	}
+	misuse.Nil(noInput, "pipeline: "+call+": input")
 }
 
 // A source calls send for each item, until that returns an error, and returns

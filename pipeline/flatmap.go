@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -16,7 +17,7 @@ import (
 // goroutines, until fn returns; later it returns an error. In an ordered stage
 // with several workers, a call may be up to 16 items ahead of its turn.
 func FlatMap[In, Out any](fn func(ctx context.Context, in In, emit func(Out) error) error, opts ...Option) Stage[In, Out] {
-	require(fn == nil, "FlatMap")
+	misuse.Nil(fn == nil, "pipeline: FlatMap: function")
 	o := newOptions(opts)
 	if o.replace != nil {
 		panic("pipeline: FlatMap: Replace does not go with it, a call has no result of its own")

@@ -1,15 +1,17 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+
+	"github.com/tandemgo/tandem/internal/misuse"
+)
 
 // Observe returns s with o measuring what its stages do, in every run of it, and
 // [Stage.Mermaid] drawing that. Stages that an inner Observe watches are
 // measured there.
 func (s Stage[In, Out]) Observe(o *Observer) Stage[In, Out] {
 	s.require("Observe")
-	if o == nil {
-		panic("pipeline: Observe: observer must not be nil")
-	}
+	misuse.Nil(o == nil, "pipeline: Observe: observer")
 	o.register(s.shape)
 	watched := s
 	watched.shape.watch = o

@@ -1,9 +1,10 @@
 package pipeline
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // An Option changes how a Map, Filter or FlatMap stage works.
@@ -36,9 +37,7 @@ func newOptions(opts []Option) options {
 // says if there is one. Goroutines are started as there is work for them. It
 // panics if n is less than 1.
 func Workers(n int) Option {
-	if n < 1 {
-		panic(fmt.Sprintf("pipeline: Workers: workers must be at least 1, got %d", n))
-	}
+	misuse.Below(n, 1, "pipeline: Workers: workers")
 	return func(o *options) { o.workers = n }
 }
 
@@ -55,9 +54,7 @@ func Name(s string) Option { return func(o *options) { o.name = s } }
 // [context.DeadlineExceeded]. With Retry each attempt has d. The default is no
 // limit. It panics if d is not positive.
 func Timeout(d time.Duration) Option {
-	if d <= 0 {
-		panic(fmt.Sprintf("pipeline: Timeout: duration must be positive, got %v", d))
-	}
+	misuse.NotPositive(d, "pipeline: Timeout: duration")
 	return func(o *options) { o.timeout = d }
 }
 
@@ -76,9 +73,7 @@ const (
 // once are possible. It does not see what follows from the end of the run. The
 // default is to Stop. It panics if fn is nil.
 func OnError(fn func(error) Decision) Option {
-	if fn == nil {
-		panic("pipeline: OnError: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "pipeline: OnError: function")
 	return func(o *options) { o.onError = fn }
 }
 
@@ -88,9 +83,7 @@ func OnError(fn func(error) Decision) Option {
 // what the stage sends, and a stage of another type panics as it is made; so
 // does FlatMap. It panics if fn is nil.
 func Replace[Out any](fn func(err error) (Out, error)) Option {
-	if fn == nil {
-		panic("pipeline: Replace: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "pipeline: Replace: function")
 	return func(o *options) { o.replace = fn }
 }
 
@@ -101,9 +94,7 @@ func Replace[Out any](fn func(err error) (Out, error)) Option {
 // receives, behind a Batch a whole one, and a stage of another type panics as it is
 // made. It panics if fn is nil.
 func DeadLetter[In any](fn func(item In, err error) error) Option {
-	if fn == nil {
-		panic("pipeline: DeadLetter: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "pipeline: DeadLetter: function")
 	return func(o *options) { o.letters = fn }
 }
 
@@ -122,12 +113,9 @@ type Policy struct {
 // anything once the run has ended. The default is no retry. It panics if
 // Attempts is less than 1 or a duration is negative.
 func Retry(p Policy) Option {
-	if p.Attempts < 1 {
-		panic(fmt.Sprintf("pipeline: Retry: attempts must be at least 1, got %d", p.Attempts))
-	}
-	if p.Delay < 0 || p.MaxDelay < 0 {
-		panic(fmt.Sprintf("pipeline: Retry: delays must not be negative, got %v and %v", p.Delay, p.MaxDelay))
-	}
+	misuse.Below(p.Attempts, 1, "pipeline: Retry: Attempts")
+	misuse.Negative(p.Delay, "pipeline: Retry: Delay")
+	misuse.Negative(p.MaxDelay, "pipeline: Retry: MaxDelay")
 	return func(o *options) { o.retry = p }
 }
 

@@ -7,6 +7,8 @@ import (
 	"hash/maphash"
 	"slices"
 	"strings"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // ErrNoBranch is the error of a [Split] that has no branch for an item.
@@ -25,7 +27,7 @@ var ErrNoBranch = errors.New("pipeline: no branch for this key")
 // drops what else is for it. Split panics if key is nil, if there is no branch,
 // or if one is the zero Stage.
 func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, Out]) Stage[In, Out] {
-	require(key == nil, "Split")
+	misuse.Nil(key == nil, "pipeline: Split: function")
 	type named struct {
 		name string
 		key  K
@@ -58,10 +60,8 @@ func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, O
 // wait for one with another key in its lane. ByKey panics if n is less than 1,
 // key is nil, or lane is the zero Stage.
 func ByKey[K comparable, In, Out any](n int, key func(In) K, lane Stage[In, Out]) Stage[In, Out] {
-	require(key == nil, "ByKey")
-	if n < 1 {
-		panic(fmt.Sprintf("pipeline: ByKey: lanes must be at least 1, got %d", n))
-	}
+	misuse.Nil(key == nil, "pipeline: ByKey: function")
+	misuse.Below(n, 1, "pipeline: ByKey: lanes")
 	seed := maphash.MakeSeed()
 	return fork("ByKey", "by key", make([]string, n), slices.Repeat([]Stage[In, Out]{lane}, n), func(_ context.Context, v In) (int, error) {
 		return int(maphash.Comparable(seed, key(v)) % uint64(n)), nil

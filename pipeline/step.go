@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
@@ -28,19 +29,10 @@ func newStep[In, Out any](kind string, o options, fn func(context.Context, In) (
 	if o.name == "" {
 		s.name = kind
 	}
-	s.replace = typed[func(error) (Out, error)](o.replace, s.name, "Replace")
-	s.letters = typed[func(In, error) error](o.letters, s.name, "DeadLetter")
+	stage := fmt.Sprintf("stage %q", s.name)
+	s.replace = misuse.Untyped[func(error) (Out, error)](o.replace, "pipeline: Replace: "+stage)
+	s.letters = misuse.Untyped[func(In, error) error](o.letters, "pipeline: DeadLetter: "+stage)
 	return s
-}
-
-// typed returns the function that an option was given, which must be of the
-// stage's type.
-func typed[F any](given any, stage, option string) F {
-	fn, ok := given.(F)
-	if given != nil && !ok {
-		panic(fmt.Sprintf("pipeline: %s: stage %q needs a %T, got a %T", option, stage, fn, given))
-	}
-	return fn
 }
 
 func (p step[In, Out]) stage(exact bool) Stage[In, Out] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -11,9 +12,7 @@ import (
 // is cancelled, which is no error, and what is behind it comes to its end. It
 // panics if n is negative.
 func Take[T any](n int) Stage[T, T] {
-	if n < 0 {
-		panic(fmt.Sprintf("pipeline: Take: number must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "pipeline: Take: number")
 	s := inlined(shapeOf(node{name: "take", detail: fmt.Sprint(n)}), func(s scope, out outlet[T]) (context.Context, outlet[T]) {
 		sends(s, out)
 		t := &taking[T]{left: n, out: out}

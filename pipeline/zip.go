@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -16,7 +17,7 @@ import (
 // Retry, Timeout and Replace, and without OnError or DeadLetter. It panics, too,
 // if join is nil.
 func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out) Stage[In, Out] {
-	require(join == nil, "Zip")
+	misuse.Nil(join == nil, "pipeline: Zip: function")
 	a.require("Zip")
 	b.require("Zip")
 	for _, e := range []struct {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -83,9 +84,7 @@ func (p *Pool[T, R]) Stop() []T {
 // task they run, and none of them starts another. It panics if workers is less
 // than 1.
 func (p *Pool[T, R]) Resize(workers int) {
-	if workers < 1 {
-		panic(fmt.Sprintf("pool: Resize: workers must be at least 1, got %d", workers))
-	}
+	misuse.Below(workers, 1, "pool: Resize: workers")
 	p.eng.resize(workers)
 }
 

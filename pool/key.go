@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"sync"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // WithKey makes tasks of one key run one after another, in the order in which
@@ -21,9 +23,7 @@ import (
 // panics otherwise. WithKey panics if key is nil. Without WithKey keys cost
 // nothing; with it, and with WithPriority, workers take tasks one at a time.
 func WithKey[T any, K comparable](key func(task T) K) Option {
-	if key == nil {
-		panic("pool: WithKey: function must not be nil")
-	}
+	misuse.Nil(key == nil, "pool: WithKey: function")
 	return func(o *options) { o.key = keySource[T](keyFunc[T, K](key)) }
 }
 
@@ -38,12 +38,8 @@ func WithKey[T any, K comparable](key func(task T) K) Option {
 // New panics otherwise. WithPriority panics if ageing is not positive or if
 // priority is nil. Without WithPriority priorities cost nothing.
 func WithPriority[T any](ageing time.Duration, priority func(task T) int) Option {
-	if ageing <= 0 {
-		panic(fmt.Sprintf("pool: WithPriority: ageing must be positive, got %v", ageing))
-	}
-	if priority == nil {
-		panic("pool: WithPriority: function must not be nil")
-	}
+	misuse.NotPositive(ageing, "pool: WithPriority: ageing")
+	misuse.Nil(priority == nil, "pool: WithPriority: function")
 	return func(o *options) { o.priority, o.ageing = priorityFunc[T](priority), ageing }
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -36,9 +37,7 @@ func Unordered() MapOption { return func(o *mapOptions) { o.unordered = true } }
 // source have ended. A source that blocks cannot be interrupted.
 func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOption) iter.Seq2[R, error] {
 	ctxselect.Require(ctx, "pool: Map")
-	if tasks == nil {
-		panic("pool: Map: sequence of tasks must not be nil")
-	}
+	misuse.Nil(tasks == nil, "pool: Map: sequence of tasks")
 	var o mapOptions
 	for _, opt := range opts {
 		opt(&o)

@@ -2,10 +2,10 @@ package pool
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 const (
@@ -32,9 +32,7 @@ type options struct {
 // can run at once. The default is 1024. With 0 a task is accepted only when a
 // worker is free for it. It panics if n is negative.
 func WithQueue(n int) Option {
-	if n < 0 {
-		panic(fmt.Sprintf("pool: WithQueue: size must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "pool: WithQueue: size")
 	return func(o *options) { o.room = n }
 }
 
@@ -50,18 +48,14 @@ func WithContext(ctx context.Context) Option {
 // have been started. The default is 0. It panics if n is negative; New panics
 // if n is more than the pool's workers.
 func WithMinWorkers(n int) Option {
-	if n < 0 {
-		panic(fmt.Sprintf("pool: WithMinWorkers: workers must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "pool: WithMinWorkers: workers")
 	return func(o *options) { o.minWorkers = n }
 }
 
 // WithIdleTimeout sets how long a worker above the minimum stays idle before
 // it ends. The default is 10 seconds. It panics if d is negative.
 func WithIdleTimeout(d time.Duration) Option {
-	if d < 0 {
-		panic(fmt.Sprintf("pool: WithIdleTimeout: duration must not be negative, got %v", d))
-	}
+	misuse.Negative(d, "pool: WithIdleTimeout: duration")
 	return func(o *options) { o.idleTimeout = d }
 }
 
@@ -72,9 +66,7 @@ func WithIdleTimeout(d time.Duration) Option {
 // and it may call any method of the pool. By default such errors are only
 // counted, in Stats.Failed and Stats.Cancelled. It panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {
-	if fn == nil {
-		panic("pool: WithErrorHandler: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "pool: WithErrorHandler: function")
 	return func(o *options) { o.onError = fn }
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // A Func runs one task. Its context ends when the task's submitter, the pool
@@ -21,9 +22,7 @@ type Pool[T, R any] struct{ eng *engine[T, R] }
 // result, R is struct{}. New panics if workers is less than 1, if fn is nil, or if
 // WithMinWorkers is more than workers.
 func New[T, R any](workers int, fn Func[T, R], opts ...Option) *Pool[T, R] {
-	if fn == nil {
-		panic("pool: New: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "pool: New: function")
 	p := newPool[T, R]("New", workers, opts)
 	p.eng.fn = fn
 	return p
@@ -51,18 +50,14 @@ func New[T, R any](workers int, fn Func[T, R], opts ...Option) *Pool[T, R] {
 func NewStateful[S, T, R any](workers int, open func(ctx context.Context) (S, error),
 	fn func(ctx context.Context, state S, task T) (R, error), closeState func(S) error, opts ...Option,
 ) *Pool[T, R] {
-	if open == nil || fn == nil || closeState == nil {
-		panic("pool: NewStateful: functions must not be nil")
-	}
+	misuse.Nil(open == nil || fn == nil || closeState == nil, "pool: NewStateful: functions")
 	p := newPool[T, R]("NewStateful", workers, opts)
 	p.eng.opener = stateful(open, fn, closeState)
 	return p
 }
 
 func newPool[T, R any](call string, workers int, opts []Option) *Pool[T, R] {
-	if workers < 1 {
-		panic(fmt.Sprintf("pool: %s: workers must be at least 1, got %d", call, workers))
-	}
+	misuse.Below(workers, 1, "pool: "+call+": workers")
 	o := options{room: defaultQueue, root: context.Background(), idleTimeout: defaultIdleTimeout}
 	for _, opt := range opts {
 		opt(&o)

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"fmt"
 	"hash/maphash"
 	"math/bits"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -73,13 +73,7 @@ func NewKeyed[K comparable](rate Rate, burst int, opts ...KeyedOption) *Keyed[K]
 		opt(&o)
 	}
 	x := &Keyed[K]{seed: maphash.MakeSeed(), base: time.Now(), max: int64(o.maxKeys), plans: map[plan]*plan{}}
-	if o.limits != nil {
-		limits, ok := o.limits.(func(K) (Rate, int))
-		if !ok {
-			panic(fmt.Sprintf("ratelimit: NewKeyed: WithLimits must have a %T, got %T", limits, o.limits))
-		}
-		x.limits = limits
-	}
+	x.limits = misuse.Untyped[func(K) (Rate, int)](o.limits, "ratelimit: NewKeyed: WithLimits")
 	p := checkedPlan("NewKeyed", rate, burst)
 	x.plan = &p
 	// A shard for each 64 keys, up to 256 of them.
@@ -92,7 +86,7 @@ func NewKeyed[K comparable](rate Rate, burst int, opts ...KeyedOption) *Keyed[K]
 func checkedPlan(call string, rate Rate, burst int) plan {
 	rate.check(call)
 	if burst < 0 {
-		panic(fmt.Sprintf("ratelimit: %s: burst must not be negative, got %d", call, burst))
+		misuse.Negative(burst, "ratelimit: "+call+": burst")
 	}
 	return newPlan(rate, uint64(burst))
 }

@@ -416,17 +416,17 @@ func TestC5KeyedMisusePanics(t *testing.T) {
 	x := ratelimit.NewKeyed[string](every, 1)
 	bad := func(string) (ratelimit.Rate, int) { return every, -1 }
 	testkit.Panics(t, map[string]func(){
-		"ratelimit: NewKeyed: burst must not be negative, got -1":                                                             func() { ratelimit.NewKeyed[int](every, -1) },
-		"ratelimit: NewKeyed: the zero Rate is not usable, make one with Per or Every":                                        func() { ratelimit.NewKeyed[int](ratelimit.Rate{}, 1) },
-		"ratelimit: NewKeyed: WithLimits must have a func(int) (ratelimit.Rate, int), got func(string) (ratelimit.Rate, int)": func() { ratelimit.NewKeyed[int](every, 1, ratelimit.WithLimits(bad)) },
-		"ratelimit: WithLimits: burst must not be negative, got -1":                                                           func() { ratelimit.NewKeyed[string](every, 1, ratelimit.WithLimits(bad)).Allow("a") },
-		"ratelimit: WithLimits: function must not be nil":                                                                     func() { ratelimit.WithLimits[int](nil) },
-		"ratelimit: WithMaxKeys: number must be at least 1, got 0":                                                            func() { ratelimit.WithMaxKeys(0) },
-		"ratelimit: AllowN: number must be at least 1, got 0":                                                                 func() { x.AllowN("a", 0) },
-		"ratelimit: Take: number must be at least 1, got 0":                                                                   func() { _, _ = x.Take(t.Context(), "a", 0) },
-		"ratelimit: Take: context must not be nil":                                                                            func() { _, _ = x.Take(none, "a", 1) },
-		"ratelimit: WaitN: context must not be nil":                                                                           func() { _ = x.Wait(none, "a") },
-		"ratelimit: WaitN: number must be at least 1, got -1":                                                                 func() { _ = x.WaitN(t.Context(), "a", -1) },
+		"ratelimit: NewKeyed: burst must not be negative, got -1":                                                               func() { ratelimit.NewKeyed[int](every, -1) },
+		"ratelimit: NewKeyed: the zero Rate is not usable, make one with Per or Every":                                          func() { ratelimit.NewKeyed[int](ratelimit.Rate{}, 1) },
+		"ratelimit: NewKeyed: WithLimits must have a func(int) (ratelimit.Rate, int), got a func(string) (ratelimit.Rate, int)": func() { ratelimit.NewKeyed[int](every, 1, ratelimit.WithLimits(bad)) },
+		"ratelimit: WithLimits: burst must not be negative, got -1":                                                             func() { ratelimit.NewKeyed[string](every, 1, ratelimit.WithLimits(bad)).Allow("a") },
+		"ratelimit: WithLimits: function must not be nil":                                                                       func() { ratelimit.WithLimits[int](nil) },
+		"ratelimit: WithMaxKeys: number must be at least 1, got 0":                                                              func() { ratelimit.WithMaxKeys(0) },
+		"ratelimit: AllowN: number must be at least 1, got 0":                                                                   func() { x.AllowN("a", 0) },
+		"ratelimit: Take: number must be at least 1, got 0":                                                                     func() { _, _ = x.Take(t.Context(), "a", 0) },
+		"ratelimit: Take: context must not be nil":                                                                              func() { _, _ = x.Take(none, "a", 1) },
+		"ratelimit: WaitN: context must not be nil":                                                                             func() { _ = x.Wait(none, "a") },
+		"ratelimit: WaitN: number must be at least 1, got -1":                                                                   func() { _ = x.WaitN(t.Context(), "a", -1) },
 	})
 }
 

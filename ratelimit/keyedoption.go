@@ -1,6 +1,6 @@
 package ratelimit
 
-import "fmt"
+import "github.com/tandemgo/tandem/internal/misuse"
 
 // A KeyedOption changes how [NewKeyed] makes its limiters.
 type KeyedOption func(*keyedOptions)
@@ -17,9 +17,7 @@ const defaultMaxKeys = 1 << 20
 // comes beyond shares limiters, until others are idle. The default is 1,048,576.
 // It panics if n is less than 1.
 func WithMaxKeys(n int) KeyedOption {
-	if n < 1 {
-		panic(fmt.Sprintf("ratelimit: WithMaxKeys: number must be at least 1, got %d", n))
-	}
+	misuse.Below(n, 1, "ratelimit: WithMaxKeys: number")
 	return func(o *keyedOptions) { o.maxKeys = n }
 }
 
@@ -29,8 +27,6 @@ func WithMaxKeys(n int) KeyedOption {
 // all of its burst is back. It must be fast and safe for concurrent use. WithLimits
 // panics if fn is nil, NewKeyed if fn is for keys of another type.
 func WithLimits[K comparable](fn func(K) (Rate, int)) KeyedOption {
-	if fn == nil {
-		panic("ratelimit: WithLimits: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "ratelimit: WithLimits: function")
 	return func(o *keyedOptions) { o.limits = fn }
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -66,9 +67,7 @@ type options struct{ spent int }
 // default is 0. It panics if n is negative; New panics if n is more than the
 // burst.
 func WithSpent(n int) Option {
-	if n < 0 {
-		panic(fmt.Sprintf("ratelimit: WithSpent: number must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "ratelimit: WithSpent: number")
 	return func(o *options) { o.spent = n }
 }
 
@@ -76,10 +75,7 @@ func WithSpent(n int) Option {
 // rate from then on. With a burst of 0 it grants nothing, unless the rate is
 // Unlimited. New panics if burst is negative.
 func New(rate Rate, burst int, opts ...Option) *Limiter {
-	rate.check("New")
-	if burst < 0 {
-		panic(fmt.Sprintf("ratelimit: New: burst must not be negative, got %d", burst))
-	}
+	p := checkedPlan("New", rate, burst)
 	var o options
 	for _, opt := range opts {
 		opt(&o)
@@ -87,7 +83,7 @@ func New(rate Rate, burst int, opts ...Option) *Limiter {
 	if o.spent > burst {
 		panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", burst, o.spent))
 	}
-	return newLimiter(time.Now(), newPlan(rate, uint64(burst)), uint64(o.spent))
+	return newLimiter(time.Now(), p, uint64(o.spent))
 }
 
 func newLimiter(base time.Time, p plan, spent uint64) *Limiter {
@@ -154,9 +150,7 @@ func (l *Limiter) SetRate(rate Rate) {
 // for more than the new burst gets ErrExceedsBurst. It panics if burst is
 // negative.
 func (l *Limiter) SetBurst(burst int) {
-	if burst < 0 {
-		panic(fmt.Sprintf("ratelimit: SetBurst: burst must not be negative, got %d", burst))
-	}
+	misuse.Negative(burst, "ratelimit: SetBurst: burst")
 	l.lock()
 	defer l.unlock()
 	l.bucket.burst = uint64(burst)
@@ -177,8 +171,8 @@ func (l *Limiter) Stop() {
 }
 
 func checkN(call string, n int) uint64 {
-	if n < 1 {
-		panic(fmt.Sprintf("ratelimit: %s: number must be at least 1, got %d", call, n))
+	if n < 1 { // otherwise no string is made
+		misuse.Below(n, 1, "ratelimit: "+call+": number")
 	}
 	return uint64(n)
 }

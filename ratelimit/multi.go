@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -45,9 +46,7 @@ type multiWaiter struct {
 // twice counts once; of none it grants everything. It panics if one is nil.
 func All(ls ...*Limiter) *Multi {
 	for _, l := range ls {
-		if l == nil {
-			panic("ratelimit: All: limiter must not be nil")
-		}
+		misuse.Nil(l == nil, "ratelimit: All: limiter")
 	}
 	members := slices.Clone(ls)
 	slices.SortFunc(members, func(a, b *Limiter) int { return cmp.Compare(a.id, b.id) })

@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"fmt"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // A Rate is how many permits come back in how much time. It is exact: no rate
@@ -21,21 +23,15 @@ var Unlimited = Rate{unlimited: true, permits: 1, period: 1}
 // limiter with it grants its burst and then denies. Per panics if n is negative
 // or d is not positive.
 func Per(n int, d time.Duration) Rate {
-	if n < 0 {
-		panic(fmt.Sprintf("ratelimit: Per: number must not be negative, got %d", n))
-	}
-	if d <= 0 {
-		panic(fmt.Sprintf("ratelimit: Per: duration must be positive, got %v", d))
-	}
+	misuse.Negative(n, "ratelimit: Per: number")
+	misuse.NotPositive(d, "ratelimit: Per: duration")
 	return Rate{permits: uint64(n), period: uint64(d)}
 }
 
 // Every returns the rate of one permit in each d. It panics if d is not
 // positive.
 func Every(d time.Duration) Rate {
-	if d <= 0 {
-		panic(fmt.Sprintf("ratelimit: Every: duration must be positive, got %v", d))
-	}
+	misuse.NotPositive(d, "ratelimit: Every: duration")
 	return Rate{permits: 1, period: uint64(d)}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // A Handler streams a broadcast. Its fields must not be changed once it serves.
@@ -112,14 +112,11 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (h *Handler[T]) check() {
-	switch {
-	case h.Source == nil:
-		panic("sse: Handler.ServeHTTP: Source must not be nil")
-	case h.Replay < 0:
-		panic(fmt.Sprintf("sse: Handler.ServeHTTP: Replay must not be negative, got %d", h.Replay))
-	case h.Heartbeat < 0 || h.WriteTimeout < 0 || h.Retry < 0:
-		panic(fmt.Sprintf("sse: Handler.ServeHTTP: durations must not be negative, got %v, %v, %v", h.Heartbeat, h.WriteTimeout, h.Retry))
-	}
+	misuse.Nil(h.Source == nil, "sse: Handler.ServeHTTP: Source")
+	misuse.Negative(h.Replay, "sse: Handler.ServeHTTP: Replay")
+	misuse.Negative(h.Heartbeat, "sse: Handler.ServeHTTP: Heartbeat")
+	misuse.Negative(h.WriteTimeout, "sse: Handler.ServeHTTP: WriteTimeout")
+	misuse.Negative(h.Retry, "sse: Handler.ServeHTTP: Retry")
 }
 
 // subscribe begins where the viewer was, if it says so. It reports as reset that

@@ -300,9 +300,9 @@ func TestC5Misuse(t *testing.T) {
 		return func() { h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)) }
 	}
 	testkit.Panics(t, map[string]func(){
-		"sse: Handler.ServeHTTP: Source must not be nil":                          call(&sse.Handler[int]{}),
-		"sse: Handler.ServeHTTP: Replay must not be negative, got -1":             call(&sse.Handler[int]{Source: b, Replay: -1}),
-		"sse: Handler.ServeHTTP: durations must not be negative, got 0s, -1s, 0s": call(&sse.Handler[int]{Source: b, WriteTimeout: -time.Second}),
+		"sse: Handler.ServeHTTP: Source must not be nil":                     call(&sse.Handler[int]{}),
+		"sse: Handler.ServeHTTP: Replay must not be negative, got -1":        call(&sse.Handler[int]{Source: b, Replay: -1}),
+		"sse: Handler.ServeHTTP: WriteTimeout must not be negative, got -1s": call(&sse.Handler[int]{Source: b, WriteTimeout: -time.Second}),
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -15,10 +16,8 @@ import (
 // seconds, rounded up and never 0; there is no such header if waiting does not
 // help. Nobody waits. It panics if taker or key is nil.
 func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) func(http.Handler) http.Handler {
-	if taker == nil {
-		panic("httplimit: Middleware: taker must not be nil")
-	}
-	require(key != nil, "Middleware")
+	misuse.Nil(taker == nil, "httplimit: Middleware: taker")
+	misuse.Nil(key == nil, "httplimit: Middleware: function")
 	o := newOptions(opts)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

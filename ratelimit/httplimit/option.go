@@ -1,9 +1,9 @@
 package httplimit
 
 import (
-	"fmt"
 	"net/http"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -36,7 +36,7 @@ func newOptions(opts []Option) options {
 // WithCost says how many permits a request takes, on both sides. The default is
 // 1. What fn returns must be at least 1. It panics if fn is nil.
 func WithCost(fn func(*http.Request) int) Option {
-	require(fn != nil, "WithCost")
+	misuse.Nil(fn == nil, "httplimit: WithCost: function")
 	return func(o *options) { o.cost = fn }
 }
 
@@ -49,7 +49,7 @@ func WithHeaders() Option { return func(o *options) { o.headers = true } }
 // answering 429 with a line of text. The header Retry-After is set by then. It
 // panics if fn is nil.
 func WithDenied(fn func(http.ResponseWriter, *http.Request, ratelimit.Decision)) Option {
-	require(fn != nil, "WithDenied")
+	misuse.Nil(fn == nil, "httplimit: WithDenied: function")
 	return func(o *options) { o.denied = fn }
 }
 
@@ -58,7 +58,7 @@ func WithDenied(fn func(http.ResponseWriter, *http.Request, ratelimit.Decision))
 // machines share can't be reached. To let requests through then, fn calls the next
 // handler itself. It panics if fn is nil.
 func WithFailed(fn func(http.ResponseWriter, *http.Request, error)) Option {
-	require(fn != nil, "WithFailed")
+	misuse.Nil(fn == nil, "httplimit: WithFailed: function")
 	return func(o *options) { o.failed = fn }
 }
 
@@ -67,14 +67,6 @@ func WithFailed(fn func(http.ResponseWriter, *http.Request, error)) Option {
 // another (see [http.Request.GetBody]). The default is 0: the answer goes to the
 // caller, and only what comes later has to wait. It panics if n is negative.
 func WithRetries(n int) Option {
-	if n < 0 {
-		panic(fmt.Sprintf("httplimit: WithRetries: number must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "httplimit: WithRetries: number")
 	return func(o *options) { o.retries = n }
-}
-
-func require(ok bool, call string) {
-	if !ok {
-		panic("httplimit: " + call + ": function must not be nil")
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -49,10 +50,8 @@ type Transport[K comparable] struct {
 // asked again after each RetryAfter, and never again when that is
 // [ratelimit.Never]: this is what gives ErrDenied.
 func NewTransport[K comparable](base http.RoundTripper, taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) *Transport[K] {
-	if taker == nil {
-		panic("httplimit: NewTransport: taker must not be nil")
-	}
-	require(key != nil, "NewTransport")
+	misuse.Nil(taker == nil, "httplimit: NewTransport: taker")
+	misuse.Nil(key == nil, "httplimit: NewTransport: function")
 	if base == nil {
 		base = http.DefaultTransport
 	}
