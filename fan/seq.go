@@ -9,15 +9,6 @@ import (
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
-// An Option changes how [Seq] walks.
-type Option func(*options)
-
-type options struct{ unordered bool }
-
-// Unordered makes Seq yield results as they are ready. The default is the order
-// of the input.
-func Unordered() Option { return func(o *options) { o.unordered = true } }
-
 // Seq walks the results of calling fn for each item of in, on n goroutines. Each
 // result has its own error: one that fails does not end the walk, leaving it
 // does. Results come in the order of the input, or with Unordered as they are

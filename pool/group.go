@@ -13,20 +13,6 @@ import (
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
-// A GroupOption changes how [Pool.Group] makes a group.
-type GroupOption func(*groupOptions)
-
-type groupOptions struct{ all bool }
-
-// FailFast makes the first error of a task end the group: the contexts of its
-// running tasks end, queued ones do not start, and Wait returns that error.
-// This is the default.
-func FailFast() GroupOption { return func(o *groupOptions) { o.all = false } }
-
-// CollectAll makes a group run all of its tasks, whatever their errors; Wait
-// joins these in the order of submission.
-func CollectAll() GroupOption { return func(o *groupOptions) { o.all = true } }
-
 // How a group works.
 //
 // A task costs a slot, which keeps it and then its result. Slots are made in

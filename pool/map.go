@@ -13,15 +13,6 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// A MapOption changes how [Pool.Map] walks.
-type MapOption func(*mapOptions)
-
-type mapOptions struct{ unordered bool }
-
-// Unordered makes Map yield results as tasks end. The default is the order of
-// the tasks.
-func Unordered() MapOption { return func(o *mapOptions) { o.unordered = true } }
-
 // Map walks the results of running every task of tasks in the pool, each with
 // its own error: a task that fails does not end the walk, leaving it does.
 // Results come in the order of the tasks, or with Unordered as they end. At

@@ -74,3 +74,26 @@ func WithErrorHandler(fn func(error)) Option {
 // the name, and "worker", the worker's id, which show in goroutine and CPU
 // profiles. The default is no labels.
 func WithName(name string) Option { return func(o *options) { o.name = name } }
+
+// A GroupOption changes how [Pool.Group] makes a group.
+type GroupOption func(*groupOptions)
+
+type groupOptions struct{ all bool }
+
+// FailFast makes the first error of a task end the group: the contexts of its
+// running tasks end, queued ones do not start, and Wait returns that error.
+// This is the default.
+func FailFast() GroupOption { return func(o *groupOptions) { o.all = false } }
+
+// CollectAll makes a group run all of its tasks, whatever their errors; Wait
+// joins these in the order of submission.
+func CollectAll() GroupOption { return func(o *groupOptions) { o.all = true } }
+
+// A MapOption changes how [Pool.Map] walks.
+type MapOption func(*mapOptions)
+
+type mapOptions struct{ unordered bool }
+
+// Unordered makes Map yield results as tasks end. The default is the order of
+// the tasks.
+func Unordered() MapOption { return func(o *mapOptions) { o.unordered = true } }

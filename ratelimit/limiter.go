@@ -57,20 +57,6 @@ type waiter struct {
 // limiterID numbers limiters. It orders locks and has no other effect.
 var limiterID atomic.Uint64
 
-// An Option changes how [New] makes a limiter.
-type Option func(*options)
-
-type options struct{ spent int }
-
-// WithSpent makes the limiter start as if n permits had just been granted. With
-// all of the burst spent, the first window is no different from any other. The
-// default is 0. It panics if n is negative; New panics if n is more than the
-// burst.
-func WithSpent(n int) Option {
-	misuse.Negative(n, "ratelimit: WithSpent: number")
-	return func(o *options) { o.spent = n }
-}
-
 // New returns a limiter that grants up to burst permits at once, in all, and
 // rate from then on. With a burst of 0 it grants nothing, unless the rate is
 // Unlimited. New panics if burst is negative.

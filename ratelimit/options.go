@@ -2,6 +2,20 @@ package ratelimit
 
 import "github.com/tandemgo/tandem/internal/misuse"
 
+// An Option changes how [New] makes a limiter.
+type Option func(*options)
+
+type options struct{ spent int }
+
+// WithSpent makes the limiter start as if n permits had just been granted. With
+// all of the burst spent, the first window is no different from any other. The
+// default is 0. It panics if n is negative; New panics if n is more than the
+// burst.
+func WithSpent(n int) Option {
+	misuse.Negative(n, "ratelimit: WithSpent: number")
+	return func(o *options) { o.spent = n }
+}
+
 // A KeyedOption changes how [NewKeyed] makes its limiters.
 type KeyedOption func(*keyedOptions)
 
