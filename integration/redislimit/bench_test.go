@@ -2,6 +2,7 @@ package redislimit_test
 
 import (
 	"context"
+	"flag"
 	"strconv"
 	"sync"
 	"testing"
@@ -42,6 +43,8 @@ var contenders = []contender{
 	{"lease50", ours(redislimit.WithLease(50, time.Second), redislimit.WithPrefix("50:"))},
 }
 
+var rounds = flag.Int("rounds", 1, "how often contenders take turns in a benchmark")
+
 // BenchmarkDecision is a decision: by one goroutine, by 32 about a key each, and by 32
 // about one key. In one run the contenders take turns, so that what else the machine does
 // hits them all.
@@ -51,24 +54,30 @@ func BenchmarkDecision(b *testing.B) {
 		name             string
 		goroutines, keys int
 	}{{"1", 1, 1}, {"32", 32, 32}, {"32on1", 32, 1}} {
+		var allows []func(context.Context, string) (bool, error)
 		for _, c := range contenders {
-			allow := c.make(connect(b, s.Addr()))
-			b.Run(run.name+"/"+c.name, func(b *testing.B) {
-				var wg sync.WaitGroup
-				for g := range run.goroutines {
-					key := strconv.Itoa(g % run.keys)
-					wg.Go(func() {
-						for range b.N/run.goroutines + min(1, max(0, b.N%run.goroutines-g)) {
-							if ok, err := allow(context.Background(), key); !ok || err != nil {
-								b.Errorf("%v, %v", ok, err)
-								return
-							}
-						}
-					})
-				}
-				wg.Wait()
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "decisions/s")
-			})
+			allows = append(allows, c.make(connect(b, s.Addr())))
+		}
+		for turn := range *rounds * len(contenders) {
+			i := turn % len(contenders)
+			b.Run(run.name+"/"+contenders[i].name, func(b *testing.B) { decide(b, allows[i], run.goroutines, run.keys) })
 		}
 	}
+}
+
+func decide(b *testing.B, allow func(context.Context, string) (bool, error), goroutines, keys int) {
+	var wg sync.WaitGroup
+	for g := range goroutines {
+		key := strconv.Itoa(g % keys)
+		wg.Go(func() {
+			for range b.N/goroutines + min(1, max(0, b.N%goroutines-g)) {
+				if ok, err := allow(context.Background(), key); !ok || err != nil {
+					b.Errorf("%v, %v", ok, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "decisions/s")
 }

@@ -1,0 +1,108 @@
+package redislimit_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/ratelimit"
+	"github.com/tandemgo/tandem/ratelimit/redislimit"
+)
+
+type place struct{ x, y int }
+
+// C5: what is wrong panics at the call that is wrong.
+func TestMisusePanics(t *testing.T) {
+	_, client := newFake(t)
+	rate := ratelimit.Every(time.Second)
+	l := redislimit.New[string](client, rate, 1)
+	careless := redis.NewClient(&redis.Options{Addr: "nowhere.invalid:1"})
+	t.Cleanup(func() { _ = careless.Close() })
+	cluster := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"nowhere.invalid:1"}})
+	t.Cleanup(func() { _ = cluster.Close() })
+	ring := redis.NewRing(&redis.RingOptions{})
+	t.Cleanup(func() { _ = ring.Close() })
+	const timeouts = "redislimit: New: client must have ContextTimeoutEnabled in its options"
+	for _, c := range []redis.UniversalClient{careless, cluster, ring} {
+		testkit.Panics(t, map[string]func(){timeouts: func() { redislimit.New[string](c, rate, 1) }})
+	}
+	for _, fn := range []func(){
+		func() { redislimit.New[*place](client, rate, 1) },
+		func() { redislimit.New[any](client, rate, 1) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("a key without a name is let through")
+				}
+			}()
+			fn()
+		}()
+	}
+	testkit.Panics(t, map[string]func(){
+		"redislimit: New: client must not be nil":                                                      func() { redislimit.New[string](nil, rate, 1) },
+		"redislimit: New: burst must not be negative, got -1":                                          func() { redislimit.New[string](client, rate, -1) },
+		"redislimit: New: the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every": func() { redislimit.New[string](client, ratelimit.Rate{}, 1) },
+		"redislimit: New: keys of type redislimit_test.place must have WithKey":                        func() { redislimit.New[place](client, rate, 1) },
+		"redislimit: New: keys of type float64 must have WithKey":                                      func() { redislimit.New[float64](client, rate, 1) },
+		"redislimit: New: WithKey must have a func(string) string, got func(int) string":               func() { redislimit.New[string](client, rate, 1, redislimit.WithKey(func(int) string { return "" })) },
+		"redislimit: New: WithLimits must have a func(string) (ratelimit.Rate, int), got func(int) (ratelimit.Rate, int)": func() {
+			redislimit.New[string](client, rate, 1, redislimit.WithLimits(func(int) (ratelimit.Rate, int) { return rate, 1 }))
+		},
+		"redislimit: WithLimits: burst must not be negative, got -2": func() {
+			l := redislimit.New[string](client, rate, 1, redislimit.WithLimits(func(string) (ratelimit.Rate, int) { return rate, -2 }))
+			_, _ = l.Allow(t.Context(), "a")
+		},
+		"redislimit: WithKey: function must not be nil":                                  func() { redislimit.WithKey[string](nil) },
+		"redislimit: WithLimits: function must not be nil":                               func() { redislimit.WithLimits[string](nil) },
+		"redislimit: WithWindow: burst must not be negative, got -1":                     func() { redislimit.WithWindow(rate, -1) },
+		"redislimit: WithTimeout: duration must be positive, got 0s":                     func() { redislimit.WithTimeout(0) },
+		"redislimit: WithBreaker: number must be at least 1, got 0":                      func() { redislimit.WithBreaker(0, 1) },
+		"redislimit: WithBreaker: duration must be positive, got -1ns":                   func() { redislimit.WithBreaker(1, -1) },
+		"redislimit: WithReplicas: number must be at least 1, got 0":                     func() { redislimit.WithReplicas(0) },
+		"redislimit: WithMaxKeys: number must be at least 1, got 0":                      func() { redislimit.WithMaxKeys(0) },
+		"redislimit: WithLease: number must be at least 1, got 0":                        func() { redislimit.WithLease(0, 1) },
+		"redislimit: WithLease: duration must be positive, got 0s":                       func() { redislimit.WithLease(1, 0) },
+		"redislimit: OnFailure: policy must be FailLocal, FailOpen or FailClosed, got 7": func() { redislimit.OnFailure(7) },
+		"redislimit: Take: context must not be nil":                                      func() { _, _ = l.Take(nil, "a", 1) }, //lint:ignore SA1012 it is to panic
+		"redislimit: Allow: context must not be nil":                                     func() { _, _ = l.Allow(nil, "a") },   //lint:ignore SA1012 it is to panic
+		"redislimit: Wait: context must not be nil":                                      func() { _ = l.Wait(nil, "a") },       //lint:ignore SA1012 it is to panic
+		"redislimit: Forget: context must not be nil":                                    func() { _ = l.Forget(nil, "a") },     //lint:ignore SA1012 it is to panic
+		"redislimit: Take: number must be at least 1, got 0":                             func() { _, _ = l.Take(t.Context(), "a", 0) },
+	})
+}
+
+type (
+	name   string
+	number uint8
+	flag   bool
+)
+
+// What a key is called in Redis, by default and as WithKey says.
+func TestKeysHaveNames(t *testing.T) {
+	f, client := newFake(t)
+	rate := ratelimit.Every(time.Hour)
+	p := redislimit.WithPrefix("p:")
+	try := func(ask func() (bool, error), want string) {
+		t.Helper()
+		if ok, err := ask(); !ok || err != nil || f.keys[want] == nil || len(f.keys) != 1 {
+			t.Errorf("%v, %v: the keys are %v, want %q", ok, err, f.keys, want)
+		}
+		clear(f.keys)
+	}
+	ctx := t.Context()
+	try(func() (bool, error) { return redislimit.New[string](client, rate, 1).Allow(ctx, "a b") }, "tandem:rate:a b")
+	try(func() (bool, error) { return redislimit.New[name](client, rate, 1, p).Allow(ctx, "a") }, "p:a")
+	try(func() (bool, error) { return redislimit.New[int64](client, rate, 1, p).Allow(ctx, -1<<63) }, "p:-9223372036854775808")
+	try(func() (bool, error) { return redislimit.New[number](client, rate, 1, p).Allow(ctx, 255) }, "p:255")
+	try(func() (bool, error) { return redislimit.New[flag](client, rate, 1, p).Allow(ctx, true) }, "p:true")
+	try(func() (bool, error) {
+		return redislimit.New[netip.Addr](client, rate, 1, p).Allow(ctx, netip.MustParseAddr("2001:db8::1"))
+	}, "p:2001:db8::1")
+	try(func() (bool, error) {
+		return redislimit.New[place](client, rate, 1, p, redislimit.WithKey(func(p place) string { return string(rune('a'+p.x)) + "/" })).Allow(ctx, place{2, 3})
+	}, "p:c/")
+}
