@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func (f *fake) takeLocked(key string, args []any) []any {
 			w.step = in(want, 1+2*i)
 		}
 	}
-	state := f.keys[key]
+	state := slices.Clone(f.keys[key])
 	fits, mend := true, false
 	for i, w := range windows {
 		if i == len(state) {

@@ -1,0 +1,347 @@
+package redislimit
+
+import (
+	"context"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/tandemgo/tandem/ratelimit"
+)
+
+// serve starts a server without a port, and returns a client of it. Where there is none
+// the test is skipped, and fails if the variable CI is set.
+func serve(t *testing.T) *redis.Client {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("redis-server is not installed")
+		}
+		t.Skip("redis-server is not installed")
+	}
+	dir, err := os.MkdirTemp("", "redis") // a socket must have a short name
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "s")
+	cmd := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", dir)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = os.RemoveAll(dir)
+	})
+	client := redis.NewClient(&redis.Options{Network: "unix", Addr: socket, ContextTimeoutEnabled: true, DialerRetries: 1})
+	t.Cleanup(func() { _ = client.Close() })
+	// The only way to know that it is there is to ask.
+	for deadline := time.Now().Add(20 * time.Second); !there(socket, client); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("redis-server does not start")
+		}
+	}
+	return client
+}
+
+func there(socket string, client *redis.Client) bool {
+	_, err := os.Stat(socket)
+	return err == nil && client.Ping(context.Background()).Err() == nil
+}
+
+// An oracle is the state of a key in rational numbers of microseconds.
+type oracle struct {
+	interval, capacity []*big.Rat
+	still              []bool
+	coarse             []uint // bits of a microsecond count that its clock does not show
+	tats               []*big.Rat
+}
+
+func ratio(a amount, den uint64) *big.Rat {
+	r := new(big.Rat).SetFrac(new(big.Int).SetUint64(a.part), new(big.Int).SetUint64(den))
+	return r.Add(r, new(big.Rat).SetInt(new(big.Int).SetUint64(a.whole)))
+}
+
+// microseconds returns an amount as a rational number of them; where the clock stands
+// still, of units.
+func (w *window) microseconds(a amount) *big.Rat {
+	r := ratio(a, w.den)
+	if !w.still {
+		r.Mul(r, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), w.shift)))
+	}
+	return r
+}
+
+func (o *oracle) now(i int, us int64) *big.Rat {
+	if o.still[i] {
+		return new(big.Rat)
+	}
+	return new(big.Rat).SetInt64(us >> o.coarse[i] << o.coarse[i])
+}
+
+// take returns what is owed after it, and how many permits more than n are granted, -1 if
+// none at all: then it changes nothing, unless the clock has gone back.
+func (o *oracle) take(us int64, n, more uint64) (owed []*big.Rat, extra int64) {
+	tats, mend := make([]*big.Rat, len(o.tats)), false
+	for i := range tats {
+		now := o.now(i, us)
+		tats[i] = now
+		if o.tats[i] != nil && o.tats[i].Cmp(now) > 0 {
+			tats[i] = o.tats[i]
+		}
+		if limit := new(big.Rat).Add(now, o.capacity[i]); tats[i].Cmp(limit) > 0 {
+			tats[i], mend = limit, true
+		}
+	}
+	for extra = int64(more); extra >= 0; extra-- {
+		next, fits := make([]*big.Rat, len(tats)), true
+		for i := range tats {
+			cost := new(big.Rat).SetInt(new(big.Int).Add(new(big.Int).SetUint64(n), big.NewInt(extra)))
+			cost.Mul(cost, o.interval[i])
+			next[i] = cost.Add(cost, tats[i])
+			fits = fits && next[i].Cmp(new(big.Rat).Add(o.now(i, us), o.capacity[i])) <= 0
+		}
+		if fits {
+			tats = next
+			break
+		}
+	}
+	if extra >= 0 || mend {
+		o.tats = tats
+	}
+	for i := range tats {
+		owed = append(owed, new(big.Rat).Sub(tats[i], o.now(i, us)))
+	}
+	return owed, extra
+}
+
+// extremes are limits of all kinds; the rest of them is drawn.
+var extremes = []limit{
+	{ratelimit.Every(math.MaxInt64), 3}, {ratelimit.Every(math.MaxInt64), math.MaxInt}, {ratelimit.Every(100 * 365 * 24 * time.Hour), 1 << 40},
+	{ratelimit.Every(time.Hour), math.MaxInt}, {ratelimit.Per(0, time.Second), 5}, {ratelimit.Per(0, 1), math.MaxInt},
+	{ratelimit.Per(math.MaxInt, 1), 4}, {ratelimit.Per(1<<60+1, 1<<58), 1000}, {ratelimit.Per(999_999_937, time.Second), math.MaxInt},
+	{ratelimit.Per(999_999_937, time.Second), 7}, {ratelimit.Per(math.MaxInt-1, math.MaxInt64), 9}, {ratelimit.Every(1), 1}, {ratelimit.Every(1), math.MaxInt},
+	{ratelimit.Per(1_000_000_007, math.MaxInt64), 1 << 50}, {ratelimit.Per(3, 10*time.Microsecond), 0},
+}
+
+func draw(rnd *rand.Rand) limit {
+	if rnd.IntN(2) == 0 {
+		return extremes[rnd.IntN(len(extremes))]
+	}
+	return limit{ratelimit.Per(1+rnd.IntN(1000), time.Duration(1+rnd.Int64N(1<<rnd.IntN(40)))), rnd.IntN(1 << rnd.IntN(20))}
+}
+
+// R1, R5: for limits of all sizes, several at a time, and a clock that goes back and forth,
+// the script does what rational arithmetic says, to the last part of a microsecond; so does
+// the copy of it in this process.
+func TestR1TheScriptIsExact(t *testing.T) {
+	client := serve(t)
+	// The same script, on a clock of our own, by which nothing expires.
+	text := source
+	for _, change := range [][2]string{
+		{"redis.call('TIME')", "{redis.call('GET', 'seconds'), redis.call('GET', 'micros')}"},
+		{"redis.call('SET', KEYS[1], state, 'PX', ms)", "redis.call('SET', KEYS[1], state) redis.call('SET', 'expires', ms)"},
+	} {
+		if strings.Count(text, change[0]) != 1 {
+			t.Fatalf("the script has no %s", change[0])
+		}
+		text = strings.Replace(text, change[0], change[1], 1)
+	}
+	ours := redis.NewScript(text)
+	ctx := context.Background()
+	granted := 0
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 9))
+		var others []limit
+		for range rnd.IntN(3) {
+			others = append(others, draw(rnd))
+		}
+		p := newLimits(draw(rnd), others, 1)
+		o := &oracle{tats: make([]*big.Rat, len(p.windows))}
+		least := uint64(math.MaxUint64)
+		for i := range p.windows {
+			w := &p.windows[i]
+			o.interval = append(o.interval, w.microseconds(w.step))
+			o.capacity = append(o.capacity, w.microseconds(w.capacity))
+			o.still = append(o.still, w.still)
+			coarse := uint(0)
+			if w.mul == 0 && !w.still { // a part is that many microseconds
+				coarse = w.shift - coarseBits
+			}
+			o.coarse = append(o.coarse, coarse)
+			least = min(least, w.burst)
+		}
+		if err := client.FlushDB(ctx).Err(); err != nil {
+			t.Fatal(err)
+		}
+		us, back := time.Now().UnixMicro(), false
+		local := make([]amount, len(p.windows))
+		for step := range 40 {
+			switch rnd.IntN(10) {
+			case 0:
+				us -= rnd.Int64N(1 << rnd.IntN(45))
+				back = true
+			case 1:
+				us += rnd.Int64N(1 << rnd.IntN(44))
+			default:
+				// About as long as a permit takes.
+				interval, _ := o.interval[0].Float64()
+				us += rnd.Int64N(int64(min(2*interval, 1<<44)) + 2)
+			}
+			n := 1 + rnd.Uint64N(min(least+2, 1<<rnd.IntN(63)))
+			more := uint64(0)
+			if rnd.IntN(2) == 0 && n <= least {
+				more = rnd.Uint64N(min(least-n+1, 100))
+			}
+			if err := client.MSet(ctx, "seconds", us/1e6, "micros", us%1e6, "expires", 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+			got, err := ours.Run(ctx, client, []string{"key"}, p.request(n, more)...).Int64Slice()
+			if err != nil {
+				t.Fatalf("seed %d, step %d: %v", seed, step, err)
+			}
+			owed, want := o.take(us, n, more)
+			if want >= 0 {
+				granted++
+			}
+			if got[0] != want {
+				t.Fatalf("seed %d, step %d: %d and %d more of %+v: %d, want %d", seed, step, n, more, p.windows, got[0], want)
+			}
+			debts := make([]amount, len(p.windows))
+			for i := range p.windows {
+				w := &p.windows[i]
+				debts[i] = amount{uint64(got[1+2*i]), uint64(got[2+2*i])}
+				if is := w.microseconds(debts[i]); is.Cmp(owed[i]) != 0 {
+					t.Fatalf("seed %d, step %d, window %d of %+v: %v is owed, want %v", seed, step, i, p.windows, is, owed[i])
+				}
+			}
+			// It is kept until nothing is owed, a moment longer, and a unit.
+			if ms, err := client.Get(ctx, "expires").Int64(); ms > 0 || err != nil {
+				most := new(big.Rat)
+				for i := range p.windows {
+					if owed[i].Cmp(most) > 0 {
+						most = owed[i]
+					}
+				}
+				kept, unit := new(big.Rat).SetInt64(ms*1000), p.windows[0].shift
+				for i := range p.windows {
+					unit = max(unit, p.windows[i].shift)
+				}
+				over := new(big.Rat).Sub(kept, most)
+				if err != nil || over.Cmp(big.NewRat(1000, 1)) < 0 || over.Cmp(big.NewRat(3000+1<<unit, 1)) > 0 {
+					t.Fatalf("seed %d, step %d: kept for %d ms, %v µs are owed (%v)", seed, step, ms, most, err)
+				}
+			}
+			if back {
+				continue
+			}
+			mine, ok := p.take(local, uint64(us), n)
+			if ok && want > 0 {
+				p.charge(local, uint64(us), uint64(want))
+				for i := range mine {
+					mine[i] = p.windows[i].sub(local[i], p.windows[i].instant(uint64(us)))
+				}
+			}
+			for i := range mine {
+				if ok != (want >= 0) || mine[i] != debts[i] {
+					t.Fatalf("seed %d, step %d: here %v, %v are owed, and %v, %v in Redis, of %+v", seed, step, ok, mine, want >= 0, debts, p.windows)
+				}
+			}
+		}
+	}
+	if granted < 1000 {
+		t.Errorf("only %d were granted", granted)
+	}
+}
+
+// R1, R5: no limit is faster than what it is made of, nor slower by more than one in 10^9.
+func TestR1WindowsAreNeverFaster(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for i := range 5000 {
+		x := draw(rnd)
+		if i < len(extremes) {
+			x = extremes[i]
+		}
+		share := 1 + rnd.IntN(20)
+		w := newWindow(x.rate, uint64(x.burst), share)
+		permits, period := x.rate.Parts()
+		if permits == 0 {
+			continue
+		}
+		want := big.NewRat(int64(period), int64(permits))
+		want.Mul(want, big.NewRat(int64(share), 1000))
+		is := w.microseconds(w.step)
+		off := new(big.Rat).Sub(is, want)
+		if off.Sign() < 0 {
+			t.Errorf("%v, %d at once, shared by %d: an interval of %v, want %v", x.rate, x.burst, share, is, want)
+		}
+		if per, _ := want.Float64(); per >= 1e-6 {
+			if off, _ := off.Quo(off, want).Float64(); off > 1e-9 {
+				t.Errorf("%v, %d at once, shared by %d: slower by %v", x.rate, x.burst, share, off)
+			}
+		}
+		if full := new(big.Rat).Mul(is, new(big.Rat).SetInt64(int64(x.burst))); full.Cmp(w.microseconds(w.capacity)) != 0 {
+			t.Errorf("%v: the burst of %d costs %v, want %v", x.rate, x.burst, w.microseconds(w.capacity), full)
+		}
+		if w.den > 1<<exactBits || w.capacity.whole > 1<<coarseBits+1 || w.step.part >= w.den {
+			t.Errorf("%v, %d at once: %+v", x.rate, x.burst, w)
+		}
+	}
+}
+
+// R7: what is said of a state is what rational arithmetic says, rounded up to microseconds.
+func TestR7DecisionsAreExact(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 5000 {
+		x := draw(rnd)
+		p := newLimits(x, nil, 1)
+		w := &p.windows[0]
+		debt := amount{}
+		if x.burst > 0 {
+			debt = w.cost(rnd.Uint64N(uint64(x.burst) + 1))
+			if debt.whole > 0 {
+				debt = amount{rnd.Uint64N(debt.whole), rnd.Uint64N(w.den)}
+			}
+		}
+		n := 1 + rnd.Uint64N(min(w.burst+1, 1<<rnd.IntN(63)))
+		d := p.decision(false, []amount{debt}, 0, n)
+		step := w.microseconds(w.step)
+		free := new(big.Rat).Sub(w.microseconds(w.capacity), w.microseconds(debt))
+		free.Quo(free, step)
+		if left := new(big.Int).Quo(free.Num(), free.Denom()); left.Cmp(big.NewInt(int64(d.Remaining))) != 0 {
+			t.Fatalf("%v, %d at once, %v owed: %d remain, want %v", x.rate, x.burst, debt, d.Remaining, left)
+		}
+		up := func(us *big.Rat) time.Duration {
+			if us.Sign() <= 0 {
+				return 0
+			}
+			whole, rest := new(big.Int).QuoRem(us.Num(), us.Denom(), new(big.Int))
+			if rest.Sign() > 0 {
+				whole.Add(whole, big.NewInt(1))
+			}
+			if w.still || !whole.IsInt64() || whole.Int64() > math.MaxInt64/1000 {
+				return ratelimit.Never
+			}
+			return time.Duration(whole.Int64()) * time.Microsecond
+		}
+		if want := up(w.microseconds(debt)); d.ResetAfter != want {
+			t.Fatalf("%v, %d at once, %v owed: reset after %v, want %v", x.rate, x.burst, debt, d.ResetAfter, want)
+		}
+		need := new(big.Rat).Mul(step, new(big.Rat).SetInt(new(big.Int).SetUint64(n)))
+		want := up(need.Add(need, w.microseconds(debt)).Sub(need, w.microseconds(w.capacity)))
+		if n > w.burst {
+			want = ratelimit.Never
+		}
+		if d.RetryAfter != want {
+			t.Fatalf("%v, %d at once, %v owed: %d after %v, want %v", x.rate, x.burst, debt, n, d.RetryAfter, want)
+		}
+	}
+}
