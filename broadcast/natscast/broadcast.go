@@ -20,11 +20,12 @@ import (
 // How it works.
 //
 // A Broadcast is the generic face of a link, core or stream, which knows NATS and
-// no type of values. Two goroutines at most: the receiver takes messages from the
+// no type of values. It has two goroutines: the receiver takes messages from the
 // channel of the NATS subscription, decides by their numbers what is missing, and
 // puts values and gaps into the inlet, which decodes them and feeds the local
-// broadcast; the beater of core tells others how many values were sent. All that
-// the receiver knows is its own, so it needs no lock. It is woken by messages, by
+// broadcast. Beside it, core has one that tells others how many values were sent,
+// and stream one that ends what waits for a server that is gone. All that the
+// receiver knows is its own, so it needs no lock. It is woken by messages, by
 // the status of the connection, by its clock, and by the end of ctx; it waits for
 // nothing else but subscribers that block, and ctx ends that as well.
 //
@@ -54,8 +55,8 @@ type link interface {
 	// receive runs until its context ends, or the connection is closed. After a
 	// codec has ended its goroutine, it is called again.
 	receive()
-	// beat runs beside it, unless it is nil.
-	beater() func()
+	// beside returns what runs beside it, until close or the end of its context.
+	beside() func()
 	// close unsubscribes. It does not wait for receive.
 	close()
 }
@@ -114,6 +115,7 @@ func NewStream[T any](ctx context.Context, js jetstream.JetStream, stream, subje
 	s := newStream(life, js, stream, subject, o, b.inlet(life, o), &b.count)
 	if err := s.open(ctx); err != nil {
 		b.cancel()
+		s.sessions.close()
 		if ctx.Err() != nil {
 			err = fmt.Errorf("natscast: NewStream: %w", context.Cause(ctx))
 		}
@@ -198,9 +200,7 @@ func (b *Broadcast[T]) start(l link) {
 		l.receive()
 		b.stop() // the connection may have been closed
 	}, b.running.Done)
-	if beat := l.beater(); beat != nil {
-		b.running.Go(beat)
-	}
+	b.running.Go(l.beside())
 }
 
 // Send sends v. On core NATS nil means that the connection has taken the value, on

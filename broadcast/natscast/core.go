@@ -2,6 +2,7 @@ package natscast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,7 @@ func newCore(ctx context.Context, nc *nats.Conn, subject string, o options, to s
 		origins: origins{known: map[string]*origin{}},
 		resumed: nc.Stats().Reconnects,
 	}
+	before := nc.LastError()
 	var err error
 	if c.sub, err = nc.ChanSubscribe(subject, c.queue); err != nil {
 		return nil, fmt.Errorf("natscast: New: subscribing to %q: %w", subject, err)
@@ -38,6 +40,10 @@ func newCore(ctx context.Context, nc *nats.Conn, subject string, o options, to s
 	if err := nc.FlushTimeout(answerTime); err != nil {
 		_ = c.sub.Unsubscribe()
 		return nil, fmt.Errorf("%w: New: subscribing to %q: %w", ErrDisconnected, subject, err)
+	}
+	if err := nc.LastError(); err != before && errors.Is(err, nats.ErrPermissionViolation) {
+		_ = c.sub.Unsubscribe()
+		return nil, fmt.Errorf("%w: New: subscribing to %q: %w", ErrUnsuitable, subject, err)
 	}
 	c.status = nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	return c, nil
@@ -47,6 +53,7 @@ func newCore(ctx context.Context, nc *nats.Conn, subject string, o options, to s
 func (c *core) receive() {
 	ticks := time.NewTicker(c.period / 4)
 	defer ticks.Stop()
+	last := time.Now() // tick
 	for {
 		select {
 		case m := <-c.queue:
@@ -61,9 +68,16 @@ func (c *core) receive() {
 				return
 			}
 			c.lookBack()
-			for range c.origins.silent(time.Now(), c.origin) {
-				c.sink.gap(0)
+			now := time.Now()
+			switch {
+			case now.Sub(last) > c.period/2:
+				c.origins.pardon(now) // we have not listened, but waited for a subscriber
+			case len(c.queue) == 0: // or what they say is in there
+				for range c.origins.silent(now, c.origin) {
+					c.sink.gap(0)
+				}
 			}
+			last = now
 		case <-c.ctx.Done():
 			return
 		}
@@ -148,7 +162,7 @@ func (c *core) lookBack() {
 	}
 }
 
-func (c *core) beater() func() { return c.beat }
+func (c *core) beside() func() { return c.beat }
 
 func (c *core) close() {
 	_ = c.sub.Unsubscribe() // it fails if the connection is closed, and then it is gone

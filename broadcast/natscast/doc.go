@@ -73,7 +73,7 @@
 //
 // # Cost
 //
-// A Broadcast has two goroutines, one on JetStream, and a queue of pointers.
+// A Broadcast has two goroutines and a queue of pointers.
 // Values that have come in together are handed to the subscribers together. Close
 // ends and joins everything. All methods are safe for concurrent use.
 package natscast

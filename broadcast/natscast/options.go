@@ -49,11 +49,12 @@ func WithQueue(n int) Option {
 }
 
 // WithHeartbeat sets how soon the loss of the last values is noticed. On core NATS
-// a beat says d after a value how many have been sent, then after twice that
-// time, and so on up to 32 times, for as long as the broadcast is open. An origin
-// that is silent for 96 times its d, and has not been closed, is a gap of unknown
-// size. On JetStream a stream that is silent for 3 times d is asked again. The
-// default is a second. It panics if d is less than 100 milliseconds.
+// a beat says d after a value how many there were, then after twice that time, and
+// so on up to 32 times, for as long as the broadcast is open. That is how long it
+// can take until a process that was cut off knows what it has missed, if nothing
+// is sent. An origin that is silent for 96 times its d, and has not been closed, is
+// a gap of unknown size. On JetStream a stream that is silent for 3 times d is asked
+// again. The default is a second. It panics if d is less than 100 milliseconds.
 func WithHeartbeat(d time.Duration) Option {
 	if d < 100*time.Millisecond {
 		panic(fmt.Sprintf("natscast: WithHeartbeat: duration must be at least 100ms, got %v", d))
@@ -76,7 +77,8 @@ func WithOrigin(name string) Option {
 // WithBuffering lets Send go on while the connection is lost. On core NATS, values
 // are kept in the buffer of the connection, see [nats.ReconnectBufSize], and sent
 // when it is there again; on JetStream Send waits for that. The default is that
-// Send returns ErrDisconnected.
+// Send returns ErrDisconnected: on JetStream 2 s after the connection was lost, if a
+// value was on its way then, in which time the connection may be back.
 func WithBuffering() Option { return func(o *options) { o.buffering = true } }
 
 // WithReplay makes a broadcast on JetStream begin with the last n values of the
@@ -102,7 +104,8 @@ func WithCodec[T any](c Codec[T]) Option {
 // WithErrorHandler sets a function that is called with what goes wrong while
 // nobody waits for it: a [*DecodeError], or why the stream can't be read at
 // present. It runs on the goroutine that receives, so it should be fast, and it
-// may call any method of the broadcast. By default such errors are only counted.
+// may call any method of the broadcast. A panic in it ends the program. By default
+// such errors are only counted.
 // It panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {
 	if fn == nil {

@@ -104,10 +104,15 @@ func (t *origins) silent(now time.Time, own string) (n int) {
 	return n
 }
 
-// lost notes that the connection was down: who was silent meanwhile may have been
-// there.
+// lost notes that the connection was down.
 func (t *origins) lost(now time.Time) {
 	t.doubt = true
+	t.pardon(now)
+}
+
+// pardon notes that nobody was listened to: who was silent till now may not have
+// been.
+func (t *origins) pardon(now time.Time) {
 	for _, o := range t.known {
 		o.heard = now
 	}

@@ -106,7 +106,8 @@ func (s *outlet) publish(k kind, data []byte) error {
 // beat is the goroutine that beats.
 func (s *outlet) beat() {
 	wait := s.heartbeat
-	timer := time.NewTimer(0) // others are to know at once that this origin is there
+	due := time.Now() // others are to know at once that this origin is there
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	told := uint64(0)
 	for {
@@ -115,7 +116,10 @@ func (s *outlet) beat() {
 		case <-s.awake:
 			// A value was sent, or the connection is back.
 			wait = s.heartbeat
-			timer.Reset(wait)
+			if soon := time.Now().Add(wait); soon.Before(due) {
+				due = soon
+				timer.Reset(wait)
+			}
 			continue
 		case <-s.ctx.Done():
 			return
@@ -135,6 +139,7 @@ func (s *outlet) beat() {
 		} else {
 			wait = min(2*wait, s.period)
 		}
+		due = time.Now().Add(wait)
 		timer.Reset(wait)
 	}
 }

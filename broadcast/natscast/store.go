@@ -14,17 +14,20 @@ import (
 )
 
 const (
-	ackTime  = 2 * time.Second // an attempt that is not answered in that time, then twice that, is repeated
-	lineTime = 50 * time.Millisecond
+	// An attempt that is not answered in ackTime is repeated, the next one in twice that,
+	// and so on, for a server that is that slow.
+	ackTime, longestAckTime = 2 * time.Second, 16 * time.Second
+
+	lineTime = 50 * time.Millisecond // between looks whether the connection is there
 )
 
 // A store sends values to a stream. Each has an id, by which the stream knows a
 // repetition, for as long as its window of duplicates; so an attempt that is not
 // answered is repeated within that time.
 type store struct {
+	*sessions
 	ctx       context.Context
 	js        jetstream.JetStream
-	nc        *nats.Conn
 	name      string
 	subject   string
 	id        string // of this store, with which the ids of its values begin
@@ -36,7 +39,7 @@ type store struct {
 
 func newStore(ctx context.Context, js jetstream.JetStream, name, subject string, o options, count *counters) *store {
 	return &store{
-		ctx: ctx, js: js, nc: js.Conn(), name: name, subject: subject,
+		sessions: newSessions(js.Conn()), ctx: ctx, js: js, name: name, subject: subject,
 		id: o.origin + "." + rand.Text()[:8] + ".", buffering: o.buffering, count: count,
 	}
 }
@@ -48,9 +51,11 @@ func (s *store) send(ctx context.Context, data []byte) error {
 	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
 	id := s.id + strconv.FormatUint(s.sent.Add(1), 10)
 	begin, tried := time.Now(), false
+	var asked time.Time // when the last attempt was given up
 	for patience := ackTime; ; {
 		if !s.nc.IsConnected() {
-			if !tried && !s.buffering || s.nc.IsClosed() {
+			// The connection may be back at once, and say what became of an attempt.
+			if !s.buffering && time.Since(asked) > ackTime || s.nc.IsClosed() {
 				return s.failed(tried, fmt.Errorf("%w: Send: the connection is %v", ErrDisconnected, s.nc.Status()))
 			}
 			pause(ctx, lineTime)
@@ -59,8 +64,8 @@ func (s *store) send(ctx context.Context, data []byte) error {
 			if sure {
 				return s.failed(tried, err)
 			}
-			tried = true
-			patience *= 2 // for a server that is that slow
+			tried, asked = true, time.Now()
+			patience = min(2*patience, longestAckTime)
 			s.count.retried.Add(1)
 		}
 		switch {
@@ -85,6 +90,8 @@ func (s *store) failed(tried bool, err error) error {
 func (s *store) try(ctx context.Context, patience time.Duration, id string, data []byte) (sure bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	limited, over := s.within(limited)
+	defer over()
 	m := &nats.Msg{Subject: s.subject, Data: data}
 	_, err = s.js.PublishMsg(limited, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(s.name))
 	switch {

@@ -91,6 +91,8 @@ func (s *stream) look(ctx context.Context) (*jetstream.StreamInfo, error) {
 
 // attach makes a consumer that goes on with next.
 func (s *stream) attach(ctx context.Context) error {
+	ctx, over := s.within(ctx)
+	defer over()
 	info, err := s.look(ctx)
 	if err != nil {
 		return err
@@ -225,6 +227,9 @@ func (s *stream) arrive() {
 	}
 }
 
-func (s *stream) beater() func() { return nil }
+func (s *stream) beside() func() { return s.watch }
 
-func (s *stream) close() { s.nc.RemoveStatusListener(s.status) }
+func (s *stream) close() {
+	s.nc.RemoveStatusListener(s.status)
+	s.sessions.close()
+}
