@@ -46,13 +46,24 @@ var sides = []side{
 	}},
 }
 
-// sideBySide runs both sides in turn, b.N times, and reports the medians.
-func sideBySide(b *testing.B, tasks int, run func(b *testing.B, s side) time.Duration) {
+// messages returns how many messages have gone over a connection.
+func messages(js jetstream.JetStream) uint64 {
+	s := js.Conn().Stats()
+	return s.InMsgs + s.OutMsgs
+}
+
+// sideBySide runs both sides in turn, b.N times, and reports the medians. run does
+// all with tasks, and returns how long it took and how many messages the workers
+// have sent and got.
+func sideBySide(b *testing.B, tasks int, run func(b *testing.B, s side) (time.Duration, uint64)) {
 	took := map[string][]time.Duration{}
+	sent := map[string]uint64{}
 	for i := 0; b.Loop(); i++ {
 		for j := range sides {
 			s := sides[(i+j)%2] // nobody is always the first
-			took[s.name] = append(took[s.name], run(b, s))
+			d, n := run(b, s)
+			took[s.name] = append(took[s.name], d)
+			sent[s.name] += n
 		}
 	}
 	rate := func(name string) float64 {
@@ -66,17 +77,21 @@ func sideBySide(b *testing.B, tasks int, run func(b *testing.B, s side) time.Dur
 	b.ReportMetric(ours, "natspool-tasks/s")
 	b.ReportMetric(theirs, "byhand-tasks/s")
 	b.ReportMetric(ours/theirs, "ratio")
+	for name, n := range sent {
+		b.ReportMetric(float64(n)/float64(tasks*len(took[name])), name+"-messages/task")
+	}
 }
 
 // Tasks that are in the stream are taken, run, and acknowledged, all of them.
 func BenchmarkTake(b *testing.B) {
 	const tasks, workers = 5000, 8
-	sideBySide(b, tasks, func(b *testing.B, s side) time.Duration {
+	sideBySide(b, tasks, func(b *testing.B, s side) (time.Duration, uint64) {
 		srv := natsserver.Start(b)
 		defer srv.Stop()
 		var ran atomic.Int64
 		all := make(chan struct{})
-		o := s.open(b, connect(b, srv.URL()), connect(b, srv.URL()), workers, func(_ context.Context, n int) (int, error) {
+		work := connect(b, srv.URL())
+		o := s.open(b, connect(b, srv.URL()), work, workers, func(_ context.Context, n int) (int, error) {
 			if ran.Add(1) == tasks {
 				close(all)
 			}
@@ -87,17 +102,18 @@ func BenchmarkTake(b *testing.B) {
 		stop := o.start()
 		receive(b, all, s.name+": all tasks run")
 		stop()
-		return time.Since(start)
+		return time.Since(start), messages(work)
 	})
 }
 
 // Tasks are submitted, run, and their results waited for.
 func BenchmarkDo(b *testing.B) {
 	const tasks, workers, submitters = 5000, 8, 32
-	sideBySide(b, tasks, func(b *testing.B, s side) time.Duration {
+	sideBySide(b, tasks, func(b *testing.B, s side) (time.Duration, uint64) {
 		srv := natsserver.Start(b)
 		defer srv.Stop()
-		o := s.open(b, connect(b, srv.URL()), connect(b, srv.URL()), workers, func(_ context.Context, n int) (int, error) {
+		work := connect(b, srv.URL())
+		o := s.open(b, connect(b, srv.URL()), work, workers, func(_ context.Context, n int) (int, error) {
 			return 2 * n, nil
 		})
 		stop := o.start()
@@ -111,7 +127,7 @@ func BenchmarkDo(b *testing.B) {
 		})
 		d := time.Since(start)
 		stop()
-		return d
+		return d, messages(work)
 	})
 }
 

@@ -95,6 +95,30 @@ func TestUnacknowledged(t *testing.T) {
 	}
 }
 
+// A Do that has given up leaves nothing for Close to wait for, and its task runs.
+func TestDoGivesUp(t *testing.T) {
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	p := newPool[int, int](t, connect(t, s.URL()), name, 0, nil)
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	begun, ended := make(chan struct{}), make(chan struct{})
+	newPool(t, connect(t, s.URL()), name, 1, func(context.Context, int) (int, error) {
+		close(begun)
+		<-ended
+		return 0, nil
+	})
+	go func() {
+		<-begun
+		cancel(cause)
+	}()
+	if _, err := p.Do(ctx, 1); err != cause {
+		t.Errorf("Do: %v", err)
+	}
+	must0(p.Close())
+	close(ended)
+}
+
 // A task whose submitter is gone runs all the same.
 func TestSubmitterIsGone(t *testing.T) {
 	t.Parallel()

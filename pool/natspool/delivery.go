@@ -36,7 +36,7 @@ const (
 	queued deliveryState = iota
 	running
 	ended      // and acknowledged, without a confirmation yet
-	handedBack // by abort, while it ran
+	handedBack // before it began, or by abort while it ran
 )
 
 type deliveryKey struct{}
@@ -92,26 +92,36 @@ func (c *core) here(ctx context.Context) *atomic.Uint64 {
 }
 
 // start notes that a task is about to run. It reports false if it is not to, as
-// the pool takes no more, and then it has been handed back.
+// the pool takes no more.
 func (c *core) start(d *delivery) bool {
 	c.mu.Lock()
-	switch {
-	case d.state == handedBack:
-		c.mu.Unlock()
-		return false
-	case c.phase == draining:
+	ok := d.state == queued && c.phase != draining
+	if ok {
+		d.state = running
+	}
+	c.mu.Unlock()
+	if !ok {
+		c.giveBack(d)
+	}
+	return ok
+}
+
+// giveBack hands back a task that has not begun, if abort has not done so.
+func (c *core) giveBack(d *delivery) {
+	c.mu.Lock()
+	mine := d.state == queued
+	if mine {
+		d.state = handedBack
 		c.counts.Running--
 		c.counts.HandedBack++
 		c.free++
 		c.dropLocked(d)
-		ack := d.ack
-		c.mu.Unlock()
-		c.nak(ack, 0)
-		return false
 	}
-	d.state = running
+	ack := d.ack
 	c.mu.Unlock()
-	return true
+	if mine {
+		c.nak(ack, 0)
+	}
 }
 
 // settle ends a task that has run: it is acknowledged, delivered again later, or a
@@ -122,7 +132,7 @@ func (c *core) settle(d *delivery, result []byte, err error) (untold error) {
 		untold = err
 	}
 	final, letter := c.judge(d, err)
-	if letter && c.handedBackAlready(d) {
+	if letter && c.dropIfHandedBack(d) {
 		return untold // it is another worker's
 	}
 	if letter {
@@ -189,10 +199,14 @@ func (c *core) countLocked(err error, letter bool) {
 	}
 }
 
-func (c *core) handedBackAlready(d *delivery) bool {
+func (c *core) dropIfHandedBack(d *delivery) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return d.state == handedBack
+	if d.state != handedBack {
+		return false
+	}
+	c.dropLocked(d)
+	return true
 }
 
 // dropLocked forgets a task, unless a newer delivery has its place.

@@ -68,8 +68,9 @@
 // the subject "natspool.tasks.mail", its durable pull consumer "workers", and a
 // stream "natspool-dead-mail" of dead letters. They are made if they are missing,
 // and otherwise taken as they are, so their limits, storage and replicas may be
-// changed with NATS's own tools; explicit acknowledgement, no limit of deliveries and
-// of what is pending are to be kept.
+// changed with NATS's own tools. A stream of tasks that is full must refuse what is
+// new, as it does unless told otherwise; the consumer must go on to ask for explicit
+// acknowledgements, and to have no limit of deliveries and of what is pending.
 //
 // # Cost
 //

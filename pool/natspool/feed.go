@@ -24,6 +24,9 @@ const (
 func (c *core) startFeed() error {
 	inbox := c.nc.NewInbox() + "."
 	sub, err := c.nc.Subscribe(inbox+"*", func(m *nats.Msg) { c.arrive(inbox, m) })
+	if err == nil {
+		err = sub.SetPendingLimits(-1, -1) // no more comes than has been asked for
+	}
 	if err != nil {
 		return err
 	}
@@ -113,8 +116,9 @@ func (c *core) arrive(inbox string, m *nats.Msg) {
 	case !fits:
 		c.nak(d.ack, 0)
 	default:
-		// It is refused only after abort, which has handed it back.
-		_ = c.local.Go(c.tasks, d)
+		if c.local.Go(c.tasks, d) != nil { // the pool has begun to end
+			c.giveBack(d)
+		}
 	}
 	c.ask(n, inbox)
 }

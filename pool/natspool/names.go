@@ -45,6 +45,7 @@ func namesOf(name string) names {
 func (n names) setUp(ctx context.Context, js jetstream.JetStream, o *options, works bool) (ackWait time.Duration, err error) {
 	if err := n.makeStream(ctx, js, jetstream.StreamConfig{
 		Name: n.stream, Subjects: []string{n.subject}, Retention: jetstream.WorkQueuePolicy,
+		Discard: jetstream.DiscardNew, // should somebody give it a limit: what is accepted is kept
 		Storage: jetstream.FileStorage, Replicas: o.replicas, Duplicates: o.duplicates,
 	}); err != nil {
 		return 0, err

@@ -72,8 +72,8 @@ func WithMaxDeliver(n int) Option {
 // WithAckWait sets after which time without a sign of life from a worker its task
 // is delivered to another. A task may run for longer: while it does, its worker
 // gives a sign of life at least every half of that time. It is a property of the
-// consumer, which all processes share: the last one that sets it is right. The
-// default is what the consumer has, 30 s if there is none yet. It panics if d is
+// consumer, which all processes share: the last one that sets it is right, and those
+// that are there by then learn of it when they start again. The default is what the consumer has, 30 s if there is none yet. It panics if d is
 // less than 100 ms.
 func WithAckWait(d time.Duration) Option {
 	if d < 100*time.Millisecond {

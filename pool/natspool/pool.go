@@ -119,7 +119,11 @@ func (p *Pool[T, R]) Do(ctx context.Context, task T) (R, error) {
 		var zero R
 		return zero, err
 	}
-	return f.Wait(ctx)
+	v, err := f.Wait(ctx)
+	if err != nil {
+		p.core.forget(f.of) // unless it has a result, that is
+	}
+	return v, err
 }
 
 func (p *Pool[T, R]) submit(ctx context.Context, task T, wanted bool) (*promise, error) {

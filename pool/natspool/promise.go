@@ -4,22 +4,22 @@ import "strconv"
 
 // A promise is what a Future stands for, without the type of the result.
 type promise struct {
-	done chan struct{} // closed when data and err are there
-	data []byte
-	err  error
+	token string
+	done  chan struct{} // closed when data and err are there
+	data  []byte
+	err   error
 
 	// Under core.mu.
 	seq     uint64 // of the task in the stream, 0 until it is acknowledged
 	missing bool   // an audit has found that the task has ended
 }
 
-// promiseLocked makes a promise and returns the token of its result.
-func (c *core) promiseLocked() (token string, p *promise) {
+// promiseLocked makes a promise, whose token is that of its result.
+func (c *core) promiseLocked() *promise {
 	c.tokens++
-	token = strconv.FormatUint(c.tokens, 36)
-	p = &promise{done: make(chan struct{})}
-	c.promises[token] = p
-	return token, p
+	p := &promise{token: strconv.FormatUint(c.tokens, 36), done: make(chan struct{})}
+	c.promises[p.token] = p
+	return p
 }
 
 // resolveLocked ends the promise that has the token, if there is one.
@@ -34,10 +34,12 @@ func (c *core) resolveLocked(token string, data []byte, err error) {
 	c.changedLocked()
 }
 
-// forget drops a promise that nobody has.
-func (c *core) forget(token string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.promises, token)
-	c.changedLocked()
+// forget drops a promise that nobody has, nil for none.
+func (c *core) forget(p *promise) {
+	if p != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.promises, p.token)
+		c.changedLocked()
+	}
 }

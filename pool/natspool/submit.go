@@ -37,16 +37,15 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 		c.mu.Unlock()
 		return nil, ErrClosed
 	}
-	var token string
 	var p *promise
 	if wanted {
-		token, p = c.promiseLocked()
-		m.Header[replyHeader] = []string{c.inbox + result + token}
+		p = c.promiseLocked()
+		m.Header[replyHeader] = []string{c.inbox + result + p.token}
 	}
 	c.mu.Unlock()
 	ack, again, err := c.send(ctx, m, id != "")
 	if err != nil {
-		c.forget(token)
+		c.forget(p)
 		return nil, err
 	}
 	c.mu.Lock()
@@ -59,7 +58,7 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 	}
 	c.mu.Unlock()
 	if p != nil && ack.Duplicate && !c.isOurs(ctx, p, ack.Sequence, m.Header.Get(replyHeader), again) {
-		c.forget(token)
+		c.forget(p)
 		return nil, ErrDuplicate
 	}
 	return p, nil
