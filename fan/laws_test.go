@@ -504,16 +504,8 @@ func TestC3NestedCalls(t *testing.T) {
 
 // C4, FC3: panics and Goexit become errors, wherever a result can carry them.
 func TestC4PanicsAndGoexit(t *testing.T) {
-	ends := map[string]func(){
-		"error":  func() { panic(errItem) },
-		"string": func() { panic("boom") },
-		"nil":    func() { panic(nil) },
-		"run-time error": func() {
-			var m map[int]int
-			m[0]++ //lint:ignore SA5000 it is to panic
-		},
-		"Goexit": runtime.Goexit,
-	}
+	ends := testkit.Ends()
+	ends["Goexit"] = runtime.Goexit
 	for name, end := range ends {
 		at := func(_ context.Context, v int) (int, error) {
 			if v == 7 {
@@ -586,7 +578,7 @@ func TestC4PanicsAndGoexit(t *testing.T) {
 					if panicked != (name != "Goexit") || !panicked && !errors.Is(err, fan.ErrGoexit) {
 						t.Errorf("got %v", err)
 					}
-					if name == "error" && !errors.Is(err, errItem) {
+					if name == "error" && !errors.Is(err, testkit.ErrEnd) {
 						t.Errorf("%v does not unwrap to the value", err)
 					}
 				})

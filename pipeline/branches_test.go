@@ -543,7 +543,7 @@ func TestShapeOfBranches(t *testing.T) {
 
 // Nothing is allocated for an item.
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	for name, s := range map[string]pipeline.Stage[int, int]{

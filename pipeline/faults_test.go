@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"strings"
@@ -130,16 +129,8 @@ func TestC3RunsInsideRuns(t *testing.T) {
 
 // C4, FC3: panics and Goexit of every function become errors with the stage's name.
 func TestC4PanicsAndGoexitEverywhere(t *testing.T) {
-	ends := map[string]func(){
-		"error":  func() { panic(io.EOF) },
-		"string": func() { panic("boom") },
-		"nil":    func() { panic(nil) },
-		"run-time error": func() {
-			var m map[int]int
-			m[0]++ //lint:ignore SA5000 it is to panic
-		},
-		"Goexit": runtime.Goexit,
-	}
+	ends := testkit.Ends()
+	ends["Goexit"] = runtime.Goexit
 	for name, end := range ends {
 		stages := map[string]pipeline.Stage[int, int]{
 			"map":      pipeline.Map(func(context.Context, int) (int, error) { end(); return 0, nil }),
@@ -159,7 +150,7 @@ func TestC4PanicsAndGoexitEverywhere(t *testing.T) {
 					if panicked != (name != "Goexit") || !panicked && !errors.Is(err, pipeline.ErrGoexit) {
 						t.Errorf("got %v", err)
 					}
-					if name == "error" && !errors.Is(err, io.EOF) {
+					if name == "error" && !errors.Is(err, testkit.ErrEnd) {
 						t.Errorf("%v does not unwrap to the value", err)
 					}
 					if !strings.Contains(err.Error(), fmt.Sprintf("stage %q", kind)) {

@@ -19,7 +19,7 @@ import (
 // Go and TryGo do not allocate, Submit does so once, and a group once for many
 // tasks. The pool is saturated, so that nothing is started meanwhile.
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector allocates")
 	}
 	const n = 20_000
@@ -58,7 +58,7 @@ func TestAllocations(t *testing.T) {
 // A queue that fills again and again takes its memory once, whatever the size of
 // its tasks.
 func TestAQueueIsUsedAgain(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector uses memory of its own")
 	}
 	const size, length, rounds = 64, 1024, 50
@@ -95,7 +95,7 @@ func TestAQueueIsUsedAgain(t *testing.T) {
 // A waiting task costs its own size and 8 bytes at the most, and that is given
 // back after the burst.
 func TestMemoryOfWaitingTasks(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("the race detector uses memory of its own")
 	}
 	const n = 500_000

@@ -25,7 +25,7 @@ func TestSoak(t *testing.T) {
 	tasks := 200_000
 	if s := os.Getenv("TANDEM_SOAK"); s != "" {
 		tasks = must(strconv.Atoi(s))
-	} else if testing.Short() || raceEnabled {
+	} else if testing.Short() || testkit.Race {
 		tasks = 20_000
 	}
 	start, done := time.Now(), 0

@@ -18,6 +18,8 @@ import (
 	"testing"
 
 	"golang.org/x/exp/apidiff"
+
+	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "record the API as it is")
@@ -27,7 +29,7 @@ const module = "github.com/tandemgo/tandem"
 var public = []string{"broadcast", "broadcast/sse", "fan", "pipeline", "pool", "ratelimit", "ratelimit/httplimit"}
 
 func TestAPIIsAsRecorded(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("there is nothing for the race detector to see, and it makes type checking slow")
 	}
 	fset := token.NewFileSet()

@@ -1,5 +1,0 @@
-//go:build race
-
-package apiguard_test
-
-const raceEnabled = true
