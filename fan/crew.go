@@ -2,7 +2,6 @@ package fan
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -28,9 +27,7 @@ func newCrew(ctx context.Context) *crew {
 
 // fail ends the context of the crew with err, if nothing has ended it yet.
 func (c *crew) fail(err error) {
-	if c.caller.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, c.caller.Err())) {
-		err = context.Cause(c.caller) // that is what it follows from
-	}
+	err = root(c.caller, err)
 	point.At("fan: before it ends the context")
 	c.cancel(err)
 	c.failed.Store(true)

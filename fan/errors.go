@@ -1,6 +1,7 @@
 package fan
 
 import (
+	"context"
 	"errors"
 
 	"github.com/tandemgo/tandem/internal/outcome"
@@ -23,3 +24,12 @@ type PanicError = outcome.PanicError
 // errDone ends the contexts of what is not needed any more: losers of a race,
 // workers of a walk that was left.
 var errDone = errors.New("fan: the result is not needed any more")
+
+// root returns err, or the cause of the caller's context if err says no more than
+// that it has ended.
+func root(caller context.Context, err error) error {
+	if caller.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, caller.Err())) {
+		return context.Cause(caller)
+	}
+	return err
+}

@@ -2,7 +2,6 @@ package fan
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -282,9 +281,7 @@ func (s *sweep) take() (at span, ok bool) {
 
 // fail ends the sweep with err, if that is the first error.
 func (s *sweep) fail(err error) {
-	if s.caller.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, s.caller.Err())) {
-		err = context.Cause(s.caller) // that is what it follows from
-	}
+	err = root(s.caller, err)
 	s.mu.Lock()
 	first := s.first == nil
 	if first {
