@@ -185,17 +185,17 @@ func TestC5MisusePanics(t *testing.T) {
 		"broadcast: Subscribe: the zero Broadcast is not usable, make one with New": func() { _, _ = zero.Subscribe() },
 		"broadcast: ReportGap: the zero Broadcast is not usable, make one with New": func() { _ = zero.ReportGap(1) },
 
-		"broadcast: WithCapacity: capacity must be at least 1, got 0":            func() { broadcast.WithCapacity(0) },
-		"broadcast: OnOverflow: no such policy: 9":                               func() { broadcast.OnOverflow(9) },
-		"broadcast: Replay: number must not be negative, got -1":                 func() { broadcast.Replay(-1) },
-		"broadcast: WithContext: context must not be nil":                        func() { broadcast.WithContext(none) },
-		"broadcast: Send: context must not be nil":                               func() { _ = b.Send(none, 1) },
-		"broadcast: SendBatch: context must not be nil":                          func() { _, _ = b.SendBatch(none, nil) },
-		"broadcast: Next: context must not be nil":                               func() { _, _ = s.Next(none) },
-		"broadcast: NextBatch: context must not be nil":                          func() { _, _ = s.NextBatch(none, make([]int, 1)) },
-		"broadcast: NextBatch: destination must have room for a value, got none": func() { _, _ = s.NextBatch(t.Context(), nil) },
-		"broadcast: All: context must not be nil":                                func() { s.All(none) },
-		"broadcast: Chan: size must not be negative, got -1":                     func() { s.Chan(-1) },
+		"broadcast: WithCapacity: capacity must be at least 1, got 0":                                func() { broadcast.WithCapacity(0) },
+		"broadcast: OnOverflow: policy must be SkipOldest, SkipToLatest, Block or Disconnect, got 9": func() { broadcast.OnOverflow(9) },
+		"broadcast: Replay: number must not be negative, got -1":                                     func() { broadcast.Replay(-1) },
+		"broadcast: WithContext: context must not be nil":                                            func() { broadcast.WithContext(none) },
+		"broadcast: Send: context must not be nil":                                                   func() { _ = b.Send(none, 1) },
+		"broadcast: SendBatch: context must not be nil":                                              func() { _, _ = b.SendBatch(none, nil) },
+		"broadcast: Next: context must not be nil":                                                   func() { _, _ = s.Next(none) },
+		"broadcast: NextBatch: context must not be nil":                                              func() { _, _ = s.NextBatch(none, make([]int, 1)) },
+		"broadcast: NextBatch: destination must have room for a value, got none":                     func() { _, _ = s.NextBatch(t.Context(), nil) },
+		"broadcast: All: context must not be nil":                                                    func() { s.All(none) },
+		"broadcast: Chan: size must not be negative, got -1":                                         func() { s.Chan(-1) },
 	}
 	testkit.Panics(t, tests)
 }
