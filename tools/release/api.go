@@ -13,9 +13,17 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// compare returns how the API of the released modules differs between two trees.
+// compare returns how the API of the released modules differs between two trees, which
+// are absolute paths.
 func compare(ctx context.Context, old, now string) ([]apidiff.Change, error) {
-	var changes []apidiff.Change
+	var later [2]map[string]string // the files that only a later Go builds
+	for i, root := range []string{old, now} {
+		var err error
+		if later[i], err = laterFiles(root); err != nil {
+			return nil, err
+		}
+	}
+	changes := compareLater(functions(old, later[0]), functions(now, later[1]))
 	inside := map[string]bool{} // what adapters of the old tree import of internal
 	// The root comes last: by then it is known what adapters import.
 	for _, m := range slices.Backward(released) {
@@ -26,7 +34,7 @@ func compare(ctx context.Context, old, now string) ([]apidiff.Change, error) {
 			if !m.there(root) {
 				continue
 			}
-			pkgs, err := load(ctx, root, m)
+			pkgs, err := load(ctx, root, m, without(later[i]))
 			if err != nil {
 				return nil, err
 			}
@@ -59,15 +67,20 @@ func compare(ctx context.Context, old, now string) ([]apidiff.Change, error) {
 
 // visible reports whether others can import the package.
 func visible(pkg *packages.Package) bool {
-	return pkg.Name != "main" && !slices.Contains(strings.Split(pkg.PkgPath, "/"), "internal")
+	return pkg.Name != "main" && importable(pkg.PkgPath)
 }
 
-// load returns the packages of a module, with their types.
-func load(ctx context.Context, root string, m module) ([]*packages.Package, error) {
+// importable reports whether others can import what is in a directory.
+func importable(dir string) bool { return !slices.Contains(strings.Split(dir, "/"), "internal") }
+
+// load returns the packages of a module, with their types, and with other text in
+// the files of the overlay.
+func load(ctx context.Context, root string, m module, overlay map[string][]byte) ([]*packages.Package, error) {
 	pkgs, err := packages.Load(&packages.Config{
 		Context: ctx,
 		Mode:    packages.NeedName | packages.NeedTypes | packages.NeedImports,
 		Dir:     filepath.Join(root, filepath.FromSlash(string(m))),
+		Overlay: overlay,
 		Env:     append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly"),
 	}, "./...")
 	if err != nil {

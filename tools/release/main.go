@@ -15,8 +15,8 @@
 //     do the modules that build on adapters;
 //   - the branch is main, and everything is committed.
 //
-// The API is compared with that of the last tag, for the Go that runs this program.
-// What adapters import of internal counts: who upgrades the root alone keeps an older
+// The API is compared with that of the last tag, as the Go of the go line sees it; what
+// only a later one builds is compared as text. What adapters import of internal counts: who upgrades the root alone keeps an older
 // adapter, and that has to compile.
 //
 // The exit status is 0 if all is ready, 1 if something is amiss, which is printed

@@ -28,6 +28,14 @@ const changelog = `# Changelog
 - everything
 `
 
+// later is what only Go 1.27 builds: a method that has ever more types in its results.
+const later = `//go:build go1.27
+
+package pool
+
+func (s Set[T]) Map[U any](fn func(T) U) Set[Set[U]] { return Set[Set[U]]{} }
+`
+
 // plant makes a tree that is ready for v0.1.0.
 func plant(t *testing.T) tree {
 	t.Helper()
@@ -37,6 +45,8 @@ func plant(t *testing.T) tree {
 	x.write("pool/pool.go", "package pool\n\nimport \"context\"\n\nfunc Go(context.Context) error { return nil }\n")
 	x.write("internal/word/word.go", "package word\n\nconst Word = \"a\"\n\nfunc Unused() {}\n")
 	x.write("internal/alone/alone.go", "package alone\n\nfunc F() {}\n")
+	x.write("pool/set.go", "package pool\n\ntype Set[T any] struct{ all []T }\n")
+	x.write("pool/set_go127.go", later)
 	x.write("CHANGELOG.md", changelog)
 	var work strings.Builder
 	work.WriteString("go 1.26.0\n\nuse (\n\t.\n\t./integration\n")
@@ -218,6 +228,14 @@ func TestLevels(t *testing.T) {
 			"v0.2.0", []string{"Changed"}, ""},
 		"changed, and not said": {func(x tree) { x.edit("pool/pool.go", "Go(context.Context)", "Go(context.Context, int)") },
 			"v0.2.0", []string{"Added"}, "the API breaks, and there is neither Changed nor Removed under v0.2.0"},
+		"of a later Go, added": {func(x tree) { x.edit("pool/set_go127.go", "func (s", "func (*Set[T]) Also() {}\n\nfunc (s") },
+			"v0.1.1", []string{"Added"}, "makes it a minor version, v0.2.0"},
+		"of a later Go, changed": {func(x tree) { x.edit("pool/set_go127.go", "fn func(T)", "fn func(int, T)") },
+			"v0.2.0", []string{"Added"}, "the API breaks, and there is neither Changed nor Removed under v0.2.0"},
+		"of a later Go, gone": {func(x tree) { x.write("pool/set_go127.go", "//go:build go1.27\n\npackage pool\n") },
+			"v0.2.0", []string{"Added"}, "the API breaks, and there is neither Changed nor Removed under v0.2.0"},
+		"of a later Go, a body": {func(x tree) { x.edit("pool/set_go127.go", "{}", "{s.Len()}") },
+			"v0.1.1", []string{"Fixed"}, ""},
 		"an adapter": {func(x tree) { x.write("pool/natspool/more.go", "package natspool\n\nfunc More() {}\n") },
 			"v0.1.1", []string{"Added"}, "makes it a minor version, v0.2.0"},
 		"what adapters import": {func(x tree) { x.edit("internal/word/word.go", "func Unused() {}", "") },
