@@ -119,6 +119,35 @@ func TestFaultTheFutureIsNotForEver(t *testing.T) {
 	}
 }
 
+// When the limits of a key change, what is owed stays owed, as time; more than the new burst
+// it is not.
+func TestALimitThatChanges(t *testing.T) {
+	t.Parallel()
+	_, client := server(t)
+	start := time.Now()
+	owes := func(rate ratelimit.Rate, burst int, opts ...redislimit.Option) time.Duration {
+		opts = append(opts, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
+		return take(t, redislimit.New[string](client, rate, burst, opts...), "a", burst+1).ResetAfter
+	}
+	is := func(what string, got, want time.Duration) {
+		t.Helper()
+		passed := time.Since(start)
+		if got > want+time.Microsecond || got < want-passed-takertest.RealClocks(passed) {
+			t.Errorf("%s: %v is owed, want %v", what, got, want)
+		}
+	}
+	take(t, redislimit.New[string](client, ratelimit.Every(time.Hour), 5, redislimit.WithTimeout(patient)), "a", 3)
+	is("as it was", owes(ratelimit.Every(time.Hour), 5), 3*time.Hour)
+	is("another burst", owes(ratelimit.Every(time.Hour), 500), 3*time.Hour)
+	is("other parts", owes(ratelimit.Per(7, 25*time.Hour), 500), 3*time.Hour)
+	is("other units", owes(ratelimit.Every(24*time.Hour), 1_000_000), 3*time.Hour)
+	is("one more window", owes(ratelimit.Per(7, 25*time.Hour), 500, redislimit.WithWindow(ratelimit.Every(time.Hour), 9)), 3*time.Hour)
+	is("a smaller burst", owes(ratelimit.Per(7, 14*time.Hour), 1), 2*time.Hour)
+	if got := owes(ratelimit.Per(0, time.Hour), 7); got != ratelimit.Never {
+		t.Errorf("a rate of 0: %v", got)
+	}
+}
+
 // Keys are gone from Redis when nothing is owed, and not before.
 func TestKeysExpireWhenNothingIsOwed(t *testing.T) {
 	t.Parallel()

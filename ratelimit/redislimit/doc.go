@@ -5,7 +5,9 @@
 // A [Limiter] is a [ratelimit.Taker], so
 // [github.com/tandemgo/tandem/ratelimit/httplimit] takes it as it takes a Keyed:
 // Take and Allow answer at once, in one round trip, and Wait waits. All Limiters with
-// the same prefix on the same Redis share their keys, and must have the same limits.
+// the same prefix on the same Redis share their keys, and must have the same limits. The
+// client must have ContextTimeoutEnabled in its options, or it would not keep to the
+// timeout.
 //
 // # Promises
 //
@@ -26,7 +28,7 @@
 // yet, and if it goes back, no key is denied for longer than its burst takes to come
 // back. The denial that notices this is the only one that writes.
 //
-// A key is gone from Redis when nothing is owed, and not a millisecond sooner. One
+// A key is gone from Redis a moment after nothing is owed any more, and not before. One
 // with a rate of 0 stays until somebody forgets it.
 //
 // # When Redis does not answer
@@ -41,10 +43,10 @@
 // one by Redis, one by themselves. After some failures in a row (see [WithBreaker])
 // Redis is not asked any more, but by one caller now and then.
 //
-// A call that fails may have spent its permits in Redis, and so may one whose context
-// ends meanwhile, and each attempt of a client that tries again: that is, permits can
-// be spent twice, and are never granted twice. Stats counts as Failures how often that
-// may have been so.
+// A call that fails may have spent its permits in Redis all the same, and so may one
+// whose context ends meanwhile, and each try of a client that tries again. Permits can
+// so be spent twice, and are never granted twice. Stats counts these calls as Failures and
+// Errors.
 //
 // # Leases
 //
@@ -58,10 +60,13 @@
 // denied here until it would be granted if nobody came between, for up to τ. One call
 // for a key is under way at a time; who comes meanwhile waits for it, and is served by
 // it. So a key that is in demand costs a round trip for each lease and not for each
-// permit. How many permits a lease takes follows the demand; permits that are not used
-// within τ are lost to all (Stats counts them as Expired), which is why a lease should be
-// small beside the burst, and τ short beside the time in which the burst comes back.
-// Remaining and ResetAfter are then what Redis has said last.
+// permit. Who has used up half of a lease fetches the next before it returns, so that
+// the others need not wait.
+//
+// How many permits a lease takes follows the demand. Those that are not used within τ are
+// lost to all (Stats counts them as Expired): a lease should be small beside the burst,
+// and τ short beside the time in which the burst comes back. Remaining and ResetAfter are
+// then what Redis has said last.
 //
 // # Cancellation
 //
