@@ -43,6 +43,7 @@ var contenders = []contender{
 	}},
 	{"redislimit", ours()},
 	{"lease50", ours(redislimit.WithLease(50, time.Second), redislimit.WithPrefix("50:"))},
+	{"lease1M", ours(redislimit.WithLease(1<<20, time.Minute), redislimit.WithPrefix("1M:"))}, // what this process does
 }
 
 var rounds = flag.Int("rounds", 1, "how often contenders take turns in a benchmark")
