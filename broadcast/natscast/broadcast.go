@@ -14,6 +14,7 @@ import (
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/goid"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
@@ -68,9 +69,7 @@ type link interface {
 // or ErrUnsuitable if the connection does not reconnect without end, does not
 // echo, or has no headers. It panics if nc is nil or the subject is not valid.
 func New[T any](nc *nats.Conn, subject string, opts ...Option) (*Broadcast[T], error) {
-	if nc == nil {
-		panic("natscast: New: connection must not be nil")
-	}
+	misuse.Nil(nc == nil, "natscast: New: connection")
 	requireSubject("New", subject)
 	o, codec := settings[T]("New", opts)
 	if o.replay != 0 {
@@ -100,9 +99,7 @@ func New[T any](nc *nats.Conn, subject string, opts ...Option) (*Broadcast[T], e
 // panics if ctx or js is nil, or if stream is empty or the subject not valid.
 func NewStream[T any](ctx context.Context, js jetstream.JetStream, stream, subject string, opts ...Option) (*Broadcast[T], error) {
 	ctxselect.Require(ctx, "natscast: NewStream")
-	if js == nil {
-		panic("natscast: NewStream: JetStream must not be nil")
-	}
+	misuse.Nil(js == nil, "natscast: NewStream: JetStream")
 	if stream == "" {
 		panic("natscast: NewStream: stream must have a name, got none")
 	}

@@ -19,6 +19,7 @@ type core struct {
 	sub     *nats.Subscription
 	queue   chan *nats.Msg
 	status  chan nats.Status
+	labels  labelReader
 	origins origins
 	resumed uint64 // reconnects of the connection that were noticed
 	dropped int    // messages that found the queue full, as far as that was noticed
@@ -118,7 +119,7 @@ func (c *core) take(m *nats.Msg, now time.Time) {
 		c.sink.value(m)
 		return
 	}
-	l, ok := parseLabel(labels[0])
+	l, ok := c.labels.read(labels[0])
 	if !ok {
 		c.sink.malformed(m, fmt.Errorf("header %q can't be read", labels[0]))
 		return

@@ -41,25 +41,43 @@ func (l label) String() string {
 	return string(b)
 }
 
-// parseLabel reads what String has written.
-func parseLabel(s string) (l label, ok bool) {
-	k, s, _ := strings.Cut(s, " ")
-	seq, s, _ := strings.Cut(s, " ")
-	period, s, _ := strings.Cut(s, " ")
-	epoch, origin, _ := strings.Cut(s, " ")
-	if len(k) != 1 || epoch == "" || origin == "" || strings.IndexByte(origin, ' ') >= 0 {
+// A labelReader reads labels. Those of one origin differ in two words only, so the
+// rest of the last one is kept.
+type labelReader struct {
+	rest string
+	last label
+}
+
+// read reads what String has written.
+func (r *labelReader) read(s string) (l label, ok bool) {
+	if len(s) < 2 || s[1] != ' ' {
 		return label{}, false
 	}
-	l = label{kind: kind(k[0]), origin: origin, epoch: epoch}
-	if l.kind != kindValue && l.kind != kindBeat && l.kind != kindGoodbye {
+	k := kind(s[0])
+	if k != kindValue && k != kindBeat && k != kindGoodbye {
 		return label{}, false
 	}
-	var err error
-	if l.seq, err = strconv.ParseUint(seq, 10, 64); err != nil {
+	number, rest, _ := strings.Cut(s[2:], " ")
+	seq, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || rest != r.rest && !r.keep(rest) {
 		return label{}, false
 	}
-	if l.period, err = strconv.ParseInt(period, 10, 64); err != nil || l.period < 1 {
-		return label{}, false
-	}
+	l = r.last
+	l.kind, l.seq = k, seq
 	return l, true
+}
+
+// keep reads the rest of a label, and keeps it.
+func (r *labelReader) keep(rest string) bool {
+	period, who, _ := strings.Cut(rest, " ")
+	epoch, origin, _ := strings.Cut(who, " ")
+	if epoch == "" || origin == "" || strings.IndexByte(origin, ' ') >= 0 {
+		return false
+	}
+	n, err := strconv.ParseInt(period, 10, 64)
+	if err != nil || n < 1 {
+		return false
+	}
+	r.rest, r.last = rest, label{origin: origin, epoch: epoch, period: n}
+	return true
 }

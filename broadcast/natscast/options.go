@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 const (
@@ -31,9 +33,7 @@ type options struct {
 // WithCapacity sets how many values are retained in this process, see
 // [broadcast.WithCapacity]. The default is 1024. It panics if n is less than 1.
 func WithCapacity(n int) Option {
-	if n < 1 {
-		panic(fmt.Sprintf("natscast: WithCapacity: capacity must be at least 1, got %d", n))
-	}
+	misuse.Below(n, 1, "natscast: WithCapacity: capacity")
 	return func(o *options) { o.capacity = n }
 }
 
@@ -42,9 +42,7 @@ func WithCapacity(n int) Option {
 // lost and counted; on JetStream it is fetched again. The default is 16384. It
 // panics if n is less than 1.
 func WithQueue(n int) Option {
-	if n < 1 {
-		panic(fmt.Sprintf("natscast: WithQueue: size must be at least 1, got %d", n))
-	}
+	misuse.Below(n, 1, "natscast: WithQueue: size")
 	return func(o *options) { o.queue = n }
 }
 
@@ -86,18 +84,14 @@ func WithBuffering() Option { return func(o *options) { o.buffering = true } }
 // as are retained, that is n, if the capacity is less. The default is 0. It panics
 // if n is negative, and New panics if n is not 0.
 func WithReplay(n int) Option {
-	if n < 0 {
-		panic(fmt.Sprintf("natscast: WithReplay: number must not be negative, got %d", n))
-	}
+	misuse.Negative(n, "natscast: WithReplay: number")
 	return func(o *options) { o.replay = n }
 }
 
 // WithCodec sets how values are written. The default is JSON. It panics if c is
 // nil, New and NewStream panic if it is for values of another type.
 func WithCodec[T any](c Codec[T]) Option {
-	if c == nil {
-		panic("natscast: WithCodec: codec must not be nil")
-	}
+	misuse.Nil(c == nil, "natscast: WithCodec: codec")
 	return func(o *options) { o.codec = c }
 }
 
@@ -108,8 +102,6 @@ func WithCodec[T any](c Codec[T]) Option {
 // such errors are only counted.
 // It panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {
-	if fn == nil {
-		panic("natscast: WithErrorHandler: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "natscast: WithErrorHandler: function")
 	return func(o *options) { o.onError = fn }
 }

@@ -18,6 +18,9 @@ type step struct {
 	gone  int // origins that have fallen silent
 }
 
+// parseLabel reads one label.
+func parseLabel(s string) (label, bool) { return new(labelReader).read(s) }
+
 func TestFindings(t *testing.T) {
 	none := finding{}
 	missed := func(n uint64) finding { return finding{missed: n} }
@@ -118,12 +121,13 @@ func TestOriginsAreForgotten(t *testing.T) {
 
 // A label that is written is read again as it was.
 func TestLabels(t *testing.T) {
+	var r labelReader
 	for _, l := range []label{
-		{kindValue, "me", "e", 0, 1},
+		{kindValue, "me", "e", 0, 1}, {kindBeat, "me", "e", 12, 1}, {kindValue, "me", "f", 0, 1}, {kindValue, "me", "f", 1, 2},
 		{kindBeat, "a.b/c-d", "ABC", 1<<64 - 1, 1<<63 - 1},
 		{kindGoodbye, "ünïcödé", "x", 7, 32000},
 	} {
-		if got, ok := parseLabel(l.String()); !ok || got != l {
+		if got, ok := r.read(l.String()); !ok || got != l {
 			t.Errorf("%q: %+v, %v", l.String(), got, ok)
 		}
 	}
@@ -131,7 +135,7 @@ func TestLabels(t *testing.T) {
 		"", "v", "v 1", "v 1 1000", "v 1 1000 e", "v 1 1000 e ", "v 1 1000  o", "x 1 1000 e o", "vv 1 1000 e o",
 		"v -1 1000 e o", "v 18446744073709551616 1000 e o", "v 1 0 e o", "v 1 -5 e o", "v 1 x e o", "v 1 1000 e o o",
 	} {
-		if l, ok := parseLabel(bad); ok {
+		if l, ok := r.read(bad); ok {
 			t.Errorf("%q was read as %+v", bad, l)
 		}
 	}
