@@ -83,10 +83,11 @@ func ExampleWithContext() {
 	_, err := f.Wait(context.Background())
 	fmt.Println(err)
 	p.Close()
-	fmt.Println(p.Go(context.Background(), "late"))
+	err = p.Go(context.Background(), "late")
+	fmt.Println(errors.Is(err, pool.ErrClosed), err)
 	// Output:
 	// interrupted
-	// pool: closed: interrupted
+	// true pool: closed: interrupted
 }
 
 // A worker that has nothing to do ends, and its state with it. One that stays

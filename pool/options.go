@@ -38,7 +38,8 @@ func WithQueue(n int) Option {
 
 // WithContext sets the root of the tasks' contexts. When ctx ends, the pool
 // closes, the contexts of running tasks end, and queued tasks resolve with
-// the cause. The default is [context.Background]. It panics if ctx is nil.
+// the cause; what is submitted then gets an error that wraps [ErrClosed] and the
+// cause. The default is [context.Background]. It panics if ctx is nil.
 func WithContext(ctx context.Context) Option {
 	ctxselect.Require(ctx, "pool: WithContext")
 	return func(o *options) { o.root = ctx }

@@ -2,12 +2,13 @@
 // first served.
 //
 // A [Limiter] grants a burst of permits at once and then as many as its [Rate]
-// gives back. There are three ways to ask. [Limiter.Allow] answers at once, for
-// those who drop what is too much; [Limiter.Wait] waits; [Limiter.Reserve] says
-// when, for those who do their waiting themselves. [Limiter.Take] is Allow with
-// what a server tells its clients. [All] puts several limiters together; [Keyed]
-// is one for each user, address or tenant. Package
-// [github.com/tandemgo/tandem/ratelimit/httplimit] puts them on HTTP.
+// gives back; what was granted and has not come back yet is owed. There are three
+// ways to ask. [Limiter.Allow] answers at once, for those who drop what is too
+// much; [Limiter.Wait] waits; [Limiter.Reserve] says when, for those who do their
+// waiting themselves. [Limiter.Take] is Allow with what a server tells its clients.
+// [All] puts several limiters together; [Keyed] is one for each user, address or
+// tenant. Package [github.com/tandemgo/tandem/ratelimit/httplimit] puts them on
+// HTTP.
 //
 // # What a limit means
 //
