@@ -52,10 +52,9 @@ func plant(t *testing.T) tree {
 	work.WriteString("go 1.26.0\n\nuse (\n\t.\n\t./integration\n")
 	for _, m := range released[1:] {
 		fmt.Fprintf(&work, "\t./%s\n", m)
-		name := filepath.Base(string(m))
 		x.requires(m, "v0.1.0")
-		x.write(string(m)+"/"+name+".go", "package "+name+"\n\nimport \"github.com/tandemgo/tandem/internal/word\"\n\nfunc Name() string { return word.Word }\n")
 	}
+	x.write("pool/natspool/natspool.go", "package natspool\n\nimport \"github.com/tandemgo/tandem/internal/word\"\n\nfunc Name() string { return word.Word }\n")
 	x.write("go.work", work.String()+")\n")
 	x.write("integration/go.mod", fmt.Sprintf(
 		"module %s/integration\n\ngo 1.26.0\n\nrequire %[1]s/pool/natspool v0.0.0\n\nrequire %[1]s v0.1.0 // indirect\n", rootPath))
