@@ -15,7 +15,7 @@ func exported(files []*ast.File) []string {
 		case !ast.IsExported(name), recv != "" && !ast.IsExported(recv):
 		case recv == "":
 			names = append(names, name)
-		case !slices.Contains([]string{"Error", "Unwrap", "String", "ServeHTTP", "RoundTrip"}, name):
+		case !slices.Contains([]string{"Error", "Unwrap", "String", "ServeHTTP", "RoundTrip", "CloseIdleConnections"}, name):
 			names = append(names, recv+"."+name)
 		}
 	}

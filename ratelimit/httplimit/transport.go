@@ -197,3 +197,11 @@ func retryAfter(s string) (d time.Duration, ok bool) {
 	}
 	return max(0, time.Until(at)), true
 }
+
+// CloseIdleConnections closes the connections that base keeps and that nobody
+// uses, if it can. It is what [http.Client.CloseIdleConnections] calls.
+func (t *Transport[K]) CloseIdleConnections() {
+	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}

@@ -194,3 +194,27 @@ func TestTransportDenied(t *testing.T) {
 		}
 	})
 }
+
+// idle is a round tripper that counts how often it is told to close connections.
+type idle struct {
+	http.RoundTripper
+	closed int
+}
+
+func (i *idle) CloseIdleConnections() { i.closed++ }
+
+// A client that closes idle connections closes those of the base: it asks for the
+// method, and does nothing where there is none.
+func TestClientClosesIdleConnectionsOfTheBase(t *testing.T) {
+	base := new(idle)
+	limit := ratelimit.NewKeyed[string](ratelimit.Unlimited, 0)
+	(&http.Client{Transport: httplimit.NewTransport(base, limit, httplimit.ByHost)}).CloseIdleConnections()
+	if base.closed != 1 {
+		t.Errorf("the base was told %d times, want once", base.closed)
+	}
+	without := struct{ http.RoundTripper }{base}
+	(&http.Client{Transport: httplimit.NewTransport(without, limit, httplimit.ByHost)}).CloseIdleConnections()
+	if base.closed != 1 {
+		t.Error("a base that can't was told all the same")
+	}
+}
