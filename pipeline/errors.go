@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
@@ -29,6 +30,14 @@ func (e *StageError) Error() string { return fmt.Sprintf("pipeline: stage %q: %v
 
 // Unwrap returns Err.
 func (e *StageError) Unwrap() error { return e.Err }
+
+// Permanent marks an error that it makes no sense to try again after, as that a page
+// is not there: [Retry] does not. The error that comes of it wraps err and has its
+// text. It panics if err is nil.
+func Permanent(err error) error {
+	misuse.Nil(err == nil, "pipeline: Permanent: error")
+	return outcome.Permanent(err)
+}
 
 // errEnough ends what is upstream of a Take that has all it wants.
 var errEnough = errors.New("pipeline: downstream takes no more")

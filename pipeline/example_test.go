@@ -200,6 +200,18 @@ func ExampleRetry() {
 	// Output: [after 3 calls] <nil>
 }
 
+// What is busy is asked again, what is not there is not.
+func ExamplePermanent() {
+	calls := 0
+	s := pipeline.Map(func(context.Context, string) (string, error) {
+		calls++
+		return "", pipeline.Permanent(errors.New("no such page"))
+	}, pipeline.Retry(pipeline.Policy{Attempts: 5}))
+	_, err := s.Collect(context.Background(), slices.Values([]string{"page"}))
+	fmt.Println(calls, err)
+	// Output: 1 pipeline: stage "map": no such page
+}
+
 // Bad lines are reported and skipped.
 func ExampleOnError() {
 	parse := pipeline.Map(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) },

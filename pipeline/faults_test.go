@@ -204,6 +204,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"pipeline: Timeout: duration must be positive, got 0s":                       func() { pipeline.Timeout(0) },
 		"pipeline: Retry: Attempts must be at least 1, got 0":                        func() { pipeline.Retry(pipeline.Policy{}) },
 		"pipeline: Retry: Delay must not be negative, got -1ns":                      func() { pipeline.Retry(pipeline.Policy{Attempts: 1, Delay: -1}) },
+		"pipeline: Permanent: error must not be nil":                                 func() { _ = pipeline.Permanent(nil) },
 		"pipeline: Retry: MaxDelay must not be negative, got -1ns":                   func() { pipeline.Retry(pipeline.Policy{Attempts: 1, MaxDelay: -1}) },
 		"pipeline: Take: number must not be negative, got -1":                        func() { pipeline.Take[int](-1) },
 		"pipeline: Buffer: size must not be negative, got -1":                        func() { pipeline.Buffer[int](-1) },
@@ -338,6 +339,22 @@ func TestRetry(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An error that is marked is not tried again, also if it is wrapped, and is what the
+// run ends with.
+func TestRetryEndsAtAPermanentError(t *testing.T) {
+	calls := 0
+	s := pipeline.Map(func(context.Context, int) (int, error) {
+		if calls++; calls < 3 {
+			return 0, errItem
+		}
+		return 0, fmt.Errorf("wrapped: %w", pipeline.Permanent(errItem))
+	}, pipeline.Retry(pipeline.Policy{Attempts: 9}))
+	_, err := s.Collect(t.Context(), count(1))
+	if calls != 3 || !errors.Is(err, errItem) || !strings.HasSuffix(err.Error(), "wrapped: "+errItem.Error()) {
+		t.Errorf("%d calls, %v", calls, err)
+	}
 }
 
 // FL9: what must not be tried again is not.

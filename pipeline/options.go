@@ -108,9 +108,9 @@ type Policy struct {
 	MaxDelay time.Duration // bound of any pause; 0 means none
 }
 
-// Retry tries an item that failed again. What is not tried again: a call that
-// panicked or called runtime.Goexit, a FlatMap call that has emitted, and
-// anything once the run has ended. The default is no retry. It panics if
+// Retry tries an item that failed again. What is not tried again: an error made by
+// [Permanent], a call that panicked or called runtime.Goexit, a FlatMap call that
+// has emitted, and anything once the run has ended. The default is no retry. It panics if
 // Attempts is less than 1 or a duration is negative.
 func Retry(p Policy) Option {
 	misuse.Below(p.Attempts, 1, "pipeline: Retry: Attempts")

@@ -106,9 +106,12 @@ func panicked(err error) bool {
 	return yes
 }
 
+// again reports whether it makes sense to try again after err.
+func again(err error) bool { return !panicked(err) && !outcome.IsPermanent(err) }
+
 // failed tries v again, and decides what becomes of it if that does not help.
 func (w *worker[In, Out]) failed(v In, err error) (out Out, keep bool, _ error) {
-	for n := 1; n < w.retry.Attempts && !w.spent && !panicked(err) && w.ctx.Err() == nil; n++ {
+	for n := 1; n < w.retry.Attempts && !w.spent && again(err) && w.ctx.Err() == nil; n++ {
 		if ended := w.sleep(w.retry.pause(n)); ended != nil {
 			err = ended
 			break

@@ -13,7 +13,7 @@ import (
 )
 
 // Retry with backoff: a service that is busy is asked again, later and later. What
-// it can't answer at all is put aside, and the run goes on.
+// it can't answer is put aside, and the run goes on.
 func Example_retryWithBackoff() {
 	var mu sync.Mutex
 	asked := map[string]int{}
@@ -43,12 +43,13 @@ func Example_retryWithBackoff() {
 			return answer{}, err
 		}
 		_ = res.Body.Close()
-		// An error is tried again. Not Found will be so the next time, too: it is
-		// an answer.
-		if res.StatusCode >= 500 {
-			return answer{}, fmt.Errorf("%s: %s", path, res.Status)
+		if res.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s: %s", path, res.Status)
 		}
-		return answer{path, res.StatusCode}, nil
+		if res.StatusCode == http.StatusNotFound {
+			err = pipeline.Permanent(err) // it will not be there the next time
+		}
+		return answer{path, res.StatusCode}, err
 	},
 		pipeline.Workers(4), // others go on while one of them waits
 		pipeline.Timeout(time.Minute),
@@ -61,8 +62,9 @@ func Example_retryWithBackoff() {
 
 	fmt.Println(get.Collect(context.Background(), slices.Values([]string{"/a", "/gone", "/broken", "/b"})))
 	fmt.Println(asked) // the run is over: nobody asks any more
-	// Output:
+	// Unordered output:
 	// given up: /broken: 503 Service Unavailable
-	// [{/a 200} {/gone 404} {/b 200}] <nil>
+	// given up: /gone: 404 Not Found
+	// [{/a 200} {/b 200}] <nil>
 	// map[/a:3 /b:3 /broken:5 /gone:1]
 }

@@ -3,6 +3,7 @@ package outcome_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -121,5 +122,16 @@ func TestCall(t *testing.T) {
 	<-done
 	if exits != 1 || returned {
 		t.Errorf("%d exits, returned %v", exits, returned)
+	}
+}
+
+func TestPermanent(t *testing.T) {
+	err := errors.New("no such page")
+	marked := outcome.Permanent(err)
+	if !outcome.IsPermanent(fmt.Errorf("fetch: %w", marked)) || outcome.IsPermanent(err) || outcome.IsPermanent(nil) {
+		t.Error("the mark is not seen, or seen where it is not")
+	}
+	if !errors.Is(marked, err) || marked.Error() != err.Error() {
+		t.Errorf("marked: %v", marked)
 	}
 }
