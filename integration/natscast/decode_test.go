@@ -170,7 +170,7 @@ func TestTwice(t *testing.T) {
 	f := follow(t, to)
 	_, err := nc.Subscribe("elsewhere", func(m *nats.Msg) {
 		for range 2 {
-			if err := nc.PublishMsg(&nats.Msg{Subject: "s", Header: m.Header, Data: m.Data}); err != nil {
+			if err := nc.PublishMsg(&nats.Msg{Subject: "s", Header: m.Header, Data: m.Data}); err != nil && !nc.IsClosed() {
 				t.Error(err)
 			}
 		}
