@@ -59,7 +59,7 @@ func (r *labelReader) read(s string) (l label, ok bool) {
 	}
 	number, rest, _ := strings.Cut(s[2:], " ")
 	seq, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || rest != r.rest && !r.keep(rest) {
+	if err != nil || rest == "" || rest != r.rest && !r.keep(rest) {
 		return label{}, false
 	}
 	l = r.last

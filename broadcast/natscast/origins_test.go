@@ -135,8 +135,10 @@ func TestLabels(t *testing.T) {
 		"", "v", "v 1", "v 1 1000", "v 1 1000 e", "v 1 1000 e ", "v 1 1000  o", "x 1 1000 e o", "vv 1 1000 e o",
 		"v -1 1000 e o", "v 18446744073709551616 1000 e o", "v 1 0 e o", "v 1 -5 e o", "v 1 x e o", "v 1 1000 e o o",
 	} {
-		if l, ok := r.read(bad); ok {
-			t.Errorf("%q was read as %+v", bad, l)
+		for _, r := range []*labelReader{new(labelReader), &r} { // that has read nothing, or much
+			if l, ok := r.read(bad); ok {
+				t.Errorf("%q was read as %+v", bad, l)
+			}
 		}
 	}
 }
