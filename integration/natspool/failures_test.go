@@ -131,6 +131,26 @@ func TestUndecodableMessage(t *testing.T) {
 	}
 }
 
+// While a dead letter cannot be written, the task and its error are kept.
+func TestDeadLetterCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
+	told := make(chan error, 10)
+	p := newPool(t, js, name, 1, func(context.Context, int) (int, error) { return 0, errors.New("hopeless") },
+		natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(err error) { told <- err }))
+	must0(js.DeleteStream(soon(t), "natspool-dead-"+name))
+	_, err := p.Do(soon(t), 1)
+	if e, ok := errors.AsType[*natspool.TaskError](err); !ok || e.Attempts != 1 || e.Text != "hopeless" {
+		t.Errorf("got %v", err)
+	}
+	if err := receive(t, told, "the error handler is told"); !strings.Contains(err.Error(), "not become a dead letter yet") {
+		t.Errorf("told of %v", err)
+	}
+	if dead := letters(t, p); len(dead) != 1 || dead[0].Err.Error() != "hopeless" {
+		t.Errorf("dead letters %+v", dead)
+	}
+}
+
 // An error that no one waits for reaches the handler of the process that ran it,
 // Goexit and panics too.
 func TestErrorsThatNoOneWaitsFor(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/tandemgo/tandem/integration/internal/natsserver"
 	"github.com/tandemgo/tandem/integration/internal/proxy"
 	"github.com/tandemgo/tandem/pool/natspool"
@@ -73,4 +75,40 @@ func TestTaskComesBackToItsWorker(t *testing.T) {
 		t.Errorf("%d runs, %+v, want 1", ran.Load(), s)
 	}
 	checkSum(t, w.Stats())
+}
+
+// What a process is sent beyond what it has asked for, as when a request has been
+// forgotten by one side only, does not wait there for a worker.
+func TestMoreThanAskedFor(t *testing.T) {
+	t.Parallel()
+	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
+	requests := make(chan *nats.Msg, 100)
+	must(js.Conn().ChanSubscribe("$JS.API.CONSUMER.MSG.NEXT.>", requests))
+	must0(js.Conn().Flush())
+	begun, gate := make(chan int, 3), make(chan struct{})
+	fn := func(_ context.Context, n int) (int, error) {
+		begun <- n
+		<-gate
+		return n, nil
+	}
+	often := natspool.WithMaxDeliver(100) // what is handed back has been delivered
+	a := newPool(t, js, name, 1, fn, natspool.WithAckWait(never), often)
+	request := receive(t, requests, "the pool asks for a task")
+	must0(js.Conn().PublishRequest(request.Subject, request.Reply, []byte(`{"batch":5,"expires":60000000000}`)))
+	must0(js.Conn().Flush())
+	p := newPool[int, int](t, js, name, 0, nil)
+	for n := range 3 {
+		must0(p.Go(soon(t), n))
+	}
+	until(t, "it hands back what is too much", func() bool { return a.Stats().HandedBack >= 2 })
+	b := newPool(t, js, name, 2, fn, often)
+	for range 3 {
+		receive(t, begun, "all three run at once")
+	}
+	close(gate)
+	until(t, "all have run", func() bool { return a.Stats().Completed+b.Stats().Completed == 3 })
+	if s := a.Stats(); s.Completed != 1 {
+		t.Errorf("%+v, want one run by the pool with one worker", s)
+	}
+	checkSum(t, a.Stats())
 }

@@ -145,6 +145,21 @@ func TestEndOfTheRoot(t *testing.T) {
 	receive(t, ran, "another worker gets it")
 }
 
+// A pool that is made under a root that has ended is closed.
+func TestRootHasEnded(t *testing.T) {
+	t.Parallel()
+	js := connect(t, natsserver.Start(t).URL())
+	root, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		a := newPool(t, js, "ended", 1, func(_ context.Context, n int) (int, error) { return n, nil }, natspool.WithContext(root))
+		must0(a.Close())
+		if err := a.Go(soon(t), 2); !errors.Is(err, natspool.ErrClosed) {
+			t.Errorf("Go: %v", err)
+		}
+	}
+}
+
 // A task that takes longer than a worker may be silent: signs of life keep it.
 func TestLongTask(t *testing.T) {
 	if testing.Short() {

@@ -116,6 +116,8 @@ func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, 
 		}
 	}
 	c.background.Go(c.keep)
+	c.mu.Lock() // begin waits for it, so that finish finds unwatch
+	defer c.mu.Unlock()
 	c.unwatch = context.AfterFunc(o.root, func() {
 		c.begin()
 		c.abort(context.Cause(o.root))

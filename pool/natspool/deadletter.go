@@ -28,6 +28,33 @@ type DeadLetter[T any] struct {
 	Undecodable error // why Data cannot be decoded, in this process
 }
 
+// buryAtLast makes a dead letter of a task, however often it has to try: its error is
+// known here and nowhere else, and as long as the worker tries, the task is its own. It
+// reports false if the pool was aborted first.
+func (c *core) buryAtLast(d *delivery, err error) bool {
+	for {
+		failed := c.bury(d, err)
+		if failed == nil {
+			return true
+		}
+		c.tell(fmt.Errorf("natspool: task %d has not become a dead letter yet: %w", d.seq, failed))
+		if errors.Is(failed, jetstream.ErrNoStreamResponse) {
+			ctx, cancel := context.WithTimeout(c.patient, maxCall)
+			if _, failed := c.setUp(ctx, c.js, &c.options, true); c.patient.Err() == nil {
+				c.tell(failed)
+			}
+			cancel()
+		}
+		again := time.NewTimer(maxTick)
+		select {
+		case <-c.patient.Done():
+			again.Stop()
+			return false
+		case <-again.C:
+		}
+	}
+}
+
 // bury makes a dead letter of a task. Its message id is that of the delivery, so
 // that it is one even if the worker crashes before it says that the task is done
 // with.
@@ -39,7 +66,7 @@ func (c *core) bury(d *delivery, err error) error {
 	if id := d.header.Get(jetstream.MsgIDHeader); id != "" {
 		m.Header[messageIDHeader] = []string{id}
 	}
-	ctx, cancel := context.WithTimeout(c.life, maxCall)
+	ctx, cancel := context.WithTimeout(c.patient, maxCall)
 	defer cancel()
 	_, failed := c.js.PublishMsg(ctx, m)
 	return failed

@@ -135,11 +135,8 @@ func (c *core) settle(d *delivery, result []byte, err error) (untold error) {
 	if letter && c.dropIfHandedBack(d) {
 		return untold // it is another worker's
 	}
-	if letter {
-		if buryErr := c.bury(d, err); buryErr != nil {
-			c.tell(fmt.Errorf("natspool: task %d stays in the stream, it cannot become a dead letter: %w", d.seq, buryErr))
-			final, letter = false, false
-		}
+	if letter && !c.buryAtLast(d, err) {
+		final, letter = false, false // abort has handed it back
 	}
 	c.mu.Lock()
 	back := d.state == handedBack
