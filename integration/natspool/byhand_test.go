@@ -88,7 +88,7 @@ func (h *byHand) work(b testing.TB, js jetstream.JetStream, workers int, fn func
 	}))
 	// Without heartbeats that come soon, a request that the client has not made, as the
 	// last one seemed to be under way, would not be missed for 30 s.
-	it := must(c.Messages(jetstream.PullMaxMessages(workers), jetstream.PullExpiry(5*time.Second), jetstream.PullHeartbeat(500*time.Millisecond)))
+	it := must(c.Messages(jetstream.PullMaxMessages(workers), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second)))
 	var wg sync.WaitGroup
 	messages := make(chan jetstream.Msg)
 	wg.Go(func() {
