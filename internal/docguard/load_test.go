@@ -24,6 +24,7 @@ type loaded struct {
 	fset                 *token.FileSet
 	files, tests         []*ast.File
 	imp                  types.Importer // for tests
+	served               bool           // Examples need a server
 }
 
 // load asks the go command about the package in dir, in the module that dir
