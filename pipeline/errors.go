@@ -32,7 +32,7 @@ func (e *StageError) Error() string { return fmt.Sprintf("pipeline: stage %q: %v
 func (e *StageError) Unwrap() error { return e.Err }
 
 // Permanent marks an error that it makes no sense to try again after, as that a page
-// is not there: [Retry] does not. The error that comes of it wraps err and has its
+// is not there: [Retry] does not, nor does pool/natspool. The error that comes of it wraps err and has its
 // text. It panics if err is nil.
 func Permanent(err error) error {
 	misuse.Nil(err == nil, "pipeline: Permanent: error")

@@ -20,14 +20,14 @@ func fetch(_ context.Context, url string) (Page, error) {
 
 // This is how README begins.
 func Example_readme() {
-	urls := slices.Values([]string{"https://example.com/a", "https://example.com/gone", "https://example.com/b"})
+	urls := []string{"https://example.com/a", "https://example.com/gone", "https://example.com/b"}
 	use := func(p Page) { fmt.Println(p.Title) }
 
 	read := func(ctx context.Context) error {
 		p := pool.New(8, fetch) // func fetch(ctx context.Context, url string) (Page, error)
 		defer p.Close()
 
-		for page, err := range p.Map(ctx, urls) { // eight at a time, results in order
+		for page, err := range p.Map(ctx, slices.Values(urls)) { // eight at a time, results in order
 			if err != nil {
 				return err // leaving the loop cancels the rest and waits for it
 			}

@@ -5,8 +5,9 @@ import "encoding/json"
 // A Codec turns values into the payload of a message and back. It must be safe
 // for concurrent use.
 type Codec[T any] interface {
+	// Encode returns v as bytes.
 	Encode(v T) ([]byte, error)
-	// Decode must not keep data.
+	// Decode returns the value that data is. It must not keep data.
 	Decode(data []byte) (T, error)
 }
 

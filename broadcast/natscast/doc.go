@@ -76,4 +76,13 @@
 // A Broadcast has two goroutines and a queue of pointers.
 // Values that have come in together are handed to the subscribers together. Close
 // ends and joins everything. All methods are safe for concurrent use.
+//
+// # When not to use it
+//
+//   - In one process, package [github.com/tandemgo/tandem/broadcast] is a thousand
+//     times faster.
+//   - What each of several processes is to do its part of is a queue and no broadcast:
+//     see [github.com/tandemgo/tandem/pool/natspool].
+//   - Where nobody asks what was lost, a subscription of nats.go without headers costs
+//     half.
 package natscast

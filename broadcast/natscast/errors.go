@@ -33,9 +33,9 @@ type PanicError = outcome.PanicError
 
 // A DecodeError is what the error handler is told of a message that is no value.
 type DecodeError struct {
-	Subject string
-	Size    int // of the payload, in bytes
-	Err     error
+	Subject string // of the message
+	Size    int    // of the payload, in bytes
+	Err     error  // of the codec
 }
 
 // Error says what could not be decoded.

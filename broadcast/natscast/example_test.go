@@ -122,6 +122,18 @@ func ExampleNew() {
 	defer b.Close()
 }
 
+// A codec can be tried without a server.
+func ExampleCodec() {
+	var codec natscast.Codec[uint64] = numbers{}
+	data, err := codec.Encode(7)
+	if err != nil {
+		log.Fatal(err)
+	}
+	v, err := codec.Decode(data)
+	fmt.Println(len(data), v, err)
+	// Output: 8 7 <nil>
+}
+
 // What Send returns says what became of the value.
 func ExampleBroadcast_Send() {
 	var b *natscast.Broadcast[progress] // made by New or NewStream
@@ -132,6 +144,7 @@ func ExampleBroadcast_Send() {
 	case errors.Is(err, natscast.ErrDisconnected): // nobody will see it: send it later
 	case errors.Is(err, natscast.ErrUncertain): // a stream did not answer; it may have it
 	case errors.Is(err, natscast.ErrClosed): // b was closed
+	case errors.Is(err, natscast.ErrGoexit): // the codec has left its goroutine
 	case isPanic:
 		log.Printf("the codec panicked: %v", panicked.Value)
 	}

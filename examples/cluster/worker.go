@@ -52,7 +52,7 @@ func work(ctx context.Context, c config) error {
 		return err
 	}
 	defer nc.Close()
-	client := redis.NewClient(&redis.Options{Addr: c.redis})
+	client := redis.NewClient(&redis.Options{Addr: c.redis, ContextTimeoutEnabled: true})
 	defer client.Close()
 	// Where Redis does not answer, each of the workers has its share.
 	limit := redislimit.New[string](client, ratelimit.Per(c.rate, time.Second), 1,

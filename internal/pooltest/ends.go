@@ -191,11 +191,12 @@ func shutdownOfAnIdlePool(t *testing.T, newPool Make) {
 func nilContextPanics(t *testing.T, newPool Make) {
 	p := newPool(t, 1, double)
 	defer p.Close()
+	var none context.Context
 	for name, call := range map[string]func(){
-		"Go":       func() { _ = p.Go(nil, 1) },        //nolint:staticcheck // that is what is tested
-		"Submit":   func() { _, _ = p.Submit(nil, 1) }, //nolint:staticcheck // see above
-		"Do":       func() { _, _ = p.Do(nil, 1) },     //nolint:staticcheck // see above
-		"Shutdown": func() { _ = p.Shutdown(nil) },     //nolint:staticcheck // see above
+		"Go":       func() { _ = p.Go(none, 1) },
+		"Submit":   func() { _, _ = p.Submit(none, 1) },
+		"Do":       func() { _, _ = p.Do(none, 1) },
+		"Shutdown": func() { _ = p.Shutdown(none) },
 	} {
 		func() {
 			defer func() {

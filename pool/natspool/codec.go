@@ -2,21 +2,21 @@ package natspool
 
 import "encoding/json"
 
-// A Codec turns values of one type into bytes and back. It is used by many
-// goroutines at once.
+// A Codec turns values into the payload of a message and back. It must be safe
+// for concurrent use.
 type Codec[T any] interface {
+	// Encode returns v as bytes.
 	Encode(v T) ([]byte, error)
+	// Decode returns the value that data is. It must not keep data.
 	Decode(data []byte) (T, error)
 }
 
-// JSON is the default Codec: that of package encoding/json.
-type JSON[T any] struct{}
+// jsonCodec is the default.
+type jsonCodec[T any] struct{}
 
-// Encode returns v as JSON.
-func (JSON[T]) Encode(v T) ([]byte, error) { return json.Marshal(v) }
+func (jsonCodec[T]) Encode(v T) ([]byte, error) { return json.Marshal(v) }
 
-// Decode returns the value that data is the JSON of.
-func (JSON[T]) Decode(data []byte) (v T, err error) {
+func (jsonCodec[T]) Decode(data []byte) (v T, err error) {
 	err = json.Unmarshal(data, &v)
 	return v, err
 }

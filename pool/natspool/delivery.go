@@ -172,9 +172,8 @@ func (c *core) judge(d *delivery, err error) (final, letter bool) {
 	if err == nil {
 		return true, false
 	}
-	_, permanent := errors.AsType[*permanentError](err)
 	_, undecodable := errors.AsType[*undecodableError](err)
-	letter = permanent || undecodable || d.attempt >= c.maxDeliver
+	letter = outcome.IsPermanent(err) || undecodable || d.attempt >= c.maxDeliver
 	return letter, letter
 }
 

@@ -83,7 +83,12 @@
 // every five seconds. There are two subscriptions, one goroutine for what must be
 // done now and then, and the workers, which are those of a pool of package pool.
 //
-// For work that may be lost with the process, package pool is thousands of times
-// faster. For work that must be done exactly once together with a change in a
-// database, use a queue in that database.
+// # When not to use it
+//
+//   - For work that may be lost with the process, package
+//     [github.com/tandemgo/tandem/pool] is thousands of times faster.
+//   - For work that must be done exactly once together with a change in a database,
+//     use a queue in that database.
+//   - What all processes are to see is a broadcast:
+//     [github.com/tandemgo/tandem/broadcast/natscast].
 package natspool

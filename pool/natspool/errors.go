@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/pool"
 )
 
@@ -40,17 +41,14 @@ func (e *TaskError) Error() string { return e.Text }
 func (e *TaskError) Unwrap() error { return e.cause }
 
 // Permanent marks the error of a task that it makes no sense to try again: the
-// task goes to the dead letters at once. It panics if err is nil.
+// task goes to the dead letters at once. An error marked by pipeline.Permanent counts
+// as well. It panics if err is nil.
 func Permanent(err error) error {
 	if err == nil {
 		panic("natspool: Permanent: error must not be nil")
 	}
-	return &permanentError{err}
+	return outcome.Permanent(err)
 }
-
-type permanentError struct{ error }
-
-func (e *permanentError) Unwrap() error { return e.error }
 
 // An undecodableError says that a message is not a task.
 type undecodableError struct{ err error }

@@ -1,7 +1,9 @@
 package natspool_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"log"
@@ -19,14 +21,26 @@ type Mail struct{ ID, To, Text string }
 
 type Receipt struct{ At time.Time }
 
-func send(ctx context.Context, m Mail) (Receipt, error) {
-	if m.To == "" {
-		return Receipt{}, natspool.Permanent(errors.New("no address"))
+func send(context.Context, Mail) (Receipt, error) { return Receipt{At: time.Now()}, nil }
+
+// What will never succeed is not tried again, and what may have run before can be
+// told.
+func ExamplePermanent() {
+	var js jetstream.JetStream // of a connection
+	send := func(ctx context.Context, m Mail) (Receipt, error) {
+		if m.To == "" {
+			return Receipt{}, natspool.Permanent(errors.New("no address"))
+		}
+		if n, ok := natspool.Attempt(ctx); ok && n > 1 {
+			log.Printf("mail %s may have been sent already", m.ID)
+		}
+		return Receipt{At: time.Now()}, nil
 	}
-	if n, ok := natspool.Attempt(ctx); ok && n > 1 {
-		log.Printf("mail %s may have been sent already", m.ID)
+	p, err := natspool.New(context.Background(), js, "mail", 8, send)
+	if err != nil {
+		log.Fatal(err)
 	}
-	return Receipt{At: time.Now()}, nil
+	defer p.Close()
 }
 
 // A worker: as many processes of it as are needed.
@@ -114,14 +128,30 @@ func ExamplePool_DeadLetters() {
 	}
 }
 
-// A Codec for another form than JSON: a receipt as its time.
-type textCodec struct{}
+// A Codec for another form than JSON.
+type gobCodec[T any] struct{}
 
-func (textCodec) Encode(r Receipt) ([]byte, error) { return r.At.AppendText(nil) }
+func (gobCodec[T]) Encode(v T) ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(v)
+	return b.Bytes(), err
+}
 
-func (textCodec) Decode(data []byte) (r Receipt, err error) {
-	err = r.At.UnmarshalText(data)
-	return r, err
+func (gobCodec[T]) Decode(data []byte) (v T, err error) {
+	err = gob.NewDecoder(bytes.NewReader(data)).Decode(&v)
+	return v, err
+}
+
+// A codec can be tried without a server.
+func ExampleCodec() {
+	var codec natspool.Codec[Receipt] = gobCodec[Receipt]{}
+	data, err := codec.Encode(Receipt{At: time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r, err := codec.Decode(data)
+	fmt.Println(r.At, err)
+	// Output: 2026-02-01 12:00:00 +0000 UTC <nil>
 }
 
 // Options that processes of one pool must agree on.
@@ -131,8 +161,8 @@ func ExampleOption() {
 	defer cancel() // ends the pool at once
 	p, err := natspool.New(ctx, js, "mail", 8, send,
 		natspool.WithContext(ctx),
-		natspool.WithTaskCodec[Mail](natspool.JSON[Mail]{}), // the default
-		natspool.WithResultCodec[Receipt](textCodec{}),
+		natspool.WithTaskCodec[Mail](gobCodec[Mail]{}),
+		natspool.WithResultCodec[Receipt](gobCodec[Receipt]{}),
 		natspool.WithAckWait(time.Minute),            // a worker that is silent for longer is dead
 		natspool.WithDuplicateWindow(10*time.Minute), // for how long message ids are known
 		natspool.WithReplicas(3))

@@ -34,7 +34,7 @@ func TestC5MisusePanics(t *testing.T) {
 		`natspool: New: name must be 1 to 64 letters, digits, '-' or '_', got ""`:               makes("", 1, fn),
 		`natspool: New: name must be 1 to 64 letters, digits, '-' or '_', got "a.b"`:            makes("a.b", 1, fn),
 		`natspool: New: name must be 1 to 64 letters, digits, '-' or '_', got "a>"`:             makes("a>", 0, nil),
-		"natspool: WithContext: context must not be nil":                                        func() { natspool.WithContext(nil) }, //nolint:staticcheck // that is what is tested
+		"natspool: WithContext: context must not be nil":                                        func() { natspool.WithContext(noContext) },
 		"natspool: WithBackoff: there must be at least one delay, got none":                     func() { natspool.WithBackoff() },
 		"natspool: WithBackoff: delays must not be negative, got -1s":                           func() { natspool.WithBackoff(0, -time.Second) },
 		"natspool: WithMaxDeliver: deliveries must be at least 1, got 0":                        func() { natspool.WithMaxDeliver(0) },
@@ -47,10 +47,10 @@ func TestC5MisusePanics(t *testing.T) {
 		"natspool: WithResultCodec: codec must not be nil":                                      func() { natspool.WithResultCodec[int](nil) },
 		"natspool: Permanent: error must not be nil":                                            func() { _ = natspool.Permanent(nil) },
 		"natspool: New: WithMessageID must be for the pool's type int, got func(string) string": makes("a", 1, fn, natspool.WithMessageID(strings.ToUpper)),
-		"natspool: New: WithTaskCodec must be for the pool's type int, got natspool.JSON[string]": makes("a", 1, fn,
-			natspool.WithTaskCodec[string](natspool.JSON[string]{})),
-		"natspool: New: WithResultCodec must be for the pool's type int, got natspool.JSON[string]": makes("a", 1, fn,
-			natspool.WithResultCodec[string](natspool.JSON[string]{})),
+		"natspool: New: WithTaskCodec must be for the pool's type int, got natspool_test.words": makes("a", 1, fn,
+			natspool.WithTaskCodec[string](words{})),
+		"natspool: New: WithResultCodec must be for the pool's type int, got natspool_test.words": makes("a", 1, fn,
+			natspool.WithResultCodec[string](words{})),
 	})
 }
 
@@ -63,3 +63,12 @@ func TestNewUnderAnEndedContext(t *testing.T) {
 		t.Errorf("got %v, %v", p, err)
 	}
 }
+
+// words is a codec for another type than the pool has.
+type words struct{}
+
+func (words) Encode(s string) ([]byte, error) { return []byte(s), nil }
+
+func (words) Decode(data []byte) (string, error) { return string(data), nil }
+
+var noContext context.Context

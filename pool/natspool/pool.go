@@ -48,8 +48,8 @@ func New[T, R any](ctx context.Context, js jetstream.JetStream, name string, wor
 	}
 	names := namesOf(name)
 	p := &Pool[T, R]{
-		tasks:   typed[T, Codec[T]](o.taskCodec, "WithTaskCodec", JSON[T]{}),
-		results: typed[R, Codec[R]](o.resultCodec, "WithResultCodec", JSON[R]{}),
+		tasks:   typed[T, Codec[T]](o.taskCodec, "WithTaskCodec", jsonCodec[T]{}),
+		results: typed[R, Codec[R]](o.resultCodec, "WithResultCodec", jsonCodec[R]{}),
 		id:      typed[T, func(T) string](o.messageID, "WithMessageID", nil),
 	}
 	if ctx.Err() != nil {

@@ -83,6 +83,13 @@
 //
 // It works with Redis 5 and later, on a single server, with replicas, and on a cluster:
 // each call names one key. There is no goroutine and nothing to close; the client is the
-// caller's. Don't use it to count what must not be lost, such as money: after a failover
-// the new server may not know what the old one granted last.
+// caller's.
+//
+// # When not to use it
+//
+//   - In one process, a [ratelimit.Keyed] is a thousand times faster and needs no server.
+//   - A limit that is only to keep a server from being overrun need not be exact over
+//     all of them: let each have its share, with a Keyed.
+//   - What must not be lost, such as money, is not to be counted here: after a failover
+//     the new server may not know what the old one granted last.
 package redislimit

@@ -2,6 +2,7 @@ package redislimit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -77,10 +78,39 @@ func ExampleOnFailure() {
 	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[int](client, ratelimit.Every(time.Minute), 3,
-		redislimit.OnFailure(redislimit.FailClosed),
+		redislimit.OnFailure(redislimit.FailClosed), // and not FailLocal, the default, or FailOpen
 		redislimit.WithTimeout(20*time.Millisecond),
 		redislimit.WithBreaker(5, time.Second))
-	if _, err := limiter.Take(context.Background(), 4711, 1); err != nil {
-		fmt.Println(err, limiter.Stats().Breaker)
+	_, err := limiter.Take(context.Background(), 4711, 1)
+	switch {
+	case errors.Is(err, redislimit.ErrUnavailable):
+		switch limiter.Stats().Breaker {
+		case redislimit.Closed:
+			fmt.Println("this call has failed")
+		case redislimit.Open, redislimit.HalfOpen:
+			fmt.Println("so many have failed that most are spared")
+		}
+	case errors.Is(err, redislimit.ErrForeign):
+		fmt.Println("somebody else uses the key")
 	}
+}
+
+// A bulk import lets what goes wrong here pass, for up to 10,000 tenants, and one of
+// them begins anew.
+func ExampleLimiter_Forget() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(1000, time.Hour), 1000,
+		redislimit.OnFailure(redislimit.FailOpen),
+		redislimit.WithMaxKeys(10_000))
+	fmt.Println(limiter.Forget(context.Background(), "tenant 7"))
+}
+
+// By default each process has its share while Redis is away.
+func ExampleWithReplicas() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(100, time.Second), 100,
+		redislimit.OnFailure(redislimit.FailLocal), redislimit.WithReplicas(4))
+	fmt.Println(limiter.Wait(context.Background(), "ann"))
 }

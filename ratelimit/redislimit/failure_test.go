@@ -59,7 +59,7 @@ func TestBreaker(t *testing.T) {
 		time.Sleep(time.Second - 1)
 		ask(redislimit.ErrUnavailable)
 		is(redislimit.Open, 6, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		ask(errBroken) // the probe
 		is(redislimit.Open, 7, 1)
 		time.Sleep(time.Second)

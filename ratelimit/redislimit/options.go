@@ -41,7 +41,8 @@ func newOptions(opts []Option) options {
 }
 
 // WithPrefix puts s in front of every key in Redis. The default is "tandem:rate:".
-// Two limiters with the same prefix share their keys, and must have the same limits.
+// Two limiters with the same prefix share their keys, and must have the same limits;
+// of different prefixes none should begin with another, or their keys can meet.
 func WithPrefix(s string) Option { return func(o *options) { o.prefix = s } }
 
 // WithKey says what a key is called in Redis, behind the prefix. Two keys with one

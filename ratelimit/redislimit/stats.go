@@ -10,11 +10,11 @@ type Stats struct {
 	Local  uint64 // of Asked, decided by FailLocal
 	Opened uint64 // of Asked, decided by FailOpen
 
-	Calls    uint64 // of Redis
-	Failures uint64 // of Calls, not answered: each may have spent its permits all the same
-	Foreign  uint64 // of Calls, for a key that holds something else
-	Breaker  BreakerState
-	Trips    uint64 // how often the breaker opened
+	Calls    uint64       // of Redis
+	Failures uint64       // of Calls, not answered: each may have spent its permits all the same
+	Foreign  uint64       // of Calls, for a key that holds something else
+	Breaker  BreakerState // whether Redis is asked now
+	Trips    uint64       // how often the breaker opened
 
 	Leases     uint64 // how often permits were taken in advance
 	Leased     uint64 // how many
