@@ -201,7 +201,7 @@ func (s Subject) extremes(t *testing.T) {
 		{ratelimit.Per(999_983, 290*year), 1000, []int{1, 999, 1}},
 	} {
 		x := s.tape(t, c.rate, c.burst)
-		y := &tape{t, local{ratelimit.New(c.rate, c.burst)}, x.start}
+		y := &tape{t: t, taker: local{ratelimit.New(c.rate, c.burst)}, start: x.start}
 		for _, n := range c.ns {
 			want := y.take("a", n)
 			got := x.take("a", n)

@@ -7,6 +7,7 @@ package takertest
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +23,8 @@ type Subject struct {
 	// Resolution is that of its clock.
 	Resolution time.Duration
 	// Ahead is for how long it may hand out what it has taken in advance. What it says
-	// besides OK is an estimate then.
+	// besides OK is an estimate then, and a RetryAfter too long by as much as the call
+	// took from which it is known.
 	Ahead time.Duration
 }
 
@@ -72,10 +74,13 @@ type tape struct {
 	t     *testing.T
 	taker ratelimit.Taker[string]
 	start time.Time
+
+	mu      sync.Mutex
+	longest time.Duration // that a call has taken
 }
 
 func (s Subject) tape(t *testing.T, rate ratelimit.Rate, burst int) *tape {
-	return &tape{t, s.New(t, rate, burst), time.Now()}
+	return &tape{t: t, taker: s.New(t, rate, burst), start: time.Now()}
 }
 
 func (x *tape) now() time.Duration { return time.Since(x.start) }
@@ -91,6 +96,9 @@ func (x *tape) take(key string, n int) call {
 	from := x.now()
 	d, err := x.taker.Take(context.Background(), key, n)
 	c := call{d, from, x.now()}
+	x.mu.Lock()
+	x.longest = max(x.longest, c.to-c.from)
+	x.mu.Unlock()
 	switch {
 	case err != nil:
 		x.t.Errorf("Take(%q, %d): %v", key, n, err)
