@@ -37,9 +37,9 @@ func (h *holes) upTo(pos uint64) tally {
 	if h == nil {
 		return tally{}
 	}
-	for i := len(h.list) - 1; i >= 0; i-- {
-		if h.list[i].pos <= pos {
-			return h.list[i].before
+	for _, x := range slices.Backward(h.list) {
+		if x.pos <= pos {
+			return x.before
 		}
 	}
 	return h.dropped

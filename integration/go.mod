@@ -20,7 +20,6 @@ require (
 	github.com/tandemgo/tandem/broadcast/natscast v0.0.0
 	github.com/tandemgo/tandem/pool/natspool v0.0.0
 	github.com/tandemgo/tandem/ratelimit/redislimit v0.0.0
-	go.uber.org/goleak v1.3.0
 )
 
 require (
@@ -33,6 +32,7 @@ require (
 	github.com/nats-io/nkeys v0.4.16 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
+	go.uber.org/goleak v1.3.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e // indirect
 	golang.org/x/sys v0.49.0 // indirect
