@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/pool"
 )
@@ -44,9 +45,7 @@ func (e *TaskError) Unwrap() error { return e.cause }
 // task goes to the dead letters at once. An error marked by pipeline.Permanent counts
 // as well. It panics if err is nil.
 func Permanent(err error) error {
-	if err == nil {
-		panic("natspool: Permanent: error must not be nil")
-	}
+	misuse.Nil(err == nil, "natspool: Permanent: error")
 	return outcome.Permanent(err)
 }
 

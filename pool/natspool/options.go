@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 const (
@@ -51,9 +52,7 @@ func WithBackoff(delays ...time.Duration) Option {
 		panic("natspool: WithBackoff: there must be at least one delay, got none")
 	}
 	for _, d := range delays {
-		if d < 0 {
-			panic(fmt.Sprintf("natspool: WithBackoff: delays must not be negative, got %v", d))
-		}
+		misuse.Negative(d, "natspool: WithBackoff: delays")
 	}
 	delays = slices.Clone(delays)
 	return func(o *options) { o.backoff = delays }
@@ -63,9 +62,7 @@ func WithBackoff(delays ...time.Duration) Option {
 // the dead letters. What a worker hands back, and what it dies with, counts. The
 // default is 5. It panics if n is less than 1.
 func WithMaxDeliver(n int) Option {
-	if n < 1 {
-		panic(fmt.Sprintf("natspool: WithMaxDeliver: deliveries must be at least 1, got %d", n))
-	}
+	misuse.Below(n, 1, "natspool: WithMaxDeliver: deliveries")
 	return func(o *options) { o.maxDeliver = n }
 }
 
@@ -92,9 +89,7 @@ func WithAckWait(d time.Duration) Option {
 // The functions given to New and WithMessageID must agree on the type of tasks:
 // New panics otherwise. WithMessageID panics if id is nil.
 func WithMessageID[T any](id func(task T) string) Option {
-	if id == nil {
-		panic("natspool: WithMessageID: function must not be nil")
-	}
+	misuse.Nil(id == nil, "natspool: WithMessageID: function")
 	return func(o *options) { o.messageID = carried[T, func(T) string]{id} }
 }
 
@@ -125,9 +120,7 @@ func WithReplicas(n int) Option {
 // calls at once are possible. By default such errors are only counted, in Stats.
 // It panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {
-	if fn == nil {
-		panic("natspool: WithErrorHandler: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "natspool: WithErrorHandler: function")
 	return func(o *options) { o.onError = fn }
 }
 
@@ -135,9 +128,7 @@ func WithErrorHandler(fn func(error)) Option {
 // must agree on it: to the others the task is undecodable. New panics if the codec
 // is not for the pool's type of tasks, WithTaskCodec if it is nil.
 func WithTaskCodec[T any](codec Codec[T]) Option {
-	if codec == nil {
-		panic("natspool: WithTaskCodec: codec must not be nil")
-	}
+	misuse.Nil(codec == nil, "natspool: WithTaskCodec: codec")
 	return func(o *options) { o.taskCodec = carried[T, Codec[T]]{codec} }
 }
 
@@ -145,9 +136,7 @@ func WithTaskCodec[T any](codec Codec[T]) Option {
 // if the codec is not for the pool's type of results, WithResultCodec if it is
 // nil.
 func WithResultCodec[R any](codec Codec[R]) Option {
-	if codec == nil {
-		panic("natspool: WithResultCodec: codec must not be nil")
-	}
+	misuse.Nil(codec == nil, "natspool: WithResultCodec: codec")
 	return func(o *options) { o.resultCodec = carried[R, Codec[R]]{codec} }
 }
 

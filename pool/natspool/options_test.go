@@ -30,7 +30,7 @@ func TestC5MisusePanics(t *testing.T) {
 		},
 		"natspool: New: JetStream must not be nil":                                              func() { _, _ = natspool.New(ctx, nil, "a", 1, fn) },
 		"natspool: New: workers must not be negative, got -1":                                   makes("a", -1, fn),
-		"natspool: New: function must not be nil with workers":                                  makes("a", 1, nil),
+		"natspool: New: function of a pool with workers must not be nil":                        makes("a", 1, nil),
 		`natspool: New: name must be 1 to 64 letters, digits, '-' or '_', got ""`:               makes("", 1, fn),
 		`natspool: New: name must be 1 to 64 letters, digits, '-' or '_', got "a.b"`:            makes("a.b", 1, fn),
 		`natspool: New: name must be 1 to 64 letters, digits, '-' or '_', got "a>"`:             makes("a>", 0, nil),

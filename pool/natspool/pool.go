@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/pool"
 )
 
@@ -34,14 +35,9 @@ type Pool[T, R any] struct {
 // function or codec of the options is for another type.
 func New[T, R any](ctx context.Context, js jetstream.JetStream, name string, workers int, fn pool.Func[T, R], opts ...Option) (*Pool[T, R], error) {
 	ctxselect.Require(ctx, "natspool: New")
-	switch {
-	case js == nil:
-		panic("natspool: New: JetStream must not be nil")
-	case workers < 0:
-		panic(fmt.Sprintf("natspool: New: workers must not be negative, got %d", workers))
-	case workers > 0 && fn == nil:
-		panic("natspool: New: function must not be nil with workers")
-	}
+	misuse.Nil(js == nil, "natspool: New: JetStream")
+	misuse.Negative(workers, "natspool: New: workers")
+	misuse.Nil(workers > 0 && fn == nil, "natspool: New: function of a pool with workers")
 	o := options{root: context.Background(), backoff: slices.Clone(defaultBackoff), maxDeliver: defaultMaxDeliver, replicas: 1}
 	for _, opt := range opts {
 		opt(&o)

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -72,16 +73,10 @@ func New[K comparable](client redis.UniversalClient, rate ratelimit.Rate, burst 
 		breaker: breaker{limit: o.failures, pause: o.pause},
 		plans:   map[limit]*limits{},
 	}
-	if o.key == nil {
+	if l.name = misuse.Untyped[func(K) string](o.key, "redislimit: New: WithKey"); l.name == nil {
 		l.name = keyFunc[K]()
-	} else if l.name, _ = o.key.(func(K) string); l.name == nil {
-		panic(fmt.Sprintf("redislimit: New: WithKey must have a %T, got %T", l.name, o.key))
 	}
-	if o.limits != nil {
-		if l.limitFor, _ = o.limits.(func(K) (ratelimit.Rate, int)); l.limitFor == nil {
-			panic(fmt.Sprintf("redislimit: New: WithLimits must have a %T, got %T", l.limitFor, o.limits))
-		}
-	}
+	l.limitFor = misuse.Untyped[func(K) (ratelimit.Rate, int)](o.limits, "redislimit: New: WithLimits")
 	l.common = newLimits(own, o.windows, o.replicas)
 	width := min(bits.Len(uint(o.maxKeys/64)), 8)
 	l.shift = 64 - width
@@ -157,9 +152,7 @@ func (l *Limiter[K]) limitsIn(sh *shard[K], k K) *limits {
 // the permits are spent. It panics if ctx is nil or n is less than 1.
 func (l *Limiter[K]) Take(ctx context.Context, k K, n int) (ratelimit.Decision, error) {
 	ctxselect.Require(ctx, "redislimit: Take")
-	if n < 1 {
-		panic(fmt.Sprintf("redislimit: Take: number must be at least 1, got %d", n))
-	}
+	misuse.Below(n, 1, "redislimit: Take: number")
 	return l.take(ctx, k, uint64(n))
 }
 

@@ -2,10 +2,10 @@ package redislimit
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -19,9 +19,7 @@ func (x limit) check(call string) {
 	if x.rate == (ratelimit.Rate{}) {
 		panic("redislimit: " + call + ": the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every")
 	}
-	if x.burst < 0 {
-		panic(fmt.Sprintf("redislimit: %s: burst must not be negative, got %d", call, x.burst))
-	}
+	misuse.Negative(x.burst, "redislimit: "+call+": burst")
 }
 
 // limits are the windows of a key: all of them grant, or none does. They do not

@@ -48,8 +48,8 @@ func TestMisusePanics(t *testing.T) {
 		"redislimit: New: the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every": func() { redislimit.New[string](client, ratelimit.Rate{}, 1) },
 		"redislimit: New: keys of type redislimit_test.place must have WithKey":                        func() { redislimit.New[place](client, rate, 1) },
 		"redislimit: New: keys of type float64 must have WithKey":                                      func() { redislimit.New[float64](client, rate, 1) },
-		"redislimit: New: WithKey must have a func(string) string, got func(int) string":               func() { redislimit.New[string](client, rate, 1, redislimit.WithKey(func(int) string { return "" })) },
-		"redislimit: New: WithLimits must have a func(string) (ratelimit.Rate, int), got func(int) (ratelimit.Rate, int)": func() {
+		"redislimit: New: WithKey must have a func(string) string, got a func(int) string":             func() { redislimit.New[string](client, rate, 1, redislimit.WithKey(func(int) string { return "" })) },
+		"redislimit: New: WithLimits must have a func(string) (ratelimit.Rate, int), got a func(int) (ratelimit.Rate, int)": func() {
 			redislimit.New[string](client, rate, 1, redislimit.WithLimits(func(int) (ratelimit.Rate, int) { return rate, 1 }))
 		},
 		"redislimit: WithLimits: burst must not be negative, got -2": func() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -51,9 +52,7 @@ func WithPrefix(s string) Option { return func(o *options) { o.prefix = s } }
 // [net/netip.Addr], what it marshals as; keys of other types must have WithKey. It
 // panics if fn is nil, New if fn is for keys of another type.
 func WithKey[K comparable](fn func(K) string) Option {
-	if fn == nil {
-		panic("redislimit: WithKey: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "redislimit: WithKey: function")
 	return func(o *options) { o.key = fn }
 }
 
@@ -63,9 +62,7 @@ func WithKey[K comparable](fn func(K) string) Option {
 // same in all processes. WithLimits panics if fn is nil, New if fn is for keys of
 // another type.
 func WithLimits[K comparable](fn func(K) (ratelimit.Rate, int)) Option {
-	if fn == nil {
-		panic("redislimit: WithLimits: function must not be nil")
-	}
+	misuse.Nil(fn == nil, "redislimit: WithLimits: function")
 	return func(o *options) { o.limits = fn }
 }
 
@@ -82,7 +79,7 @@ func WithWindow(rate ratelimit.Rate, burst int) Option {
 // WithTimeout bounds how long Redis is waited for. The default is 50 ms. It panics
 // if d is not positive.
 func WithTimeout(d time.Duration) Option {
-	positive("WithTimeout", d)
+	misuse.NotPositive(d, "redislimit: WithTimeout: duration")
 	return func(o *options) { o.timeout = d }
 }
 
@@ -91,8 +88,8 @@ func WithTimeout(d time.Duration) Option {
 // is 3 failures and a pause of 500 ms. It panics if failures is less than 1 or pause
 // is not positive.
 func WithBreaker(failures int, pause time.Duration) Option {
-	atLeastOne("WithBreaker", failures)
-	positive("WithBreaker", pause)
+	misuse.Below(failures, 1, "redislimit: WithBreaker: number")
+	misuse.NotPositive(pause, "redislimit: WithBreaker: duration")
 	return func(o *options) { o.failures, o.pause = failures, pause }
 }
 
@@ -123,7 +120,7 @@ func OnFailure(p Policy) Option {
 // default is 1, with which each process grants all of the limit then. It panics if n
 // is less than 1.
 func WithReplicas(n int) Option {
-	atLeastOne("WithReplicas", n)
+	misuse.Below(n, 1, "redislimit: WithReplicas: number")
 	return func(o *options) { o.replicas = n }
 }
 
@@ -132,7 +129,7 @@ func WithReplicas(n int) Option {
 // What comes beyond has no lease, and is denied by FailLocal. The default is
 // 1,048,576. It panics if n is less than 1.
 func WithMaxKeys(n int) Option {
-	atLeastOne("WithMaxKeys", n)
+	misuse.Below(n, 1, "redislimit: WithMaxKeys: number")
 	return func(o *options) { o.maxKeys = n }
 }
 
@@ -140,19 +137,7 @@ func WithMaxKeys(n int) Option {
 // once, and hand them out for up to ttl. See the section on leases of the package. The
 // default is no lease. It panics if permits is less than 1 or ttl is not positive.
 func WithLease(permits int, ttl time.Duration) Option {
-	atLeastOne("WithLease", permits)
-	positive("WithLease", ttl)
+	misuse.Below(permits, 1, "redislimit: WithLease: number")
+	misuse.NotPositive(ttl, "redislimit: WithLease: duration")
 	return func(o *options) { o.lease, o.ttl = permits, ttl }
-}
-
-func atLeastOne(call string, n int) {
-	if n < 1 {
-		panic(fmt.Sprintf("redislimit: %s: number must be at least 1, got %d", call, n))
-	}
-}
-
-func positive(call string, d time.Duration) {
-	if d <= 0 {
-		panic(fmt.Sprintf("redislimit: %s: duration must be positive, got %v", call, d))
-	}
 }
