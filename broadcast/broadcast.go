@@ -40,11 +40,11 @@ import (
 //
 // Park and wake, readers. One that finds nothing puts its waiter on the list of
 // sleepers, under mu and after it has looked at published, and at the holes, once
-// more; a sender publishes and takes the list under mu, too. So one of them sees the other. The
-// sender wakes them when mu is free. A reader looks again whenever it was woken;
-// to be woken without reason is harmless. Closing a subscription signals the
-// waiters that are linked to it, which happens under its lock, at which they saw
-// that it was open.
+// more; a sender publishes and takes the list under mu, too, and so does who
+// reports a gap. So one of them sees the other. The sender wakes them when mu is
+// free. A reader looks again whenever it was woken; to be woken without reason is
+// harmless. Closing a subscription signals the waiters that are linked to it, which
+// happens under its lock, at which they saw that it was open.
 //
 // Park and wake, senders. One that finds no room lines up, with a channel of its
 // own and what it has to send; only the first in line looks for room. It waits for

@@ -46,7 +46,8 @@
 //
 // for each origin on core NATS and for the stream on JetStream. What nobody can
 // tell on core NATS is that an origin began and ended while this process was cut
-// off.
+// off. A value whose Send failed in the connection had its number already, and counts
+// as missed.
 //
 // A message that was not sent by this package has no number. It is a value like
 // others. On core NATS it is counted as foreign, and if such have come, a lost
@@ -84,5 +85,5 @@
 //   - What each of several processes is to do its part of is a queue and no broadcast:
 //     see [github.com/tandemgo/tandem/pool/natspool].
 //   - Where nobody asks what was lost, a subscription of nats.go without headers costs
-//     half.
+//     two thirds.
 package natscast

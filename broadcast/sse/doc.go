@@ -11,7 +11,8 @@
 //
 // means that the 13 values up to number 41 are missing, or more if it says
 // "atLeast":true. The same event is sent to a viewer that is connected and too
-// slow, and where values are missing in the broadcast itself. So, for each viewer,
+// slow. Where values are missing in the broadcast itself, which have no numbers, its
+// id is that of the value before. So, for each viewer,
 //
 //	values received + missed = sent since it first came
 //
