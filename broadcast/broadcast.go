@@ -53,6 +53,15 @@ import (
 // and wake the next one, a line that has formed once would never end, as those who
 // are through come back for more, and each value would cost a wake-up. Whoever
 // leaves the line wakes the one that is the first then.
+//
+// Contexts. That the context of a subscription has ended is seen at its channel, which
+// can be asked under any lock: by a reader after it has loaded published, so that it
+// takes nothing that was sent after the end, and by a sender before it waits. Neither
+// relies on context.AfterFunc, which runs on a goroutine of its own, some time later.
+// It wakes readers that are parked, and does what nobody else comes by to do. Whoever
+// sees the end calls expire when it holds no lock, as the cause is the context's to
+// tell. A sender ends a subscription so before it sends what that one would have been
+// waited for: the books of a Block subscription have no gap.
 
 // A Broadcast sends values of type T to its subscriptions. It is made by [New],
 // must not be copied, and is safe for concurrent use.
@@ -102,21 +111,28 @@ func (b *Broadcast[T]) TrySend(v T) error {
 }
 
 func (b *Broadcast[T]) trySend(v T) error {
-	point.At("broadcast: sender before its lock")
-	b.mu.Lock()
-	switch {
-	case b.closedLocked():
+	for {
+		point.At("broadcast: sender before its lock")
+		b.mu.Lock()
+		switch {
+		case b.closedLocked():
+			b.mu.Unlock()
+			return ErrClosed
+		case b.senders.Len() > 0 || b.roomLocked() == 0:
+			gone := b.gate.expired()
+			b.mu.Unlock()
+			if len(gone) == 0 {
+				return ErrFull
+			}
+			b.evict(gone)
+			continue
+		}
+		b.log.add(v)
+		asleep := b.sleepers.take()
 		b.mu.Unlock()
-		return ErrClosed
-	case b.senders.Len() > 0 || b.roomLocked() == 0:
-		b.mu.Unlock()
-		return ErrFull
+		b.wake(asleep)
+		return nil
 	}
-	b.log.add(v)
-	asleep := b.sleepers.take()
-	b.mu.Unlock()
-	b.wake(asleep)
-	return nil
 }
 
 // SendBatch is Send for several values, in order. It returns how many were sent;
@@ -191,14 +207,17 @@ func (b *Broadcast[T]) Subscribe(opts ...SubscribeOption) (*Subscription[T], err
 	return b.subscribe(nil, opts)
 }
 
-// subscribe is Subscribe; release, if not nil, is called once when the
-// subscription has ended.
+// subscribe is Subscribe; release, if not nil, is called once when the subscription
+// has ended or was collected. It must not refer to the subscription.
 func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subscription[T], error) {
 	var o subscribeOptions
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Subscription[T]{b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, release: release}
+	s := &Subscription[T]{b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, ctx: o.ctx, release: release}
+	if o.ctx != nil {
+		s.done = o.ctx.Done()
+	}
 	if o.policy == Block {
 		s.block = new(cursor)
 	}
@@ -228,8 +247,8 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 	}
 	b.subs = append(b.subs, weak.Make(s))
 	b.mu.Unlock()
-	if o.ctx != nil {
-		s.watch(o.ctx)
+	if s.done != nil || release != nil {
+		s.watch(o.ctx, release)
 	}
 	return s, nil
 }
@@ -238,7 +257,7 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 func (b *Broadcast[T]) weedLocked() {
 	b.subs = slices.DeleteFunc(b.subs, func(p weak.Pointer[Subscription[T]]) bool {
 		s := p.Value()
-		return s == nil || s.ended()
+		return s == nil || s.over()
 	})
 }
 

@@ -3,7 +3,6 @@ package broadcast
 import (
 	"context"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/point"
 )
@@ -17,12 +16,14 @@ type pump[T any] struct {
 
 // Chan returns a channel of the values, with room for buf, for use in a select.
 // It is closed when the subscription ends. Gaps do not show, except in Missed.
-// Values on the channel count as delivered. The first call starts a goroutine,
+// Values in the buffer of the channel count as delivered: they can still be received
+// after the end. The first call starts a goroutine,
 // which Close ends and waits for, and which keeps the subscription from being
 // collected; further calls return the same channel. It panics if buf is
 // negative.
 func (s *Subscription[T]) Chan(buf int) <-chan T {
 	misuse.Negative(buf, "broadcast: Chan: size")
+	s.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pump != nil {
@@ -47,11 +48,32 @@ func (s *Subscription[T]) feed(ctx context.Context, p *pump[T]) {
 	defer p.cancel()
 	for _, v := range s.All(ctx) {
 		point.At("broadcast: pump before it hands over")
-		if ctxselect.Send(ctx, p.ch, v) != nil {
+		if !p.handOver(ctx, s.done, v) {
+			s.expire()
 			s.takeBack()
 			return
 		}
 	}
+}
+
+// handOver sends v, or returns false if ctx or the context of the subscription, to
+// which done belongs, has ended.
+func (p *pump[T]) handOver(ctx context.Context, done <-chan struct{}, v T) bool {
+	if isClosed(ctx.Done()) || isClosed(done) {
+		return false
+	}
+	select {
+	case p.ch <- v: // alone, it costs a fraction of a select of three
+		return true
+	default:
+	}
+	select {
+	case p.ch <- v:
+		return true
+	case <-ctx.Done():
+	case <-done:
+	}
+	return false
 }
 
 // takeBack corrects the books of a subscription that has ended: the last value

@@ -11,7 +11,7 @@ import (
 type cursor struct {
 	pos  atomic.Uint64 // what it reads next; written by its readers only
 	lags atomic.Bool   // a sender waits for pos to move; written under Broadcast.mu
-	at   int           // index in the gate; Broadcast.mu
+	at   int           // index in the gate, -1 once it is not there; Broadcast.mu
 }
 
 // A gate keeps senders from overwriting what Block subscriptions have not read
@@ -25,8 +25,9 @@ type cursor struct {
 // sender, and nobody else is bothered.
 type gate[T any] struct {
 	subs     []*Subscription[T]
-	lowest   uint64 // no cursor is lower
-	laggards int    // how many are marked since the sender has begun to wait
+	lowest   uint64  // no cursor is lower
+	laggards int     // how many are marked since the sender has begun to wait
+	watched  *cursor // the one of them whose context the sender waits for, too
 }
 
 func (g *gate[T]) add(s *Subscription[T]) {
@@ -45,6 +46,18 @@ func (g *gate[T]) remove(s *Subscription[T]) {
 	g.subs[s.block.at], moved.block.at = moved, s.block.at
 	g.subs[end] = nil
 	g.subs = g.subs[:end]
+	s.block.at = -1
+}
+
+// expired returns the subscriptions whose context has ended. They are in nobody's
+// way: see evict.
+func (g *gate[T]) expired() (subs []*Subscription[T]) {
+	for _, s := range g.subs {
+		if isClosed(s.done) {
+			subs = append(subs, s)
+		}
+	}
+	return subs
 }
 
 // room returns for how many values there is room, when sent have been sent.
@@ -62,9 +75,11 @@ func (g *gate[T]) room(sent, capacity uint64) uint64 {
 }
 
 // watch marks the cursors below need and reports whether there are any, that is,
-// whether the sender is to wait.
-func (g *gate[T]) watch(need uint64) bool {
-	g.laggards = 0
+// whether the sender is to wait. The sender then waits for done, too: that of one of
+// them that has a context. If that one gets out of the way otherwise, the sender looks
+// again, and may get another.
+func (g *gate[T]) watch(need uint64) (done <-chan struct{}, wait bool) {
+	g.laggards, g.watched = 0, nil
 	for _, s := range g.subs {
 		c := s.block
 		late := c.pos.Load() < need
@@ -76,20 +91,24 @@ func (g *gate[T]) watch(need uint64) bool {
 		}
 		if late {
 			g.laggards++
+			if s.done != nil {
+				done, g.watched = s.done, c
+			}
 		} else if c.lags.Load() {
 			c.lags.Store(false)
 		}
 	}
-	return g.laggards > 0
+	return done, g.laggards > 0
 }
 
 // unmark takes the mark of a cursor that has moved or is going to be removed,
-// and reports whether it was the last one that the sender waits for.
+// and reports whether the sender is to look again: it was the last one that the sender
+// waits for, or the one that it watches.
 func (g *gate[T]) unmark(c *cursor) bool {
 	if !c.lags.Load() {
 		return false
 	}
 	c.lags.Store(false)
 	g.laggards--
-	return g.laggards == 0
+	return g.laggards == 0 || c == g.watched
 }

@@ -72,6 +72,10 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 				v := l.value
 				seen = l.version
 				l.mu.Unlock()
+				point.At("broadcast: walk has looked")
+				if ctx.Err() != nil { // asked again, or v could have been set since
+					break
+				}
 				if !yield(v) {
 					return
 				}

@@ -49,6 +49,8 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 		}
 		over := err != nil || len(left) == 0
 		wait := false
+		var gone []*Subscription[T]
+		var done <-chan struct{}
 		switch {
 		case over && place != nil:
 			if b.senders.Remove(place); first {
@@ -57,18 +59,29 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 		case over:
 		default:
 			// The first in line waits for cursors, the others for the first.
-			if wait = !first || b.gate.watch(b.log.sent-b.log.capacity+1); wait && place == nil {
+			if wait = !first; first {
+				if gone = b.gate.expired(); len(gone) > 0 {
+					break
+				}
+				done, wait = b.gate.watch(b.log.sent - b.log.capacity + 1)
+			}
+			if wait && place == nil {
 				place = b.senders.PushBack(&sender[T]{left, make(chan struct{}, 1)})
 			}
 		}
 		b.mu.Unlock()
 		b.wake(asleep)
+		b.evict(gone)
 		switch {
 		case over:
 			return len(vs) - len(left), err
 		case wait:
 			point.At("broadcast: sender before it parks")
-			_, _, _ = ctxselect.Recv(ctx, place.Value.ready) // an ended context is seen above
+			select { // what has ended is seen above
+			case <-place.Value.ready:
+			case <-ctx.Done():
+			case <-done:
+			}
 		}
 	}
 }
@@ -99,6 +112,27 @@ func (b *Broadcast[T]) serveLocked(first *fifo.Node[*sender[T]]) {
 		}
 		node = next
 	}
+}
+
+// evict ends Block subscriptions whose context has ended, before anything is sent
+// that they would have been waited for.
+func (b *Broadcast[T]) evict(gone []*Subscription[T]) {
+	for _, s := range gone {
+		s.expire()
+		b.ungate(s) // whoever has ended it may not have come to that yet
+	}
+}
+
+// ungate takes a Block subscription that has ended out of the way of senders.
+func (b *Broadcast[T]) ungate(s *Subscription[T]) {
+	point.At("broadcast: subscription before it leaves the gate")
+	b.mu.Lock()
+	if s.block.at >= 0 {
+		b.gate.unmark(s.block)
+		b.gate.remove(s)
+		b.wakeSenderLocked()
+	}
+	b.mu.Unlock()
 }
 
 // wakeSenderLocked lets the first sender in line look again.

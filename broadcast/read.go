@@ -2,17 +2,15 @@ package broadcast
 
 import (
 	"context"
+	"errors"
 	"runtime"
 
 	"github.com/tandemgo/tandem/internal/point"
 )
 
 // behindLocked returns how many values s has missed and how many it can read,
-// when sent have been sent.
+// when sent have been sent. It is called while s is open.
 func (s *Subscription[T]) behindLocked(sent uint64) (missed, backlog uint64) {
-	if s.err != nil {
-		return s.missed, s.end - s.cursor // as it was left
-	}
 	next := s.resume(sent)
 	ahead := s.b.log.holes.Load().upTo(sent).minus(s.passed)
 	return s.missed + next - s.cursor + ahead.lost, sent - next
@@ -34,7 +32,7 @@ func (s *Subscription[T]) resume(sent uint64) uint64 {
 
 // takeLocked puts what is there into dst and returns how much, or an error. It
 // returns 0 and nil if there is nothing to do but wait. What it takes, it takes
-// at the instant at which it loads published.
+// at the instant at which it loads published; the context of s has not ended then.
 func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 	if s.err != nil {
 		return 0, s.err
@@ -43,6 +41,9 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 		word := s.b.log.published.Load()
 		sent := word / publishOne
 		point.At("broadcast: reader has looked")
+		if isClosed(s.done) { // after the look, or it could have seen what was sent since
+			return 0, errExpired
+		}
 		limit := sent
 		if h := s.b.log.holes.Load(); h != nil && h.all() != s.passed {
 			if sent-s.cursor <= s.capacity && h.upTo(s.cursor) != s.passed {
@@ -114,6 +115,10 @@ func (s *Subscription[T]) copyLocked(dst []T, sent uint64) (n int) {
 	return n
 }
 
+// errExpired is what takeLocked returns when the context of the subscription has
+// ended. The caller calls expire, without the lock.
+var errExpired = errors.New("broadcast: context of a subscription has ended")
+
 // read is takeLocked that waits.
 func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 	if ctx.Err() != nil {
@@ -121,6 +126,7 @@ func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 	}
 	point.At("broadcast: reader before its lock")
 	s.mu.Lock()
+	b := s.b // nil if s has ended
 	n, err := s.takeLocked(dst)
 	if n == 0 && err == nil && s.patience.yields() {
 		s.mu.Unlock()
@@ -130,7 +136,7 @@ func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 		s.patience.yielded(n > 0)
 	}
 	if n == 0 && err == nil {
-		n, err = s.waitLocked(ctx, dst)
+		n, err = s.waitLocked(ctx, b, dst)
 	}
 	s.mu.Unlock()
 	if n > 0 && s.block != nil {
@@ -138,16 +144,21 @@ func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 	}
 	switch {
 	case n > 0 && s.block != nil && s.block.lags.Load():
-		s.b.passed(s.block)
+		b.passed(s.block)
 	case err == ErrSlow:
 		s.settle()
+	case err == errExpired:
+		s.expire()
+		s.mu.Lock()
+		err = s.err
+		s.mu.Unlock()
 	}
 	return n, err
 }
 
 // waitLocked waits until there is something to take, and takes it. It leaves the
 // lock while it waits.
-func (s *Subscription[T]) waitLocked(ctx context.Context, dst []T) (n int, err error) {
+func (s *Subscription[T]) waitLocked(ctx context.Context, b *Broadcast[T], dst []T) (n int, err error) {
 	w := s.spare
 	s.spare = nil
 	if w == nil {
@@ -158,7 +169,7 @@ func (s *Subscription[T]) waitLocked(ctx context.Context, dst []T) (n int, err e
 		at, passed := s.cursor, s.passed
 		s.mu.Unlock()
 		point.At("broadcast: reader before it looks again")
-		if s.b.sleep(w, at, passed) {
+		if b.sleep(w, at, passed) {
 			w.park(ctx)
 			point.At("broadcast: reader is awake")
 		}
@@ -174,7 +185,7 @@ func (s *Subscription[T]) waitLocked(ctx context.Context, dst []T) (n int, err e
 	if err != nil { // it may be on the list still, where it would stay while nothing is sent
 		s.mu.Unlock()
 		point.At("broadcast: reader before it leaves the list")
-		s.b.unsleep(w)
+		b.unsleep(w)
 		s.mu.Lock()
 	}
 	return n, err

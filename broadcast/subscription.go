@@ -15,23 +15,25 @@ import (
 // [Broadcast.Subscribe], must not be copied, and is safe for concurrent use.
 // Several goroutines may read from one: each value goes to one of them.
 type Subscription[T any] struct {
-	b        *Broadcast[T]
 	capacity uint64
 	policy   Policy
 	name     string
-	block    *cursor // if the policy is Block
-	release  func()  // to be called when it has ended, may be nil
+	block    *cursor         // if the policy is Block
+	done     <-chan struct{} // of its context; nil if it has none that can end
 
 	mu        point.Mutex
+	b         *Broadcast[T] // these five are nil once settle has been called
+	ctx       context.Context
+	stop      func() bool // ends the watch on ctx
+	release   func()      // is called when it has ended
+	cleanup   runtime.Cleanup
 	cursor    uint64    // next one to read
 	chunk     *chunk[T] // where that is, nil if it is to be looked for
 	delivered uint64
-	missed    uint64      // up to cursor
-	passed    tally       // of the holes, those up to cursor
-	end       uint64      // how many had been sent when the subscription ended
-	err       error       // why it has ended, nil while it is open
-	settled   bool        // and the world has been told
-	stop      func() bool // ends the watch on a context
+	missed    uint64 // up to cursor
+	passed    tally  // of the holes, those up to cursor
+	end       uint64 // how many had been sent when the subscription ended
+	err       error  // why it has ended, nil while it is open
 	patience  patience
 	spare     *waiter  // for the next reader that parks
 	parked    *waiter  // the readers that are parked, linked by peer
@@ -90,6 +92,7 @@ func (s *Subscription[T]) All(ctx context.Context) iter.Seq2[uint64, T] {
 // returned a value, and if nobody else reads, that one had the number Seq() - 1.
 // See [From].
 func (s *Subscription[T]) Seq() uint64 {
+	s.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cursor
@@ -98,25 +101,33 @@ func (s *Subscription[T]) Seq() uint64 {
 // Backlog returns how many values can be read now. Once the subscription has
 // ended, it is how many were left unread.
 func (s *Subscription[T]) Backlog() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, backlog := s.behindLocked(s.b.log.published.Load() / publishOne)
+	_, backlog := s.books()
 	return backlog
 }
 
 // Missed returns how many values are missing so far, those included that Next
 // has not reported yet.
 func (s *Subscription[T]) Missed() uint64 {
+	missed, _ := s.books()
+	return missed
+}
+
+// books returns how many values s has missed and how many it can read.
+func (s *Subscription[T]) books() (missed, backlog uint64) {
+	s.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	missed, _ := s.behindLocked(s.b.log.published.Load() / publishOne)
-	return missed
+	if s.err != nil {
+		return s.missed, s.end - s.cursor // as it was left
+	}
+	return s.behindLocked(s.b.log.published.Load() / publishOne)
 }
 
 // Close ends the subscription: who reads from it gets ErrClosed, and senders that
 // wait for it go on. It waits for the goroutine of Chan, if there is one, and
 // returns nil.
 func (s *Subscription[T]) Close() error {
+	s.expire() // if its context has ended, that was first
 	s.close(ErrClosed)
 	s.mu.Lock()
 	p := s.pump
@@ -127,26 +138,72 @@ func (s *Subscription[T]) Close() error {
 	return nil
 }
 
-// watch closes s when ctx has ended. The context does not keep s alive, and if s
-// is collected, the context forgets it.
-func (s *Subscription[T]) watch(ctx context.Context) {
-	p := weak.Make(s)
-	stop := context.AfterFunc(ctx, func() {
-		if s := p.Value(); s != nil {
-			s.close(fmt.Errorf("%w: %w", ErrClosed, context.Cause(ctx)))
+// watch closes s when its context has ended, and releases what s holds when it is
+// collected. Neither the context nor the release may keep s alive.
+func (s *Subscription[T]) watch(ctx context.Context, release func()) {
+	if isClosed(s.done) {
+		s.expire()
+		return
+	}
+	stop := func() bool { return true }
+	if s.done != nil {
+		p := weak.Make(s)
+		stop = context.AfterFunc(ctx, func() {
+			if s := p.Value(); s != nil {
+				s.expire()
+			}
+		})
+	}
+	cleanup := runtime.AddCleanup(s, func(release func()) {
+		stop()
+		if release != nil {
+			release()
 		}
-	})
-	runtime.AddCleanup(s, func(stop func() bool) { stop() }, stop)
+	}, release)
 	s.mu.Lock()
-	s.stop = stop
 	over := s.err != nil
+	if !over {
+		s.stop, s.cleanup = stop, cleanup
+	}
 	s.mu.Unlock()
 	if over {
+		cleanup.Stop()
 		stop()
 	}
 }
 
-func (s *Subscription[T]) ended() bool {
+// expire ends s if its context has ended. The context is asked without a lock,
+// since it may be the caller's own.
+func (s *Subscription[T]) expire() {
+	if !isClosed(s.done) {
+		return
+	}
+	s.mu.Lock()
+	ctx := s.ctx
+	s.mu.Unlock()
+	if ctx != nil {
+		s.close(fmt.Errorf("%w: %w", ErrClosed, context.Cause(ctx)))
+	}
+}
+
+// isClosed reports whether done, the channel of a context that may be nil, is closed.
+func isClosed(done <-chan struct{}) bool {
+	if done == nil {
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// over reports whether s has ended, or its context has.
+func (s *Subscription[T]) over() bool {
+	if isClosed(s.done) {
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err != nil
@@ -175,29 +232,24 @@ func (s *Subscription[T]) endLocked(why error, sent uint64) {
 	s.chunk = nil
 }
 
-// settle does what is to be done once, outside of the lock, when s has ended.
+// settle does what is to be done once, outside of the lock, when s has ended. From
+// then on s keeps nothing alive.
 func (s *Subscription[T]) settle() {
 	point.At("broadcast: subscription has ended")
 	s.mu.Lock()
-	if s.settled {
+	if s.b == nil {
 		s.mu.Unlock()
 		return
 	}
-	s.settled = true
-	stop, pump := s.stop, s.pump
-	s.stop = nil
+	b, stop, release, cleanup, pump := s.b, s.stop, s.release, s.cleanup, s.pump
+	s.b, s.ctx, s.stop, s.release, s.cleanup = nil, nil, nil, nil, runtime.Cleanup{}
 	for w := s.parked; w != nil; w = w.peer {
 		ctxselect.Signal(w.wake) // does not block
 	}
 	s.mu.Unlock()
+	cleanup.Stop()
 	if s.block != nil {
-		b := s.b
-		point.At("broadcast: subscription before it leaves the gate")
-		b.mu.Lock()
-		b.gate.unmark(s.block)
-		b.gate.remove(s)
-		b.wakeSenderLocked()
-		b.mu.Unlock()
+		b.ungate(s)
 	}
 	if stop != nil {
 		stop()
@@ -205,8 +257,8 @@ func (s *Subscription[T]) settle() {
 	if pump != nil {
 		pump.cancel()
 	}
-	if s.release != nil {
+	if release != nil {
 		point.At("broadcast: subscription before it leaves its topic")
-		s.release()
+		release()
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"runtime"
 	"slices"
 	"sync"
 
@@ -115,16 +114,11 @@ func (t *Topics[K, T]) Subscribe(key K, opts ...SubscribeOption) (*Subscription[
 	}
 	found.subs++ // from here on it stays
 	t.mu.Unlock()
-	// Once for each subscription, whatever comes first: its end, or that it is
-	// collected. It must not refer to the subscription.
-	leave := sync.OnceFunc(func() { t.leave(found) })
-	s, err := found.b.subscribe(leave, opts)
+	s, err := found.b.subscribe(func() { t.leave(found) }, opts)
 	if err != nil {
-		leave()
-		return nil, err
+		t.leave(found)
 	}
-	runtime.AddCleanup(s, func(leave func()) { leave() }, leave)
-	return s, nil
+	return s, err
 }
 
 // leave is called for each subscription to a topic that has ended.
