@@ -75,13 +75,16 @@ type Broadcast[T any] struct {
 }
 
 // New returns a broadcast without subscriptions.
-func New[T any](opts ...Option) *Broadcast[T] {
+func New[T any](opts ...Option) *Broadcast[T] { return newFrom[T](0, opts) }
+
+// newFrom is New of a broadcast whose first value has number start.
+func newFrom[T any](start uint64, opts []Option) *Broadcast[T] {
 	o := options{capacity: defaultCapacity}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	b := new(Broadcast[T])
-	b.log.init(o.capacity)
+	b.log.init(o.capacity, start)
 	return b
 }
 
@@ -227,11 +230,17 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 		b.mu.Unlock()
 		return nil, ErrClosed
 	}
-	oldest := b.log.sent - min(b.log.sent, b.log.capacity)
-	s.cursor = max(oldest, b.log.sent-min(b.log.sent, uint64(o.replay)))
+	oldest := b.log.back(b.log.capacity)
+	s.cursor = max(oldest, b.log.back(uint64(o.replay)))
 	if o.from != nil {
-		s.cursor = min(*o.from, b.log.sent) // what is gone already is a gap
+		s.cursor = min(max(*o.from, b.log.start), b.log.sent) // what is gone already is a gap
 		s.passed = b.log.holes.Load().before(s.cursor)
+		switch { // where this broadcast has never been, something is missing: see From
+		case *o.from < b.log.start:
+			s.passed = s.passed.minus(tally{lost: 1, unknown: 1})
+		case *o.from > b.log.sent:
+			s.passed = s.passed.minus(tally{unknown: 1})
+		}
 	} else {
 		s.passed = b.log.holes.Load().upTo(s.cursor)
 	}

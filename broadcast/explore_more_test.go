@@ -105,6 +105,55 @@ func TestExploreTopics(t *testing.T) {
 	})
 }
 
+// T4: a subscriber that leaves and returns gets what was sent meanwhile, or a gap,
+// though the topic goes and another subscriber makes it anew.
+func TestExploreTopicsReturn(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		topics := broadcast.NewTopics[string, int]()
+		leaves, err := topics.Subscribe("room")
+		if err != nil {
+			t.Error(err)
+		}
+		read, at := uint64(0), uint64(0)
+		r.Go("leaves", func() {
+			for leaves.Backlog() > 0 {
+				if _, err := leaves.Next(t.Context()); err != nil {
+					t.Error(err)
+				}
+				read++
+			}
+			at = leaves.Seq()
+			leaves.Close()
+		})
+		var stays *broadcast.Subscription[int]
+		r.Go("comes", func() {
+			got, err := topics.Subscribe("room")
+			if err != nil {
+				t.Error(err)
+			}
+			stays = got
+		})
+		r.Go("sender", func() {
+			for v := range 2 {
+				if err := topics.TrySend("room", v); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		r.After(func() {
+			back, err := topics.Subscribe("room", broadcast.From(at))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := read + back.Backlog(); back.Missed() == 0 && got != 2 {
+				t.Errorf("T4: %d read, %d left, no gap", read, back.Backlog())
+			}
+			back.Close()
+			stays.Close()
+		})
+	})
+}
+
 // Close of Topics meets a subscriber: it is refused, or gets to the end.
 func TestExploreTopicsClose(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {

@@ -6,7 +6,8 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// A tally counts values that never came to this broadcast.
+// A tally counts values that never came to this broadcast. Only differences matter:
+// a count may be below 0, and wraps.
 type tally struct {
 	lost    uint64 // how many
 	unknown uint64 // how often nobody knew how many
@@ -68,6 +69,9 @@ func (h *holes) before(pos uint64) tally {
 // next returns where the first hole behind the value with number pos is, or
 // limit, if there is none before that.
 func (h *holes) next(pos, limit uint64) uint64 {
+	if h == nil {
+		return limit
+	}
 	for _, x := range h.list {
 		if x.pos > pos {
 			return min(x.pos, limit)

@@ -35,11 +35,12 @@ type log[T any] struct {
 	capacity uint64
 	size     int       // of a chunk, once the log has grown
 	tail     *chunk[T] // last, for the sender
-	sent     uint64
-	keep     uint64 // while sent is not more, first is needed
+	start    uint64    // number of the first value there ever was
+	sent     uint64    // number of the next one
+	keep     uint64    // while sent is not more, first is needed
 	_        [cacheLine]byte
 
-	// published is how many values have been sent, times 2, and the bit closed.
+	// published is the number of the next value, times 2, and the bit closed.
 	published atomic.Uint64
 	holes     atomic.Pointer[holes] // nil while there are none
 	_         [cacheLine - 16]byte
@@ -57,19 +58,26 @@ const (
 	chunkBytes        = 4 << 10
 )
 
-// init makes l an empty log. Its first chunk has no room at all, so that a
-// broadcast to which nothing is sent costs next to nothing.
-func (l *log[T]) init(capacity int) {
+// init makes l an empty log, whose first value will have number start. Its first
+// chunk has no room at all, so that a broadcast to which nothing is sent costs next to
+// nothing.
+func (l *log[T]) init(capacity int, start uint64) {
 	var v T
 	l.capacity = uint64(capacity)
 	// A quarter of the capacity at most: a stalled reader keeps a chunk alive,
 	// which should be little in comparison.
 	l.size = min(max(1, capacity/4), min(max(smallest, chunkBytes/max(1, int(unsafe.Sizeof(v)))), largest))
-	l.tail = new(chunk[T])
+	l.start, l.sent = start, start
+	l.published.Store(start * publishOne)
+	l.tail = &chunk[T]{base: start}
 	l.first.Store(l.tail)
 	l.last.Store(l.tail)
-	l.keep = l.capacity
+	l.keep = start + l.capacity
 }
+
+// back returns the number of the value that is n before the next one, or of the first
+// one there ever was.
+func (l *log[T]) back(n uint64) uint64 { return l.sent - min(l.sent-l.start, n) }
 
 // add appends v.
 func (l *log[T]) add(v T) {
@@ -111,7 +119,7 @@ func (l *log[T]) publish(n int) {
 
 // grow links a new chunk. The first ones are small.
 func (l *log[T]) grow() {
-	c := &chunk[T]{base: l.sent, items: make([]T, min(l.size, max(smallest, int(min(l.sent, largest)))))}
+	c := &chunk[T]{base: l.sent, items: make([]T, min(l.size, max(smallest, int(min(l.sent-l.start, largest)))))}
 	l.tail.next.Store(c) // before anything of c is published
 	point.At("broadcast: log has linked a chunk")
 	l.last.Store(c)

@@ -45,7 +45,7 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 			return 0, errExpired
 		}
 		limit := sent
-		if h := s.b.log.holes.Load(); h != nil && h.all() != s.passed {
+		if h := s.b.log.holes.Load(); h.all() != s.passed {
 			if sent-s.cursor <= s.capacity && h.upTo(s.cursor) != s.passed {
 				return 0, s.passLocked(h, s.cursor)
 			}

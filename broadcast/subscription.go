@@ -88,7 +88,8 @@ func (s *Subscription[T]) All(ctx context.Context) iter.Seq2[uint64, T] {
 }
 
 // Seq returns the sequence number of the value that is to be read next, or that
-// a gap begins with. The first value of a broadcast has number 0. After Next has
+// a gap begins with. The first value of a broadcast has number 0; that of a topic may
+// have a larger one, see [Topics]. After Next has
 // returned a value, and if nobody else reads, that one had the number Seq() - 1.
 // See [From].
 func (s *Subscription[T]) Seq() uint64 {

@@ -19,11 +19,19 @@ import (
 // last subscription, whether that was closed, ended by its context or as too
 // slow, or forgotten and collected. So keys cost nothing that nobody listens to;
 // what is sent to them is not kept, and can't be replayed.
+//
+// A topic that is made anew goes on with numbers behind those of all topics that are
+// gone, of any key. So a number never stands for two values of a key. A subscription
+// that returns with [From] after its topic was gone gets a [GapError] before the oldest
+// value that is retained: at least 1 value is missing, and it is not known how many
+// more, since values that are sent to a key without subscriptions are not counted. To
+// have no such gap, keep a subscription to the key.
 type Topics[K comparable, T any] struct {
 	opts []Option
 
 	mu     sync.RWMutex
 	topics map[K]*topic[K, T]
+	start  uint64 // of the numbers of a new topic: no topic that is gone has come there
 	closed bool
 }
 
@@ -109,7 +117,7 @@ func (t *Topics[K, T]) Subscribe(key K, opts ...SubscribeOption) (*Subscription[
 	}
 	found := t.topics[key]
 	if found == nil {
-		found = &topic[K, T]{key: key, b: New[T](t.opts...)}
+		found = &topic[K, T]{key: key, b: newFrom[T](t.start, t.opts)}
 		t.topics[key] = found
 	}
 	found.subs++ // from here on it stays
@@ -127,6 +135,9 @@ func (t *Topics[K, T]) leave(left *topic[K, T]) {
 	defer t.mu.Unlock()
 	if left.subs--; left.subs == 0 {
 		delete(t.topics, left.key)
+		// Behind all places at which its subscriptions can have been, and not at the
+		// last of them: who was there would not know what was sent to nobody.
+		t.start = max(t.start, left.b.log.published.Load()/publishOne+1)
 	}
 }
 
