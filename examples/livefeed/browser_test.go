@@ -73,6 +73,101 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
+// What is missing is seen: where a page has lost samples, it shows how many, and where
+// none came, the lines of the charts have holes. That the server has restarted is said
+// until its samples come, and stays in the charts.
+func TestBrowserShowsHoles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("no browser in short mode")
+	}
+	b := startBrowser(t)
+	c := config{every: 50 * time.Millisecond, retain: 10, retry: 100 * time.Millisecond}
+	addr, stop := start(t, "127.0.0.1:0", c)
+	proxy := startProxy(t, addr)
+	good := b.open("http://" + addr + "/")
+	weak := b.open("http://" + proxy.addr + "/")
+	for _, p := range []*page{good, weak} {
+		p.wait("feed.received > 20 && statusIs('live')")
+		p.never("holes.some(h => h.lost || h.restart)", "a hole, and nothing is missing")
+		p.never("holes.length === 0 && !document.getElementById('holes').hidden", "a list of no holes")
+	}
+
+	proxy.cut(true)
+	weak.wait("statusIs('no connection, trying again …')")
+	var last int
+	weak.eval("feed.last", &last)
+	good.wait("feed.last > " + strconv.Itoa(last+4*c.retain))
+	proxy.cut(false)
+	weak.wait("feed.missed > 0 && seesHole(feed.missed + ' lost') && statusIs('live')")
+	weak.wait("document.getElementById('missed').textContent === String(feed.missed)")
+	weak.wait("document.querySelector('#holes li').textContent.includes(feed.missed + ' lost')")
+	weak.wait("holes.some(h => h.lost === feed.missed) && linesHaveHoles()")
+	good.never("holes.some(h => h.lost || h.restart)", "a hole of another page")
+
+	stop()
+	for _, p := range []*page{good, weak} {
+		p.wait("!statusIs('live')")
+	}
+	start(t, addr, c)
+	for _, p := range []*page{good, weak} {
+		p.wait("feed.resets === 1 && seesHole('restart') && statusIs('live')")
+	}
+	for _, p := range []*page{good, weak} {
+		p.wait("holes.some(h => h.restart) && linesHaveHoles()")
+		p.never("document.body.innerText.includes('has restarted')", "the restart is said still")
+	}
+
+	// Nothing comes for longer than usual, though nothing is lost.
+	addr, _ = start(t, "127.0.0.1:0", config{every: time.Hour, retain: 1})
+	quiet := b.open("http://" + addr + "/")
+	quiet.eval("[10, 10.5, 11, 20, 20.5].forEach(at => add(at, [1, 2, 3, 4])); draw(); true", new(bool))
+	quiet.wait("seesHole('no samples') && holes.length === 1 && holes[0].from === 11 && holes[0].to === 20 && linesHaveHoles()")
+}
+
+// The page fits the screen, of a phone and of a desk, and its charts with it, also when
+// that changes.
+func TestBrowserFits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("no browser in short mode")
+	}
+	b := startBrowser(t)
+	addr, _ := start(t, "127.0.0.1:0", config{every: 20 * time.Millisecond, retain: 100})
+	p := b.open("http://" + addr + "/")
+	p.wait("feed.received > 20 && document.getElementById('viewers').rows.length === 1")
+	for _, width := range []int{390, 1280, 320, 390, 768} {
+		p.resize(width, 844)
+		p.wait("innerWidth === " + strconv.Itoa(width) + " && chartsFit()")
+		p.never("document.documentElement.scrollWidth > innerWidth", "the page is wider than the screen")
+	}
+}
+
+// helpers are functions that tests ask pages with.
+const helpers = `
+const statusIs = text => document.getElementById('status').textContent === text;
+
+// seesHole tells whether each chart has a mark that is seen and says text.
+const seesHole = text => charts.every(c => [...c.plot.over.querySelectorAll('.marks b')].some(b => {
+  const mark = b.getBoundingClientRect(), chart = c.plot.over.getBoundingClientRect();
+  return b.checkVisibility() && b.textContent.includes(text) && mark.width > 0 && mark.height > 0 &&
+    mark.left >= chart.left - 1 && mark.right <= chart.right + 1 && mark.top >= chart.top - 1 && mark.bottom <= chart.bottom + 1;
+}));
+
+// linesHaveHoles tells whether each line is interrupted at each hole, and nowhere else.
+const linesHaveHoles = () => charts.every(c => {
+  const [times, values] = c.data, here = holes.filter(h => h.from >= times[0]);
+  return values.slice(1).filter(v => v === null).length >= here.length && here.every(h =>
+    values[times.indexOf(h.from) + 1] === null && times.indexOf(h.to) === times.indexOf(h.from) + 2) &&
+    values.every((v, i) => i === 0 || v !== null || holes.some(h => h.from <= times[i] && times[i] <= h.to));
+});
+
+// chartsFit tells whether each chart is as wide as its card, and inside of the page.
+const chartsFit = () => charts.every(c => {
+  const card = c.plot.root.parentElement, canvas = c.plot.root.querySelector('canvas').getBoundingClientRect();
+  return Math.abs(canvas.width - card.clientWidth) <= 1 && canvas.left >= 0 && canvas.right <= innerWidth &&
+    card.clientWidth > (innerWidth > 900 ? innerWidth / 3 : innerWidth * .8 - 40);
+});
+`
+
 // A browser is a Chromium that is driven through a pipe, by the DevTools
 // protocol: JSON that ends with a zero byte.
 type browser struct {
@@ -231,7 +326,15 @@ func (b *browser) open(url string) *page {
 	b.must("", "Target.attachToTarget", params{"targetId": target.TargetID, "flatten": true}, &session)
 	p := &page{b, session.SessionID}
 	p.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
+	p.eval(helpers+"; true", new(bool))
 	return p
+}
+
+// resize makes the screen of a page as large.
+func (p *page) resize(width, height int) {
+	p.b.t.Helper()
+	p.b.must(p.session, "Emulation.setDeviceMetricsOverride",
+		params{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}, &struct{}{})
 }
 
 func (b *browser) must(session, method string, p params, into any) {
@@ -277,7 +380,16 @@ func (p *page) wait(expr string) {
 	}
 }
 
-// A proxy stands between a browser and the server, and can stall.
+// never fails the test if an expression is true on the page.
+func (p *page) never(expr, what string) {
+	p.b.t.Helper()
+	var is bool
+	if p.eval("Boolean("+expr+")", &is); is {
+		p.b.t.Error(what)
+	}
+}
+
+// A proxy stands between a browser and the server, and can stall, or be cut off.
 type proxy struct {
 	addr string
 	ln   net.Listener
@@ -287,6 +399,7 @@ type proxy struct {
 	mu    sync.Mutex
 	gate  *sync.Cond
 	shut  bool
+	away  bool
 	over  bool
 	conns []net.Conn
 }
@@ -326,7 +439,12 @@ func (p *proxy) accept() {
 		}
 		_ = server.(*net.TCPConn).SetReadBuffer(4 << 10)
 		p.mu.Lock()
-		p.conns = append(p.conns, client, server)
+		if p.away {
+			client.Close()
+			server.Close()
+		} else {
+			p.conns = append(p.conns, client, server)
+		}
 		p.mu.Unlock()
 		p.wg.Go(func() { p.copy(server, client) })
 		p.wg.Go(func() { p.copy(client, server) })
@@ -362,4 +480,15 @@ func (p *proxy) resume() {
 	p.shut = false
 	p.mu.Unlock()
 	p.gate.Broadcast()
+}
+
+// cut ends all connections, and those that come while away is set.
+func (p *proxy) cut(away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = away
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.conns = nil
 }

@@ -6,7 +6,8 @@
 // Ten times a second a sample is sent to one broadcast, which every browser
 // follows by server-sent events. A browser that falls behind, or was away, goes
 // on where it was, or is told how much it has missed; it never slows down the
-// others. The page needs no network but this server.
+// others. Where samples are missing, the lines of the charts have a hole that says how
+// many were lost. The page needs no network but this server.
 package main
 
 import (

@@ -4,20 +4,62 @@
 // sample of the run.
 const feed = { received: 0, missed: 0, resets: 0, first: null, last: null, run: null, goroutines: {} };
 
-const shown = 600; // samples
+// A hole is where samples are missing: between two of them at the times from and to.
+// lost is how many, if that is known, at least that many if more is set.
+const holes = [];
+let hole = null; // the one that the next sample ends
+
+const shown = 600; // samples, and values null where there is a hole
 const charts = [
   { title: 'goroutines', get: s => s.goroutines },
   { title: 'heap, MB', get: s => s.heap / 1e6 },
   { title: 'allocated, MB/s', get: s => s.allocRate / 1e6 },
   { title: 'scheduling delay (99 %), ms', get: s => s.schedDelay * 1e3 },
-].map(chart => ({
-  ...chart,
-  data: [[], []],
-  plot: new uPlot({
-    title: chart.title, width: 448, height: 180, legend: { show: false }, cursor: { show: false },
+].map(chart => {
+  const card = document.createElement('div'), box = document.createElement('div'), title = document.createElement('h2');
+  card.className = 'chart';
+  title.textContent = chart.title;
+  card.append(title, box);
+  document.getElementById('charts').append(card);
+  const plot = new uPlot({
+    width: box.clientWidth, height: 180, legend: { show: false }, cursor: { show: false },
     series: [{}, { stroke: '#06c', width: 1.5, fill: '#06c2' }],
-  }, [[], []], document.getElementById('charts')),
-}));
+    hooks: { draw: [mark] },
+  }, [[], []], box);
+  new ResizeObserver(() => plot.setSize({ width: box.clientWidth, height: 180 })).observe(box);
+  return { ...chart, data: [[], []], plot };
+});
+
+// words says what a hole is, in as few words as fit into a chart.
+function words({ lost, more, restart }) {
+  const parts = [];
+  if (restart) parts.push('restart');
+  if (more) parts.push(lost > 0 ? `≥ ${lost} lost` : 'some lost');
+  else if (lost > 0) parts.push(`${lost} lost`);
+  return parts.join(', ') || 'no samples';
+}
+
+// mark shows the holes in a chart, each with its words, in a row where there is room.
+function mark(plot) {
+  const marks = plot.over.querySelector('.marks') ?? plot.over.appendChild(document.createElement('div'));
+  marks.className = 'marks';
+  const width = plot.over.clientWidth, rows = [0, 0, 0, 0, 0];
+  marks.replaceChildren(...holes.filter(h => h.to > plot.scales.x.min).flatMap(h => {
+    const left = plot.valToPos(h.from, 'x'), right = plot.valToPos(h.to, 'x');
+    const band = document.createElement('i'), label = document.createElement('b');
+    band.style.left = `${left}px`;
+    band.style.width = `${right - left}px`;
+    label.textContent = words(h);
+    const wide = 7 * label.textContent.length + 12; // about
+    const at = Math.max(0, Math.min((left + right - wide) / 2, width - wide));
+    const row = rows.findIndex(end => end <= at);
+    if (row < 0) return [band]; // it is in the list
+    rows[row] = at + wide + 2;
+    label.style.left = `${at}px`;
+    label.style.top = `${1.3 * row}rem`;
+    return [band, label];
+  }));
+}
 
 let drawing = false;
 function draw() {
@@ -28,11 +70,24 @@ function draw() {
     for (const c of charts) c.plot.setData(c.data);
     for (const id of ['received', 'missed', 'resets']) document.getElementById(id).textContent = feed[id];
     document.getElementById('missed').classList.toggle('some', feed.missed > 0);
+    list();
   });
 }
 
-// Points behind a gap are not joined to those before it.
-function add(time, values) {
+// list lists the last holes, the newest first.
+function list() {
+  const section = document.getElementById('holes'), last = holes.slice(-5).reverse();
+  section.hidden = last.length === 0;
+  section.querySelector('ol').replaceChildren(...last.map(h => {
+    const item = document.createElement('li'), time = document.createElement('time');
+    time.textContent = new Date(h.to * 1000).toLocaleTimeString();
+    item.append(time, `${words(h)} (${(h.to - h.from).toFixed(1)} s)`);
+    return item;
+  }));
+}
+
+// push adds a point to all charts. Points on both sides of null are not joined.
+function push(time, values) {
   charts.forEach((c, i) => {
     c.data[0].push(time);
     c.data[1].push(values ? values[i] : null);
@@ -40,7 +95,31 @@ function add(time, values) {
   });
 }
 
-function status(text) { document.getElementById('status').textContent = text; }
+let usual = null; // s between two samples
+
+// add adds a sample, behind a hole if something is missing before it, or nothing came
+// for much longer than usual.
+function add(time, values) {
+  const last = charts[0].data[0].at(-1), since = time - last;
+  if (since > Math.max(1, 5 * usual)) hole ??= { lost: 0 };
+  if (last === undefined) {
+    hole = null; // what was before is not shown
+  } else if (hole) {
+    push(last + since / 2, null);
+    holes.push({ ...hole, from: last, to: time });
+    if (holes.length > 100) holes.shift();
+    hole = null;
+  } else {
+    usual = usual === null ? since : .9 * usual + .1 * since;
+  }
+  push(time, values);
+}
+
+function status(text) {
+  const element = document.getElementById('status');
+  if (element.textContent !== text) element.textContent = text; // it is read out when it changes
+  element.classList.toggle('live', text === 'live');
+}
 
 function begin(run) {
   Object.assign(feed, { received: 0, missed: 0, first: null, last: null, run, goroutines: {} });
@@ -64,16 +143,23 @@ function connect() {
     feed.received++;
     feed.goroutines[number] = s.goroutines;
     add(s.time / 1000, charts.map(c => c.get(s)));
+    status('live');
     draw();
   };
   source.addEventListener('gap', e => {
-    const { missed } = JSON.parse(e.data), number = note(e.lastEventId);
+    const { missed, atLeast } = JSON.parse(e.data), number = note(e.lastEventId);
     feed.first ??= number - missed + 1;
     feed.missed += missed;
-    add((charts[0].data[0].at(-1) ?? Date.now() / 1000) + .001, null);
+    hole = { ...hole, lost: (hole?.lost ?? 0) + missed, more: Boolean(hole?.more || atLeast) };
     draw();
   });
-  source.addEventListener('reset', () => { feed.resets++; status('the server has restarted'); draw(); });
+  // It is said until the next sample comes. The charts show it from then on.
+  source.addEventListener('reset', () => {
+    feed.resets++;
+    hole = { lost: 0, ...hole, restart: true };
+    status('the server has restarted');
+    draw();
+  });
   source.addEventListener('end', () => status('the server is going down'));
   source.onerror = () => {
     status('no connection, trying again …');
