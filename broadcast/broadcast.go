@@ -226,7 +226,9 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 	}
 	point.At("broadcast: subscriber before the lock")
 	b.mu.Lock()
-	if b.closedLocked() {
+	if o.closed != nil {
+		*o.closed = b.closedLocked()
+	} else if b.closedLocked() {
 		b.mu.Unlock()
 		return nil, ErrClosed
 	}

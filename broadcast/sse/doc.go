@@ -17,9 +17,16 @@
 //	values received + missed = sent since it first came
 //
 // unless the program was restarted meanwhile. Then the viewer gets the event
-// reset, and everything that is retained; see Handler.Run. When the broadcast is
-// closed, it gets the event end, and should close its EventSource, or it will
-// come back, to be told 204 No Content, which makes a browser stop.
+// reset, and everything that is retained; see Handler.Run.
+//
+// Each connection begins with a comment and the id of its place, which is -1 before
+// the first value. No event belongs to that, and the page does not see it; but if
+// the connection breaks before the first event, the browser comes back with that id.
+//
+// When the broadcast is closed, viewers get what is left and the event end. A viewer
+// that was away at that time, and comes back, gets what is retained and then end. The
+// page should close its EventSource at end. Otherwise the browser comes back; the
+// answer is then 204 No Content, since nothing is left, and the browser stops.
 //
 // The Shutdown of an http.Server waits for viewers, and they stay as long as the
 // broadcast is open. So close that when the shutdown begins:
@@ -29,7 +36,20 @@
 // A viewer that does not take what is written for as long as WriteTimeout loses
 // its connection, and with it everything that it cost. A comment is written now
 // and then when there is no news, so that both ends and what is between them
-// know that the connection stands.
+// know that the connection stands. While nothing is written, no deadline is set.
+//
+// # The server and its middleware
+//
+// The timeouts of an http.Server do not end a stream. Over HTTP/2, set
+// HTTP2.WriteByteTimeout of the server, too: without it, net/http can't end a write
+// while the client takes nothing on the whole connection. Such a viewer loses its
+// subscription after WriteTimeout, but keeps its goroutine until the connection ends.
+//
+// A middleware that wraps the http.ResponseWriter must have Unwrap, or else Flush and
+// SetWriteDeadline. If Flush is hidden, as by http.TimeoutHandler, nothing can be
+// streamed: the answer is 500, and the ErrorLog of the server says why. If only
+// SetWriteDeadline is hidden, the WriteTimeout of the server applies, and a viewer
+// that takes nothing loses its subscription but may keep its goroutine.
 //
 // # Cost
 //

@@ -37,6 +37,9 @@ func ExampleEvent() {
 	b.Close() // viewers get what is left
 	_, _ = io.Copy(os.Stdout, res.Body)
 	// Output:
+	// :
+	// id: -1
+	//
 	// event: teams
 	// data: home, guests
 	//

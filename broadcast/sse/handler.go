@@ -4,14 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/afterclose"
 	"github.com/tandemgo/tandem/internal/misuse"
+	"github.com/tandemgo/tandem/internal/outcome"
 )
 
 // A Handler streams a broadcast. Its fields must not be changed once it serves.
@@ -22,19 +27,24 @@ type Handler[T any] struct {
 	Source *broadcast.Broadcast[T]
 
 	// Encode makes an event of a value. The id is set by the Handler. If Encode
-	// returns an error, the viewer gets a gap in the place of the value, which
-	// says so. nil means the value as JSON, as an event without a name, which
-	// a browser calls message.
+	// returns an error, the viewer gets a gap in the place of the value, with the
+	// text of the error. If Encode panics, the viewer gets a gap that says no more
+	// than that, and the ErrorLog of the server gets the value and the stack of the
+	// panic. If Encode calls runtime.Goexit, the connection ends after the gap.
+	// nil means the value as JSON, as an event without a name, which a browser
+	// calls message.
 	Encode func(v T) (Event, error)
 
 	// Before, if set, makes an event that each connection begins with: what there
 	// is to know before the news. The subscription begins before it is called, so
-	// that nothing falls between. Its event has no id unless it sets one. An error
-	// is answered with 500.
+	// that nothing falls between. Its event has no id unless it sets one; the page
+	// sees that, but the browser does not come back with it. An error is answered
+	// with 500.
 	Before func(req *http.Request) (Event, error)
 
 	// After, if set, makes the last event when the broadcast has been closed, in
-	// the place of end. A viewer that comes later gets Before and After.
+	// the place of end. A viewer that comes later gets Before, what is left for it,
+	// and After.
 	After func(req *http.Request) (Event, error)
 
 	// Replay is how many of the last values a viewer gets that comes for the first
@@ -46,7 +56,8 @@ type Handler[T any] struct {
 	Policy broadcast.Policy
 
 	// Run names this run of the program, such as by the time of its start, and
-	// becomes a part of the ids: run-number. It must not contain line breaks.
+	// becomes a part of the ids: run-number. It must be UTF-8 without control
+	// characters, and not begin with a space: a browser could not send it back.
 	// With it, a viewer of a former run is recognised for certain. Without it,
 	// ids are bare numbers, and it is recognised only if it has seen more than
 	// has been sent since.
@@ -61,11 +72,12 @@ type Handler[T any] struct {
 	Heartbeat time.Duration
 
 	// WriteTimeout is how long a viewer may take to accept what is written. 0
-	// means 10 seconds. It is set anew for each write, and takes the place of
-	// that of the server.
+	// means 10 seconds. It is set anew for each write, and cleared after it. It takes
+	// the place of that of the server.
 	WriteTimeout time.Duration
 
-	// Retry, if not 0, tells the browser how long to wait before it comes back.
+	// Retry, if not 0, tells the browser how long to wait before it comes back. It is
+	// rounded up to whole milliseconds.
 	Retry time.Duration
 }
 
@@ -74,8 +86,11 @@ const batch = 64 // values that are written together at most
 var errIdle = errors.New("no news")
 
 // ServeHTTP streams until the viewer leaves, is too slow, or the broadcast is
-// closed and all was sent. It panics if Source is nil, or a duration or Replay is
-// negative.
+// closed and all was sent. If that is so already, and nothing is left for this
+// viewer, the answer is 204, unless After is set. The answer is 500 if the
+// ResponseWriter has no Flush, nor one that it unwraps to: a middleware hides it.
+// ServeHTTP panics if Source is nil, a duration or Replay is negative, or Run is
+// not what it must be.
 func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.check()
 	if req.Method != http.MethodGet {
@@ -83,31 +98,43 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "only GET is allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	sub, reset, err := h.subscribe(req)
-	if err == nil {
-		defer sub.Close()
-	} else if h.After == nil {
-		w.WriteHeader(http.StatusNoContent)
+	at, err := h.subscribe(req)
+	if err != nil {
+		http.Error(w, "cannot subscribe", http.StatusInternalServerError)
 		return
 	}
-	out := newStream(w, orElse(h.WriteTimeout, 10*time.Second))
+	defer at.sub.Close()
+	values, n, err := make([]T, batch), 0, at.gap
+	if at.closed && err == nil { // then this does not wait
+		n, err = at.sub.NextBatch(req.Context(), values)
+		if errors.Is(err, broadcast.ErrClosed) && h.After == nil {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+	}
+	var before Event
 	if h.Before != nil {
 		ev, err := h.Before(req)
 		if err != nil {
 			http.Error(w, "cannot begin the stream", http.StatusInternalServerError)
 			return
 		}
-		out.event(ev)
+		before = ev
 	}
-	out.begin(req.ProtoMajor, h.Retry)
-	if reset {
-		out.event(Event{Name: "reset", Data: []byte("{}")})
-	}
-	if out.flush() != nil {
+	out := newStream(w, req, orElse(h.WriteTimeout, 10*time.Second), func() { _ = at.sub.Close() })
+	if !out.begin(h.Retry, h.id(at.seq-1)) {
 		return
 	}
-	if sub == nil || h.stream(req.Context(), out, sub) {
-		h.end(req, out)
+	if h.Before != nil {
+		h.extra(out, before, at.seq)
+	}
+	if at.reset {
+		out.event(Event{Name: "reset", Data: []byte("{}")})
+	}
+	if h.stream(req.Context(), out, at.sub, values, n, err) {
+		h.end(req, out, at.sub.Seq())
+	} else {
+		out.arm() // net/http may have something to write yet
 	}
 }
 
@@ -117,77 +144,138 @@ func (h *Handler[T]) check() {
 	misuse.Negative(h.Heartbeat, "sse: Handler.ServeHTTP: Heartbeat")
 	misuse.Negative(h.WriteTimeout, "sse: Handler.ServeHTTP: WriteTimeout")
 	misuse.Negative(h.Retry, "sse: Handler.ServeHTTP: Retry")
+	if !comesBack(h.Run) {
+		panic(fmt.Sprintf("sse: Handler.ServeHTTP: Run must be UTF-8 without control characters, and not begin with a space, got %q", h.Run))
+	}
 }
 
-// subscribe begins where the viewer was, if it says so. It reports as reset that
-// the viewer was never there in this run.
-func (h *Handler[T]) subscribe(req *http.Request) (sub *broadcast.Subscription[T], reset bool, err error) {
+// A start is where a connection begins.
+type start[T any] struct {
+	sub    *broadcast.Subscription[T]
+	seq    uint64 // number of the value, or the gap, that comes first
+	reset  bool   // the viewer names a place at which it was never in this run
+	closed bool   // the broadcast is closed: reading does not wait
+	gap    error  // if not nil, a *broadcast.GapError that comes before what sub has
+}
+
+// subscribe begins where the viewer was, if it says so.
+func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
 	name := req.RemoteAddr
 	if h.Name != nil {
 		name = h.Name(req)
 	}
-	opts := []broadcast.SubscribeOption{broadcast.OnOverflow(h.Policy), broadcast.Name(name)}
+	opts := []broadcast.SubscribeOption{
+		broadcast.Name(name), broadcast.OnOverflow(h.Policy),
+		afterclose.Option(&at.closed).(broadcast.SubscribeOption),
+	}
 	last := req.Header.Get("Last-Event-ID")
 	if last == "" {
-		sub, err = h.Source.Subscribe(append(opts, broadcast.Replay(h.Replay))...)
-		return sub, false, err
+		opts = append(opts, broadcast.Replay(h.Replay))
+	} else if next, ours := h.after(last); ours && h.resume(req.Context(), &at, next, opts) {
+		return at, nil
+	} else {
+		at.reset = true
+		opts = append(opts, broadcast.Replay(math.MaxInt))
 	}
-	if number, ours := h.number(last); ours {
-		sub, err = h.Source.Subscribe(append(opts, broadcast.From(number+1))...)
-		if err != nil || sub.Seq() == number+1 {
-			return sub, false, err
-		}
-		_ = sub.Close() // it has seen what has not been sent
+	if at.sub, err = h.Source.Subscribe(opts...); err == nil {
+		at.seq = at.sub.Seq()
 	}
-	sub, err = h.Source.Subscribe(append(opts, broadcast.Replay(math.MaxInt))...)
-	return sub, true, err
+	return at, err
 }
 
-// id is the id of the value with the given number, and number the other way round.
+// resume begins with the value with number next. It reports false if the values
+// sent so far do not reach up to it.
+func (h *Handler[T]) resume(ctx context.Context, at *start[T], next uint64, opts []broadcast.SubscribeOption) bool {
+	from := next
+	if h.Policy == broadcast.Disconnect {
+		from, at.gap = h.skip(ctx, next)
+	}
+	sub, err := h.Source.Subscribe(append(opts, broadcast.From(from))...)
+	if err != nil {
+		return false
+	}
+	if sub.Seq() != from {
+		_ = sub.Close()
+		return false
+	}
+	at.sub, at.seq = sub, next
+	return true
+}
+
+// skip returns where a subscription that begins with the value with number next goes
+// on if that is no longer retained, and the gap. A subscription that is to be
+// disconnected would end at once instead.
+func (h *Handler[T]) skip(ctx context.Context, next uint64) (from uint64, gap error) {
+	var closed bool
+	sub, err := h.Source.Subscribe(broadcast.From(next), afterclose.Option(&closed).(broadcast.SubscribeOption))
+	if err != nil {
+		return next, nil
+	}
+	defer sub.Close()
+	if sub.Backlog() > 0 { // or NextBatch might wait
+		if _, gap = sub.NextBatch(ctx, make([]T, 1)); gap != nil && sub.Seq() > next {
+			return sub.Seq(), gap
+		}
+	}
+	return next, nil
+}
+
+// id is the id of the value with the given number. The place before all values,
+// where number is 0 - 1, has one, too.
 func (h *Handler[T]) id(number uint64) string {
-	id := strconv.FormatUint(number, 10)
+	id := strconv.FormatInt(int64(number), 10)
 	if h.Run != "" {
 		id = h.Run + "-" + id
 	}
 	return id
 }
 
-func (h *Handler[T]) number(id string) (number uint64, ours bool) {
+// after returns the number of the value behind the one with that id. It reports
+// false if h has never sent such an id in this run.
+func (h *Handler[T]) after(id string) (next uint64, ours bool) {
+	digits := id
 	if h.Run != "" {
-		if id, ours = strings.CutPrefix(id, h.Run+"-"); !ours {
-			return 0, false
-		}
+		digits = strings.TrimPrefix(id, h.Run+"-")
 	}
-	number, err := strconv.ParseUint(id, 10, 63)
-	return number, err == nil
+	number, err := strconv.ParseInt(digits, 10, 64)
+	return uint64(number) + 1, err == nil && number >= -1 && h.id(uint64(number)) == id
 }
 
-// stream writes what comes and reports whether it was all, to the end.
-func (h *Handler[T]) stream(ctx context.Context, out *stream, sub *broadcast.Subscription[T]) (ended bool) {
-	values := make([]T, batch)
+// stream writes n values or the error that were read ahead, and what comes. It
+// reports whether that was all, to the end.
+func (h *Handler[T]) stream(ctx context.Context, out *stream, sub *broadcast.Subscription[T], values []T, n int, err error) (ended bool) {
 	for {
-		n, err := h.next(ctx, sub, values)
 		next := sub.Seq()
 		if gap, ok := errors.AsType[*broadcast.GapError](err); ok {
-			out.event(h.gap(next, gap, nil))
+			out.event(h.gap(next, gap, ""))
 		} else if errors.Is(err, errIdle) {
 			out.comment()
 		} else if err != nil {
-			return errors.Is(err, broadcast.ErrClosed)
+			return ctx.Err() == nil && errors.Is(err, broadcast.ErrClosed)
 		}
-		for i, v := range values[:n] {
-			number := next - uint64(n-i)
-			ev, err := h.encode(v)
-			if err != nil {
-				ev = h.gap(number, &broadcast.GapError{Missed: 1}, err)
-			}
-			ev.ID = h.id(number)
-			out.event(ev)
-		}
+		h.write(out, next-uint64(n), values[:n])
 		clear(values[:n])
 		if out.flush() != nil {
 			return false
 		}
+		n, err = h.next(ctx, sub, values)
+	}
+}
+
+// write writes the values, the first of which has the given number.
+func (h *Handler[T]) write(out *stream, number uint64, values []T) {
+	for _, v := range values {
+		outcome.Run(func() (Event, error) { return h.encode(v) }, func(ev Event, err error) {
+			if err != nil {
+				ev = h.gap(number, &broadcast.GapError{Missed: 1}, out.reason(err))
+			}
+			ev.ID = h.id(number)
+			out.event(ev)
+			if err == outcome.ErrGoexit {
+				_ = out.flush() // then the viewer comes back behind this value
+			}
+		})
+		number++
 	}
 }
 
@@ -210,26 +298,32 @@ func (h *Handler[T]) encode(v T) (ev Event, err error) {
 }
 
 // gap is the event that says that values before the one with number next are
-// missing.
-func (h *Handler[T]) gap(next uint64, gap *broadcast.GapError, why error) Event {
+// missing, and why, if not "".
+func (h *Handler[T]) gap(next uint64, gap *broadcast.GapError, why string) Event {
 	data := struct {
 		Missed  uint64 `json:"missed"`
 		AtLeast bool   `json:"atLeast,omitempty"`
 		Error   string `json:"error,omitempty"`
-	}{Missed: gap.Missed, AtLeast: gap.AtLeast}
-	if why != nil {
-		data.Error = why.Error()
-	}
+	}{gap.Missed, gap.AtLeast, why}
 	text, _ := json.Marshal(data) // it can't fail
 	ev := Event{Name: "gap", Data: text}
-	if next > 0 { // or it is before all values: who comes back begins with the first
+	if next > 0 { // or it is before all values, where the viewer is already
 		ev.ID = h.id(next - 1)
 	}
 	return ev
 }
 
+// extra writes an event that is none of the broadcast's, when the viewer is to come
+// back to the value with number next.
+func (h *Handler[T]) extra(out *stream, ev Event, next uint64) {
+	out.event(ev)
+	if ev.ID != "" {
+		out.id(h.id(next - 1))
+	}
+}
+
 // end writes the last event.
-func (h *Handler[T]) end(req *http.Request, out *stream) {
+func (h *Handler[T]) end(req *http.Request, out *stream, next uint64) {
 	ev := Event{Name: "end", Data: []byte("{}")}
 	if h.After != nil {
 		var err error
@@ -237,8 +331,14 @@ func (h *Handler[T]) end(req *http.Request, out *stream) {
 			return
 		}
 	}
-	out.event(ev)
-	_ = out.flush() // the viewer is gone, if it fails
+	h.extra(out, ev, next)
+	_ = out.send() // the viewer is gone, if it fails
+}
+
+// comesBack reports whether a browser sends an id that begins with run as it got it.
+// A server refuses a header with control characters.
+func comesBack(run string) bool {
+	return utf8.ValidString(run) && !strings.ContainsFunc(run, unicode.IsControl) && !strings.HasPrefix(run, " ")
 }
 
 func orElse(d, otherwise time.Duration) time.Duration {

@@ -1,0 +1,9 @@
+// Package afterclose lets package broadcast/sse subscribe to a broadcast that is
+// closed, to give a viewer that comes back what is still retained.
+package afterclose
+
+// Option returns a broadcast.SubscribeOption. With it, Subscribe succeeds on a closed
+// broadcast: the subscription reads what is retained, then ErrClosed. Subscribe stores
+// in closed whether the broadcast was closed. Package broadcast sets Option when it is
+// initialised.
+var Option func(closed *bool) any
