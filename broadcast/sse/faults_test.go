@@ -212,6 +212,23 @@ func TestS2DisconnectedViewersComeBack(t *testing.T) {
 	})
 }
 
+// S2: what is missing in the broadcast itself, just where a viewer comes back, is told
+// once under each policy.
+func TestS2GapAtTheReturn(t *testing.T) {
+	for _, policy := range []broadcast.Policy{broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Block, broadcast.Disconnect} {
+		b := broadcast.New[int]()
+		s := transports[2].serve(t, &sse.Handler[int]{Source: b, Policy: policy})
+		sendAll(t, b, 0, 1)
+		must(0, b.ReportGap(4))
+		sendAll(t, b, 1, 2)
+		v := s.open(t, "0")
+		b.Close()
+		if diff := cmp.Diff([]event{{"0", "gap", `{"missed":4}`}, {"1", "message", "1"}, ended("1")}, v.rest(t)); diff != "" {
+			t.Errorf("policy %v (-want +got):\n%s", policy, diff)
+		}
+	}
+}
+
 type badError struct{ text string }
 
 func (e *badError) Error() string { return e.text }

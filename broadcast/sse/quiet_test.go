@@ -192,16 +192,13 @@ func TestS5WithoutDeadlinesTheSubscriptionEnds(t *testing.T) {
 		})
 		s.resume()
 		testkit.Watchdog(t, func() {
-			for _, err := v.next(); err == nil; _, err = v.next() {
+			for ev, err := v.next(); err == nil; ev, err = v.next() {
+				if ev.Name == "end" {
+					t.Error("the viewer was told that the broadcast has ended")
+				}
 			}
 			<-returned
 		})
-		b.Close()
-		for ev, err := v.next(); err == nil; ev, err = v.next() {
-			if ev.Name == "end" {
-				t.Error("the viewer was told that the broadcast has ended")
-			}
-		}
 	})
 }
 

@@ -342,7 +342,7 @@ func TestLivePage(t *testing.T) {
 		t.Errorf("page: %s", page)
 	}
 	events := get("events") // ends with the run
-	if !strings.HasPrefix(events, "event: report\n") || !strings.Contains(events, "event: done\ndata: {") || !strings.Contains(events, "gone.md") {
+	if !strings.Contains(events, "\n\nevent: report\n") || !strings.Contains(events, "event: done\ndata: {") || !strings.Contains(events, "gone.md") {
 		t.Errorf("events: %s", events)
 	}
 	var r Report

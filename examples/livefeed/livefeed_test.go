@@ -92,7 +92,7 @@ func (v *viewer) next() (e event, ok bool) {
 		case "data":
 			e.data = value
 		case "":
-			if e != (event{}) {
+			if e.data != "" { // or it is no event
 				return e, true
 			}
 		}
