@@ -145,3 +145,34 @@ func ExampleErrDenied() {
 	fmt.Println(errors.Is(err, httplimit.ErrDenied))
 	// Output: true
 }
+
+// Customers of this provider have a /56 each, and requests come through a proxy.
+func ExampleByClientIP() {
+	key := httplimit.ByClientIP(
+		httplimit.WithIPv6Prefix(56),
+		httplimit.WithProxies("X-Forwarded-For", netip.MustParsePrefix("10.0.0.0/8")))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "10.1.2.3:4567"
+	r.Header.Set("X-Forwarded-For", "2001:db9:1:23::4")
+	fmt.Println(key(r))
+	// Output: 2001:db9:1::/56
+}
+
+// On a network of one's own, each IPv6 address is a client.
+func ExampleWithIPv6Prefix() {
+	key := httplimit.ByClientIP(httplimit.WithIPv6Prefix(128))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "[fd00::1:2]:4567"
+	fmt.Println(key(r))
+	// Output: fd00::1:2/128
+}
+
+// The only peer of a server on a Unix socket is its proxy, which has no address.
+func ExampleWithProxies() {
+	key := httplimit.ByClientIP(httplimit.WithProxies("Forwarded", netip.Prefix{}))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "@"
+	r.Header.Set("Forwarded", `for=192.0.2.7;host="example.com:8080"`)
+	fmt.Println(key(r))
+	// Output: 192.0.2.7/32
+}

@@ -1,102 +1,78 @@
 package httplimit
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"net/netip"
-	"slices"
+	"net/url"
 	"strings"
 )
 
-// ByIP returns the address that a request comes from, as far as the connection
-// tells: an IPv4 address, or the /64 of an IPv6 address, since that is what one
-// customer has at the least. It ignores what the request says about itself; behind
-// a proxy use [ByForwardedIP]. Requests over what has no address, such as a Unix
-// socket, all have the zero prefix.
-func ByIP(r *http.Request) netip.Prefix { return network(remote(r)) }
-
-// ByForwardedIP returns a function that finds out the address of a client behind
-// proxies. A request that comes from one of them, and no other, is believed what
-// it says in header: X-Forwarded-For, Forwarded (RFC 7239), or one that holds a
-// single address, such as X-Real-IP. That must be the one that these proxies set
-// or append to, or else clients can write in it what they like.
-//
-// The list is read from its end, where the nearest proxy has written, and the
-// first address that is not of a proxy is the client's. It ends at what is no
-// address. Networks are those of [ByIP]. ByForwardedIP panics if header is empty.
-func ByForwardedIP(header string, proxies ...netip.Prefix) func(*http.Request) netip.Prefix {
-	if header == "" {
-		panic("httplimit: ByForwardedIP: header must not be empty")
-	}
-	header = http.CanonicalHeaderKey(header)
-	proxies = slices.Clone(proxies)
-	trusted := func(a netip.Addr) bool {
-		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
-	}
-	return func(r *http.Request) netip.Prefix {
-		client := remote(r)
-		if !client.IsValid() {
-			return netip.Prefix{}
-		}
-		hops := strings.Split(strings.Join(r.Header[header], ","), ",")
-		for i := len(hops) - 1; i >= 0 && trusted(client); i-- {
-			hop := hops[i]
-			if header == "Forwarded" {
-				hop = forwardedFor(hop)
-			}
-			a := address(strings.TrimSpace(hop))
-			if !a.IsValid() {
-				break
-			}
-			client = a
-		}
-		return network(client)
-	}
-}
+// maxKey is the length of the longest string that is a key as it is.
+const maxKey = 256
 
 // ByHeader returns a function that returns a header of a request, such as an API
-// key; it is empty if there is none.
+// key. It is empty if there is none.
+//
+// A value of more than 256 bytes is replaced by 257 bytes, the last 64 of which are
+// its SHA-256 in hexadecimal, so that a limiter keeps a bounded number of bytes for
+// each key. Two different values are never the same key.
 func ByHeader(name string) func(*http.Request) string {
-	// A copy, since what it is cut from would be kept alive by the limiter.
-	return func(r *http.Request) string { return strings.Clone(r.Header.Get(name)) }
+	return func(r *http.Request) string { return boundedKey(r.Header.Get(name)) }
 }
 
-// ByPath returns the path of a request.
-func ByPath(r *http.Request) string { return strings.Clone(r.URL.Path) }
+// ByPath returns the path of a request. A path of more than 256 bytes is replaced
+// as [ByHeader] does it.
+func ByPath(r *http.Request) string { return boundedKey(r.URL.Path) }
 
-// ByHost returns the host, and port if there is one, that a client's request goes
-// to. It is for [NewTransport].
-func ByHost(r *http.Request) string { return strings.Clone(r.URL.Host) }
-
-func remote(r *http.Request) netip.Addr { return address(r.RemoteAddr) }
-
-// address reads an address with or without port, the zero Addr if it is none.
-func address(s string) netip.Addr {
-	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap().WithZone("")
+// boundedKey returns a copy of s, since what s is cut from would be kept alive by
+// the limiter. If s is long, its replacement is longer than any key that is not
+// replaced, so no short value can be equal to it.
+func boundedKey(s string) string {
+	if len(s) <= maxKey {
+		return strings.Clone(s)
 	}
-	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
-	if err != nil {
-		return netip.Addr{}
-	}
-	return a.Unmap().WithZone("")
+	sum := sha256.Sum256([]byte(s))
+	return s[:maxKey+1-hex.EncodedLen(len(sum))] + hex.EncodeToString(sum[:])
 }
 
-func network(a netip.Addr) netip.Prefix {
-	bits := 32
-	if a.Is6() {
-		bits = 64
+// ByHost returns the host that a client's request goes to, and its port unless it
+// is that of the scheme. Names of the same host are the same key: in any case, with
+// a dot at the end, internationalized or in ASCII, and an IPv6 address in any form.
+// ByHost is for [NewTransport].
+func ByHost(r *http.Request) string {
+	host, port := strings.ToLower(r.URL.Hostname()), strings.TrimLeft(r.URL.Port(), "0")
+	if a, err := netip.ParseAddr(host); err == nil {
+		host = a.Unmap().String()
+	} else {
+		host = strings.TrimSuffix(ascii(host), ".")
 	}
-	p, _ := a.Prefix(bits) // the zero prefix for the zero address
-	return p
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	switch scheme := strings.ToLower(r.URL.Scheme); {
+	case port == "", scheme == "http" && port == "80", scheme == "https" && port == "443":
+	default:
+		host += ":" + port
+	}
+	return boundedKey(host)
 }
 
-// forwardedFor returns what an element of the header Forwarded says after for=.
-func forwardedFor(element string) string {
-	for pair := range strings.SplitSeq(element, ";") {
-		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		if ok && strings.EqualFold(name, "for") {
-			return strings.Trim(value, `"`)
+// ascii returns an internationalized host name in ASCII, as package http sends it,
+// or host itself if that is not possible.
+func ascii(host string) string {
+	if !strings.ContainsFunc(host, func(c rune) bool { return c >= 0x80 }) {
+		return host
+	}
+	// The conversion is not exported, but it is a part of writing a request.
+	var out bytes.Buffer
+	r := http.Request{URL: &url.URL{Host: host, Path: "/"}}
+	if r.Write(&out) == nil {
+		if _, rest, ok := strings.Cut(out.String(), "\r\nHost: "); ok {
+			host, _, _ = strings.Cut(rest, "\r\n")
 		}
 	}
-	return ""
+	return host
 }

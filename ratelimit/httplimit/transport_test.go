@@ -218,3 +218,20 @@ func TestClientClosesIdleConnectionsOfTheBase(t *testing.T) {
 		t.Error("a base that can't was told all the same")
 	}
 }
+
+// body returns the body of the answer to r.
+func body(t *testing.T, tr http.RoundTripper, r *http.Request) string {
+	t.Helper()
+	res, err := tr.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	return string(b)
+}
