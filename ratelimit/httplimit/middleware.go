@@ -2,8 +2,11 @@ package httplimit
 
 import (
 	"fmt"
+	"io"
+	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/misuse"
@@ -15,6 +18,10 @@ import (
 // much is answered with 429 Too Many Requests and the header Retry-After, in whole
 // seconds, rounded up and never 0; there is no such header if waiting does not
 // help. Nobody waits. It panics if taker or key is nil.
+//
+// The answer to a request that is too much does not wait for its body. Over HTTP/1,
+// the connection is closed after the answer, unless the body is no longer than
+// 64 KiB, says so, and needs no 100 Continue: that is read and dropped.
 func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) func(http.Handler) http.Handler {
 	misuse.Nil(taker == nil, "httplimit: Middleware: taker")
 	misuse.Nil(key == nil, "httplimit: Middleware: function")
@@ -22,8 +29,14 @@ func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			d, err := taker.Take(r.Context(), key(r), o.cost(r))
-			if err != nil {
+			switch {
+			case err != nil && o.failed != nil:
 				o.failed(w, r, err)
+				return
+			case err != nil:
+				withoutBody(w, r, func() {
+					http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+				})
 				return
 			}
 			if o.headers {
@@ -36,7 +49,7 @@ func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) 
 			if d.RetryAfter != ratelimit.Never {
 				w.Header().Set("Retry-After", strconv.FormatInt(max(1, seconds(d.RetryAfter)), 10))
 			}
-			o.denied(w, r, d)
+			withoutBody(w, r, func() { o.denied(w, r, d) })
 		})
 	}
 }
@@ -45,15 +58,82 @@ func tooMany(w http.ResponseWriter, _ *http.Request, _ ratelimit.Decision) {
 	http.Error(w, http.StatusText(http.StatusTooManyRequests), http.StatusTooManyRequests)
 }
 
-// setHeaders writes the fields of draft-ietf-httpapi-ratelimit-headers-10: the
-// quota, what remains of it, and in how many seconds it is all back.
-func setHeaders(h http.Header, d ratelimit.Decision) {
-	h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%d`, d.Limit))
-	is := fmt.Sprintf(`"default";r=%d`, d.Remaining)
-	if d.ResetAfter != ratelimit.Never {
-		is += fmt.Sprintf(";t=%d", seconds(d.ResetAfter))
+// maxUnread bounds the body of a request that is read for no other reason than to
+// keep the connection.
+const maxUnread = 64 << 10
+
+// withoutBody calls answer so that it is sent at once, and not only when the body of
+// a request has come, as package http has it over HTTP/1.
+func withoutBody(w http.ResponseWriter, r *http.Request, answer func()) {
+	if r.ProtoMajor != 1 || r.Body == nil || r.Body == http.NoBody {
+		answer()
+		return
 	}
-	h.Set("RateLimit", is)
+	control := http.NewResponseController(w)
+	if r.ContentLength < 0 || r.ContentLength > maxUnread || r.Header.Get("Expect") != "" || control.EnableFullDuplex() != nil {
+		w.Header().Set("Connection", "close")
+		answer()
+		return
+	}
+	answer()
+	_ = control.Flush()
+	// Package http would read the rest as well, but if the handler has returned by
+	// then, it may read the next request at the same time, and panic.
+	_, _ = io.Copy(io.Discard, r.Body)
+}
+
+// setHeaders writes the fields of draft-ietf-httpapi-ratelimit-headers-10: the
+// quota, what remains of it, and in how many seconds it is all back. They stay as
+// they are if they are of another Middleware with less that remains.
+func setHeaders(h http.Header, d ratelimit.Decision) {
+	is := standing{min(uint64(d.Remaining), maxInteger), never}
+	if d.ResetAfter != ratelimit.Never {
+		is.reset = uint64(seconds(d.ResetAfter))
+	}
+	if before, ok := parseStanding(h.Get("RateLimit")); ok && !is.stricter(before) {
+		return
+	}
+	h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%d`, min(uint64(d.Limit), maxInteger)))
+	h.Set("RateLimit", is.String())
+}
+
+const (
+	maxInteger = 999_999_999_999_999 // of RFC 9651
+	never      = math.MaxUint64
+)
+
+// A standing is what the header RateLimit says.
+type standing struct {
+	remaining uint64
+	reset     uint64 // in seconds, or never
+}
+
+// stricter reports whether less remains of s than of t, or it takes longer to be
+// back.
+func (s standing) stricter(t standing) bool {
+	return s.remaining < t.remaining || s.remaining == t.remaining && s.reset > t.reset
+}
+
+func (s standing) String() string {
+	if s.reset == never {
+		return fmt.Sprintf(`"default";r=%d`, s.remaining)
+	}
+	return fmt.Sprintf(`"default";r=%d;t=%d`, s.remaining, s.reset)
+}
+
+// parseStanding reads what String has written.
+func parseStanding(text string) (s standing, ok bool) {
+	text, ok = strings.CutPrefix(text, `"default";r=`)
+	if !ok {
+		return s, false
+	}
+	remaining, reset, timed := strings.Cut(text, ";t=")
+	s = standing{reset: never}
+	var err error
+	if s.remaining, err = strconv.ParseUint(remaining, 10, 64); err == nil && timed {
+		s.reset, err = strconv.ParseUint(reset, 10, 64)
+	}
+	return s, err == nil
 }
 
 // seconds rounds up.

@@ -15,7 +15,7 @@ type options struct {
 	cost    func(*http.Request) int
 	headers bool
 	denied  func(http.ResponseWriter, *http.Request, ratelimit.Decision)
-	failed  func(http.ResponseWriter, *http.Request, error)
+	failed  func(http.ResponseWriter, *http.Request, error) // or nil
 	retries int
 }
 
@@ -23,12 +23,11 @@ func newOptions(opts []Option) options {
 	o := options{
 		cost:   func(*http.Request) int { return 1 },
 		denied: tooMany,
-		failed: func(w http.ResponseWriter, _ *http.Request, _ error) {
-			http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-		},
 	}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }
@@ -43,6 +42,10 @@ func WithCost(fn func(*http.Request) int) Option {
 // WithHeaders makes Middleware tell each client how it stands, in the headers
 // RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers. The
 // default is not to, since it also tells those who probe.
+//
+// If a request passes several Middlewares with headers, they tell of the one of which
+// the fewest permits remain, and if these are as many, of the one that takes longest
+// to have all of them again.
 func WithHeaders() Option { return func(o *options) { o.headers = true } }
 
 // WithDenied makes Middleware call fn for a request that is too much, in place of
