@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/lineup"
 	"github.com/tandemgo/tandem/internal/point"
 )
 
@@ -35,6 +36,7 @@ func (l *Limiter) WaitN(ctx context.Context, n int) error {
 	if w == nil || err != nil {
 		return err
 	}
+	lineup.Placed(ctx)
 	return l.await(ctx, w)
 }
 

@@ -176,3 +176,41 @@ func ExampleWithProxies() {
 	fmt.Println(key(r))
 	// Output: 192.0.2.7/32
 }
+
+// A client of GitHub leaves it alone after a 403, too, but not for longer than its
+// users would wait.
+func ExampleWithPauseStatus() {
+	client := &http.Client{Transport: httplimit.NewTransport(nil,
+		ratelimit.NewKeyed[string](ratelimit.Per(10, time.Second), 10), httplimit.ByHost,
+		httplimit.WithPauseStatus(http.StatusForbidden, http.StatusTooManyRequests),
+		httplimit.WithMaxPause(time.Minute))}
+	fmt.Println(client.Transport != nil)
+	// Output: true
+}
+
+// A server that asks for an hour is asked again after 10 ms.
+func ExampleWithMaxPause() {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked == 1 {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	defer server.Close()
+	client := &http.Client{Transport: httplimit.NewTransport(server.Client().Transport,
+		ratelimit.NewKeyed[string](ratelimit.Per(100, time.Second), 100), httplimit.ByHost,
+		httplimit.WithMaxPause(10*time.Millisecond))}
+	for range 2 {
+		res, err := client.Get(server.URL)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		_ = res.Body.Close()
+		fmt.Println(res.Status)
+	}
+	// Output:
+	// 429 Too Many Requests
+	// 200 OK
+}

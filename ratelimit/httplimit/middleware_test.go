@@ -155,18 +155,21 @@ func TestC5MisusePanics(t *testing.T) {
 	x := ratelimit.NewKeyed[string](ratelimit.Every(1), 1)
 	key := httplimit.ByHeader("User")
 	testkit.Panics(t, map[string]func(){
-		"httplimit: Middleware: taker must not be nil":                       func() { httplimit.Middleware(nil, key) },
-		"httplimit: Middleware: function must not be nil":                    func() { httplimit.Middleware(x, nil) },
-		"httplimit: NewTransport: taker must not be nil":                     func() { httplimit.NewTransport(nil, nil, key) },
-		"httplimit: NewTransport: function must not be nil":                  func() { httplimit.NewTransport(nil, x, nil) },
-		"httplimit: WithCost: function must not be nil":                      func() { httplimit.WithCost(nil) },
-		"httplimit: WithDenied: function must not be nil":                    func() { httplimit.WithDenied(nil) },
-		"httplimit: WithFailed: function must not be nil":                    func() { httplimit.WithFailed(nil) },
-		"httplimit: WithRetries: number must not be negative, got -1":        func() { httplimit.WithRetries(-1) },
-		"httplimit: ByForwardedIP: header must not be empty":                 func() { httplimit.ByForwardedIP("") },
-		"httplimit: WithProxies: header must not be empty":                   func() { httplimit.WithProxies("") },
-		"httplimit: WithIPv6Prefix: bits must be between 1 and 128, got 0":   func() { httplimit.WithIPv6Prefix(0) },
-		"httplimit: WithIPv6Prefix: bits must be between 1 and 128, got 129": func() { httplimit.WithIPv6Prefix(129) },
+		"httplimit: Middleware: taker must not be nil":                           func() { httplimit.Middleware(nil, key) },
+		"httplimit: Middleware: function must not be nil":                        func() { httplimit.Middleware(x, nil) },
+		"httplimit: NewTransport: taker must not be nil":                         func() { httplimit.NewTransport(nil, nil, key) },
+		"httplimit: NewTransport: function must not be nil":                      func() { httplimit.NewTransport(nil, x, nil) },
+		"httplimit: WithCost: function must not be nil":                          func() { httplimit.WithCost(nil) },
+		"httplimit: WithDenied: function must not be nil":                        func() { httplimit.WithDenied(nil) },
+		"httplimit: WithFailed: function must not be nil":                        func() { httplimit.WithFailed(nil) },
+		"httplimit: WithRetries: number must not be negative, got -1":            func() { httplimit.WithRetries(-1) },
+		"httplimit: ByForwardedIP: header must not be empty":                     func() { httplimit.ByForwardedIP("") },
+		"httplimit: WithPauseStatus: code must be between 100 and 999, got 99":   func() { httplimit.WithPauseStatus(429, 99) },
+		"httplimit: WithPauseStatus: code must be between 100 and 999, got 1000": func() { httplimit.WithPauseStatus(1000) },
+		"httplimit: WithMaxPause: duration must be positive, got 0s":             func() { httplimit.WithMaxPause(0) },
+		"httplimit: WithProxies: header must not be empty":                       func() { httplimit.WithProxies("") },
+		"httplimit: WithIPv6Prefix: bits must be between 1 and 128, got 0":       func() { httplimit.WithIPv6Prefix(0) },
+		"httplimit: WithIPv6Prefix: bits must be between 1 and 128, got 129":     func() { httplimit.WithIPv6Prefix(129) },
 	})
 	if !strings.Contains(httplimit.ErrDenied.Error(), "denied") {
 		t.Error(httplimit.ErrDenied)

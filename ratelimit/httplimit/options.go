@@ -1,7 +1,10 @@
 package httplimit
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
@@ -17,12 +20,18 @@ type options struct {
 	denied  func(http.ResponseWriter, *http.Request, ratelimit.Decision)
 	failed  func(http.ResponseWriter, *http.Request, error) // or nil
 	retries int
+
+	pauseOn  []int // codes
+	maxPause time.Duration
 }
 
 func newOptions(opts []Option) options {
 	o := options{
 		cost:   func(*http.Request) int { return 1 },
 		denied: tooMany,
+
+		pauseOn:  []int{http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable},
+		maxPause: maxRetryAfter,
 	}
 	for _, opt := range opts {
 		if opt != nil {
@@ -66,10 +75,33 @@ func WithFailed(fn func(http.ResponseWriter, *http.Request, error)) Option {
 }
 
 // WithRetries makes a Transport send a request again, up to n times, when the
-// answer is 429 or 503 with a Retry-After and the request has no body or can make
-// another (see [http.Request.GetBody]). The default is 0: the answer goes to the
-// caller, and only what comes later has to wait. It panics if n is negative.
+// answer is one that asks for a pause (see [WithPauseStatus]) and the request has no
+// body or can make another (see [http.Request.GetBody]). It goes in front of requests
+// that came later. The default is 0: the answer goes to the caller, and only what
+// comes later has to wait. It panics if n is negative.
 func WithRetries(n int) Option {
 	misuse.Negative(n, "httplimit: WithRetries: number")
 	return func(o *options) { o.retries = n }
+}
+
+// WithPauseStatus says with which status codes an answer that has a Retry-After asks a
+// Transport for a pause. The default is 403, which GitHub and others send with it, 429
+// and 503. Without codes, no answer does. It panics if a code is not between 100 and
+// 999.
+func WithPauseStatus(codes ...int) Option {
+	for _, c := range codes {
+		if c < 100 || c > 999 {
+			panic(fmt.Sprintf("httplimit: WithPauseStatus: code must be between 100 and 999, got %d", c))
+		}
+	}
+	codes = slices.Clone(codes)
+	return func(o *options) { o.pauseOn = codes }
+}
+
+// WithMaxPause makes a Transport take a longer Retry-After for d, so that a server
+// can't stop it for as long as it likes. The default is 100 years. It panics if d is
+// not positive.
+func WithMaxPause(d time.Duration) Option {
+	misuse.NotPositive(d, "httplimit: WithMaxPause: duration")
+	return func(o *options) { o.maxPause = d }
 }

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
-	"sync"
+	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/tandemgo/tandem/internal/lineup"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
@@ -22,6 +26,11 @@ type waiter[K comparable] interface {
 	WaitN(ctx context.Context, k K, n int) error
 }
 
+// An allower can be asked for what needs no waiting.
+type allower[K comparable] interface {
+	AllowN(k K, n int) bool
+}
+
 // A Transport is an [http.RoundTripper] that waits before it sends. It is made by
 // [NewTransport] and is safe for concurrent use.
 type Transport[K comparable] struct {
@@ -30,8 +39,8 @@ type Transport[K comparable] struct {
 	key     func(*http.Request) K
 	options options
 
-	mu     sync.Mutex
-	closed map[K]time.Time // until when a server wants to be left alone
+	came  atomic.Uint64 // requests
+	lines lines[K]
 }
 
 // NewTransport returns a round tripper that sends by base, and no more requests
@@ -39,31 +48,41 @@ type Transport[K comparable] struct {
 // is nil, it is [http.DefaultTransport]. NewTransport panics if taker or key is
 // nil.
 //
-// When the answer is 429 or 503 with a Retry-After, no other request with that key
-// is sent before then. A request that can't be sent before its context's deadline
-// fails at once, with an error that wraps [context.DeadlineExceeded], and one that
-// will never be granted with one that wraps [ErrDenied] or
-// [ratelimit.ErrExceedsBurst].
+// When the answer is 403, 429 or 503 with a Retry-After, no other request with that
+// key is sent before then. [WithPauseStatus] has other answers count, [WithMaxPause]
+// bounds the pause. A date is taken by the clock of the server, if the answer has a
+// Date. Pauses of 65,536 keys are remembered while no request waits for them.
+//
+// Requests with one key are sent in the order in which they came, also after a pause.
+// Those that wait for permits when a pause begins lose none, and keep their places.
+//
+// A request that can't be sent before its context's deadline fails at once, with an
+// error that wraps [context.DeadlineExceeded], and one that will never be granted
+// with one that wraps [ErrDenied] or [ratelimit.ErrExceedsBurst]. If it is behind
+// others after a pause, and the Taker is not a [ratelimit.Keyed], it may fail as late
+// as at its deadline.
 //
 // A Taker with a method WaitN, such as [ratelimit.Keyed], is waited for, first
 // come, first served; with a rate of 0 that is until the context ends. Others are
-// asked again after each RetryAfter, and never again when that is
-// [ratelimit.Never]: this is what gives ErrDenied.
+// asked again after each RetryAfter, for the request in front only, and never again
+// when that is [ratelimit.Never]: this is what gives ErrDenied.
 func NewTransport[K comparable](base http.RoundTripper, taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) *Transport[K] {
 	misuse.Nil(taker == nil, "httplimit: NewTransport: taker")
 	misuse.Nil(key == nil, "httplimit: NewTransport: function")
 	if base == nil {
 		base = http.DefaultTransport
 	}
-	return &Transport[K]{base: base, taker: taker, key: key, options: newOptions(opts), closed: map[K]time.Time{}}
+	t := &Transport[K]{base: base, taker: taker, key: key, options: newOptions(opts)}
+	t.lines.of = map[K]*line{}
+	return t
 }
 
 // RoundTrip waits and sends. It blocks until the answer is there or the context
 // of the request has ended.
 func (t *Transport[K]) RoundTrip(r *http.Request) (*http.Response, error) {
-	key, cost := t.key(r), t.options.cost(r)
+	key, cost, order := t.key(r), t.options.cost(r), t.came.Add(1)
 	for tries := 0; ; tries++ {
-		if err := t.wait(r.Context(), key, cost); err != nil {
+		if err := t.wait(r.Context(), key, cost, order); err != nil {
 			if r.Body != nil {
 				_ = r.Body.Close()
 			}
@@ -84,118 +103,115 @@ func (t *Transport[K]) RoundTrip(r *http.Request) (*http.Response, error) {
 			r = r.Clone(r.Context())
 			r.Body = body
 		}
-		_ = res.Body.Close()
+		drop(res.Body)
 	}
 }
 
-// wait waits until the server wants to be asked again, and then for permits.
-func (t *Transport[K]) wait(ctx context.Context, key K, n int) error {
+const (
+	maxDropped  = 64 << 10
+	maxDropTime = 50 * time.Millisecond
+)
+
+// drop reads what there is of an answer and closes it, so that its connection can be
+// used again. It gives up on a long one, and on a slow one.
+func drop(body io.ReadCloser) {
+	slow := time.AfterFunc(maxDropTime, func() { _ = body.Close() })
+	_, _ = io.CopyN(io.Discard, body, maxDropped)
+	if slow.Stop() {
+		_ = body.Close()
+	}
+}
+
+// wait waits until the server wants to be asked again, and for permits.
+func (t *Transport[K]) wait(ctx context.Context, key K, n int, order uint64) error {
+	if a, ok := t.taker.(allower[K]); ok && ctx.Err() == nil && t.lines.stranger(key) && a.AllowN(key, n) {
+		return nil
+	}
+	l, q := t.lines.join(key, order)
+	gone := false
+	defer func() {
+		if !gone { // an error, or a panic of the Taker
+			t.lines.leave(key, l, q)
+		}
+	}()
 	for {
-		if err := sleep(ctx, t.pause(key)); err != nil {
+		asking, err := t.lines.enter(ctx, l, q)
+		if err != nil {
 			return err
 		}
 		if w, ok := t.taker.(waiter[K]); ok {
-			if err := w.WaitN(ctx, key, n); err != nil {
-				return err
+			err = w.WaitN(lineup.With(asking, func() { t.lines.placed(l, q) }), key, n)
+		} else {
+			var d ratelimit.Decision
+			switch d, err = t.taker.Take(asking, key, n); {
+			case err != nil || d.OK:
+			case d.RetryAfter == ratelimit.Never:
+				err = fmt.Errorf("%w: %d permits of at most %d", ErrDenied, n, d.Limit)
+			default:
+				// A Taker that says 0 is not asked without a pause.
+				t.lines.denied(l, q, max(d.RetryAfter, time.Millisecond))
+				continue
 			}
-		} else if err := t.take(ctx, key, n); err != nil {
-			return err
 		}
-		// What was sent before may have been sent away meanwhile.
-		if t.pause(key) <= 0 {
-			return nil
-		}
-	}
-}
-
-func (t *Transport[K]) take(ctx context.Context, key K, n int) error {
-	for {
-		d, err := t.taker.Take(ctx, key, n)
-		switch {
-		case err != nil:
-			return err
-		case d.OK:
-			return nil
-		case d.RetryAfter == ratelimit.Never:
-			return fmt.Errorf("%w: %d permits of at most %d", ErrDenied, n, d.Limit)
-		}
-		// A Taker that says 0 is not asked without a pause.
-		if err := sleep(ctx, max(d.RetryAfter, time.Millisecond)); err != nil {
+		if gone = t.lines.returned(key, l, q, ctx.Err() != nil); gone {
+			if err != nil && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
 			return err
 		}
 	}
-}
-
-// sleep sleeps for d, or fails at once if the deadline comes first.
-func sleep(ctx context.Context, d time.Duration) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if d <= 0 {
-		return nil
-	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
-		return fmt.Errorf("httplimit: not to be sent for %v, the deadline is in %v: %w", d, time.Until(deadline), context.DeadlineExceeded)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// pause returns how long the server of key wants to be left alone.
-func (t *Transport[K]) pause(key K) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	until, ok := t.closed[key]
-	if !ok {
-		return 0
-	}
-	d := time.Until(until)
-	if d <= 0 {
-		delete(t.closed, key)
-	}
-	return d
 }
 
 // sentAway reports whether an answer says to come back later, and notes it.
 func (t *Transport[K]) sentAway(key K, res *http.Response) bool {
-	if res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
+	if !slices.Contains(t.options.pauseOn, res.StatusCode) {
 		return false
 	}
-	d, ok := retryAfter(res.Header.Get("Retry-After"))
-	if !ok {
-		return false
+	d, ok := retryAfter(res.Header)
+	if ok && d > 0 {
+		t.lines.pause(key, min(d, t.options.maxPause))
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := time.Now()
-	for k, until := range t.closed { // those of the past are not kept
-		if !now.Before(until) {
-			delete(t.closed, k)
-		}
-	}
-	if until := now.Add(d); until.After(t.closed[key]) {
-		t.closed[key] = until
-	}
-	return true
+	return ok
 }
 
-// retryAfter reads a number of seconds or a date.
-func retryAfter(s string) (d time.Duration, ok bool) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		const most = int64(100 * 365 * 24 * time.Hour / time.Second)
-		return time.Duration(min(n, most)) * time.Second, n >= 0
+// maxRetryAfter is what a longer pause is taken for.
+const maxRetryAfter = 100 * 365 * 24 * time.Hour
+
+// retryAfter returns how long a server wants to be left alone. If it says so several
+// times, the longest counts.
+func retryAfter(h http.Header) (longest time.Duration, ok bool) {
+	for _, text := range h["Retry-After"] {
+		text = trim(text)
+		d, valid := delay(text)
+		if at, err := http.ParseTime(text); err == nil {
+			now, err := http.ParseTime(h.Get("Date"))
+			if err != nil {
+				now = time.Now()
+			}
+			d, valid = max(0, at.Sub(now)), true
+		}
+		if valid {
+			longest, ok = max(longest, min(d, maxRetryAfter)), true
+		}
 	}
-	at, err := http.ParseTime(s)
-	if err != nil {
+	return longest, ok
+}
+
+// delay reads a number of seconds. A sign and a fraction, which is rounded up, are
+// not in RFC 9110, but there are servers that send them.
+func delay(text string) (d time.Duration, ok bool) {
+	whole, fraction, isFraction := strings.Cut(strings.TrimPrefix(text, "+"), ".")
+	if whole == "" || strings.Trim(whole+fraction, "0123456789") != "" || isFraction && fraction == "" {
 		return 0, false
 	}
-	return max(0, time.Until(at)), true
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || n >= int64(maxRetryAfter/time.Second) {
+		return maxRetryAfter, true // it can only be too large
+	}
+	if strings.Trim(fraction, "0") != "" {
+		n++
+	}
+	return time.Duration(n) * time.Second, true
 }
 
 // CloseIdleConnections closes the connections that base keeps and that nobody
