@@ -159,13 +159,9 @@ func slowForwarded(lines []string) netip.Addr {
 	return netip.Addr{}
 }
 
+// sane drops what a header can't hold.
 func sane(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c == '\r' || c == '\n' || c == 0 {
-			return -1
-		}
-		return c
-	}, s)
+	return string(slices.DeleteFunc([]byte(s), func(c byte) bool { return c == '\r' || c == '\n' || c == 0 }))
 }
 
 // What is read of a Forwarded header is what a parser that tries all that the
