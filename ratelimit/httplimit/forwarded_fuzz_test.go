@@ -110,8 +110,8 @@ func slowLine(line string, first bool) (strong, weak []netip.Addr, more bool) {
 			*last = append(*last, line[at:])
 			at = -1
 			client, known := netip.Addr{}, false
-			for i := len(elements) - 1; i >= 0; i-- {
-				a, empty, ok := slowElement(elements[i])
+			for _, element := range slices.Backward(elements) {
+				a, empty, ok := slowElement(element)
 				if !ok {
 					continue choices
 				}
@@ -143,8 +143,8 @@ func slowLine(line string, first bool) (strong, weak []netip.Addr, more bool) {
 // slowForwarded returns the address of a client if the header can only mean one, and
 // the zero Addr if it is one of the proxies.
 func slowForwarded(lines []string) netip.Addr {
-	for i := len(lines) - 1; i >= 0; i-- {
-		strong, _, more := slowLine(lines[i], i == 0)
+	for i, line := range slices.Backward(lines) {
+		strong, _, more := slowLine(line, i == 0)
 		slices.SortFunc(strong, netip.Addr.Compare)
 		strong = slices.Compact(strong)
 		switch {

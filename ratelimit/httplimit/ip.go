@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -110,11 +111,11 @@ func (o *ipOptions) client(r *http.Request) netip.Addr {
 		return client
 	}
 	lines, left := r.Header[o.header], maxList
-	for i := len(lines) - 1; i >= 0; i-- {
+	for i, rest := range slices.Backward(lines) {
 		if left--; left < 0 { // a line without anything in it takes time, too
 			return client
 		}
-		for rest := lines[i]; rest != ""; {
+		for rest != "" {
 			// Only the last element is cut off, since the others may not matter.
 			from := max(0, len(rest)-left)
 			comma := from + strings.LastIndexByte(rest[from:], ',')

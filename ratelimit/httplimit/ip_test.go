@@ -1,6 +1,7 @@
 package httplimit_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -249,7 +250,9 @@ func TestProxyOnUnixSocket(t *testing.T) {
 		_ = s.Close()
 		<-served
 	}()
-	tr := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", l.Addr().String()) }}
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", l.Addr().String())
+	}}
 	defer tr.CloseIdleConnections()
 	for _, ip := range []string{"198.51.100.1", "198.51.100.2"} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x/", nil)
