@@ -384,17 +384,17 @@ func TestR3OrderAtRandom(t *testing.T) {
 	for seed := range uint64(150) {
 		kind := []string{"Keyed", "WaitN", "Take"}[seed%3]
 		synctest.Test(t, func(t *testing.T) {
-			rnd := rand.New(rand.NewPCG(seed, 1))
+			rnd, answers := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
 			var mu sync.Mutex
 			until := time.Duration(0)
 			var s *recorder
 			s = record(func(n int, name string) string {
 				mu.Lock()
 				defer mu.Unlock()
-				if rnd.IntN(4) > 0 {
+				if answers.IntN(4) > 0 {
 					return ""
 				}
-				after := 1 + rnd.IntN(8)
+				after := 1 + answers.IntN(8)
 				until = max(until, time.Since(s.start)+time.Duration(after)*sec)
 				return strconv.Itoa(after)
 			})
