@@ -91,8 +91,8 @@ func TestMoreThanAskedFor(t *testing.T) {
 		<-gate
 		return n, nil
 	}
-	often := natspool.WithMaxDeliver(100) // what is handed back has been delivered
-	a := newPool(t, js, name, 1, fn, natspool.WithAckWait(never), often)
+	once := natspool.WithMaxDeliver(1) // what is handed back is no attempt
+	a := newPool(t, js, name, 1, fn, natspool.WithAckWait(never), once)
 	request := receive(t, requests, "the pool asks for a task")
 	must0(js.Conn().PublishRequest(request.Subject, request.Reply, []byte(`{"batch":5,"expires":60000000000}`)))
 	must0(js.Conn().Flush())
@@ -101,7 +101,7 @@ func TestMoreThanAskedFor(t *testing.T) {
 		must0(p.Go(soon(t), n))
 	}
 	until(t, "it hands back what is too much", func() bool { return a.Stats().HandedBack >= 2 })
-	b := newPool(t, js, name, 2, fn, often)
+	b := newPool(t, js, name, 2, fn, once)
 	for range 3 {
 		receive(t, begun, "all three run at once")
 	}

@@ -3,14 +3,15 @@ package natspool
 import (
 	"context"
 	"fmt"
+	"runtime/pprof"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 )
 
-// Close stops accepting tasks, waits until every Future of this process has its
-// result, for which its workers go on, then takes no more tasks, hands back what
+// Close stops accepting tasks, waits for calls of Go that are under way and until every
+// Future of this process has its result, for which its workers go on, then takes no more tasks, hands back what
 // has not begun, and waits until what runs has ended and the server has confirmed
 // it. Tasks that no one waits for stay in the stream, for other processes or the
 // next. Inside a task Close does not wait. It is idempotent. The error is always
@@ -20,7 +21,8 @@ func (p *Pool[T, R]) Close() error { return p.core.close(context.Background()) }
 // Shutdown is Close with a limit: when ctx ends first, Futures without a result
 // end with an error that wraps ErrClosed and the cause of ctx, the contexts of
 // running tasks end with the cause, and what runs is handed back at once, so that
-// another process may start it while a function here is still about to return.
+// another process may start it while a function here is still about to return. That
+// delivery does not count towards [WithMaxDeliver].
 // Shutdown then returns an error that wraps the cause and says how many there were
 // of each. A task that does not heed its context goes on; Close waits for it.
 // Inside a task Shutdown does not wait.
@@ -64,7 +66,8 @@ func (c *core) begin() {
 // finish goes through the steps of Close. After abort no step waits for another
 // process, nor long for the server.
 func (c *core) finish() {
-	c.await(c.patient, func() bool { return len(c.promises) == 0 })
+	pprof.SetGoroutineLabels(c.tasks)
+	c.await(c.patient, func() bool { return len(c.promises) == 0 && c.sending == 0 })
 	c.mu.Lock()
 	c.phase = draining
 	feed := c.feed
@@ -77,12 +80,14 @@ func (c *core) finish() {
 	grace, cancel := context.WithTimeout(c.patient, c.ackWait)
 	c.await(grace, func() bool { return len(c.held) == 0 })
 	cancel()
-	c.flush()
 	c.unwatch()
-	c.endTasks(ErrClosed)
-	c.hurry()
+	c.hurry(ErrClosed) // what waits for a dead letter is handed back
 	c.endLife()
+	c.mu.Lock()
+	c.phase = over
+	c.mu.Unlock()
 	c.background.Wait()
+	c.flush()
 	c.replies.Unsubscribe()
 	close(c.done)
 }
@@ -115,17 +120,17 @@ func (c *core) flush() {
 }
 
 // abort ends all that can be waited for, because of cause. It returns how many
-// tasks it has handed back while they ran, and how many promises it has ended.
+// tasks it has handed back that had begun, and how many promises it has ended.
 func (c *core) abort(cause error) (tasks, results int) {
 	c.mu.Lock()
-	c.phase = draining
-	c.hurry()
-	var acks []string
+	c.phase = max(c.phase, draining)
+	c.hurry(cause)
+	var back []handBack
 	for seq, d := range c.held {
 		switch d.state {
 		case queued:
 			delete(c.held, seq)
-		case running:
+		case running, burying:
 			tasks++
 		case handedBack: // by an earlier call
 			tasks++
@@ -133,22 +138,17 @@ func (c *core) abort(cause error) (tasks, results int) {
 		case ended:
 			continue
 		}
-		d.state = handedBack
-		c.counts.Running--
-		c.counts.HandedBack++
-		acks = append(acks, d.ack)
+		back = append(back, c.returnLocked(d))
 	}
 	results = len(c.promises)
 	err := fmt.Errorf("%w: %w", ErrClosed, cause)
 	for token := range c.promises {
 		c.resolveLocked(token, nil, err)
 	}
+	c.endTasks(cause) // under the lock, so that settle leaves to be counted what runs
 	c.changedLocked()
 	c.mu.Unlock()
-	for _, ack := range acks {
-		c.nak(ack, 0)
-	}
-	c.endTasks(cause)
+	c.handBack(back...)
 	c.flush()
 	return tasks, results
 }

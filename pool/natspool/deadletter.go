@@ -22,54 +22,142 @@ type DeadLetter[T any] struct {
 	Data      []byte    // the task as it was submitted
 	MessageID string    // that it was submitted with, "" for none
 	Err       error     // of the last run, a *TaskError
-	Attempts  int       // how often it was delivered
+	Attempts  int       // how often it was delivered, also if it was handed back
 	Time      time.Time // when it was buried
 
 	Undecodable error // why Data cannot be decoded, in this process
 }
 
-// buryAtLast makes a dead letter of a task, however often it has to try: its error is
-// known here and nowhere else, and as long as the worker tries, the task is its own. It
-// reports false if the pool was aborted first.
-func (c *core) buryAtLast(d *delivery, err error) bool {
-	for {
-		failed := c.bury(d, err)
-		if failed == nil {
-			return true
-		}
-		c.tell(fmt.Errorf("natspool: task %d has not become a dead letter yet: %w", d.seq, failed))
-		if errors.Is(failed, jetstream.ErrNoStreamResponse) {
-			ctx, cancel := context.WithTimeout(c.patient, maxCall)
-			if _, failed := c.setUp(ctx, c.js, &c.options, true); c.patient.Err() == nil {
-				c.tell(failed)
-			}
-			cancel()
-		}
-		again := time.NewTimer(maxTick)
+// bury makes a dead letter of the task that the calling worker has. If it cannot be
+// stored at once, the worker is not kept: the pool goes on trying without it, or, if
+// too many wait for that already, has the task delivered again later. It does not run
+// then: it has failed often enough.
+func (c *core) bury(d *delivery, v verdict) {
+	buried := c.tryBury(d, v, buryFor)
+	c.mu.Lock()
+	keep := !buried && d.state == burying && c.burying < c.workers
+	leave := !buried && d.state == burying && !keep
+	if keep {
+		c.burying++
+	} else if !buried {
+		c.dropLocked(d)
+	}
+	c.free++
+	ack, n, inbox := d.ack, c.wantedLocked(), c.feedInbox
+	c.mu.Unlock()
+	if keep {
+		c.spawn(func() { c.buryAtLast(d, v) })
+	}
+	if leave {
+		c.answer(d, nil, v.failure)
+		c.nak(ack, max(maxPause, c.delay(len(c.backoff))))
+	}
+	c.ask(n, inbox)
+}
+
+// buryAtLast makes a dead letter of a task that no worker has any more, however often
+// it has to try: the error is known here and nowhere else, and as long as this process
+// gives signs of life, the task is its own. If the pool ends first, the task is handed
+// back.
+func (c *core) buryAtLast(d *delivery, v verdict) {
+	pause := maxTick
+	for tries := 2; ; tries++ {
+		again := time.NewTimer(pause)
 		select {
 		case <-c.patient.Done():
 			again.Stop()
-			return false
+			c.unbury(d)
+			return
 		case <-again.C:
 		}
+		if c.tryBury(d, v, maxCall) {
+			break
+		}
+		if tries == buryTries {
+			c.answer(d, nil, v.failure) // there is no other outcome to come
+		}
+		pause = min(2*pause, maxPause)
+	}
+	c.mu.Lock()
+	c.burying--
+	c.mu.Unlock()
+}
+
+// unbury hands a task back whose dead letter could not be stored, if abort has not
+// done so.
+func (c *core) unbury(d *delivery) {
+	c.mu.Lock()
+	mine := d.state == burying
+	h := c.handBackLocked(d)
+	d.state = handedBack
+	c.burying--
+	c.dropLocked(d)
+	c.mu.Unlock()
+	if mine {
+		c.handBack(h)
 	}
 }
 
-// bury makes a dead letter of a task. Its message id is that of the delivery, so
-// that it is one even if the worker crashes before it says that the task is done
-// with.
-func (c *core) bury(d *delivery, err error) error {
+// tryBury tries once, for some time, and reports whether the task is a dead letter
+// now. Then all is done that is to be done for it.
+func (c *core) tryBury(d *delivery, v verdict, most time.Duration) bool {
+	ctx, cancel := context.WithTimeout(c.patient, most)
+	_, err := c.js.PublishMsg(ctx, c.letter(d, v.failure, maxHeader))
+	if isTooLarge(err) {
+		_, err = c.js.PublishMsg(ctx, c.letter(d, v.failure, minHeader))
+	}
+	cancel()
+	if err != nil {
+		if c.patient.Err() == nil {
+			c.tell(fmt.Errorf("natspool: task %d has not become a dead letter yet: %w", d.seq, err))
+		}
+		if errors.Is(err, jetstream.ErrNoStreamResponse) {
+			ctx, cancel := context.WithTimeout(c.patient, most)
+			defer cancel()
+			if _, err := c.setUp(ctx, c.js, &c.options, true); c.patient.Err() == nil {
+				c.tell(err)
+			}
+		}
+		return false
+	}
+	c.mu.Lock()
+	c.counts.Dead++
+	if d.state == burying {
+		d.state, d.touched, d.data = ended, time.Now(), nil
+	} else {
+		c.dropLocked(d) // abort has handed it back
+	}
+	ack, backs := d.ack, d.backs
+	c.changedLocked()
+	c.mu.Unlock()
+	c.conclude(d, ack, backs, nil, v.failure)
+	return true
+}
+
+// letter returns the dead letter of a task, with at most so many bytes of failure and
+// message id as there is room for. Its message id is that of the delivery, so that it
+// is one even if the worker crashes before it says that the task is done with.
+func (c *core) letter(d *delivery, f *failure, room int) *nats.Msg {
+	room = min(room, max(minHeader, int(c.nc.MaxPayload())-len(d.data)-restOfHeader))
 	m := &nats.Msg{Subject: c.deadSubj, Data: d.data, Header: nats.Header{
-		failureHeader:         {c.failureOf(d, err).header()},
 		jetstream.MsgIDHeader: {fmt.Sprintf("%d-%d", d.seq, d.stored.UnixNano())},
 	}}
-	if id := d.header.Get(jetstream.MsgIDHeader); id != "" {
+	if id := d.header.Get(jetstream.MsgIDHeader); id != "" && len(id) <= room/2 {
 		m.Header[messageIDHeader] = []string{id}
+		room -= len(id)
 	}
-	ctx, cancel := context.WithTimeout(c.patient, maxCall)
-	defer cancel()
-	_, failed := c.js.PublishMsg(ctx, m)
-	return failed
+	m.Header[failureHeader] = []string{f.header(min(room, maxFailure))}
+	return m
+}
+
+// isTooLarge reports whether err says that a message is too large for the connection
+// or the stream.
+func isTooLarge(err error) bool {
+	const message, header = 10054, 10097 // codes of the server
+	if e, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return e.ErrorCode == message || e.ErrorCode == header
+	}
+	return errors.Is(err, nats.ErrMaxPayload)
 }
 
 // DeadLetters walks the dead letters of the pool, oldest first, those that there
@@ -110,7 +198,7 @@ func (p *Pool[T, R]) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter[T], e
 }
 
 func (p *Pool[T, R]) letter(m *jetstream.RawStreamMsg) DeadLetter[T] {
-	l := DeadLetter[T]{ID: m.Sequence, Data: m.Data, MessageID: m.Header.Get(messageIDHeader), Time: m.Time}
+	l := DeadLetter[T]{ID: m.Sequence, Data: m.Data, MessageID: decodeID(m.Header.Get(messageIDHeader)), Time: m.Time}
 	if f := parseFailure(m.Header); f != nil {
 		l.Err, l.Attempts = f.err(), f.Attempts
 	}
@@ -123,7 +211,7 @@ func (p *Pool[T, R]) letter(m *jetstream.RawStreamMsg) DeadLetter[T] {
 // requeuing it once more within the duplicate window makes no second task.
 func (p *Pool[T, R]) Requeue(ctx context.Context, letter DeadLetter[T]) error {
 	ctxselect.Require(ctx, "natspool: Requeue")
-	id := "requeued-" + strconv.FormatUint(letter.ID, 10) + "-" + strconv.FormatInt(letter.Time.UnixNano(), 10)
+	id := requeuedID + strconv.FormatUint(letter.ID, 10) + "-" + strconv.FormatInt(letter.Time.UnixNano(), 10)
 	if _, err := p.core.submit(ctx, letter.Data, id, false); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,17 +18,22 @@ import (
 
 // A delivery is a task that this process has got from the stream.
 type delivery struct {
-	seq     uint64 // in the stream
-	attempt int
-	stored  time.Time
-	header  nats.Header
-	data    []byte
+	seq       uint64 // in the stream
+	delivered int    // how often, this time included, whatever became of it
+	stored    time.Time
+	header    nats.Header
+	data      []byte
+
+	// Of the worker that runs it.
+	attempt int  // of the deliveries, those that count
+	unsure  bool // attempt may be too high
 
 	// Under core.mu.
 	state   deliveryState
 	ack     string    // where acknowledgements go; that of the newest delivery
 	touched time.Time // when the server last heard of it, or should have
 	asks    int       // for a confirmation
+	backs   int       // deliveries that are no attempts, as far as known
 }
 
 type deliveryState int
@@ -35,43 +41,45 @@ type deliveryState int
 const (
 	queued deliveryState = iota
 	running
+	burying    // it has failed for good, and its dead letter is not stored yet
 	ended      // and acknowledged, without a confirmation yet
-	handedBack // before it began, or by abort while it ran
+	handedBack // before it began, or while it ran or was being buried
 )
 
-type deliveryKey struct{}
+type deliveredKey struct{}
 
 // Attempt returns how often the task that ctx was given to has been delivered,
-// this time included. It is 1 unless the task may have run before. ok is false
-// outside tasks.
+// this time included, and also if it was handed back. It is 1 unless the task may
+// have run before. ok is false outside tasks.
 func Attempt(ctx context.Context) (n int, ok bool) {
-	d, ok := ctx.Value(deliveryKey{}).(*delivery)
-	if !ok {
-		return 0, false
-	}
-	return d.attempt, true
+	n, ok = ctx.Value(deliveredKey{}).(int)
+	return n, ok
 }
 
-// run is the function of the local pool.
-func (c *core) run(ctx context.Context, d *delivery) (none struct{}, err error) {
+// run is the function of the local pool. The context of the task is not that of the
+// local pool, which ends with the pool: it ends with the root, and by abort.
+func (c *core) run(local context.Context, d *delivery) (none struct{}, err error) {
+	pprof.SetGoroutineLabels(c.tasks) // the task before may have set others
+	c.count(d)
 	if !c.start(d) {
 		return none, nil
 	}
-	g := c.here(ctx)
+	g := c.here(local)
 	if d.attempt > c.maxDeliver {
-		return none, c.settle(d, nil, &exhaustedError{d.attempt - 1})
+		return none, c.settle(d, nil, &exhaustedError{d.delivered - 1})
 	}
 	returned := false
 	outcome.Run(func() ([]byte, error) {
-		result, err := c.execute(context.WithValue(ctx, deliveryKey{}, d), d.data)
+		result, err := c.execute(context.WithValue(c.tasks, deliveredKey{}, d.delivered), d.data)
 		if err == nil {
-			if err = c.fits("result", result); err != nil {
+			if err = c.fits("result", result, 0); err != nil {
 				err = Permanent(err)
 			}
 		}
 		returned = true
 		return result, err
 	}, func(result []byte, failure error) {
+		pprof.SetGoroutineLabels(c.tasks) // for the error handler
 		err = c.settle(d, result, failure)
 		if !returned && failure == outcome.ErrGoexit {
 			g.Store(0) // another goroutine takes its place
@@ -95,7 +103,7 @@ func (c *core) here(ctx context.Context) *atomic.Uint64 {
 // the pool takes no more.
 func (c *core) start(d *delivery) bool {
 	c.mu.Lock()
-	ok := d.state == queued && c.phase != draining
+	ok := d.state == queued && c.phase < draining && !c.stopped()
 	if ok {
 		d.state = running
 	}
@@ -110,99 +118,134 @@ func (c *core) start(d *delivery) bool {
 func (c *core) giveBack(d *delivery) {
 	c.mu.Lock()
 	mine := d.state == queued
+	var h handBack
 	if mine {
-		d.state = handedBack
-		c.counts.Running--
-		c.counts.HandedBack++
-		c.free++
+		h = c.returnLocked(d)
 		c.dropLocked(d)
 	}
-	ack := d.ack
 	c.mu.Unlock()
 	if mine {
-		c.nak(ack, 0)
+		c.handBack(h)
 	}
 }
 
-// settle ends a task that has run: it is acknowledged, delivered again later, or a
-// dead letter. It returns the error if nobody waits for the task.
+// returnLocked notes that a task is handed back.
+func (c *core) returnLocked(d *delivery) handBack {
+	if d.state != burying {
+		c.counts.Running--
+		c.counts.HandedBack++
+		c.free++
+	}
+	d.state = handedBack
+	return c.handBackLocked(d)
+}
+
+// settle ends a task that has run: it is acknowledged, handed back, delivered again
+// later, or to be a dead letter. It returns the error if nobody waits for the task.
+//
+// A failure counts only as long as the task's context has not been ended by the pool:
+// after that it may be no more than a consequence of that end.
 func (c *core) settle(d *delivery, result []byte, err error) (untold error) {
-	reply := d.header.Get(replyHeader)
-	if err != nil && reply == "" {
+	if err != nil && d.header.Get(replyHeader) == "" {
 		untold = err
 	}
-	final, letter := c.judge(d, err)
-	if letter && c.dropIfHandedBack(d) {
-		return untold // it is another worker's
-	}
-	if letter && !c.buryAtLast(d, err) {
-		final, letter = false, false // abort has handed it back
-	}
+	v := c.judge(d, err)
 	c.mu.Lock()
+	if d.state == running && err != nil && c.stopped() {
+		h := c.returnLocked(d)
+		c.dropLocked(d)
+		c.changedLocked()
+		c.mu.Unlock()
+		c.handBack(h)
+		return untold
+	}
 	back := d.state == handedBack
 	if !back {
 		c.counts.Running--
-		c.free++
-		c.countLocked(err, letter)
-		d.state, d.touched, d.data = ended, time.Now(), nil
+		c.countLocked(err, v)
 	}
-	if back || !final {
+	switch {
+	case back && err == nil:
+		c.dropLocked(d) // it has run all the same
+	case back:
+		c.dropLocked(d)
+		c.mu.Unlock()
+		return untold // it is another worker's
+	case v.letter:
+		d.state = burying
+	case err == nil:
+		d.state, d.touched, d.data = ended, time.Now(), nil
+	default:
+		d.state = ended
 		c.dropLocked(d)
 	}
-	ack, n, inbox := d.ack, c.wantedLocked(), c.feedInbox
+	if v.letter {
+		c.mu.Unlock()
+		c.bury(d, v)
+		return untold
+	}
+	if !back {
+		c.free++
+	}
+	ack, backs, n, inbox := d.ack, d.backs, c.wantedLocked(), c.feedInbox
 	c.changedLocked()
 	c.mu.Unlock()
 	switch {
-	case final:
-		// In this order, on one connection: the result of what is gone from the stream is on its way.
-		if reply != "" {
-			c.answer(reply, result, c.failureOf(d, err))
-		}
-		c.acknowledge(d.seq, ack)
-	case !back:
+	case err == nil:
+		c.conclude(d, ack, backs, result, nil)
+	default:
 		c.nak(ack, c.delay(d.attempt))
 	}
 	c.ask(n, inbox)
 	return untold
 }
 
-// judge says whether a run that ended with err is the last one of the task, and
-// whether the task becomes a dead letter.
-func (c *core) judge(d *delivery, err error) (final, letter bool) {
-	if err == nil {
-		return true, false
+// conclude sends the outcome of a task to whoever waits for it, and acknowledges the
+// task. In this order, on one connection: the result of what is gone from the stream
+// is on its way.
+func (c *core) conclude(d *delivery, ack string, backs int, result []byte, f *failure) {
+	c.answer(d, result, f)
+	c.acknowledge(d.seq, ack)
+	if backs > 0 {
+		c.forgetBacks(d)
 	}
-	_, undecodable := errors.AsType[*undecodableError](err)
-	letter = outcome.IsPermanent(err) || undecodable || d.attempt >= c.maxDeliver
-	return letter, letter
 }
 
-func (c *core) countLocked(err error, letter bool) {
-	if letter {
-		c.counts.Dead++
-	}
+// A verdict says what a run that has ended with an error means.
+type verdict struct {
+	failure     *failure // nil without an error
+	letter      bool     // it was the last run
+	undecodable bool
+	exhausted   bool // it was none
+}
+
+// judge makes a verdict.
+func (c *core) judge(d *delivery, err error) (v verdict) {
 	if err == nil {
+		return v
+	}
+	v.failure = failureOf(d, err)
+	v.letter = d.attempt >= c.maxDeliver && !d.unsure
+	_, v.exhausted = err.(*exhaustedError)
+	defer func() { _ = recover() }() // a method of err has panicked, as that of a nil pointer does
+	_, v.undecodable = errors.AsType[*undecodableError](err)
+	v.failure.classify(err)
+	v.letter = v.letter || v.undecodable || outcome.IsPermanent(err)
+	return v
+}
+
+func (c *core) countLocked(err error, v verdict) {
+	switch {
+	case err == nil:
 		c.counts.Completed++
-		return
-	}
-	if _, exhausted := err.(*exhaustedError); exhausted {
+	case v.exhausted:
 		c.counts.Exhausted++
-		return
+	default:
+		c.counts.Failed++
+		if v.undecodable {
+			c.counts.Undecodable++
+		}
 	}
-	c.counts.Failed++
-	if _, ok := errors.AsType[*undecodableError](err); ok {
-		c.counts.Undecodable++
-	}
-}
-
-func (c *core) dropIfHandedBack(d *delivery) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if d.state != handedBack {
-		return false
-	}
-	c.dropLocked(d)
-	return true
 }
 
 // dropLocked forgets a task, unless a newer delivery has its place.
@@ -237,12 +280,13 @@ func (c *core) nak(ack string, delay time.Duration) {
 type exhaustedError struct{ deliveries int }
 
 func (e *exhaustedError) Error() string {
-	return fmt.Sprintf("natspool: delivered %d times, and no worker has answered: they may have crashed", e.deliveries)
+	return fmt.Sprintf("natspool: delivered %d times, and no worker has answered: they may have crashed, or could not store the dead letter", e.deliveries)
 }
 
-// fits returns an error if data is too much for a message.
-func (c *core) fits(what string, data []byte) error {
-	if limit := c.nc.MaxPayload() - overhead; int64(len(data)) > limit {
+// fits returns an error if data is too much for a message with so many more bytes in
+// the header.
+func (c *core) fits(what string, data []byte, more int) error {
+	if limit := c.nc.MaxPayload() - overhead - int64(more); int64(len(data)) > limit {
 		return fmt.Errorf("natspool: the %s must be at most %d bytes, has %d", what, limit, len(data))
 	}
 	return nil

@@ -34,11 +34,25 @@
 // A task that returns an error, panics or calls [runtime.Goexit] is delivered again
 // after a while, see [WithBackoff], up to [WithMaxDeliver] times. Then, and at once
 // after an error made by [Permanent] and if a message is undecodable, it becomes a
-// dead letter, which keeps the task, the error and the number of attempts, and its
+// dead letter, which keeps the task, the error and the number of deliveries, and its
 // Future ends with a [TaskError]. [Pool.DeadLetters] walks the letters,
 // [Pool.Requeue] gives one another chance, [Pool.Discard] deletes it. A task that
 // kills its worker becomes one, too, when it has been delivered that often. Neither
 // a panic nor a Goexit costs a worker.
+//
+// A task that a worker hands back has not failed, and that delivery does not count
+// towards [WithMaxDeliver]. A task is handed back when the pool ends before the task
+// begins, and when [Pool.Shutdown] runs out of time or the context of [WithContext]
+// ends while the task runs, unless it then returns a nil error. An error that it
+// returns after that, of whatever kind, does not count.
+//
+// Of an error, its first 4 KiB are kept, of a stack the first 8 KiB, and less of a
+// text that is long when it is encoded. If a dead letter cannot be stored, since its
+// stream is full, say, the error handler is told and the worker goes on: the process
+// keeps as many such tasks as it has workers and tries again, every 30 s in the end.
+// After three attempts the Future of such a task ends with its TaskError. A task for
+// which there is no place is delivered again after 30 s or the longest time of
+// WithBackoff, if that is more, to become a dead letter then.
 //
 // # Results
 //
@@ -51,22 +65,31 @@
 // # Contexts
 //
 // The context given to a task ends when [Pool.Shutdown] runs out of time and when
-// the context of [WithContext] ends, and some time after the task has returned. It
-// has the values of the latter. A context does not travel: that of Go and Submit
-// bounds the call, that of Do and Wait the waiting.
+// the context of [WithContext] ends, and for no other reason. It does not end when the
+// task returns, nor when the pool is closed, so it may be given to another pool. It
+// has the values of the context of WithContext. A task and the error handler run with
+// the profiler labels of that context. A context does not travel: that of Go and
+// Submit bounds the call, that of Do and Wait the waiting.
+//
+// When the context of WithContext has ended, the pool accepts no task and starts none,
+// from that instant on. Go, Submit and Do then return an error that wraps both
+// [ErrClosed] and the cause.
 //
 // # Closing
 //
-// [Pool.Close] and [Pool.Shutdown] wait for the Futures of this process, with its
-// workers at work, then take no more tasks, hand back at once what has not begun, and
+// [Pool.Close] and [Pool.Shutdown] wait for the Futures of this process and for calls
+// of Go that are under way, with its workers at work, then take no more tasks, hand back at once what has not begun, and
 // wait until what runs has ended and is acknowledged. The connection is not closed:
 // close it after the pool.
 //
 // # On the server
 //
 // The pool "mail" has a stream "natspool-tasks-mail", with work-queue retention and
-// the subject "natspool.tasks.mail", its durable pull consumer "workers", and a
-// stream "natspool-dead-mail" of dead letters. They are made if they are missing,
+// the subject "natspool.tasks.mail", its durable pull consumer "workers", a stream
+// "natspool-dead-mail" of dead letters with the subject "natspool.dead.mail", and a
+// stream "natspool-back-mail" with the subjects "natspool.back.mail.>". It has an empty
+// message for each delivery that does not count, until the task has ended, and at most
+// 16 MiB. They are made if they are missing,
 // and otherwise taken as they are, so their limits, storage and replicas may be
 // changed with NATS's own tools. A stream of tasks that is full must refuse what is
 // new, as it does unless told otherwise; the consumer must go on to ask for explicit
@@ -76,7 +99,9 @@
 //
 // A task costs six messages at most: it and its acknowledgement by the stream, a
 // request for it, its delivery, the acknowledgement after it has run and the
-// confirmation of that; and one for its result, if somebody waits. A worker does
+// confirmation of that; and one for its result, if somebody waits. A task that is
+// delivered again costs a request more and its answer, to count its attempts, and one
+// that is handed back a message that is acknowledged. A worker does
 // not wait for a confirmation before it takes the next task: acknowledgements are
 // under way at the same time, and repeated until they are confirmed. One request
 // asks for as many tasks as there are free workers; a process at rest sends one

@@ -31,7 +31,7 @@ var ErrResultLost = errors.New("natspool: the task has ended and its result is l
 // if it called [runtime.Goexit], it wraps [pool.ErrGoexit].
 type TaskError struct {
 	Text     string // of the error of the last run
-	Attempts int    // how often the task was delivered to a worker
+	Attempts int    // how often the task was delivered to a worker, also if it was handed back
 	cause    error
 }
 

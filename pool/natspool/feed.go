@@ -1,7 +1,9 @@
 package natspool
 
 import (
+	"context"
 	"fmt"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +33,7 @@ func (c *core) startFeed() error {
 		return err
 	}
 	c.mu.Lock()
-	if c.phase == draining {
+	if c.phase >= draining {
 		c.mu.Unlock()
 		return sub.Unsubscribe()
 	}
@@ -52,7 +54,7 @@ func (c *core) startFeed() error {
 // tasks.
 func (c *core) wantedLocked() int {
 	want := min(c.free-c.asked, maxAsk)
-	if c.phase == draining || c.feed == nil || want < 1 || c.asked > 0 && 2*want < c.free {
+	if c.phase >= draining || c.stopped() || c.feed == nil || want < 1 || c.asked > 0 && 2*want < c.free {
 		return 0
 	}
 	c.asked += want
@@ -71,6 +73,7 @@ func (c *core) ask(n int, inbox string) {
 
 // arrive is called with each message of the feed, one after the other.
 func (c *core) arrive(inbox string, m *nats.Msg) {
+	pprof.SetGoroutineLabels(c.tasks) // the error handler may be called
 	if strings.HasPrefix(m.Subject, inbox) {
 		c.hear(inbox, m)
 		return
@@ -81,7 +84,7 @@ func (c *core) arrive(inbox string, m *nats.Msg) {
 		return
 	}
 	d := &delivery{
-		seq: meta.Sequence.Stream, attempt: int(meta.NumDelivered), stored: meta.Timestamp,
+		seq: meta.Sequence.Stream, delivered: int(meta.NumDelivered), stored: meta.Timestamp,
 		header: m.Header, data: m.Data, ack: m.Reply, touched: time.Now(),
 	}
 	c.mu.Lock()
@@ -90,16 +93,20 @@ func (c *core) arrive(inbox string, m *nats.Msg) {
 	}
 	c.heard = d.touched
 	c.counts.Delivered++
-	if d.attempt > 1 {
+	if d.delivered > 1 {
 		c.counts.Redelivered++
 	}
 	have := c.held[d.seq]
-	fits := have == nil && c.phase != draining && c.free > 0
+	fits := have == nil && c.phase < draining && !c.stopped() && c.free > 0
 	again := false
+	back := c.handBackLocked(d)
 	switch {
 	case have != nil:
 		c.counts.Spared++
 		have.ack, have.touched, again = d.ack, d.touched, have.state == ended
+		if !again {
+			have.backs++
+		}
 	case !fits:
 		c.counts.HandedBack++
 	default:
@@ -113,11 +120,13 @@ func (c *core) arrive(inbox string, m *nats.Msg) {
 	case again:
 		c.acknowledge(d.seq, d.ack)
 	case have != nil:
+		c.tell(c.nc.Publish(back.subject, nil)) // it is the same run
 	case !fits:
-		c.nak(d.ack, 0)
+		c.spawn(func() { c.handBack(back) })
 	default:
-		if c.local.Go(c.tasks, d) != nil { // the pool has begun to end
-			c.giveBack(d)
+		// The context of the local pool is nobody's: run makes that of the task.
+		if c.local.Go(context.Background(), d) != nil { // the pool has begun to end
+			c.spawn(func() { c.giveBack(d) })
 		}
 	}
 	c.ask(n, inbox)

@@ -23,6 +23,12 @@ const (
 	auditSize = 256
 	// calls to the server that nobody's context bounds take no longer.
 	maxCall = 5 * time.Second
+	// buryFor is how long a worker tries to store a dead letter. After buryTries in all,
+	// whoever waits for the task is told of its failure. maxPause is the most between
+	// two of them.
+	buryFor   = 2 * time.Second
+	buryTries = 3
+	maxPause  = 30 * time.Second
 )
 
 // keep does, until all is over, what must be done now and then.
@@ -48,8 +54,8 @@ func (c *core) tick(now time.Time) {
 	back := reconnects != c.reconnects
 	c.reconnects = reconnects
 	pings, acks := c.dueLocked(now, back)
-	forgotten := c.feed != nil && c.phase != draining && (back || c.asked > 0 && now.Sub(c.heard) > askFor+silence)
-	mend := c.broken && !c.mending && c.phase != draining
+	forgotten := c.feed != nil && c.phase < draining && (back || c.asked > 0 && now.Sub(c.heard) > askFor+silence)
+	mend := c.broken && !c.mending && c.phase < draining
 	c.mending = c.mending || mend
 	audit := len(c.promises) > 0 && !c.auditing && (back || now.Sub(c.audited) >= auditEvery)
 	if audit {
@@ -73,10 +79,10 @@ func (c *core) tick(now time.Time) {
 	}
 	c.ask(n, inbox)
 	if mend {
-		c.background.Go(c.mend)
+		c.spawn(c.mend)
 	}
 	if audit {
-		c.background.Go(c.audit)
+		c.spawn(c.audit)
 	}
 }
 

@@ -18,9 +18,15 @@ type names struct {
 	consumer string // of stream
 	dead     string // stream of dead letters
 	deadSubj string
+	back     string // stream of the deliveries that are no attempts
+	backSubj string
 }
 
 const maxName = 64
+
+// maxBacks bounds the stream of deliveries that are no attempts. A process that is
+// killed may leave some behind; the oldest go first.
+const maxBacks = 16 << 20
 
 // maxWaiting is how many pull requests may wait at the server, for all
 // processes. The server's default of 512 is too little for 1,000 processes.
@@ -37,6 +43,7 @@ func namesOf(name string) names {
 	return names{
 		stream: "natspool-tasks-" + name, subject: "natspool.tasks." + name, consumer: "workers",
 		dead: "natspool-dead-" + name, deadSubj: "natspool.dead." + name,
+		back: "natspool-back-" + name, backSubj: "natspool.back." + name,
 	}
 }
 
@@ -52,6 +59,13 @@ func (n names) setUp(ctx context.Context, js jetstream.JetStream, o *options, wo
 	}
 	if err := n.makeStream(ctx, js, jetstream.StreamConfig{
 		Name: n.dead, Subjects: []string{n.deadSubj}, Retention: jetstream.LimitsPolicy,
+		Storage: jetstream.FileStorage, Replicas: o.replicas,
+	}); err != nil {
+		return 0, err
+	}
+	if err := n.makeStream(ctx, js, jetstream.StreamConfig{
+		Name: n.back, Subjects: []string{n.backSubj + ".>"}, Retention: jetstream.LimitsPolicy,
+		MaxMsgsPerSubject: 1, MaxBytes: maxBacks, Discard: jetstream.DiscardOld,
 		Storage: jetstream.FileStorage, Replicas: o.replicas,
 	}); err != nil {
 		return 0, err

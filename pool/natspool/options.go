@@ -36,8 +36,9 @@ type options struct {
 
 // WithContext sets the root of the tasks' contexts in this process. When ctx
 // ends, the pool ends as if by a Shutdown whose context has ended: the contexts
-// of running tasks end with the cause, and the tasks are handed back. The
-// default is [context.Background]. It panics if ctx is nil.
+// of running tasks end with the cause, and the tasks are handed back, also if they
+// then return an error. From that instant on no task is accepted or started: Go,
+// Submit and Do return an error that wraps ErrClosed and the cause. The default is [context.Background]. It panics if ctx is nil.
 func WithContext(ctx context.Context) Option {
 	ctxselect.Require(ctx, "natspool: WithContext")
 	return func(o *options) { o.root = ctx }
@@ -59,8 +60,10 @@ func WithBackoff(delays ...time.Duration) Option {
 }
 
 // WithMaxDeliver sets how often a task is delivered to a worker before it goes to
-// the dead letters. What a worker hands back, and what it dies with, counts. The
-// default is 5. It panics if n is less than 1.
+// the dead letters. A delivery counts if the task fails and if the worker dies. A task
+// that is handed back, see [Pool.Shutdown], does not use up a delivery, nor does one
+// that comes a second time to the process that has it already. The default is 5. It
+// panics if n is less than 1.
 func WithMaxDeliver(n int) Option {
 	misuse.Below(n, 1, "natspool: WithMaxDeliver: deliveries")
 	return func(o *options) { o.maxDeliver = n }
@@ -85,6 +88,12 @@ func WithAckWait(d time.Duration) Option {
 // call whose acknowledgement does not come sends the task again, until its
 // context ends. The function runs on the goroutine that submits; an empty id is
 // none. The default is no id.
+//
+// An id may have any bytes. In the header Nats-Msg-Id it stays as it is, unless it
+// begins with "%", or has white space at an end, control characters or invalid UTF-8:
+// then it is percent-encoded, after "%=". There it may have at most 30 KiB, and beyond
+// 256 bytes it counts as a part of the task, whose size is limited: Go, Submit and Do
+// return an error otherwise.
 //
 // The functions given to New and WithMessageID must agree on the type of tasks:
 // New panics otherwise. WithMessageID panics if id is nil.
@@ -116,7 +125,8 @@ func WithReplicas(n int) Option {
 
 // WithErrorHandler sets a function that is called with the error of each run, in
 // this process, of a task that no one waits for, and with what else goes wrong in
-// the background: an undecodable task, a server that refuses to deliver. Several
+// the background: an undecodable task, a server that refuses to deliver, a dead letter
+// that cannot be stored. Several
 // calls at once are possible. By default such errors are only counted, in Stats.
 // It panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {

@@ -129,7 +129,9 @@ func (p *Pool[T, R]) submit(ctx context.Context, task T, wanted bool) (*promise,
 	}
 	id := ""
 	if p.id != nil {
-		id = p.id(task)
+		if id, err = encodeID(p.id(task)); err != nil {
+			return nil, err
+		}
 	}
 	return p.core.submit(ctx, data, id, wanted)
 }

@@ -19,12 +19,22 @@ const (
 
 	result       = "r." // and a token, after the inbox: a result
 	confirmation = "c." // and a number in the stream: of an acknowledgement
+	purged       = "p"  // what the server says about messages that are to be deleted
 
 	// overhead is what a task or a result may be smaller than the largest message of
-	// the server: a dead letter has to be as large as the task, and headers.
+	// the server: a dead letter has to be as large as the task, and headers. The task's
+	// message id counts, except for its first bytes.
 	overhead = 32 << 10
-	maxText  = 4 << 10 // of an error, in a header
-	maxStack = 8 << 10
+	shortID  = 256
+	// maxHeader is for the failure and the message id in a dead letter. The server
+	// refuses headers of more than 64 KiB in all. minHeader is left to them in a letter
+	// that is too large, and restOfHeader to all else.
+	maxHeader    = 62 << 10
+	minHeader    = 512
+	restOfHeader = 512
+	maxFailure   = 24 << 10 // of that, for the failure
+	maxText      = 4 << 10  // of an error
+	maxStack     = 8 << 10
 )
 
 // A failure is an error as it travels.
@@ -41,15 +51,25 @@ const (
 	undecodable = "undecodable"
 )
 
-// failureOf returns err as it travels, nil if it is nil.
-func (c *core) failureOf(d *delivery, err error) *failure {
-	if err == nil {
-		return nil
+// failureOf returns err as it travels. Package fmt calls the methods of err, and bears
+// it if they panic.
+func failureOf(d *delivery, err error) *failure {
+	f := &failure{Text: cut(fmt.Sprint(err), maxText), Attempts: d.delivered}
+	if p, ok := err.(*pool.PanicError); ok {
+		f.panicked(p)
 	}
-	f := &failure{Text: cut(err.Error(), maxText), Attempts: d.attempt}
+	return f
+}
+
+func (f *failure) panicked(p *pool.PanicError) {
+	f.Kind, f.Stack = panicked, cut(string(p.Stack), maxStack)
+	f.Text = cut(fmt.Sprint(p.Value), maxText)
+}
+
+// classify looks at what err wraps. Methods of err may panic.
+func (f *failure) classify(err error) {
 	if p, ok := errors.AsType[*pool.PanicError](err); ok {
-		f.Kind, f.Stack = panicked, cut(string(p.Stack), maxStack)
-		f.Text = cut(fmt.Sprint(p.Value), maxText)
+		f.panicked(p)
 	}
 	if errors.Is(err, pool.ErrGoexit) {
 		f.Kind = exited
@@ -57,7 +77,6 @@ func (c *core) failureOf(d *delivery, err error) *failure {
 	if _, ok := errors.AsType[*undecodableError](err); ok {
 		f.Kind = undecodable
 	}
-	return f
 }
 
 // err returns the error that a failure stands for.
@@ -75,10 +94,24 @@ func (f *failure) err() *TaskError {
 
 func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)], "") }
 
-// header returns a failure as the value of a header.
-func (f *failure) header() string {
-	text, _ := json.Marshal(f) // strings and a number
-	return string(text)
+// header returns a failure as the value of a header, of at most so many bytes: the
+// stack and the text are cut until it fits.
+func (f failure) header(most int) string {
+	for {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(f) // strings and a number
+		value := strings.TrimSuffix(b.String(), "\n")
+		switch {
+		case len(value) <= most || f.Text == "" && f.Stack == "":
+			return value
+		case len(f.Stack) > len(f.Text):
+			f.Stack = cut(f.Stack, len(f.Stack)/2)
+		default:
+			f.Text = cut(f.Text, len(f.Text)/2)
+		}
+	}
 }
 
 // parseFailure returns the failure in a header, nil if there is none.
@@ -94,11 +127,15 @@ func parseFailure(h nats.Header) *failure {
 	return f
 }
 
-// answer sends a result to whoever waits for it.
-func (c *core) answer(reply string, data []byte, f *failure) {
+// answer sends the outcome of a task to whoever waits for it.
+func (c *core) answer(d *delivery, data []byte, f *failure) {
+	reply := d.header.Get(replyHeader)
+	if reply == "" {
+		return
+	}
 	m := &nats.Msg{Subject: reply, Data: data}
 	if f != nil {
-		m.Data, m.Header = nil, nats.Header{failureHeader: {f.header()}}
+		m.Header = nats.Header{failureHeader: {f.header(min(maxFailure, int(c.nc.MaxPayload())-restOfHeader))}}
 	}
 	c.tell(c.nc.PublishMsg(m))
 }

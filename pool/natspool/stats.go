@@ -18,7 +18,7 @@ type Stats struct {
 	Redelivered uint64 // of them, those of a task that had been delivered before, to whomever
 	Completed   uint64 // ran and ended with a nil error
 	Failed      uint64 // ran and ended with an error, a panic or a Goexit, or were undecodable
-	HandedBack  uint64 // given back before they ran, or while, by Shutdown
+	HandedBack  uint64 // given back before they ran, or while, by Shutdown or the end of the context of WithContext
 	Spared      uint64 // not run, since this process had the task already
 	Exhausted   uint64 // not run, since the task had been delivered too often
 	Undecodable uint64 // of those that failed, what the codec did not understand

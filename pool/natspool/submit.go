@@ -17,12 +17,13 @@ const sendAgain = 2 * time.Second
 // A server that has just started is there before its streams are.
 var patience = []jetstream.PublishOpt{jetstream.WithRetryAttempts(20), jetstream.WithRetryWait(250 * time.Millisecond)}
 
-// submit sends a task, and with a promise if its result is wanted.
+// submit sends a task, and with a promise if its result is wanted. id is a message id
+// as the value of a header.
 func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) (*promise, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if err := c.fits("task", data); err != nil {
+	if err := c.fits("task", data, max(len(id)-shortID, 0)); err != nil {
 		return nil, err
 	}
 	m := &nats.Msg{Subject: c.subject, Data: data}
@@ -33,10 +34,14 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 		m.Header[jetstream.MsgIDHeader] = []string{id}
 	}
 	c.mu.Lock()
-	if c.phase != open {
+	if c.phase != open || c.root.Err() != nil {
 		c.mu.Unlock()
+		if c.root.Err() != nil {
+			return nil, fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.root))
+		}
 		return nil, ErrClosed
 	}
+	c.sending++
 	var p *promise
 	if wanted {
 		p = c.promiseLocked()
@@ -44,11 +49,14 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 	}
 	c.mu.Unlock()
 	ack, again, err := c.send(ctx, m, id != "")
+	c.mu.Lock()
+	c.sending--
+	c.changedLocked()
 	if err != nil {
+		c.mu.Unlock()
 		c.forget(p)
 		return nil, err
 	}
-	c.mu.Lock()
 	c.counts.Submitted++
 	if ack.Duplicate {
 		c.counts.Duplicates++
@@ -65,7 +73,8 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 }
 
 // send publishes a task until it is acknowledged, more than once only if that
-// makes no second task of it. again says that it did so.
+// makes no second task of it. again says that it did so. It gives up when ctx ends,
+// or by abort.
 func (c *core) send(ctx context.Context, m *nats.Msg, identified bool) (ack *jetstream.PubAck, again bool, err error) {
 	wait := maxCall
 	if identified {
@@ -73,13 +82,17 @@ func (c *core) send(ctx context.Context, m *nats.Msg, identified bool) (ack *jet
 	}
 	for ; ; wait *= 2 {
 		one, cancel := context.WithTimeout(ctx, wait)
+		stop := context.AfterFunc(c.patient, cancel)
 		ack, err = c.js.PublishMsg(one, m, patience...)
+		stop()
 		cancel()
 		switch {
 		case err == nil:
 			return ack, again, nil
 		case ctx.Err() != nil:
 			return nil, again, fmt.Errorf("%w: %w", ErrUnacknowledged, context.Cause(ctx))
+		case c.patient.Err() != nil:
+			return nil, again, fmt.Errorf("%w: %w: %w", ErrUnacknowledged, ErrClosed, context.Cause(c.patient))
 		case !isSilence(err):
 			return nil, again, fmt.Errorf("natspool: the task is not stored: %w", err)
 		case !identified:
