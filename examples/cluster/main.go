@@ -6,7 +6,12 @@
 // Without flags it brings its own servers, a NATS server and a Redis server inside
 // the process that submits, and starts two workers, which are further processes
 // of the same program. With -kill one of them is killed in the middle of its work:
-// the picture comes out whole, since nothing that was accepted is lost.
+// the picture comes out whole, since nothing that was accepted is lost. With
+// -outage 2s its NATS server is stopped in the middle, too, and started again.
+//
+// A process waits for a NATS server that is away, says so, and ends after -patience.
+// Workers end with the submitter that has started them, even if that is killed; those
+// that were started by hand end when they have had nothing to do for -idle.
 //
 // With -nats and -redis it uses real servers, and workers can be on any machine
 // that reaches them:
@@ -28,6 +33,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -56,6 +62,11 @@ type config struct {
 	size  int
 	tile  int
 	out   string
+
+	patience time.Duration
+	idleFor  time.Duration
+	outage   time.Duration
+	own      *natsServer // nil if the server is another process
 }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
@@ -71,6 +82,9 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fl.IntVar(&c.rate, "rate", 50, "how many tiles a second all workers together may draw")
 	fl.IntVar(&c.size, "size", 512, "width and height of the picture, in pixels")
 	fl.IntVar(&c.tile, "tile", 64, "width and height of a tile, in pixels")
+	fl.DurationVar(&c.outage, "outage", 0, "stop the NATS server inside this process for so long, in the middle of the work")
+	fl.DurationVar(&c.patience, "patience", 30*time.Second, "how long to wait for a NATS server that is away")
+	fl.DurationVar(&c.idleFor, "idle", 5*time.Minute, "how long a worker waits for something to do")
 	fl.StringVar(&c.out, "o", "", "file to write the picture to, as PNG; by default none")
 	if err := fl.Parse(args); err != nil {
 		return c, err
@@ -84,6 +98,10 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 		return c, errors.New("a worker needs -nats and -redis: the servers that it shares with others")
 	case c.start < 0 || c.rate < 1 || c.tile < 1 || c.size < c.tile || c.size%c.tile != 0:
 		return c, errors.New("-start must not be negative, -rate at least 1, and -size a multiple of -tile")
+	case c.outage < 0 || c.patience <= 0 || c.idleFor <= 0:
+		return c, errors.New("-outage must not be negative, and -patience and -idle must be positive")
+	case c.outage > 0 && c.nats != "":
+		return c, errors.New("-outage needs the NATS server inside this process, so no -nats")
 	case c.kill && c.start < 2:
 		return c, fmt.Errorf("-kill needs two workers to start, for one to go on, got -start %d", c.start)
 	}
@@ -97,7 +115,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if c.role == "worker" {
-		return work(ctx, c)
+		return work(ctx, c, stderr)
 	}
 	stop, err := c.serve()
 	if err != nil {

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"image"
 	"image/png"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -34,6 +38,12 @@ func TestNothingIsLostWhenAWorkerIsKilled(t *testing.T) {
 	if !strings.Contains(out.String(), "kill -9 worker 1\n") || !strings.Contains(out.String(), "64 tiles are there") {
 		t.Errorf("it says:\n%s", out.String())
 	}
+	checkPicture(t, file)
+}
+
+// checkPicture fails the test if a file is not the picture that one process would draw.
+func checkPicture(t *testing.T, file string) {
+	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
@@ -52,14 +62,150 @@ func TestNothingIsLostWhenAWorkerIsKilled(t *testing.T) {
 	}
 }
 
+// A worker is killed, the NATS server is away for 2 s, and the picture comes out whole.
+func TestNothingIsLostInAnOutage(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "picture.png")
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"-kill", "-outage", "2s", "-size", "128", "-tile", "16", "-rate", "100", "-o", file}, &out, io.Discard); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, want := range []string{"kill -9 worker 1\n", "the NATS server is stopped", "the NATS server is back\n", "64 tiles are there"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, out.String())
+		}
+	}
+	checkPicture(t, file)
+}
+
+// The server may be stopped at any time: before the submitter connects, while workers
+// start, while tiles are stored, while they are drawn.
+func TestOutageAtAnyTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes some seconds each")
+	}
+	for _, ms := range []time.Duration{0, 20, 50, 100, 200, 400, 800} {
+		after := ms * time.Millisecond
+		t.Run(fmt.Sprint(after), func(t *testing.T) {
+			servers := new(config)
+			stop, err := servers.serve()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stop()
+			over := make(chan error, 1)
+			go func() {
+				time.Sleep(after) // that is what is tried
+				over <- servers.own.outage(1500 * time.Millisecond)
+			}()
+			file := filepath.Join(t.TempDir(), "picture.png")
+			var out bytes.Buffer
+			if err := run(t.Context(), []string{"-nats", servers.nats, "-redis", servers.redis, "-size", "128", "-tile", "16", "-rate", "50", "-o", file},
+				&out, io.Discard); err != nil {
+				t.Errorf("%v\n%s", err, out.String())
+			} else {
+				checkPicture(t, file)
+			}
+			if err := <-over; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A submitter is killed with kill -9, with its servers or without them: its workers
+// say so and end.
+func TestSubmitterIsKilled(t *testing.T) {
+	servers := new(config)
+	stop, err := servers.serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for name, where := range map[string][]string{
+		"with its servers": nil,
+		"without":          {"-nats", servers.nats, "-redis", servers.redis},
+	} {
+		t.Run(name, func(t *testing.T) {
+			said, theirs, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer said.Close()
+			cmd := exec.Command(os.Args[0], append([]string{"-rate", "20"}, where...)...)
+			cmd.Env = append(os.Environ(), childEnv+"=1")
+			cmd.Stderr = theirs
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			theirs.Close()
+			for line := bufio.NewScanner(out); line.Scan() && !strings.Contains(line.Text(), "has drawn"); {
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+			_ = cmd.Wait()
+			// The pipe ends when the last of them has.
+			if err := said.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			all, err := io.ReadAll(said)
+			if err != nil {
+				t.Errorf("workers are left: %v", err)
+			}
+			for _, worker := range []string{"worker 1", "worker 2"} {
+				if !strings.Contains(string(all), worker+": the submitter is gone") {
+					t.Errorf("%s does not say why it ends", worker)
+				}
+			}
+			t.Logf("they say:\n%s", all)
+		})
+	}
+}
+
+// A worker that has nothing to do says so and ends, and so does one whose server does
+// not come back, or is not there.
+func TestWorkerEnds(t *testing.T) {
+	servers := new(config)
+	stop, err := servers.serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	worker := func(args ...string) (said string, err error) {
+		var out bytes.Buffer
+		args = append(args, "-role", "worker", "-name", "W", "-nats", servers.nats, "-redis", servers.redis)
+		err = run(t.Context(), args, io.Discard, &out)
+		return out.String(), err
+	}
+	said, err := worker("-idle", "300ms")
+	if err != nil || !strings.Contains(said, "W: nothing to do for 300ms: ends") {
+		t.Errorf("idle: %v, it says:\n%s", err, said)
+	}
+	time.AfterFunc(500*time.Millisecond, stop)
+	said, err = worker("-patience", "500ms")
+	if err == nil || !strings.Contains(said, "W: the NATS server is away: waiting for it, for 500ms at most") {
+		t.Errorf("away: %v, it says:\n%s", err, said)
+	}
+	said, err = worker("-patience", "500ms")
+	if err == nil || !strings.Contains(said, "W: waiting for the NATS server, for 500ms at most") {
+		t.Errorf("not there: %v, it says:\n%s", err, said)
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	for args, want := range map[string]string{
-		"-role king":        `-role must be submitter or worker, got "king"`,
-		"-role worker":      "a worker needs -nats and -redis",
-		"-size 100":         "-size a multiple of -tile",
-		"-kill -start 1":    "-kill needs two workers",
-		"extra":             `there are only flags, got "extra"`,
-		"-rate 0 -start 2 ": "-rate at least 1",
+		"-role king":                          `-role must be submitter or worker, got "king"`,
+		"-role worker":                        "a worker needs -nats and -redis",
+		"-size 100":                           "-size a multiple of -tile",
+		"-kill -start 1":                      "-kill needs two workers",
+		"extra":                               `there are only flags, got "extra"`,
+		"-rate 0 -start 2 ":                   "-rate at least 1",
+		"-outage -1s":                         "-outage must not be negative",
+		"-patience 0s":                        "-patience and -idle must be positive",
+		"-outage 1s -nats nats://127.0.0.1:1": "-outage needs the NATS server inside this process",
 	} {
 		err := run(t.Context(), strings.Fields(args), io.Discard, io.Discard)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -14,6 +15,7 @@ const childEnv = "CLUSTER_CHILD"
 type processes struct {
 	names   []string
 	running []*exec.Cmd
+	inputs  []io.Closer // end with this process, which is how a worker knows
 }
 
 // startWorkers starts further processes of this program.
@@ -26,14 +28,19 @@ func (c config) startWorkers() (*processes, error) {
 	for i := range c.start {
 		name := fmt.Sprintf("worker %d", i+1)
 		cmd := exec.Command(program, "-role", "worker", "-name", name,
-			"-nats", c.nats, "-redis", c.redis, "-rate", strconv.Itoa(c.rate), "-start", strconv.Itoa(c.start))
+			"-nats", c.nats, "-redis", c.redis, "-rate", strconv.Itoa(c.rate), "-start", strconv.Itoa(c.start),
+			"-patience", c.patience.String(), "-idle", c.idleFor.String())
 		cmd.Env = append(os.Environ(), childEnv+"=1")
 		cmd.Stderr = os.Stderr
-		if err := cmd.Start(); err != nil {
+		input, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
 			p.stop()
 			return nil, err
 		}
-		p.names, p.running = append(p.names, name), append(p.running, cmd)
+		p.names, p.running, p.inputs = append(p.names, name), append(p.running, cmd), append(p.inputs, input)
 	}
 	return p, nil
 }
@@ -46,9 +53,9 @@ func (p *processes) killOne() (name string) {
 
 // stop lets all finish what they have begun, and waits for them.
 func (p *processes) stop() {
-	for _, cmd := range p.running {
+	for i, cmd := range p.running {
 		if cmd.Process.Signal(os.Interrupt) != nil { // there is no such thing everywhere
-			_ = cmd.Process.Kill()
+			p.inputs[i].Close()
 		}
 	}
 	for _, cmd := range p.running {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"net/url"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -27,41 +29,72 @@ func (c *config) serve() (stop func(), err error) {
 		c.redis = r.Addr()
 	}
 	if c.nats == "" {
-		url, end, err := startNATS()
+		s, err := newNATS()
 		if err != nil {
 			stop()
 			return nil, err
 		}
-		stops = append(stops, end)
-		c.nats = url
+		stops = append(stops, s.remove)
+		c.nats, c.own = s.server.ClientURL(), s
 	}
 	return stop, nil
 }
 
-// startNATS starts a NATS server with JetStream on a free port. What it stores is
-// gone when it ends.
-func startNATS() (url string, stop func(), err error) {
+// A natsServer is a NATS server with JetStream inside this process.
+type natsServer struct {
+	dir    string
+	port   int
+	server *server.Server
+}
+
+// newNATS starts a server on a free port.
+func newNATS() (*natsServer, error) {
 	dir, err := os.MkdirTemp("", "cluster")
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT,
-		JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true,
+	s := &natsServer{dir: dir, port: server.RANDOM_PORT}
+	if err := s.start(); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	if u, err := url.Parse(s.server.ClientURL()); err == nil {
+		s.port, _ = strconv.Atoi(u.Port())
+	}
+	return s, nil
+}
+
+// start starts the server, on the same port as before and with what it has stored.
+func (s *natsServer) start() (err error) {
+	s.server, err = server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: s.port,
+		JetStream: true, StoreDir: s.dir, NoLog: true, NoSigs: true,
 	})
 	if err != nil {
-		os.RemoveAll(dir)
-		return "", nil, err
+		return err
 	}
-	stop = func() {
-		s.Shutdown()
-		s.WaitForShutdown()
-		os.RemoveAll(dir)
+	s.server.Start()
+	if !s.server.ReadyForConnections(20 * time.Second) {
+		s.stop()
+		return errors.New("the NATS server does not start")
 	}
-	s.Start()
-	if !s.ReadyForConnections(20 * time.Second) {
-		stop()
-		return "", nil, errors.New("the NATS server does not start")
-	}
-	return s.ClientURL(), stop, nil
+	return nil
+}
+
+func (s *natsServer) stop() {
+	s.server.Shutdown()
+	s.server.WaitForShutdown()
+}
+
+// remove ends the server for good, and deletes what it has stored.
+func (s *natsServer) remove() {
+	s.stop()
+	os.RemoveAll(s.dir)
+}
+
+// outage stops the server and starts it again.
+func (s *natsServer) outage(d time.Duration) error {
+	s.stop()
+	time.Sleep(d)
+	return s.start()
 }

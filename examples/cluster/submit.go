@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/tandemgo/tandem/broadcast"
@@ -16,20 +18,34 @@ import (
 
 // submit has the picture drawn.
 func submit(ctx context.Context, c config, out io.Writer) error {
-	nc, js, err := connect(c)
+	s := &speaker{out: out}
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	nc, js, err := c.connect(ctx, s, end)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	p, err := natspool.New[tile, drawing](ctx, js, queue, 0, nil, natspool.WithAckWait(ackWait))
-	if err != nil {
+	var p *natspool.Pool[tile, drawing]
+	if err := c.try(ctx, s, "JetStream", func(ctx context.Context) (err error) {
+		p, err = natspool.New[tile, drawing](ctx, js, queue, 0, nil, natspool.WithAckWait(ackWait), natspool.WithMessageID(tile.id))
+		return err
+	}); err != nil {
 		return err
 	}
-	defer p.Close()
-	live, err := natscast.New[progress](nc, subject)
-	if err != nil {
+	defer func() {
+		ended, cancel := context.WithCancel(ctx)
+		cancel() // what is not there now is not waited for
+		_ = p.Shutdown(ended)
+	}()
+	var live *natscast.Broadcast[progress]
+	if err := c.try(ctx, s, "the NATS server", func(context.Context) (err error) {
+		live, err = natscast.New[progress](nc, subject)
+		return err
+	}); err != nil {
 		return err
 	}
+	defer live.Close()
 	news, err := live.Subscribe()
 	if err != nil {
 		return err
@@ -41,12 +57,15 @@ func submit(ctx context.Context, c config, out io.Writer) error {
 	defer workers.stop()
 
 	all := tiles(c.size, c.tile)
+	var background sync.WaitGroup
+	defer background.Wait()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		watch(ctx, news, len(all), c.kill, workers, out)
+		w := watcher{config: c, speaker: s, workers: workers, background: &background}
+		w.watch(ctx, news, len(all))
 	}()
-	picture, by, err := assemble(ctx, p, all, c.size)
+	picture, by, err := c.assemble(ctx, p, all, s)
 	if err == nil {
 		// News is no more than that: the last may be on the way, or lost.
 		select {
@@ -59,7 +78,7 @@ func submit(ctx context.Context, c config, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d tiles are there, drawn by %d workers\n", len(all), by)
+	s.say("%d tiles are there, drawn by %d workers", len(all), by)
 	if c.out == "" {
 		return nil
 	}
@@ -67,19 +86,29 @@ func submit(ctx context.Context, c config, out io.Writer) error {
 }
 
 // assemble submits all tiles and puts the picture together. It returns how many
-// workers have drawn it.
-func assemble(ctx context.Context, p *natspool.Pool[tile, drawing], all []tile, size int) (*image.Gray, int, error) {
+// workers have drawn it. A tile whose drawing is lost, since the connection was, is
+// submitted again.
+func (c config) assemble(ctx context.Context, p *natspool.Pool[tile, drawing], all []tile, s *speaker) (*image.Gray, int, error) {
+	run := fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())
 	futures := make([]*natspool.Future[drawing], len(all))
-	for i, t := range all {
+	for i := range all {
 		var err error
-		if futures[i], err = p.Submit(ctx, t); err != nil {
+		all[i].Run = run
+		if futures[i], err = c.store(ctx, p, &all[i], s); err != nil {
 			return nil, 0, fmt.Errorf("tile %d: %w", i, err)
 		}
 	}
-	picture := image.NewGray(image.Rect(0, 0, size, size))
+	picture := image.NewGray(image.Rect(0, 0, c.size, c.size))
 	workers := map[string]bool{}
-	for i, f := range futures {
-		d, err := f.Wait(ctx)
+	for i := range all {
+		d, err := futures[i].Wait(ctx)
+		for errors.Is(err, natspool.ErrResultLost) {
+			s.say("the drawing of (%d, %d) is lost: submitting it again", all[i].X, all[i].Y)
+			all[i].Try++
+			if futures[i], err = c.store(ctx, p, &all[i], s); err == nil {
+				d, err = futures[i].Wait(ctx)
+			}
+		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("tile %d: %w", i, err)
 		}
@@ -89,28 +118,63 @@ func assemble(ctx context.Context, p *natspool.Pool[tile, drawing], all []tile, 
 	return picture, len(workers), nil
 }
 
-// watch shows the news of n tiles, to their end, and kills a worker in the middle,
-// if that is asked for.
-func watch(ctx context.Context, news *broadcast.Subscription[progress], n int, kill bool, workers *processes, out io.Writer) {
-	drawn := map[tile]bool{}
+// store submits a tile until it is stored. While the server does not answer, Submit
+// sends it again by itself, since it has a message id.
+func (c config) store(ctx context.Context, p *natspool.Pool[tile, drawing], t *tile, s *speaker) (f *natspool.Future[drawing], err error) {
+	err = c.try(ctx, s, "a tile to be stored", func(context.Context) (err error) {
+		f, err = p.Submit(ctx, *t)
+		if errors.Is(err, natspool.ErrDuplicate) {
+			t.Try++ // a call that has failed has stored it, and its drawing goes nowhere
+		}
+		return err
+	})
+	return f, err
+}
+
+// A watcher shows the news, and does what is to go wrong.
+type watcher struct {
+	config
+	*speaker
+	workers    *processes
+	background *sync.WaitGroup
+}
+
+// watch shows the news of n tiles, to their end. In the middle it kills a worker and
+// stops the server, if that is asked for.
+func (w watcher) watch(ctx context.Context, news *broadcast.Subscription[progress], n int) {
+	drawn := map[image.Point]bool{}
 	for missed, ev := range news.All(ctx) {
 		if missed > 0 {
-			fmt.Fprintf(out, "%d news missed\n", missed)
+			w.say("%d news missed", missed)
 		}
-		drawn[ev.Tile] = true
+		drawn[image.Pt(ev.Tile.X, ev.Tile.Y)] = true
 		note := ""
 		if ev.Again {
 			note = ", begun before by one that did not finish it"
 		}
-		fmt.Fprintf(out, "%4d of %d  %s has drawn (%d, %d)%s\n", len(drawn), n, ev.Worker, ev.Tile.X, ev.Tile.Y, note)
-		if kill && len(drawn) >= n/4 {
-			fmt.Fprintf(out, "kill -9 %s\n", workers.killOne())
-			kill = false
+		w.say("%4d of %d  %s has drawn (%d, %d)%s", len(drawn), n, ev.Worker, ev.Tile.X, ev.Tile.Y, note)
+		if w.kill && len(drawn) >= n/4 {
+			w.say("kill -9 %s", w.workers.killOne())
+			w.kill = false
+		}
+		if w.outage > 0 && len(drawn) >= n/3 {
+			w.stopServer(w.outage)
+			w.outage = 0
 		}
 		if len(drawn) == n {
 			return
 		}
 	}
+}
+
+// stopServer stops the server for some time, in the background.
+func (w watcher) stopServer(d time.Duration) {
+	w.say("the NATS server is stopped, for %v", d)
+	w.background.Go(func() {
+		if err := w.own.outage(d); err != nil {
+			w.say("the NATS server: %v", err)
+		}
+	})
 }
 
 func write(picture image.Image, name string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"math/cmplx"
@@ -11,7 +12,13 @@ type tile struct {
 	X, Y int // of its upper left corner
 	Tile int // width and height
 	Size int // of the whole picture
+
+	Run string // that it was submitted in
+	Try int    // how often it was submitted before, and its drawing was lost
 }
+
+// id is the message id of a tile: submitted again with the same one, it is drawn once.
+func (t tile) id() string { return fmt.Sprintf("%s-%d-%d-%d", t.Run, t.X, t.Y, t.Try) }
 
 // A drawing is its result.
 type drawing struct {
@@ -24,7 +31,7 @@ func tiles(size, tileSize int) []tile {
 	var ts []tile
 	for y := 0; y < size; y += tileSize {
 		for x := 0; x < size; x += tileSize {
-			ts = append(ts, tile{x, y, tileSize, size})
+			ts = append(ts, tile{X: x, Y: y, Tile: tileSize, Size: size})
 		}
 	}
 	return ts

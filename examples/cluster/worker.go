@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
 	"runtime"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/tandemgo/tandem/broadcast/natscast"
@@ -31,23 +33,39 @@ type progress struct {
 	Again  bool // somebody had begun it before
 }
 
-// connect connects to NATS, and stays so, as far as it goes.
-func connect(c config) (*nats.Conn, jetstream.JetStream, error) {
-	nc, err := nats.Connect(c.nats, nats.MaxReconnects(-1))
-	if err != nil {
-		return nil, nil, err
+// errIdle is why a worker ends that has had nothing to do.
+var errIdle = errors.New("nothing to do")
+
+// work draws tiles until ctx ends, and then finishes those that it has begun. It also
+// ends when the submitter that has started it is gone, when NATS is away for too long,
+// and when there is nothing to do for too long.
+func work(asked context.Context, c config, stderr io.Writer) error {
+	s := &speaker{name: c.name + ": ", out: stderr}
+	ctx, end := context.WithCancelCause(asked)
+	defer end(nil)
+	if os.Getenv(childEnv) != "" {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin) // until the submitter ends
+			end(errors.New("the submitter is gone"))
+		}()
 	}
-	js, err := jetstream.New(nc)
-	if err != nil {
-		nc.Close()
-		return nil, nil, err
+	err := c.drawTiles(ctx, s, end)
+	switch cause := context.Cause(ctx); {
+	case asked.Err() != nil || cause == nil:
+	case cause == errIdle:
+		s.say("%v for %v: ends", cause, c.idleFor)
+	case err == nil || !errors.Is(err, cause):
+		err = errors.Join(cause, err)
 	}
-	return nc, js, nil
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	return nil
 }
 
-// work draws tiles until ctx ends, and then finishes those that it has begun.
-func work(ctx context.Context, c config) error {
-	nc, js, err := connect(c)
+// drawTiles is work, which end ends.
+func (c config) drawTiles(ctx context.Context, s *speaker, end context.CancelCauseFunc) error {
+	nc, js, err := c.connect(ctx, s, end)
 	if err != nil {
 		return err
 	}
@@ -57,8 +75,11 @@ func work(ctx context.Context, c config) error {
 	// Where Redis does not answer, each of the workers has its share.
 	limit := redislimit.New[string](client, ratelimit.Per(c.rate, time.Second), 1,
 		redislimit.WithReplicas(max(1, c.start)))
-	live, err := natscast.New[progress](nc, subject)
-	if err != nil {
+	var live *natscast.Broadcast[progress]
+	if err := c.try(ctx, s, "the NATS server", func(context.Context) (err error) {
+		live, err = natscast.New[progress](nc, subject)
+		return err
+	}); err != nil {
 		return err
 	}
 	defer live.Close()
@@ -73,12 +94,40 @@ func work(ctx context.Context, c config) error {
 		_ = live.Send(ctx, progress{Worker: c.name, Tile: t, Again: attempt > 1})
 		return drawing{c.name, pix}, nil
 	}
-	p, err := natspool.New(ctx, js, queue, runtime.GOMAXPROCS(0), draw, natspool.WithAckWait(ackWait))
-	if err != nil {
+	var p *natspool.Pool[tile, drawing]
+	if err := c.try(ctx, s, "JetStream", func(ctx context.Context) (err error) {
+		p, err = natspool.New(ctx, js, queue, runtime.GOMAXPROCS(0), draw, natspool.WithAckWait(ackWait))
+		return err
+	}); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	c.idle(ctx, p, s, end)
 	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return p.Shutdown(grace)
+}
+
+// idle waits until ctx ends, or until there has been nothing to do for too long, and
+// says what it waits for.
+func (c config) idle(ctx context.Context, p *natspool.Pool[tile, drawing], s *speaker, end context.CancelCauseFunc) {
+	every := min(10*time.Second, c.idleFor)
+	t := time.NewTicker(every)
+	defer t.Stop()
+	last, since := uint64(0), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		switch now := p.Stats(); {
+		case now.Running > 0 || now.Completed > last:
+			last, since = now.Completed, time.Now()
+		case time.Since(since) >= c.idleFor:
+			end(errIdle)
+			return
+		default:
+			s.say("waiting for tiles, for %v at most", c.idleFor)
+		}
+	}
 }
