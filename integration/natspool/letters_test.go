@@ -110,13 +110,18 @@ func setDeadStream(t *testing.T, js jetstream.JetStream, name string, change fun
 
 // startWithoutRight starts a server whose user may not publish to subjects.
 func startWithoutRight(t *testing.T, subjects ...string) jetstream.JetStream {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true,
+	return startOther(t, server.Options{
 		Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{
 			Publish: &server.SubjectPermission{Deny: subjects},
 		}}},
 	})
+}
+
+// startOther starts a server with some options of its own.
+func startOther(t *testing.T, o server.Options) jetstream.JetStream {
+	t.Helper()
+	o.Host, o.Port, o.JetStream, o.StoreDir, o.NoLog, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, t.TempDir(), true, true
+	s, err := server.NewServer(&o)
 	must0(err)
 	s.Start()
 	if !s.ReadyForConnections(patience) {
@@ -276,6 +281,30 @@ func TestResultIsTooLarge(t *testing.T) {
 	}
 	if n := len(letters(t, p)); n != 4 {
 		t.Errorf("%d dead letters, want 4", n)
+	}
+}
+
+// A server may have a small limit for messages.
+func TestSmallMessages(t *testing.T) {
+	t.Parallel()
+	js := startOther(t, server.Options{MaxPayload: 8 << 10})
+	p := newPool(t, js, newName(t), 1, func(_ context.Context, n int) (string, error) {
+		if n < 0 {
+			return "", errors.New(strings.Repeat("\x00", 5000))
+		}
+		return strings.Repeat("y", n), nil
+	}, natspool.WithMaxDeliver(1), natspool.WithMessageID(func(n int) string { return fmt.Sprintf("%d%03700d", n, 0) }))
+	if v, err := p.Do(soon(t), 4000); len(v) != 4000 || err != nil {
+		t.Errorf("Do: %d bytes, %v", len(v), err)
+	}
+	if _, err := p.Do(soon(t), 5000); err == nil || !strings.Contains(err.Error(), "the result must be at most") {
+		t.Errorf("Do: %.200v", err)
+	}
+	if _, err := p.Do(soon(t), -1); err == nil || !strings.HasPrefix(err.Error(), "\x00\x00") {
+		t.Errorf("Do: %.200v", err)
+	}
+	if all := letters(t, p); len(all) != 2 || len(all[1].MessageID) != 3702 || all[1].Task != -1 {
+		t.Errorf("%d dead letters", len(all))
 	}
 }
 

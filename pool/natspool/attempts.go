@@ -41,7 +41,10 @@ func (c *core) count(d *delivery) {
 	if d.delivered == 1 {
 		return
 	}
-	for range countTries {
+	for try := range countTries {
+		if try > 0 {
+			c.pause(maxTick)
+		}
 		ctx, cancel := context.WithTimeout(c.patient, countFor)
 		n, err := c.handBacks(ctx, d)
 		cancel()
@@ -58,6 +61,16 @@ func (c *core) count(d *delivery) {
 		c.tell(fmt.Errorf("natspool: the attempts of task %d cannot be counted: %w", d.seq, err))
 	}
 	d.unsure = true
+}
+
+// pause waits, unless nothing is to be waited for any more.
+func (c *core) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.patient.Done():
+	}
 }
 
 // handBacks returns how many earlier deliveries of the task were no attempts.

@@ -62,13 +62,10 @@ func (c *core) bury(d *delivery, v verdict) {
 func (c *core) buryAtLast(d *delivery, v verdict) {
 	pause := maxTick
 	for tries := 2; ; tries++ {
-		again := time.NewTimer(pause)
-		select {
-		case <-c.patient.Done():
-			again.Stop()
+		c.pause(pause)
+		if c.patient.Err() != nil {
 			c.unbury(d)
 			return
-		case <-again.C:
 		}
 		if c.tryBury(d, v, maxCall) {
 			break
@@ -142,7 +139,7 @@ func (c *core) letter(d *delivery, f *failure, room int) *nats.Msg {
 	m := &nats.Msg{Subject: c.deadSubj, Data: d.data, Header: nats.Header{
 		jetstream.MsgIDHeader: {fmt.Sprintf("%d-%d", d.seq, d.stored.UnixNano())},
 	}}
-	if id := d.header.Get(jetstream.MsgIDHeader); id != "" && len(id) <= room/2 {
+	if id := d.header.Get(jetstream.MsgIDHeader); id != "" && len(id) <= room-minHeader {
 		m.Header[messageIDHeader] = []string{id}
 		room -= len(id)
 	}

@@ -286,7 +286,8 @@ func (e *exhaustedError) Error() string {
 // fits returns an error if data is too much for a message with so many more bytes in
 // the header.
 func (c *core) fits(what string, data []byte, more int) error {
-	if limit := c.nc.MaxPayload() - overhead - int64(more); int64(len(data)) > limit {
+	most := c.nc.MaxPayload()
+	if limit := most - min(overhead, most/2) - int64(more); int64(len(data)) > limit {
 		return fmt.Errorf("natspool: the %s must be at most %d bytes, has %d", what, limit, len(data))
 	}
 	return nil

@@ -89,7 +89,7 @@
 // "natspool-dead-mail" of dead letters with the subject "natspool.dead.mail", and a
 // stream "natspool-back-mail" with the subjects "natspool.back.mail.>". It has an empty
 // message for each delivery that does not count, until the task has ended, and at most
-// 16 MiB. They are made if they are missing,
+// 131,072 of them, some 13 MiB. They are made if they are missing,
 // and otherwise taken as they are, so their limits, storage and replicas may be
 // changed with NATS's own tools. A stream of tasks that is full must refuse what is
 // new, as it does unless told otherwise; the consumer must go on to ask for explicit

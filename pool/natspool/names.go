@@ -24,9 +24,9 @@ type names struct {
 
 const maxName = 64
 
-// maxBacks bounds the stream of deliveries that are no attempts. A process that is
-// killed may leave some behind; the oldest go first.
-const maxBacks = 16 << 20
+// maxBacks is the most messages in the stream of deliveries that are no attempts. A
+// process that is killed may leave some behind; the oldest go first.
+const maxBacks = 1 << 17
 
 // maxWaiting is how many pull requests may wait at the server, for all
 // processes. The server's default of 512 is too little for 1,000 processes.
@@ -65,7 +65,7 @@ func (n names) setUp(ctx context.Context, js jetstream.JetStream, o *options, wo
 	}
 	if err := n.makeStream(ctx, js, jetstream.StreamConfig{
 		Name: n.back, Subjects: []string{n.backSubj + ".>"}, Retention: jetstream.LimitsPolicy,
-		MaxMsgsPerSubject: 1, MaxBytes: maxBacks, Discard: jetstream.DiscardOld,
+		MaxMsgsPerSubject: 1, MaxMsgs: maxBacks, Discard: jetstream.DiscardOld,
 		Storage: jetstream.FileStorage, Replicas: o.replicas,
 	}); err != nil {
 		return 0, err

@@ -22,7 +22,7 @@ const (
 	purged       = "p"  // what the server says about messages that are to be deleted
 
 	// overhead is what a task or a result may be smaller than the largest message of
-	// the server: a dead letter has to be as large as the task, and headers. The task's
+	// the server, or half of that if it is less: a dead letter has to be as large as the task, and headers. The task's
 	// message id counts, except for its first bytes.
 	overhead = 32 << 10
 	shortID  = 256
