@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tandemgo/tandem/integration/internal/natsserver"
@@ -25,11 +26,11 @@ func awkwardIDs() (ids []string) {
 	}
 	for b := range 256 {
 		c := string([]byte{byte(b)})
-		for _, id := range []string{c, c + "a", "a" + c, "a" + c + "b", c + c, "a" + c + c + "b"} {
+		for _, id := range []string{c, c + "a", "a" + c, "a" + c + "b", c + c} {
 			add(id)
-			for _, format := range []string{"%%%02X", "%%=%%%02X", "a%%%02x", "%%=a%%%02X", "%%=%%%02Xa", `\x%02x`} {
-				add(fmt.Sprintf(format, b))
-			}
+		}
+		for _, format := range []string{"%%%02X", "%%=%%%02X", "%%=a%%%02X"} {
+			add(fmt.Sprintf(format, b))
 		}
 	}
 	for _, id := range []string{
@@ -49,19 +50,31 @@ func TestMessageIDsThatLookAlike(t *testing.T) {
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
 	p := newPool[[]byte, int](t, js, name, 0, nil, natspool.WithMessageID(byItself))
 	ids := awkwardIDs()
-	for _, id := range ids {
+	var wg sync.WaitGroup
+	each := func(do func(id string)) {
+		const submitters = 8
+		for s := range submitters {
+			wg.Go(func() {
+				for i := s; i < len(ids); i += submitters {
+					do(ids[i])
+				}
+			})
+		}
+		wg.Wait()
+	}
+	each(func(id string) {
 		if err := p.Go(soon(t), []byte(id)); err != nil {
 			t.Errorf("%q: %v", id, err)
 		}
+	})
+	if n := must(js.Stream(soon(t), "natspool-tasks-"+name)).CachedInfo().State.Msgs; int(n) != len(ids) {
+		t.Errorf("%d of %d tasks are stored", n, len(ids))
 	}
-	if s := p.Stats(); s.Duplicates != 0 || int(s.Submitted) != len(ids) {
-		t.Errorf("%d submitted, %d of them taken for duplicates, want %d and 0", s.Submitted, s.Duplicates, len(ids))
-	}
-	for _, id := range ids {
+	each(func(id string) {
 		if _, err := p.Submit(soon(t), []byte(id)); !errors.Is(err, natspool.ErrDuplicate) {
 			t.Errorf("%q again: %v, want ErrDuplicate", id, err)
 		}
-	}
+	})
 	newPool(t, js, name, 8, func(context.Context, []byte) (int, error) { return 0, natspool.Permanent(errors.New("no")) })
 	until(t, "all are dead", func() bool {
 		return int(must(js.Stream(soon(t), "natspool-dead-"+name)).CachedInfo().State.Msgs) == len(ids)

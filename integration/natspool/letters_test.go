@@ -270,7 +270,7 @@ func TestResultIsTooLarge(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
 	p := newPool(t, js, name, 1, func(_ context.Context, n int) (string, error) { return strings.Repeat("<", n), nil })
-	for _, n := range []int{1 << 20, 1<<20 - 1000, 1 << 18, 8 << 20} { // JSON makes six bytes of "<"
+	for _, n := range []int{1 << 20, 1<<20 - 1000, 1 << 18, 1 << 21} { // JSON makes six bytes of "<"
 		_, err := p.Do(soon(t), n)
 		if e, ok := errors.AsType[*natspool.TaskError](err); !ok || e.Attempts != 1 || !strings.Contains(e.Text, "the result must be at most") {
 			t.Errorf("Do: %.200v", err)
