@@ -16,7 +16,7 @@ const (
 // hand, that grows while its ends are fast and shrinks back when they are not.
 func Adaptive[T any](base int) *Link[T] {
 	l := New[T](base - 1)
-	l.base = l.limit
+	l.base, l.since = l.limit, time.Now()
 	return l
 }
 
@@ -26,20 +26,32 @@ const (
 	slow = 16 * time.Microsecond
 )
 
-// Unpark is called by the sender when it has parked and been woken, and adapts
-// the link to how long that took.
-func (l *Link[T]) Unpark() {
-	if l.base == 0 || l.parked.IsZero() {
+// glance is how many items the sender of a link that has grown sends at most
+// before it takes a second look at the pace.
+const glance = 128
+
+// adapt adapts the link to the pace at which items have gone over it since it was
+// last measured. The time of a sender at work and of one that is parked both count, so
+// a link that is fast has two ends that are. It grows only if it has been full and
+// has emptied again, and if as many items as it holds were fast on average: a
+// receiver that was held up takes some at once, and is not fast for that. A wake-up by
+// itself says nothing.
+func (l *Link[T]) adapt() {
+	n := l.given - l.passed
+	if n < max(1, l.base/2) {
 		return
 	}
-	before := l.given
-	l.know(l.freed.Load() / giveOne)
-	pace := time.Since(l.parked) / time.Duration(max(1, l.given-before))
-	l.parked = time.Time{}
+	took := time.Since(l.since)
+	if n < min(l.limit/2, glance) && took < glance*slow {
+		return // too few to say, and not much time
+	}
+	pace := took / time.Duration(n)
 	switch {
 	case pace > slow:
 		l.limit = max(l.base, l.limit/2)
-	case pace < fast && l.limit < most && 2*l.limit*uint64(unsafe.Sizeof(*new(T))) <= mostBytes:
+	case pace < fast && n < l.limit:
+		return // not for long enough yet
+	case pace < fast && l.full && l.limit < most && 2*l.limit*uint64(unsafe.Sizeof(*new(T))) <= mostBytes:
 		l.limit *= 2
 		if l.limit > uint64(len(l.slots)) {
 			next := newSegment[T](l.sent, l.limit)
@@ -48,6 +60,7 @@ func (l *Link[T]) Unpark() {
 			l.atSender("link: has grown")
 		}
 	}
+	l.passed, l.since, l.full = l.given, time.Now(), false
 	l.know(l.given)
 }
 

@@ -107,7 +107,6 @@ func (c *Crew[In, Out]) Turn(ctx context.Context, j *Job[In, Out]) (ok bool, err
 				continue
 			}
 			c.park(ctx, c.Blocks)
-			c.out.Unpark()
 		case c.claim(j):
 			another := c.another()
 			c.mu.Unlock()

@@ -28,12 +28,14 @@ type Link[T any] struct {
 	slots  []T // of to; a power of 2
 	to     *segment[T]
 	sent   uint64
-	until  uint64 // given + limit
+	until  uint64 // up to where it sends without a second look: given + limit, or less
 	given  uint64 // what the sender knows of freed
 	limit  uint64
 	room   chan struct{} // capacity 1; where it parks
 	base   uint64        // to what limit shrinks; 0: it stays as it is
-	parked time.Time
+	passed uint64        // what given was at the time since, for the pace of the items
+	since  time.Time
+	full   bool   // it has been full after that
 	blocks *Clock // nil: nobody wants to know
 	_      [cacheLine]byte
 
@@ -140,7 +142,7 @@ func (l *Link[T]) Freed() uint64 { return l.freed.Load() / giveOne }
 
 // Put sends v if there is room, and reports whether there was.
 func (l *Link[T]) Put(v T) bool {
-	if l.sent >= l.until && l.Free() == 0 {
+	if l.sent >= l.until && !l.look(1) {
 		return false
 	}
 	// push, by hand: the compiler does not inline it.
@@ -165,15 +167,30 @@ func (l *Link[T]) push(v T) {
 // Free returns how many items there is room for.
 func (l *Link[T]) Free() int {
 	l.know(l.freed.Load() / giveOne)
-	return int(max(l.until, l.sent) - l.sent)
+	return int(max(l.given+l.limit, l.sent) - l.sent)
 }
 
 // know notes how many items the receiver has given back.
-func (l *Link[T]) know(given uint64) { l.given, l.until = given, given+l.limit }
+func (l *Link[T]) know(given uint64) {
+	l.given, l.until = given, given+l.limit
+	if l.limit > l.base && l.base > 0 { // it may have to shrink before it is full
+		l.until = min(l.until, l.sent+glance)
+	}
+}
+
+// look finds out what has been given back meanwhile, adapts the link, and reports
+// whether there is room for n items.
+func (l *Link[T]) look(n uint64) bool {
+	l.know(l.freed.Load() / giveOne)
+	if l.full || l.limit > l.base && l.base > 0 {
+		l.adapt()
+	}
+	return l.sent+n <= l.given+l.limit
+}
 
 // Fits reports whether there is room for n items.
 func (l *Link[T]) Fits(n int) bool {
-	return l.sent+uint64(n) <= l.until || l.Free() >= n
+	return l.sent+uint64(n) <= l.until || l.look(uint64(n))
 }
 
 func (l *Link[T]) wakeReceiver() {
@@ -218,7 +235,6 @@ func (l *Link[T]) Send(ctx context.Context, v T) error {
 				l.freed.And(^uint64(asleep))
 				return context.Cause(ctx)
 			}
-			l.Unpark()
 		}
 		if l.Put(v) {
 			return nil
@@ -234,14 +250,12 @@ func (l *Link[T]) ArmSender(need int) bool {
 	l.wakeAt.Store(l.sent - l.limit + max(l.limit/2, uint64(need)))
 	l.atSender("link: sender before it says that it sleeps")
 	l.know(l.freed.Or(asleep) / giveOne)
-	if l.sent+uint64(need) <= l.until {
+	if l.sent+uint64(need) <= l.given+l.limit {
 		l.atSender("link: sender before it says that it does not sleep")
 		l.freed.And(^uint64(asleep))
 		return false
 	}
-	if l.base > 0 {
-		l.parked = time.Now()
-	}
+	l.full = l.base > 0
 	return true
 }
 
@@ -265,7 +279,7 @@ func (l *Link[T]) More() bool {
 	if l.taken-l.back >= l.step {
 		l.GiveBack()
 	}
-	if l.taken == l.known && !l.look() {
+	if l.taken == l.known && !l.find() {
 		return false
 	}
 	l.pause = min(l.known, l.back+l.step)
@@ -285,8 +299,8 @@ func (l *Link[T]) enter(s *segment[T]) {
 // fast stream. With a slow one, that is each.
 func (l *Link[T]) Rested() bool { return l.taken-l.back <= 1 }
 
-// look finds out what has been sent meanwhile.
-func (l *Link[T]) look() bool {
+// find finds out what has been sent meanwhile.
+func (l *Link[T]) find() bool {
 	l.atReceiver("link: before it looks for items")
 	known := l.published.Load() / publishOne
 	l.atReceiver("link: before it looks for a segment")
