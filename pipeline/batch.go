@@ -26,7 +26,9 @@ func batch[T any, B SliceOf[T]](size int, maxAge time.Duration) Stage[T, B] {
 	if maxAge == 0 {
 		s := inlined(shapeOf(n), func(s scope, out outlet[B]) (context.Context, outlet[T]) {
 			sends(s, out)
-			return s.ctx, &batching[T, B]{size: size, out: out}
+			b := &batching[T, B]{size: size, out: out}
+			s.begins(func() uint64 { return b.begun })
+			return s.ctx, b
 		})
 		s.before = true
 		return s
@@ -40,6 +42,7 @@ func batch[T any, B SliceOf[T]](size int, maxAge time.Duration) Stage[T, B] {
 			receives(s, in)
 			sends(s, out)
 			b := &ageing[T, B]{batching[T, B]{size: size, out: out}, s, in, maxAge}
+			s.begins(func() uint64 { return b.begun })
 			s.run.spawn(s.team.timed(b.loop))
 			return s.ctx, in
 		},
@@ -55,10 +58,12 @@ type batching[T any, B SliceOf[T]] struct {
 	size  int
 	out   outlet[B]
 	batch B
-	last  int // the length of the one before
+	last  int    // the length of the one before
+	begun uint64 // items received
 }
 
 func (b *batching[T, B]) send(v T) error {
+	b.begun++
 	if b.batch == nil {
 		b.batch = make(B, 0, max(1, b.last))
 	}
@@ -97,7 +102,8 @@ func (b *ageing[T, B]) loop() {
 	for {
 		ok, late, err := b.in.items.AwaitUntil(b.ctx, tick)
 		switch {
-		case err != nil:
+		case err != nil || b.ctx.Err() != nil: // there may be many more
+			err = cause(b.ctx)
 		case ok:
 			v, _ := b.in.items.Next()
 			// The age counts from the first item, whatever comes after.

@@ -314,12 +314,12 @@ func TestL7ReplaceAndDeadLetter(t *testing.T) {
 	_, err = pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem },
 		pipeline.Replace(func(error) (int, error) { return 0, other }),
 		pipeline.OnError(func(err error) pipeline.Decision {
-			if err != other {
+			if !errors.Is(err, other) || !errors.Is(err, errItem) {
 				t.Errorf("OnError saw %v", err)
 			}
 			return pipeline.Stop
 		})).Collect(t.Context(), count(3))
-	if !errors.Is(err, other) {
+	if !errors.Is(err, other) || !errors.Is(err, errItem) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/link"
 )
@@ -34,6 +35,9 @@ type crewOf[In, Out any] struct {
 // what the workers put on out.
 func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, Out]) {
 	receives(s, in)
+	begun := new(atomic.Uint64)
+	s.begins(begun.Load)
+	hands := newWorker(of.step, s, nil)
 	s.run.prepare(func() {
 		var start func()
 		var behind *link.Link[Out]
@@ -44,8 +48,8 @@ func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, O
 		c.Prepare, c.End = of.prepare, of.end
 		c.Waits, c.Blocks = s.team.clocks()
 		start = func() {
-			h := &hand[In, Out]{crew: c, done: of.done}
-			h.worker = newWorker(of.step, s, h.finish)
+			h := &hand[In, Out]{worker: hands, crew: c, total: begun, done: of.done}
+			h.exited = h.finish
 			if of.outfit != nil {
 				h.fn = of.outfit(h)
 			}
@@ -58,9 +62,10 @@ func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, O
 // A hand is one of several workers of a stage.
 type hand[In, Out any] struct {
 	worker[In, Out]
-	crew *link.Crew[In, Out]
-	job  link.Job[In, Out]
-	done func(Out)
+	crew  *link.Crew[In, Out]
+	job   link.Job[In, Out]
+	total *atomic.Uint64 // items that the workers have begun, of those who have ended
+	done  func(Out)
 }
 
 // finish is called with what has come of the job's item.
@@ -75,6 +80,10 @@ func (h *hand[In, Out]) finish(out Out, keep bool) {
 }
 
 func (h *hand[In, Out]) loop() {
+	defer func() {
+		h.total.Add(h.begun)
+		h.begun = 0
+	}()
 	// A worker whose item has ended the run does not put it down: what waits
 	// behind it would seem to be next.
 	for !h.stopped {

@@ -42,7 +42,8 @@
 // # Errors
 //
 // The first error ends the run at once, wherever it happens, and is what the
-// run returns, as a [*StageError] with the name of its stage. Errors that
+// run returns, as a [*StageError] with the name of its stage. No function of a stage
+// begins after that. Errors that
 // happen meanwhile are joined to it; those that only follow from the end of
 // the run are not. What has come out before an error is the beginning of what
 // would have. [Retry] tries an item that failed again, then [Replace] may put

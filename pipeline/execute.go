@@ -210,14 +210,15 @@ func (s Stage[In, Out]) drive(ctx context.Context, from source[In], yield func(O
 // receive returns the next result of a run, with ok == false when the run has
 // come to its end or was cut short.
 func receive[T any](r *run, out *hop[T]) (v T, ok bool) {
-	if v, ok = out.items.Next(); ok && !out.items.Rested() {
+	over := r.whole.over.Load()
+	if v, ok = out.items.Next(); ok && !over && !out.items.Rested() {
 		return v, true
 	}
 	err := r.ctx.Err()
 	if err == nil && !ok {
 		v, ok, err = out.items.Receive(r.ctx)
 	}
-	if err != nil {
+	if over || err != nil {
 		r.interrupted()
 		return v, false
 	}

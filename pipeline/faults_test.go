@@ -393,7 +393,7 @@ func TestRetryLimits(t *testing.T) {
 				time.AfterFunc(time.Nanosecond, cancel)
 				return 0, errItem
 			}, pipeline.Retry(pipeline.Policy{Attempts: 2, Delay: 1 << 62}))
-			if _, err := s.Collect(ctx, count(1)); err != context.Canceled || calls != 1 {
+			if _, err := s.Collect(ctx, count(1)); !errors.Is(err, context.Canceled) || !errors.Is(err, errItem) || calls != 1 {
 				t.Errorf("%d calls, %v", calls, err)
 			}
 		})

@@ -47,6 +47,7 @@ type emission[Out any] struct {
 	ctx        context.Context
 	gate       *link.Gate
 	to         outlet[Out]
+	ending     *atomic.Bool // the run does
 	some, over atomic.Bool
 }
 
@@ -58,23 +59,26 @@ func (e *emission[Out]) emit(v Out) error {
 	if e.over.Load() {
 		return errLate
 	}
+	if e.ending.Load() || e.ctx.Err() != nil { // there may be room for many more
+		return cause(e.ctx)
+	}
 	e.some.Store(true)
 	return e.to.send(v)
 }
 
 // finish returns when no item of the call is on its way to the outlet, and no
-// other can be.
+// other can be, also if the run has ended: a goroutine that the call has left behind
+// may be in a function of a stage that is fused behind.
 func (e *emission[Out]) finish() {
-	if e.gate.Enter(e.ctx) == nil {
-		defer e.gate.Leave()
-	}
+	_ = e.gate.Enter(context.Background())
+	defer e.gate.Leave()
 	e.over.Store(true)
 }
 
 // calling returns the function of a worker whose calls emit to what to returns.
 func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*link.Gate, outlet[Out])) func(context.Context, In) (R, error) {
 	return func(ctx context.Context, v In) (none R, err error) {
-		e := &emission[Out]{ctx: w.ctx}
+		e := &emission[Out]{ctx: w.ctx, ending: w.over}
 		e.gate, e.to = to()
 		defer func() {
 			e.finish()
@@ -87,6 +91,7 @@ func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*l
 func (p flatMap[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context, outlet[In]) {
 	w := &emitter[In, Out]{out: out}
 	w.worker = newWorker(p.step, s, func(struct{}, bool) {})
+	s.begins(func() uint64 { return w.begun })
 	gate := link.NewGate()
 	w.fn = calling(p, &w.worker, func() (*link.Gate, outlet[Out]) { return gate, out })
 	sends(s, out)

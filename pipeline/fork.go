@@ -26,18 +26,28 @@ func fork[In, Out any](call, name string, labels []string, branches []Stage[In, 
 	choosing := newStep(name, newOptions(nil), choose)
 	return inlined(forked(node{name: name}, labels, shapes), func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
 		f := &forking[In]{}
-		f.worker = newWorker(choosing, s, func(int, bool) {})
 		var ctx context.Context
-		ctx, f.enough = context.WithCancelCause(s.ctx)
+		ctx, f.enough = s.run.within(s.ctx)
+		f.worker = newWorker(choosing, s.under(ctx), func(int, bool) {})
+		s.begins(func() uint64 { return f.begun })
+		f.wanted.Store(int32(len(branches)))
 		j := &joint[Out]{ctx: s.ctx, gate: link.NewGate(), out: out, left: len(branches)}
 		at := 1
 		for _, b := range branches {
-			in := connectTo(s.at(at), b, j)
+			up, in := connectTo(s.at(at), b, j)
 			sends[In](s, in)
-			f.branches = append(f.branches, in)
+			bell := s.run.bell(up)
+			to := &branch[In]{hop: in, over: &bell.over}
+			f.branches = append(f.branches, to)
+			if up != s.ctx { // there is a Take in it
+				bell.add(ringing(func() {
+					if context.Cause(up) == errEnough {
+						f.drop(to) // though no item may come
+					}
+				}))
+			}
 			at += len(b.shape.nodes)
 		}
-		f.wanted = len(f.branches)
 		return ctx, f
 	})
 }
@@ -45,9 +55,16 @@ func fork[In, Out any](call, name string, labels []string, branches []Stage[In, 
 // A forking is a fork in one run.
 type forking[In any] struct {
 	worker[In, int]
-	branches []*hop[In] // nil for one that has had enough
-	wanted   int        // how many have not
-	enough   context.CancelCauseFunc
+	branches []*branch[In]
+	wanted   atomic.Int32 // how many branches have not had enough
+	enough   func()
+}
+
+// A branch is the way to one branch of a fork.
+type branch[In any] struct {
+	*hop[In]
+	over    *atomic.Bool // it has had enough, as with a Take, or the fork has
+	dropped atomic.Bool  // it does not count as wanted any more
 }
 
 func (f *forking[In]) send(v In) error {
@@ -68,30 +85,31 @@ func (f *forking[In]) send(v In) error {
 
 func (f *forking[In]) sendTo(i int, v In) error {
 	to := f.branches[i]
-	if to == nil {
-		return nil
+	if !to.over.Load() {
+		if err := to.send(v); err == nil {
+			return nil
+		}
 	}
-	err := to.send(v)
-	if err == nil || f.ctx.Err() != nil {
-		return err
+	if f.ended() {
+		return cause(f.ctx)
 	}
 	point.At("pipeline: a branch has had enough")
-	// Only what is in front of a Take in that branch has ended.
-	f.branches[i] = nil
-	if f.wanted--; f.wanted > 0 {
-		return nil
+	f.drop(to) // only what is in front of a Take in that branch has ended
+	return nil
+}
+
+// drop notes that a branch has had enough. The fork ends when all have.
+func (f *forking[In]) drop(to *branch[In]) {
+	if !to.dropped.Swap(true) && f.wanted.Add(-1) == 0 {
+		f.enough()
 	}
-	f.enough(errEnough)
-	return errEnough
 }
 
 func (f *forking[In]) end() {
 	for _, to := range f.branches {
-		if to != nil {
-			to.end()
-		}
+		to.end()
 	}
-	f.enough(errEnough) // or it would stay until the run ends
+	f.enough() // or it would stay until the run ends
 }
 
 // A joint brings what comes out of branches together.
@@ -103,14 +121,13 @@ type joint[Out any] struct {
 }
 
 // connectTo connects a branch to j.
-func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) *hop[In] {
+func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (context.Context, *hop[In]) {
 	to := &lane[Out]{joint: j}
 	if branch.inline != nil {
-		_, in := drive[In](s, to, branch.inline)
-		return in
+		return drive[In](s, to, branch.inline)
 	}
 	out := newHop[Out](s.run, s.ctx)
-	_, in := branch.connect(s, out)
+	ctx, in := branch.connect(s, out)
 	s.run.spawn(func() {
 		if pass(s.ctx, out, to) != nil {
 			s.run.interrupted()
@@ -119,7 +136,7 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) *hop[
 		point.At("pipeline: before a branch ends")
 		to.end()
 	})
-	return in
+	return ctx, in
 }
 
 // A lane is where one branch ends.

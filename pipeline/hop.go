@@ -18,7 +18,7 @@ type outlet[T any] interface {
 
 // A hop is the way of items from one goroutine to the next.
 type hop[T any] struct {
-	// ctx is the sender's.
+	// ctx is the sender's. The receiver leaves with it, too.
 	ctx context.Context
 	// items is what they wait on. Until the run starts, a Buffer may change it.
 	items    *link.Link[T]
@@ -72,21 +72,19 @@ func drive[In, Out any](s scope, out outlet[Out], inline func(scope, outlet[Out]
 	ctx, to := inline(s, out)
 	in := newHop[In](s.run, ctx)
 	receives(s, in)
-	turn := func() error { return takeAll(s.ctx, in, to) }
+	turn := func() error { return takeAll(in, to) }
 	if l, ok := to.(looper[In]); ok {
 		turn = func() error { return l.loop(in) }
 	}
 	s.run.spawn(s.team.timed(func() {
 		point.At("pipeline: a stage begins")
-		if ctx.Err() != nil && s.ctx.Err() == nil {
-			to.end() // nothing is wanted, or no more, as from a Take
-			return
-		}
 		defer s.team.flush()
-		for s.ctx.Err() == nil && turn() == nil {
+		for ctx.Err() == nil && turn() == nil {
 			s.team.flush()
-			// Wait for an item, or for the end.
-			if ok, err := in.items.Await(s.ctx); err == nil && !ok {
+			// Wait for an item, or for the end. It is the end, too, if no more are
+			// wanted: a stage that lives in s.ctx, and not in ctx, has seen to
+			// everything downstream by then.
+			if ok, err := in.items.Await(ctx); err == nil && !ok {
 				point.At("pipeline: before a stage ends")
 				to.end()
 				return
@@ -104,8 +102,8 @@ type looper[T any] interface {
 }
 
 // takeAll is the loop of any other outlet.
-func takeAll[T any](ctx context.Context, in *hop[T], to outlet[T]) error {
-	for ctx.Err() == nil {
+func takeAll[T any](in *hop[T], to outlet[T]) error {
+	for in.ctx.Err() == nil {
 		v, ok := in.items.Next()
 		if !ok {
 			return nil
@@ -114,7 +112,7 @@ func takeAll[T any](ctx context.Context, in *hop[T], to outlet[T]) error {
 			return err
 		}
 	}
-	return context.Cause(ctx)
+	return context.Cause(in.ctx)
 }
 
 // pass sends on what comes over a hop, until that is at its end.

@@ -24,9 +24,14 @@ type Observer struct {
 
 // StageStats is what one stage has done so far. A Buffer is part of the way
 // between its neighbours, and only Name is set for it.
+//
+// Counts of a run that has ended are exact, however it ended. An item that a stage
+// has sent, and that the next one has not begun to work on, was discarded in between;
+// one that is in In and neither failed nor gave anything was dropped by a Filter, or
+// discarded by the stage as the run ended.
 type StageStats struct {
 	Name    string // as set by the option Name
-	In      uint64 // items received
+	In      uint64 // items that the stage has begun to work on
 	Out     uint64 // items sent
 	Errors  uint64 // items that failed, after the last retry
 	Skipped uint64 // of these, dropped by OnError or DeadLetter
@@ -51,7 +56,7 @@ func (o *Observer) Stages() []StageStats {
 		stats[i].Name = name
 	}
 	for rec := range o.active {
-		rec.addTo(stats)
+		rec.addTo(stats, false)
 	}
 	return stats
 }
@@ -88,10 +93,7 @@ func (o *Observer) join(r *run) *record {
 		if o.past == nil {
 			o.past = make([]StageStats, len(o.names))
 		}
-		rec.addTo(o.past)
-		for i := range o.past {
-			o.past[i].Depth = 0
-		}
+		rec.addTo(o.past, true)
 	})
 	return rec
 }
@@ -99,17 +101,18 @@ func (o *Observer) join(r *run) *record {
 // A record is what an observer sees of one run: a meter for each stage.
 type record struct{ meters []meter }
 
-func (rec *record) addTo(stats []StageStats) {
+func (rec *record) addTo(stats []StageStats, ended bool) {
 	for i := range rec.meters {
-		rec.meters[i].addTo(&stats[i])
+		rec.meters[i].addTo(&stats[i], ended)
 	}
 }
 
 // A meter measures one stage in one run. A nil meter measures nothing. What is
 // not atomic is set before the run starts.
 type meter struct {
-	from          gauge   // what it receives from
-	to            []gauge // what it sends to
+	from          gauge         // what it receives from
+	begun         func() uint64 // how many items it has begun; not to be called during the run
+	to            []gauge       // what it sends to
 	errors, skips atomic.Uint64
 	team          *team
 }
@@ -133,17 +136,24 @@ func (m *meter) skipped() {
 	}
 }
 
-func (m *meter) addTo(s *StageStats) {
+func (m *meter) addTo(s *StageStats, ended bool) {
 	if m.from == nil {
 		return // a Buffer, or not yet begun
 	}
-	// One item of what is not given back yet is in hand.
-	freed := m.from.Freed()
-	sent := m.from.Sent()
-	in := min(sent, freed+1)
-	s.In += in
-	s.Depth += int(sent - in)
+	if ended {
+		s.In += m.begun()
+	} else {
+		// One item of what is not given back yet is in hand.
+		freed := m.from.Freed()
+		sent := m.from.Sent()
+		in := min(sent, freed+1)
+		s.In += in
+		s.Depth += int(sent - in)
+	}
 	for _, g := range m.to {
+		if c, ok := g.(interface{ flush() }); ok && ended {
+			c.flush()
+		}
 		s.Out += g.Sent()
 	}
 	s.Errors += m.errors.Load()
@@ -242,10 +252,16 @@ func (s scope) meter() *meter {
 		return nil
 	}
 	m := &s.rec.meters[s.index]
-	if m.team != s.team { // not again once the run has started
-		m.team = s.team
-	}
+	m.team = s.team
 	return m
+}
+
+// begins has the items that the stage in scope s has begun counted by n, which is
+// called when all goroutines of the run have ended.
+func (s scope) begins(n func() uint64) {
+	if m := s.meter(); m != nil {
+		m.begun = n
+	}
 }
 
 func (s scope) newTeam() *team {

@@ -50,7 +50,7 @@ func Unordered() Option { return func(o *options) { o.unordered = true } }
 func Name(s string) Option { return func(o *options) { o.name = s } }
 
 // Timeout bounds each call of the stage's function: its context ends after d,
-// and a call that then returns an error fails with one that wraps
+// and a call that then returns an error fails with one that wraps that error and
 // [context.DeadlineExceeded]. With Retry each attempt has d. The default is no
 // limit. It panics if d is not positive.
 func Timeout(d time.Duration) Option {
@@ -79,7 +79,7 @@ func OnError(fn func(error) Decision) Option {
 
 // Replace sets a function that may put a value in the place of what an item that
 // failed would have given, after the last retry: it returns the value, or an
-// error, and then the item fails with that one. It comes before OnError. Out is
+// error, and then the item fails with that one and its own. It comes before OnError. Out is
 // what the stage sends, and a stage of another type panics as it is made; so
 // does FlatMap. It panics if fn is nil.
 func Replace[Out any](fn func(err error) (Out, error)) Option {
@@ -110,8 +110,11 @@ type Policy struct {
 
 // Retry tries an item that failed again. What is not tried again: an error made by
 // [Permanent], a call that panicked or called runtime.Goexit, a FlatMap call that
-// has emitted, and anything once the run has ended. The default is no retry. It panics if
-// Attempts is less than 1 or a duration is negative.
+// has emitted, and anything once the run has ended. The item fails with the error of
+// the last attempt; if that is only that time was up, also with the function's own error
+// before. If the run ends during a pause, the item's error is joined to that of the run.
+// The default is no retry. It panics if Attempts is less than 1 or a duration is
+// negative.
 func Retry(p Policy) Option {
 	misuse.Below(p.Attempts, 1, "pipeline: Retry: Attempts")
 	misuse.Negative(p.Delay, "pipeline: Retry: Delay")

@@ -33,15 +33,18 @@ import (
 // whoever is downstream is in the same scope, or is the Take that ended it and
 // receives no more. So a closed link always means that all has been sent.
 //
-// A goroutine parks on a link, a gate or a timer, and leaves with its scope: the
-// bell of a context wakes whoever is parked on a link when that ends. The call
-// that started the run waits for all of them before it returns.
+// A goroutine parks on a link, a gate or a timer. At a link both ends leave with
+// the context that the sender lives in: when that has ended, nothing that could still
+// come is wanted, by a Take on whatever goroutine. The bell of a context wakes
+// everything that is parked on a link when that ends. The call that started the run
+// waits for all goroutines before it returns.
 type run struct {
 	caller context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
+	whole *bell // of ctx
 	bells map[context.Context]*bell
 	tolls sync.WaitGroup // bells that may ring
 
@@ -58,7 +61,27 @@ type run struct {
 func newRun(caller context.Context) *run {
 	r := &run{caller: caller}
 	r.ctx, r.cancel = context.WithCancelCause(caller)
+	r.whole = r.bell(r.ctx)
 	return r
+}
+
+// within returns a context for what is upstream of a stage that lives in ctx, and a
+// function that ends it when the stage has enough. It is called before the
+// goroutines start.
+func (r *run) within(ctx context.Context) (inner context.Context, enough func()) {
+	inner, cancel := context.WithCancelCause(ctx)
+	b, outer := r.bell(inner), r.bell(ctx)
+	outer.within = append(outer.within, b)
+	return inner, func() {
+		b.end()
+		cancel(errEnough)
+	}
+}
+
+// stop ends the run with this cause, if nothing else has.
+func (r *run) stop(cause error) {
+	r.whole.end()
+	r.cancel(cause)
 }
 
 // prepare has fn called before the goroutines start.
@@ -92,19 +115,22 @@ func (r *run) begin(loop func()) {
 // fail ends the run with an error of the named stage, which is the first one if
 // it becomes the cause of the run's context. Later ones are joined to that, and
 // those that only follow from the end of the run are dropped.
-func (r *run) fail(stage string, err error) {
+//
+// It reports whether err was recorded.
+func (r *run) fail(stage string, err error) bool {
 	r.failed.Store(true)
 	if follows(err, r.ctx) {
 		r.interrupted()
-		return
+		return false
 	}
 	own := &StageError{stage, err}
 	point.At("pipeline: before the run ends")
-	if r.cancel(own); context.Cause(r.ctx) != own {
+	if r.stop(own); context.Cause(r.ctx) != own {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.others = append(r.others, own)
 	}
+	return true
 }
 
 // interrupted records that a goroutine of the run has stopped before its end,
@@ -112,7 +138,7 @@ func (r *run) fail(stage string, err error) {
 func (r *run) interrupted() {
 	if r.caller.Err() != nil {
 		r.failed.Store(true)
-		r.cancel(context.Cause(r.caller)) // a context of the user's may take its time to do so
+		r.stop(context.Cause(r.caller)) // a context of the user's may take its time to do so
 	}
 }
 
@@ -120,7 +146,7 @@ func (r *run) interrupted() {
 // them before: the caller wants no more.
 func (r *run) end(left bool) error {
 	if left {
-		r.cancel(errLeft)
+		r.stop(errLeft)
 	}
 	r.wg.Wait()
 	point.At("pipeline: before the bells are stopped")
@@ -175,8 +201,14 @@ func (s scope) under(ctx context.Context) scope {
 }
 
 // fail is run.fail, unless what is downstream has enough anyway.
-func (s scope) fail(stage string, err error) {
-	if context.Cause(s.ctx) != errEnough {
-		s.run.fail(stage, err)
+func (s scope) fail(stage string, err error) (recorded bool) {
+	return context.Cause(s.ctx) != errEnough && s.run.fail(stage, err)
+}
+
+// cause returns why ctx ends. Its bell may say that it does a moment before.
+func cause(ctx context.Context) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
 	}
+	return errEnding
 }

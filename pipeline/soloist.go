@@ -14,6 +14,7 @@ type soloist[In, Out any] struct {
 	// The same, if it is one of these: their calls are cheaper.
 	hop   *hop[Out]
 	inner inner[Out]
+	frame frame // of takeAll: its own would be allocated for each call
 }
 
 // connectInline is for one worker, on whatever goroutine it is.
@@ -27,6 +28,7 @@ func (p step[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context,
 		}
 	})
 	w.exit = w.goexit
+	s.begins(func() uint64 { return w.begun })
 	sends(s, out)
 	if p.timeout > 0 {
 		return s.ctx, guarded[In]{w}
@@ -66,6 +68,10 @@ type culprit interface {
 }
 
 func (w *soloist[In, Out]) pass(v In, f *frame) error {
+	if w.over.Load() {
+		return cause(w.ctx) // v is dropped, so this must not look like the end
+	}
+	w.begun++
 	w.item = v
 	f.at = w
 	out, err := w.fn(w.ctx, v)
@@ -105,9 +111,9 @@ func (w *soloist[In, Out]) loop(in *hop[In]) (err error) {
 
 // takeAll works until there is no item, or a function has panicked.
 func (w *soloist[In, Out]) takeAll(in *hop[In]) (err error) {
-	var f frame
+	w.frame.at = nil
 	defer func() {
-		at := f.at
+		at := w.frame.at
 		if at == nil {
 			return
 		}
@@ -123,9 +129,9 @@ func (w *soloist[In, Out]) takeAll(in *hop[In]) (err error) {
 			return nil
 		}
 		if in.items.Rested() && w.ctx.Err() != nil {
-			return context.Cause(w.ctx) // v is dropped, so this must not look like the end
+			return context.Cause(w.ctx)
 		}
-		if err := w.pass(v, &f); err != nil {
+		if err := w.pass(v, &w.frame); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
@@ -50,7 +51,9 @@ type worker[In, Out any] struct {
 	step[In, Out]
 	scope
 	meter *meter
-	item  In // what it works on, if someone may want to see it
+	over  *atomic.Bool // no function is to begin
+	begun uint64       // items
+	item  In           // what it works on, if someone may want to see it
 	// spent says that an attempt has had effects: there must not be another.
 	spent bool
 	// stopped says that an item has ended the run: the worker does no more.
@@ -62,12 +65,19 @@ type worker[In, Out any] struct {
 }
 
 func newWorker[In, Out any](p step[In, Out], s scope, exited func(Out, bool)) worker[In, Out] {
-	return worker[In, Out]{step: p, scope: s, meter: s.meter(), exited: exited}
+	return worker[In, Out]{step: p, scope: s, meter: s.meter(), over: &s.run.bell(s.ctx).over, exited: exited}
 }
+
+// ended reports whether no function is to begin.
+func (w *worker[In, Out]) ended() bool { return w.over.Load() || w.ctx.Err() != nil }
 
 // work returns what comes of v, and whether anything does. An error says that
 // the run has ended, or that it is to end now.
 func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
+	if w.ended() {
+		return out, false, cause(w.ctx)
+	}
+	w.begun++
 	if w.exit == nil {
 		w.exit = w.goexit
 	}
@@ -91,14 +101,38 @@ func (w *worker[In, Out]) call(v In) (Out, error) {
 	if w.timeout == 0 {
 		return outcome.Call(w.ctx, w.fn, v, w.exit)
 	}
-	cause := fmt.Errorf("no result within %v: %w", w.timeout, context.DeadlineExceeded)
-	ctx, cancel := context.WithTimeoutCause(w.ctx, w.timeout, cause)
+	limit := &lateError{limit: w.timeout}
+	ctx, cancel := context.WithTimeoutCause(w.ctx, w.timeout, limit)
 	defer cancel()
 	out, err := outcome.Call(ctx, w.fn, v, w.exit)
 	if err != nil && err != errDropped && ctx.Err() != nil && w.ctx.Err() == nil && !panicked(err) {
-		err = context.Cause(ctx) // the time limit, whatever the function made of it
+		if err == ctx.Err() || err == error(limit) {
+			return out, limit
+		}
+		return out, &lateError{w.timeout, err}
 	}
 	return out, err
+}
+
+// A lateError is the error of a call that had no result within its time limit.
+type lateError struct {
+	limit time.Duration
+	own   error // of the function; nil if it said no more than that its context has ended
+}
+
+func (e *lateError) Error() string {
+	text := fmt.Sprintf("no result within %v: %v", e.limit, context.DeadlineExceeded)
+	if e.own != nil {
+		text += ": " + e.own.Error()
+	}
+	return text
+}
+
+func (e *lateError) Unwrap() []error {
+	if e.own == nil {
+		return []error{context.DeadlineExceeded}
+	}
+	return []error{context.DeadlineExceeded, e.own}
 }
 
 func panicked(err error) bool {
@@ -111,14 +145,20 @@ func again(err error) bool { return !panicked(err) && !outcome.IsPermanent(err) 
 
 // failed tries v again, and decides what becomes of it if that does not help.
 func (w *worker[In, Out]) failed(v In, err error) (out Out, keep bool, _ error) {
-	for n := 1; n < w.retry.Attempts && !w.spent && again(err) && w.ctx.Err() == nil; n++ {
-		if ended := w.sleep(w.retry.pause(n)); ended != nil {
-			err = ended
+	var before error // what the function said last, if it says no more than that time is up
+	for n := 1; n < w.retry.Attempts && !w.spent && again(err); n++ {
+		if w.ended() || w.sleep(w.retry.pause(n)) != nil || w.ended() {
 			break
+		}
+		if late, ok := err.(*lateError); !ok || late.own != nil {
+			before = err
 		}
 		if out, err = w.call(v); err == nil || err == errDropped {
 			return out, err == nil, nil
 		}
+	}
+	if late, ok := err.(*lateError); ok && late.own == nil && before != nil {
+		err = errors.Join(err, before)
 	}
 	return w.judge(v, err)
 }
@@ -134,13 +174,13 @@ func (s scope) sleep(d time.Duration) error {
 // judge decides what becomes of v, which failed: another value, nothing, or the
 // end of the run, which is an error.
 func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error) {
-	if w.ctx.Err() != nil {
+	if w.ended() {
 		w.stop(err)
 		return out, false, err
 	}
 	w.meter.failed()
 	outcome.Run(
-		func() (fate fate[Out], _ error) { return w.decide(v, err), nil },
+		func() (fate fate[Out], _ error) { return w.decide(v, &err), nil },
 		func(f fate[Out], broken error) {
 			switch {
 			case broken != nil: // a handler panicked, or called Goexit and does not return
@@ -152,7 +192,7 @@ func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error)
 				w.meter.skipped()
 				return
 			default:
-				end = f.err
+				end = err
 			}
 			w.stop(end)
 		})
@@ -168,26 +208,38 @@ func (w *worker[In, Out]) stop(err error) {
 type fate[Out any] struct {
 	value      Out
 	keep, skip bool
-	err        error
 }
 
-// decide asks the handlers.
-func (w *worker[In, Out]) decide(v In, err error) fate[Out] {
+// decide asks the handlers, unless the run ends. What they add to the error of v is
+// in err.
+func (w *worker[In, Out]) decide(v In, err *error) fate[Out] {
 	if w.replace != nil {
-		value, failed := w.replace(err)
+		value, failed := w.replace(*err)
 		if failed == nil {
 			return fate[Out]{value: value, keep: true}
 		}
-		err = failed
+		*err = both(failed, *err)
 	}
-	skip := w.letters != nil
-	if w.onError != nil {
-		skip = w.onError(err) == Skip
+	skip := w.letters != nil && !w.ended()
+	if w.onError != nil && !w.ended() {
+		skip = w.onError(*err) == Skip
 	}
 	if skip && w.letters != nil {
-		if lost := w.letters(v, err); lost != nil {
-			return fate[Out]{err: errors.Join(lost, err)}
+		if w.ended() {
+			return fate[Out]{}
+		}
+		if lost := w.letters(v, *err); lost != nil {
+			*err = both(lost, *err)
+			return fate[Out]{}
 		}
 	}
-	return fate[Out]{skip: skip, err: err}
+	return fate[Out]{skip: skip}
+}
+
+// both returns an error in whose chain are later and first, which later may wrap.
+func both(later, first error) error {
+	if errors.Is(later, first) {
+		return later
+	}
+	return errors.Join(later, first)
 }

@@ -16,10 +16,12 @@ func Take[T any](n int) Stage[T, T] {
 	s := inlined(shapeOf(node{name: "take", detail: fmt.Sprint(n)}), func(s scope, out outlet[T]) (context.Context, outlet[T]) {
 		sends(s, out)
 		t := &taking[T]{left: n, out: out}
+		s.begins(func() uint64 { return uint64(n - t.left) })
 		var ctx context.Context
-		ctx, t.enough = context.WithCancelCause(s.ctx)
-		if n == 0 {
-			t.enough(errEnough) // before anything is started
+		ctx, t.enough = s.run.within(s.ctx)
+		if n == 0 { // before anything is started, so that nothing upstream is
+			t.enough()
+			s.run.begun = append(s.run.begun, out.end)
 		}
 		return ctx, t
 	})
@@ -29,19 +31,19 @@ func Take[T any](n int) Stage[T, T] {
 
 // A taking is a Take in one run.
 type taking[T any] struct {
-	left   int
-	enough context.CancelCauseFunc // ends what is upstream
+	left   int    // 0: it has enough, and has said so downstream
+	enough func() // ends what is upstream
 	out    outlet[T]
 }
 
 func (t *taking[T]) send(v T) error {
+	if t.left == 0 { // a stage that is fused in front has more to send all the same
+		return errEnough
+	}
 	if t.left--; t.left > 0 {
 		return t.out.send(v)
 	}
-	if t.left < 0 { // a stage that is fused in front has more to send all the same
-		return errEnough
-	}
-	t.enough(errEnough)
+	t.enough()
 	point.At("pipeline: take has enough")
 	defer t.out.end() // also if a stage that is fused behind calls Goexit
 	if err := t.out.send(v); err != nil {
@@ -51,6 +53,8 @@ func (t *taking[T]) send(v T) error {
 }
 
 func (t *taking[T]) end() {
-	t.enough(errEnough)
-	t.out.end()
+	if t.left > 0 {
+		t.enough()
+		t.out.end()
+	}
 }

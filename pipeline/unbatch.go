@@ -6,16 +6,21 @@ import "context"
 func Unbatch[T any]() Stage[[]T, T] {
 	s := inlined(shapeOf(node{name: "unbatch"}), func(s scope, out outlet[T]) (context.Context, outlet[[]T]) {
 		sends(s, out)
-		s.meter()
-		return s.ctx, unbatching[T]{out}
+		u := &unbatching[T]{out: out}
+		s.begins(func() uint64 { return u.begun })
+		return s.ctx, u
 	})
 	s.after = true
 	return s
 }
 
-type unbatching[T any] struct{ out outlet[T] }
+type unbatching[T any] struct {
+	out   outlet[T]
+	begun uint64
+}
 
-func (u unbatching[T]) send(vs []T) error {
+func (u *unbatching[T]) send(vs []T) error {
+	u.begun++
 	for _, v := range vs {
 		if err := u.out.send(v); err != nil {
 			return err
@@ -24,4 +29,4 @@ func (u unbatching[T]) send(vs []T) error {
 	return nil
 }
 
-func (u unbatching[T]) end() { u.out.end() }
+func (u *unbatching[T]) end() { u.out.end() }

@@ -66,23 +66,29 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out)
 			}
 			s.run.interrupted()
 		}))
-		return s.ctx, teeing[In]{inA, inB}
+		t := &teeing[In]{a: inA, b: inB}
+		s.begins(func() uint64 { return t.begun })
+		return s.ctx, t
 	})
 	s.exact = true
 	return s
 }
 
 // A teeing sends each item to two hops.
-type teeing[T any] struct{ a, b *hop[T] }
+type teeing[T any] struct {
+	a, b  *hop[T]
+	begun uint64
+}
 
-func (t teeing[T]) send(v T) error {
+func (t *teeing[T]) send(v T) error {
+	t.begun++
 	if err := t.a.send(v); err != nil {
 		return err
 	}
 	return t.b.send(v)
 }
 
-func (t teeing[T]) end() {
+func (t *teeing[T]) end() {
 	t.a.end()
 	t.b.end()
 }
