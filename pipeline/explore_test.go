@@ -327,6 +327,34 @@ func TestExploreCancelOfTheIdle(t *testing.T) {
 	})
 }
 
+// L4: a Take has enough while the input stays open and no more comes, in front of
+// which there are branches, or in each branch: the run ends.
+func TestExploreTakeBehindBranches(t *testing.T) {
+	for name, s := range map[string]pipeline.Stage[int, int]{
+		"merge":       pipeline.Merge(add(0)).Take(1),
+		"two":         pipeline.Merge(add(0), pipeline.Buffer[int](0)).Take(1),
+		"zip":         pipeline.Zip(add(0), add(0), func(a, _ int) int { return a }).Take(1),
+		"take inside": pipeline.Merge(pipeline.Take[int](1), pipeline.Take[int](0)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				r.Go("caller", func() {
+					in := make(chan int, 1) // never closed
+					in <- 0
+					n := 0
+					out, wait := s.Execute(t.Context(), in)
+					for range out {
+						n++
+					}
+					if err := wait(); n != 1 || err != nil {
+						t.Errorf("%d results, %v", n, err)
+					}
+				})
+			})
+		})
+	}
+}
+
 // Execute gives each item once and closes; two waits get the same.
 func TestExploreExecute(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
