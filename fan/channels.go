@@ -19,6 +19,7 @@ import (
 func Out[In, Out any](ctx context.Context, in <-chan In, n int, fn func(context.Context, In) (Out, error)) []<-chan Result[Out] {
 	check(ctx, "fan: Out", n)
 	misuse.Nil(fn == nil, "fan: Out: function")
+	l := labelsOf(ctx)
 	outs := make([]<-chan Result[Out], n)
 	for i := range outs {
 		out := make(chan Result[Out])
@@ -29,6 +30,10 @@ func Out[In, Out any](ctx context.Context, in <-chan In, n int, fn func(context.
 		}
 		outcome.Spawn(func() {
 			for v := range ctxselect.OrDone(ctx, in) {
+				if ctx.Err() != nil { // since it was received
+					return
+				}
+				l.set()
 				outcome.Run(
 					func() (Out, error) { return fn(ctx, v) },
 					func(r Out, err error) {
@@ -48,10 +53,11 @@ func Out[In, Out any](ctx context.Context, in <-chan In, n int, fn func(context.
 func In[T any](ctx context.Context, ins ...<-chan T) <-chan T {
 	ctxselect.Require(ctx, "fan: In")
 	out := make(chan T)
+	l := labelsOf(ctx)
 	var wg sync.WaitGroup
 	for _, in := range ins {
 		if in != nil {
-			wg.Go(func() { forward(ctx, in, out) })
+			wg.Go(func() { l.set(); forward(ctx, in, out) })
 		}
 	}
 	go func() {
@@ -69,6 +75,7 @@ func In[T any](ctx context.Context, ins ...<-chan T) <-chan T {
 // or n is less than 1.
 func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
 	check(ctx, "fan: Tee", n)
+	l := labelsOf(ctx)
 	outs := make([]<-chan T, n)
 	// A branch has a box for the next item, so that one that is ready does not
 	// wait for one that is not.
@@ -78,10 +85,12 @@ func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
 		outs[i], boxes[i] = out, make(chan T)
 		go func() {
 			defer close(out)
+			l.set()
 			forward(ctx, boxes[i], out)
 		}()
 	}
 	go func() {
+		l.set()
 		defer func() {
 			for _, box := range boxes {
 				close(box)
@@ -117,8 +126,9 @@ func Partition[K comparable, T any](ctx context.Context, in <-chan T, n int, key
 		sends[i] = make(chan T)
 		outs[i] = sends[i]
 	}
-	lane := lanes[K](n)
+	lane, l := lanes[K](n), labelsOf(ctx)
 	go func() {
+		l.set()
 		defer func() {
 			for _, ch := range sends {
 				close(ch)
@@ -128,8 +138,12 @@ func Partition[K comparable, T any](ctx context.Context, in <-chan T, n int, key
 			return
 		}
 		for v := range ctxselect.OrDone(ctx, in) {
+			if ctx.Err() != nil { // since it was received
+				return
+			}
+			k := key(v)
 			point.At("fan: before it sends")
-			if ctxselect.Send(ctx, sends[lane(key(v))], v) != nil {
+			if ctxselect.Send(ctx, sends[lane(k)], v) != nil {
 				return
 			}
 		}

@@ -8,15 +8,15 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// A sweepContext is the context of the calls of a sweep. It becomes a context
-// with an end of its own the first time that somebody asks for Done, or when it
-// ends before its parent: most calls are over before anyone does, and to make
-// one costs as much as dozens of cheap elements.
-type sweepContext struct {
+// A lazyContext is the context of the calls of a parallelFor. It becomes a context
+// with an end of its own at the first call of Done, or when it ends before its
+// parent: most calls are over before that, and to make a context costs as much as
+// dozens of cheap elements.
+type lazyContext struct {
 	context.Context // the caller's
 	own             atomic.Pointer[ownContext]
 	mu              sync.Mutex // guards the making of own
-	over            bool       // the sweep has ended
+	over            bool       // the work has ended
 }
 
 type ownContext struct {
@@ -24,23 +24,23 @@ type ownContext struct {
 	cancel context.CancelCauseFunc
 }
 
-func (c *sweepContext) Done() <-chan struct{} { return c.become().Done() }
+func (c *lazyContext) Done() <-chan struct{} { return c.become().Done() }
 
-func (c *sweepContext) Err() error {
+func (c *lazyContext) Err() error {
 	if own := c.own.Load(); own != nil {
 		return own.Err()
 	}
 	return c.Context.Err()
 }
 
-func (c *sweepContext) Value(key any) any {
+func (c *lazyContext) Value(key any) any {
 	if own := c.own.Load(); own != nil {
 		return own.Value(key)
 	}
 	return c.Context.Value(key)
 }
 
-func (c *sweepContext) become() *ownContext {
+func (c *lazyContext) become() *ownContext {
 	if own := c.own.Load(); own != nil {
 		return own
 	}
@@ -58,10 +58,10 @@ func (c *sweepContext) become() *ownContext {
 	return own
 }
 
-func (c *sweepContext) cancel(cause error) { c.become().cancel(cause) }
+func (c *lazyContext) cancel(cause error) { c.become().cancel(cause) }
 
-// release ends the context with its sweep.
-func (c *sweepContext) release() {
+// release ends the context with the work.
+func (c *lazyContext) release() {
 	point.At("fan: before it releases the context")
 	c.mu.Lock()
 	c.over = true

@@ -25,6 +25,19 @@ type PanicError = outcome.PanicError
 // workers of a walk that was left.
 var errDone = errors.New("fan: the result is not needed any more")
 
+// ended returns why no function is to be called any more, or nil: the cause of the
+// caller's context, or of that of the calls. The former may be of a kind that does
+// not end the latter at the same instant.
+func ended(caller, calls context.Context) error {
+	switch {
+	case caller.Err() != nil:
+		return context.Cause(caller)
+	case calls.Err() != nil:
+		return context.Cause(calls)
+	}
+	return nil
+}
+
 // root returns err, or the cause of the caller's context if err says no more than
 // that it has ended.
 func root(caller context.Context, err error) error {

@@ -25,7 +25,7 @@ func ForEach[T any](ctx context.Context, n int, in iter.Seq[T], fn func(context.
 		return c.join()
 	}
 	items := link.Adaptive[T](link.Base)
-	startHands(c.ctx, &c.wg, n, false, items, nil, func(ctx context.Context, v T) (struct{}, error) {
+	startHands(ctx, c.ctx, &c.wg, n, false, items, nil, func(ctx context.Context, v T) (struct{}, error) {
 		return struct{}{}, fn(ctx, v)
 	}, c.fail)
 	ranged := false
@@ -36,7 +36,7 @@ func ForEach[T any](ctx context.Context, n int, in iter.Seq[T], fn func(context.
 		}
 	}()
 	for v := range in {
-		if c.ctx.Err() != nil || items.Send(c.ctx, v) != nil {
+		if ended(ctx, c.ctx) != nil || items.Send(c.ctx, v) != nil {
 			c.interrupted()
 			break
 		}

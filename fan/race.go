@@ -14,7 +14,7 @@ import (
 
 // First calls all of fns at once and returns the first result without an error.
 // The contexts of the others then end, and First returns when they have
-// returned. If all fail, or there are none, the error wraps ErrNoQuorum and
+// returned; those that have not begun by then are not called. If all fail, or there are none, the error wraps ErrNoQuorum and
 // theirs, in the order of fns. If ctx ends first, it is the cause of ctx. First
 // panics if ctx or a function is nil.
 func First[T any](ctx context.Context, fns ...func(context.Context) (T, error)) (T, error) {
@@ -52,6 +52,7 @@ func race[T any](ctx context.Context, call string, k int, fns []func(context.Con
 		return nil, noQuorum(k, 0, failed)
 	}
 	racing, cancel := context.WithCancelCause(ctx)
+	l := labelsOf(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel(errDone)
@@ -64,8 +65,14 @@ func race[T any](ctx context.Context, call string, k int, fns []func(context.Con
 	for i, fn := range fns {
 		wg.Go(func() {
 			point.At("fan: begins to race")
+			l.set()
 			outcome.Run(
-				func() (T, error) { return fn(racing) },
+				func() (v T, err error) {
+					if err = ended(ctx, racing); err == nil {
+						v, err = fn(racing)
+					}
+					return v, err
+				},
 				func(v T, err error) {
 					point.At("fan: before it finishes")
 					finishers <- finisher{i, Result[T]{v, err}}
@@ -86,6 +93,9 @@ func race[T any](ctx context.Context, call string, k int, fns []func(context.Con
 		default:
 			failed[f.i] = f.Err
 			if failures++; failures > spare {
+				if ctx.Err() != nil { // it may be why they failed
+					return nil, context.Cause(ctx)
+				}
 				return nil, noQuorum(k, failures, failed)
 			}
 		}

@@ -35,7 +35,7 @@ func Seq[In, Out any](ctx context.Context, n int, in iter.Seq[In], fn func(conte
 		w := newWalk[Out](ctx, n)
 		defer w.leave()
 		items := link.Adaptive[In](link.Base)
-		startHands(w.ctx, &w.wg, n, !o.unordered, items, w.results, fn, nil)
+		startHands(ctx, w.ctx, &w.wg, n, !o.unordered, items, w.results, fn, nil)
 		source(w, in, func(v In) error { return items.Send(w.ctx, v) }, items.Close)
 		w.yield(yield)
 	}
@@ -60,7 +60,7 @@ func ByKey[K comparable, In, Out any](ctx context.Context, n int, in iter.Seq[In
 		for i := range queues {
 			// With some room, so that one busy lane does not hold up the rest.
 			queues[i] = link.Adaptive[In](link.Base)
-			l := &laneHand[In, Out]{ctx: w.ctx, fn: fn, in: queues[i], out: out}
+			l := &laneHand[In, Out]{caller: ctx, ctx: w.ctx, labels: w.labels, fn: fn, in: queues[i], out: out}
 			w.wg.Add(1)
 			outcome.Spawn(l.loop, w.wg.Done)
 		}
@@ -76,10 +76,12 @@ func ByKey[K comparable, In, Out any](ctx context.Context, n int, in iter.Seq[In
 
 // A laneHand works on the items of one lane of ByKey.
 type laneHand[In, Out any] struct {
-	ctx context.Context
-	fn  func(context.Context, In) (Out, error)
-	in  *link.Link[In]
-	out *merged[Out]
+	caller context.Context // of the walk
+	ctx    context.Context // of the functions
+	labels labels
+	fn     func(context.Context, In) (Out, error)
+	in     *link.Link[In]
+	out    *merged[Out]
 }
 
 func (l *laneHand[In, Out]) loop() {
@@ -87,15 +89,16 @@ func (l *laneHand[In, Out]) loop() {
 		var none Out
 		l.out.send(l.ctx, Result[Out]{none, ErrGoexit})
 	}
-	for l.ctx.Err() == nil {
+	for {
 		item, ok, err := l.in.Receive(l.ctx)
-		if err != nil {
+		if err != nil || ended(l.caller, l.ctx) != nil {
 			return
 		}
 		if !ok {
 			l.out.end(l.ctx)
 			return
 		}
+		l.labels.set()
 		v, err := outcome.Call(l.ctx, l.fn, item, exited)
 		l.out.send(l.ctx, Result[Out]{v, err})
 	}

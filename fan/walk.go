@@ -15,6 +15,8 @@ import (
 // yields these. Whoever closes a link has sent all that there is. Everybody
 // parks on a link, or on the gate in front of one, and the context of the walk.
 type walk[Out any] struct {
+	caller  context.Context
+	labels  labels
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	results *link.Link[Result[Out]] // closed when all is done
@@ -23,7 +25,7 @@ type walk[Out any] struct {
 }
 
 func newWalk[Out any](ctx context.Context, n int) *walk[Out] {
-	w := &walk[Out]{results: link.Adaptive[Result[Out]](max(2*n, link.Base))}
+	w := &walk[Out]{caller: ctx, labels: labelsOf(ctx), results: link.Adaptive[Result[Out]](max(2*n, link.Base))}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	return w
 }
@@ -40,10 +42,14 @@ func (w *walk[Out]) leave() {
 func source[In, Out any](w *walk[Out], in iter.Seq[In], hand func(In) error, noMore func()) {
 	w.wg.Go(func() {
 		point.At("fan: the source begins")
+		w.labels.set()
 		outcome.Run(func() (struct{}, error) {
+			if err := ended(w.caller, w.ctx); err != nil {
+				return struct{}{}, err
+			}
 			for v := range in {
-				if w.ctx.Err() != nil {
-					return struct{}{}, context.Cause(w.ctx)
+				if err := ended(w.caller, w.ctx); err != nil {
+					return struct{}{}, err
 				}
 				if err := hand(v); err != nil {
 					return struct{}{}, err
@@ -64,9 +70,7 @@ func (w *walk[Out]) yield(yield func(Out, error) bool) {
 	for {
 		var r Result[Out]
 		ok, err := false, error(nil)
-		if w.ctx.Err() != nil {
-			err = context.Cause(w.ctx)
-		} else {
+		if err = ended(w.caller, w.ctx); err == nil {
 			r, ok, err = w.results.Receive(w.ctx)
 		}
 		if !ok {
