@@ -344,7 +344,7 @@ func (f *parallelFor) enter(w *worker, run span) (done int) {
 		}
 	}()
 	more := 0
-	if w.grain == 1 && !w.shares && (f.floor <= 1 || f.workers.Load() == 1) {
+	if w.grain == 1 && !w.shares && w.labels.ctx == nil && (f.floor <= 1 || f.workers.Load() == 1) {
 		more = sample - 1
 	}
 	done, err := w.part.run(run.lo, run.hi, more)
