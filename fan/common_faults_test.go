@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -22,34 +21,6 @@ type call struct {
 	run      func(ctx context.Context, n int, fn func(context.Context, int) (int, error)) error
 	channels bool // it ends with the context, and says so by closing alone
 	bare     bool // it calls no function
-}
-
-func drain[T any](chs ...<-chan T) {
-	var wg sync.WaitGroup
-	for _, ch := range chs {
-		wg.Go(func() {
-			for range ch {
-			}
-		})
-	}
-	wg.Wait()
-}
-
-func last(seq iter.Seq2[int, error]) (last error) {
-	for _, err := range seq {
-		if err != nil {
-			last = err
-		}
-	}
-	return last
-}
-
-// each runs n functions.
-func each(n int, fn func(context.Context, int) (int, error)) (fns []func(context.Context) (int, error)) {
-	for i := range n {
-		fns = append(fns, func(ctx context.Context) (int, error) { return fn(ctx, i) })
-	}
-	return fns
 }
 
 var calls = map[string]call{

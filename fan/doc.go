@@ -20,6 +20,9 @@
 // When ctx ends they return [context.Cause] of it, and the channel functions
 // close their channels.
 //
+// When ctx has ended, or the first error of a call that stops at it has been
+// recorded, no function is called any more, on any goroutine.
+//
 // # Order and errors
 //
 // Each item that goes in comes out once, if nothing ends early. Map, Reduce,
@@ -29,6 +32,21 @@
 // Map, ForEach and Reduce stop at the first error and return it: an error that
 // only follows from that is never returned in its place. Out, Seq and ByKey
 // give each item its own error and go on.
+//
+// # Slow elements
+//
+// An element or item waits for a free goroutine and for nothing else, with these
+// exceptions. Map and Reduce take elements that take less than a microsecond in runs:
+// if one of these is slow, those behind it in its run wait until it has returned, and
+// are begun at once then. An ordered Seq has a window, and ByKey has lanes.
+//
+// # Profiler labels
+//
+// The goroutines that a call starts have the profiler labels of its ctx (see
+// [runtime/pprof.WithLabels]), and its functions run with these. If ctx has none, they
+// have those of the goroutine that started them: the caller, or none if it was a
+// timer, as may be in Map and Reduce. The goroutine of the caller keeps its own labels,
+// so functions that run there run with these.
 //
 // # Panics and Goexit
 //
@@ -41,10 +59,11 @@
 //
 // # Cost
 //
-// Map and Reduce cost about a microsecond and nothing for an element but a look at
-// one word; other goroutines than the caller's are started when the work has
-// lasted for 20 µs, so it costs little to use them for cheap elements and short
-// inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links
+// Map and Reduce cost less than a microsecond. A cheap element costs a look at one
+// word, and a call of ctx.Err if ctx can end. An element that takes more than a
+// microsecond costs an atomic operation. Goroutines other than the caller's are started
+// when the work has lasted for 20 µs, so it costs little to use Map and Reduce for
+// cheap elements and short inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links
 // like those of package pipeline, and no allocation. The channel functions cost a
 // channel operation or two for an item. First and Quorum start a goroutine for each
 // function. In a bubble of [testing/synctest], a goroutine that waits here is

@@ -5,6 +5,7 @@ package fan_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -50,61 +51,94 @@ func TestExploreMap(t *testing.T) {
 	}
 }
 
-// F2: what is left of a dear run is given away. On two goroutines the elements up
-// to 5 are done two at a time; then one has 6, 7 and 8, and the other all others,
-// which cost nothing: so 7 and 8 are at work at once.
-func TestExploreGiveAndTake(t *testing.T) {
+// F4: what is left of a run of cheap elements is shared when one of them was slow: three
+// slow neighbours take two goroutines two hours.
+func TestExploreShare(t *testing.T) {
+	const size = 64
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		r.Go("caller", func() {
-			var dear testkit.Gauge
-			calls := testkit.NewLedger(18)
-			_, err := fan.Map(t.Context(), 2, numbers(18), func(_ context.Context, v int) (int, error) {
-				calls.Note(v)
-				if v >= 7 && v <= 8 {
-					dear.Enter()
-					defer dear.Leave()
-				}
-				if v <= 8 {
-					time.Sleep(time.Second) // when nobody else has anything to do
+			calls, start := testkit.NewLedger(size), time.Now()
+			_, err := fan.Map(t.Context(), 2, numbers(size), func(_ context.Context, v int) (int, error) {
+				if calls.Note(v); v >= 17 && v <= 19 {
+					time.Sleep(time.Hour)
+				} else {
+					time.Sleep(1) // a nanosecond
 				}
 				return v, nil
 			})
 			calls.ExactlyOnce(t)
-			if err != nil || dear.Most() != 2 {
-				t.Errorf("%v, %d dear elements at once", err, dear.Most())
+			if d := time.Since(start); err != nil || d > 2*time.Hour+time.Minute {
+				t.Errorf("%v after %v", err, d)
 			}
 		})
 	})
 }
 
-// F2: who has been woken and finds that another one has taken what was given away
-// waits for the next. Three goroutines work in step on the runs of 1, 2 and 4
-// elements; then one has the run of dear, another one the first of the next, and
-// the third nothing to do. As the dear run is shared, the two of them are after
-// the same part, and yet all three are at work in the end.
-func TestExploreTakeAndTake(t *testing.T) {
-	const size, dear = 75, 21
-	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		r.Go("caller", func() {
-			var at testkit.Gauge
-			calls := testkit.NewLedger(size)
-			_, err := fan.Map(t.Context(), 3, numbers(size), func(_ context.Context, v int) (int, error) {
-				calls.Note(v)
-				if v > dear && v < dear+8 {
-					at.Enter()
-					defer at.Leave()
-				}
-				if v < dear+8 || v == dear+8 {
-					time.Sleep(time.Second)
-				}
-				return v, nil
+// F4: the rest of a part of a Reduce is taken over: no goroutine is idle while an
+// element waits, so elements of a second each take the least time there is.
+func TestExploreSteal(t *testing.T) {
+	for _, c := range []struct{ n, size int }{{2, 18}, {3, 27}} {
+		t.Run(fmt.Sprint(c.size, " by ", c.n), func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				r.Go("caller", func() {
+					start := time.Now()
+					got, err := fan.Reduce(t.Context(), c.n, numbers(c.size),
+						func() []int { return nil },
+						func(acc []int, v int) ([]int, error) { time.Sleep(time.Second); return append(acc, v), nil },
+						func(a, b []int) []int { return append(a, b...) })
+					if d := time.Since(start); err != nil || !slices.Equal(got, numbers(c.size)) || d != time.Duration(c.size/c.n)*time.Second {
+						t.Errorf("got %v, %v after %v", got, err, d)
+					}
+				})
 			})
-			calls.ExactlyOnce(t)
-			if err != nil || at.Most() != 3 {
-				t.Errorf("%v, %d dear elements at once", err, at.Most())
-			}
 		})
-	})
+	}
+}
+
+// C2: a function that begins does so before the end of its context.
+func TestExploreNothingBeginsAfterTheEnd(t *testing.T) {
+	for name, run := range map[string]func(context.Context, func(context.Context, int) (int, error)) error{
+		"Map": func(ctx context.Context, fn func(context.Context, int) (int, error)) error {
+			_, err := fan.Map(ctx, 2, numbers(3), fn)
+			return err
+		},
+		"ForEach": func(ctx context.Context, fn func(context.Context, int) (int, error)) error {
+			return fan.ForEach(ctx, 2, count(3), func(ctx context.Context, v int) error { _, err := fn(ctx, v); return err })
+		},
+		"Seq": func(ctx context.Context, fn func(context.Context, int) (int, error)) error {
+			return last(fan.Seq(ctx, 2, count(3), fn))
+		},
+		"ByKey": func(ctx context.Context, fn func(context.Context, int) (int, error)) error {
+			return last(fan.ByKey(ctx, 1, count(2), func(v int) int { return v }, fn))
+		},
+		"First": func(ctx context.Context, fn func(context.Context, int) (int, error)) error {
+			_, err := fan.First(ctx, each(2, fn)...)
+			return err
+		},
+		"Out": func(ctx context.Context, fn func(context.Context, int) (int, error)) error {
+			drain(fan.Out(ctx, feed(ctx, 2), 1, fn)...)
+			return context.Cause(ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				r.Go("caller", func() {
+					err := run(ctx, func(fnCtx context.Context, v int) (int, error) {
+						if ctx.Err() != nil || fnCtx.Err() != nil {
+							t.Errorf("%d is begun after the end", v)
+						}
+						point.At("at work")
+						return v, nil
+					})
+					if err != nil && err != errCause {
+						t.Errorf("got %v", err)
+					}
+				})
+				r.Go("canceller", func() { cancel(errCause) })
+			})
+		})
+	}
 }
 
 // The first error ends the call, a panic is one, and so is a Goexit of a helper;

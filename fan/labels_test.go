@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/tandemgo/tandem/fan"
+	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
@@ -213,13 +214,14 @@ func TestC14LabelsThatAreLeftBehind(t *testing.T) {
 			return nil
 		},
 		"Map": func(ctx context.Context, fn func(context.Context, int) (int, error)) error {
-			helped := make(chan struct{}) // all elements but the caller's are another goroutine's
+			caller, helped := goid.Current(), make(chan struct{})
+			done := 0 // by another goroutine
 			_, err := fan.Map(ctx, 2, numbers(4), func(ctx context.Context, v int) (int, error) {
-				switch v {
-				case 0:
+				if goid.Current() == caller {
 					<-helped
 					return 0, nil
-				case 3:
+				}
+				if done++; done == 3 {
 					defer close(helped)
 				}
 				return fn(ctx, v)

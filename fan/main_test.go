@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/tandemgo/tandem/internal/testkit"
@@ -51,4 +52,32 @@ func feed(ctx context.Context, n int) <-chan int {
 		}
 	}()
 	return ch
+}
+
+func drain[T any](chs ...<-chan T) {
+	var wg sync.WaitGroup
+	for _, ch := range chs {
+		wg.Go(func() {
+			for range ch {
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func last(seq iter.Seq2[int, error]) (last error) {
+	for _, err := range seq {
+		if err != nil {
+			last = err
+		}
+	}
+	return last
+}
+
+// each runs n functions.
+func each(n int, fn func(context.Context, int) (int, error)) (fns []func(context.Context) (int, error)) {
+	for i := range n {
+		fns = append(fns, func(ctx context.Context) (int, error) { return fn(ctx, i) })
+	}
+	return fns
 }
