@@ -62,7 +62,7 @@ func TestExploreShare(t *testing.T) {
 				if calls.Note(v); v >= 17 && v <= 19 {
 					time.Sleep(time.Hour)
 				} else {
-					time.Sleep(1) // a nanosecond
+					time.Sleep(time.Nanosecond)
 				}
 				return v, nil
 			})

@@ -256,7 +256,7 @@ func TestF2CheapElementsAreClaimedInRuns(t *testing.T) {
 				if v == held {
 					<-release
 				}
-				time.Sleep(10) // nanoseconds
+				time.Sleep(10 * time.Nanosecond)
 				done.Enter()
 				return v, nil
 			})
