@@ -18,7 +18,7 @@ import (
 // while the first element takes longer, so Map may be used for cheap and for few
 // elements as well. Elements are begun in their order, and one at a time, once
 // they take more than a microsecond: none of them waits for a free goroutine behind
-// another one. Cheaper elements are taken in runs worth up to 2 µs. If one of these
+// another one. Cheaper elements are taken in runs worth up to 8 µs. If one of these
 // takes longer than all before it, those behind it in its run wait until it has
 // returned. So an element must not wait for a later one; with [ForEach] and
 // [Seq] it may.

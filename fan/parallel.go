@@ -16,41 +16,39 @@ import (
 //
 // # Runs
 //
-// A worker claims a run of neighbouring elements at a time, by one atomic
-// addition to next. It reads one word, signal, for each element. A run begins at
-// one element and grows to what is worth budget by the cost of the elements that
-// this worker has done, so an element that takes more than a microsecond is
-// claimed alone. Under a clock that stands still every element is claimed alone.
-// While there are several workers, runs also get short towards the end: guided
-// self-scheduling, after C. D. Polychronopoulos and D. J. Kuck, IEEE Transactions
-// on Computers C-36 (1987).
+// A worker claims a run of neighbouring elements at a time, by one atomic addition
+// to next. It reads one word, signal, for each element. The first runs have one
+// element. Then a worker reads its clock, and claims what is worth budget by the cost
+// of the last elements, or one element if they took longer than dear. Under a clock
+// that stands still every element is claimed alone. While there are several workers,
+// runs also get short towards the end: guided self-scheduling, after C. D.
+// Polychronopoulos and D. J. Kuck, IEEE Transactions on Computers C-36 (1987).
 //
-// An element in a run that is worth microseconds may still turn out to take
-// seconds, and only the worker itself knows which elements of its run it has
-// begun: to let others take them away would need a memory fence for each element
-// (H. Attiya and others, Laws of Order, POPL 2011). So the rest of a run waits
-// until that element returns. Then the worker shares it.
+// An element of a run may still turn out to be slow, and only the worker itself knows
+// which elements of its run it has begun: to let others take them away would need a
+// memory fence for each element (H. Attiya and others, Laws of Order, POPL 2011). So
+// the others wait until the slow one returns. Then the worker shares them.
 //
 // # Sharing
 //
 // A worker that finds nothing to claim steals the back half of what another one
-// shares: its rest. If there is none it sets idle and ends. A worker that sees
-// idle between two elements of a run that has lasted for longer than patience
-// makes what is left of the run its rest, and starts a worker. A Reduce claims at
-// least floor elements, of which it shares all but one run from the beginning, so
-// that few parts have to be merged.
+// shares: its rest. If there is none the worker ends, and arms the alarm, which sets
+// share after patience. A worker that sees share between two elements makes what is
+// left of its run its rest. The worker of a Reduce that is not alone claims at least
+// floor elements, and shares all but one run of them from the beginning, so that few
+// parts have to be merged.
 //
-// A worker is not started, or ends, only while mu is held and there is no rest,
-// and idle is set then. A worker that makes a rest after that sees idle behind it,
-// and starts another worker. So no rest waits while there are fewer than n workers.
+// A worker ends, or is not started, only while mu is held and there is no rest, and
+// the alarm is made then. A worker that makes a rest after that sees the alarm, and
+// starts another worker. So no rest waits while there are fewer than n workers.
 //
 // # Workers
 //
-// What takes less than patience needs no goroutine: to start one costs as much
-// as hundreds of cheap elements. The caller starts the first worker when its own
-// clock says that patience is over, and a timer does so if an element keeps the
-// caller from looking. Under a simulated clock it is started at once. Each worker
-// starts the next one when it has got something to do.
+// What takes less than patience needs no goroutine: to start one costs as much as
+// hundreds of cheap elements. The caller starts the first worker when its own clock
+// says that patience is over, and a timer does so if an element keeps the caller from
+// looking. Under a simulated clock it is started at once. Each worker starts the next
+// one when it has claimed something.
 type parallelFor struct {
 	signal atomic.Uint32
 	ends   bool // the caller's context can end
