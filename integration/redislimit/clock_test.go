@@ -30,10 +30,12 @@ func failOver(t *testing.T, from, to *redis.Client, key string, off time.Duratio
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved := []byte(value) // as take.lua has it: 4 doubles for each window, the time first
-	for i := 4; i < len(moved); i += 32 {
-		us := math.Float64frombits(binary.LittleEndian.Uint64(moved[i:]))
-		binary.LittleEndian.PutUint64(moved[i:], math.Float64bits(us-float64(off.Microseconds())))
+	moved := []byte(value) // as take.lua has it: 9 doubles for each window, two times first
+	for i := 4; i < len(moved); i += 72 {
+		for _, time := range [][]byte{moved[i:], moved[i+8:]} {
+			us := math.Float64frombits(binary.LittleEndian.Uint64(time))
+			binary.LittleEndian.PutUint64(time, math.Float64bits(us-float64(off.Microseconds())))
+		}
 	}
 	if left -= off; left > 0 { // the instant at which it expires is replicated
 		if err := to.Set(ctx, key, moved, left).Err(); err != nil {
@@ -92,17 +94,21 @@ func tryFailOver(t *testing.T, off time.Duration, windows ...redislimit.Option) 
 	until(t, "a permit is granted", func() bool { return take(t, after, "a", 1).OK })
 }
 
-// A key that stands far in the future, as after a jump of years, is not frozen: it owes a
-// burst, and no more.
+// A key that stands far in the future, as after a jump of years, is not frozen: it owes as
+// much as when it was written.
 func TestFaultTheFutureIsNotForEver(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
 	ctx := context.Background()
 	l := redislimit.New[string](client, ratelimit.Every(20*time.Millisecond), 2, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
-	future := time.Now().AddDate(20, 0, 0).UnixMicro()
-	value := []byte("TRL1")
-	for _, x := range []float64{float64(future), 0, 1, 1} {
-		value = binary.LittleEndian.AppendUint64(value, math.Float64bits(x))
+	take(t, l, "a", 2)
+	value, err := client.Get(ctx, "tandem:rate:a").Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, time := range [][]byte{value[4:], value[12:]} { // when it was written, and what is owed
+		us := math.Float64frombits(binary.LittleEndian.Uint64(time))
+		binary.LittleEndian.PutUint64(time, math.Float64bits(us+20*365*24*3600*1e6))
 	}
 	if err := client.Set(ctx, "tandem:rate:a", value, 0).Err(); err != nil {
 		t.Fatal(err)
@@ -119,8 +125,7 @@ func TestFaultTheFutureIsNotForEver(t *testing.T) {
 	}
 }
 
-// When the limits of a key change, what is owed stays owed, as time; more than the new burst
-// it is not.
+// When the limits of a key change, as many permits are owed as before.
 func TestALimitThatChanges(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
@@ -131,18 +136,18 @@ func TestALimitThatChanges(t *testing.T) {
 	}
 	is := func(what string, got, want time.Duration) {
 		t.Helper()
-		passed := time.Since(start)
-		if got > want+time.Microsecond || got < want-passed-takertest.RealClocks(passed) {
+		passed := 30 * (time.Since(start) + takertest.RealClocks(time.Since(start))) // of the slowest, what the fastest counts
+		if got > want+10*time.Microsecond || got < want-passed {
 			t.Errorf("%s: %v is owed, want %v", what, got, want)
 		}
 	}
 	take(t, redislimit.New[string](client, ratelimit.Every(time.Hour), 5, redislimit.WithTimeout(patient)), "a", 3)
 	is("as it was", owes(ratelimit.Every(time.Hour), 5), 3*time.Hour)
 	is("another burst", owes(ratelimit.Every(time.Hour), 500), 3*time.Hour)
-	is("other parts", owes(ratelimit.Per(7, 25*time.Hour), 500), 3*time.Hour)
-	is("other units", owes(ratelimit.Every(24*time.Hour), 1_000_000), 3*time.Hour)
-	is("one more window", owes(ratelimit.Per(7, 25*time.Hour), 500, redislimit.WithWindow(ratelimit.Every(time.Hour), 9)), 3*time.Hour)
-	is("a smaller burst", owes(ratelimit.Per(7, 14*time.Hour), 1), 2*time.Hour)
+	is("other parts", owes(ratelimit.Per(7, 25*time.Hour), 500), 75*time.Hour/7)
+	is("other units", owes(ratelimit.Every(24*time.Hour), 1_000_000), 72*time.Hour)
+	is("one more window", owes(ratelimit.Per(7, 25*time.Hour), 500, redislimit.WithWindow(ratelimit.Every(time.Hour), 9)), 75*time.Hour/7)
+	is("a smaller burst", owes(ratelimit.Per(7, 14*time.Hour), 1), 6*time.Hour)
 	if got := owes(ratelimit.Per(0, time.Hour), 7); got != ratelimit.Never {
 		t.Errorf("a rate of 0: %v", got)
 	}

@@ -5,8 +5,8 @@
 // A [Limiter] is a [ratelimit.Taker], so
 // [github.com/tandemgo/tandem/ratelimit/httplimit] takes it as it takes a Keyed:
 // Take and Allow answer at once, in one round trip, and Wait waits. All Limiters with
-// the same prefix on the same Redis share their keys, and must have the same limits. The
-// client must have ContextTimeoutEnabled in its options, or it would not keep to the
+// the same prefix on the same Redis share their keys, and should have the same limits;
+// see below for what happens while they do not. The client must have ContextTimeoutEnabled in its options, or it would not keep to the
 // timeout.
 //
 // # Promises
@@ -19,21 +19,51 @@
 // algorithm, in one script, in whole numbers: intervals that are no whole number of
 // microseconds are neither rounded nor forgotten. RetryAfter is tight: the same call
 // is granted that much later and not a microsecond sooner, if nobody comes between.
-// A denial writes nothing. Several windows, such as 10 a second and 1,000 an hour (see
+// A denial writes nothing, except the first under a limit that is new to the key. Several windows, such as 10 a second and 1,000 an hour (see
 // [WithWindow]), are one key, so that a cluster has them in one place, and what one
 // denies is spent on none.
 //
 // A clock that jumps, as that of a server may which takes over from another, costs no
 // more than one burst: if it goes forward, up to a burst is granted that was not due
-// yet, and if it goes back, no key is denied for longer than its burst takes to come
-// back. The denial that notices this is the only one that writes.
+// yet, and if it goes back, a key owes as much as when it was last written. A denial that
+// notices this writes it.
 //
 // A key is gone from Redis a moment after nothing is owed any more, and not before. One
-// with a rate of 0 stays until somebody forgets it.
+// with a rate of 0 stays until [Limiter.Forget] removes it.
+//
+// # When limits change
+//
+// A limit changes with a new release, which runs beside the old one for a while, or when
+// [WithLimits] says something else. A key then owes as many permits as before: 4 of 10 that
+// are spent at 10 an hour are 4 of 10 at 100 an hour. If more are owed than the new burst
+// has, a permit is granted when enough have come back.
+//
+// While processes with different limits use a key, each limit counts what all of them are
+// granted, so together they are granted no more than
+//
+//	burst + rate · length
+//
+// of the larger burst and the higher rate. A permit that a caller of Wait sleeps for counts
+// for the other limits from the time of its call, so a window can hold as many more as
+// callers slept for when it began. A window that a limit has in addition to
+// those of the others begins with nothing owed, and counts from then on what the others are
+// granted, up to its burst. A limit is forgotten when no process that has it has taken a
+// permit of the key for as long as its burst takes to come back, and beyond the eight that
+// were used last.
+//
+// # When Redis is full
+//
+// A server that reaches its maxmemory evicts keys by its maxmemory-policy, and a key that is
+// evicted owes nothing any more. Set maxmemory-policy to noeviction: a full server then
+// refuses to write, which counts as a failure. All other policies can evict keys in debt;
+// volatile-ttl at least begins with those that owe least. [Limiter.Check] reports such a
+// setting when a program starts.
 //
 // # When Redis does not answer
 //
-// Redis is waited for no longer than [WithTimeout] says. [OnFailure] says what happens
+// Redis is waited for no longer than [WithTimeout] says, and no longer than three quarters
+// of the time until the deadline of the caller's context, so that there is time for what
+// follows. [OnFailure] says what happens
 // then: by default a limiter of this process decides, which has seen what this process
 // was granted, and grants its share ([WithReplicas]) of the limit. In a window in which
 // Redis was away, r processes with a share of 1/r grant at most
@@ -41,7 +71,10 @@
 //	burst + rate · length   and once more   burst + r + rate · length
 //
 // one by Redis, one by themselves. After some failures in a row (see [WithBreaker])
-// Redis is not asked any more, but by one caller now and then.
+// Redis is not asked any more, but by one caller now and then. A context that is cancelled
+// is no failure, and neither is a deadline that left Redis less than a millisecond, or less
+// than twice the time that it has taken lately: such a call returns an error that wraps
+// [context.DeadlineExceeded], and no policy decides.
 //
 // A call that fails may have spent its permits in Redis all the same, and so may one
 // whose context ends meanwhile, and each try of a client that tries again. Permits can
@@ -66,7 +99,8 @@
 // How many permits a lease takes follows the demand. Those that are not used within τ are
 // lost to all (Stats counts them as Expired): a lease should be small beside the burst,
 // and τ short beside the time in which the burst comes back. Remaining and ResetAfter are
-// then what Redis has said last.
+// then what Redis has said last. When the limit of a key changes, its lease is given up:
+// the permits count as expired.
 //
 // # Cancellation
 //
@@ -76,7 +110,8 @@
 //
 // # Cost
 //
-// A decision is a round trip, and some microseconds of the server's time. With a lease it
+// A decision is a round trip, and some microseconds of the server's time; so is a wait,
+// however long. With a lease it
 // is a lock and a look at a map, without an allocation. What 1,000 processes with 100,000
 // decisions a second need is in
 // https://github.com/tandemgo/tandem/blob/main/integration/redislimit/RESULTS.md.

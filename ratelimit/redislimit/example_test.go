@@ -114,3 +114,29 @@ func ExampleWithReplicas() {
 		redislimit.OnFailure(redislimit.FailLocal), redislimit.WithReplicas(4))
 	fmt.Println(limiter.Wait(context.Background(), "ann"))
 }
+
+// A program looks at its Redis when it starts.
+func ExampleLimiter_Check() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(10, time.Second), 10)
+	err := limiter.Check(context.Background())
+	switch {
+	case errors.Is(err, redislimit.ErrEvicts):
+		fmt.Println("set maxmemory-policy to noeviction:", err)
+	case errors.Is(err, redislimit.ErrUnavailable):
+		fmt.Println("each server decides by itself until Redis answers:", err)
+	}
+}
+
+// A job that costs 30 permits waits for them, for a minute at most.
+func ExampleLimiter_WaitN() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(100, time.Minute), 100)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := limiter.WaitN(ctx, "ann", 30); err != nil {
+		fmt.Println(err)
+	}
+}

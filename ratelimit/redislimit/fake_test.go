@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,8 +19,9 @@ import (
 // does, in rational numbers. It can be slow, and it can fail.
 type fake struct {
 	mu      sync.Mutex
-	keys    map[string][]*big.Rat // arrival times in microseconds
+	keys    map[string]string // values as take.lua has them
 	calls   int
+	backs   int           // of calls, that gave something back
 	latency time.Duration // each way
 	skew    time.Duration // of its clock
 	err     error         // what it says, if that is all
@@ -30,7 +32,7 @@ type fake struct {
 // newFake returns a new server and a client of it.
 func newFake(t testing.TB) (*fake, *redis.Client) {
 	t.Helper()
-	f := &fake{keys: map[string][]*big.Rat{}}
+	f := &fake{keys: map[string]string{}}
 	client := redis.NewClient(&redis.Options{Addr: "nowhere.invalid:1", ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
 	client.AddHook(f)
@@ -87,6 +89,13 @@ func (f *fake) process(ctx context.Context, cmd redis.Cmder) error {
 		return f.err
 	case args[0] == "del":
 		delete(f.keys, args[1].(string))
+	case args[0] == "evalsha" && args[2] == 1 && strings.HasPrefix(args[4].(string), "TRL2"):
+		back := int64(0)
+		if key := args[3].(string); f.keys[key] == args[4] {
+			back, f.keys[key] = 1, args[5].(string)
+		}
+		f.backs++
+		cmd.(*redis.Cmd).SetVal(back)
 	case args[0] == "evalsha" && args[2] == 1:
 		cmd.(*redis.Cmd).SetVal(f.takeLocked(args[3].(string), args[4:]))
 	default:
@@ -111,86 +120,189 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// A fakeWindow is the arguments of one, in microseconds.
-type fakeWindow struct{ unit, parts, now, capacity, need, step *big.Rat }
+// A fakeWindow is one of a value, in microseconds, or in units if its clock stands still.
+type fakeWindow struct {
+	id                   string
+	unit, parts          *big.Rat
+	step, capacity       *big.Rat
+	now, debt, used      *big.Rat
+	mine, fresh, stopped bool
+	idle                 bool // before this call
+}
+
+func double(text string, i int) *big.Rat {
+	return new(big.Rat).SetFloat64(math.Float64frombits(binary.LittleEndian.Uint64([]byte(text[8*i:]))))
+}
+
+func newFakeWindow(id string, us *big.Rat) *fakeWindow {
+	w := &fakeWindow{id: id, unit: double(id, 0), parts: double(id, 1), now: us, debt: new(big.Rat), used: us}
+	if w.stopped = w.unit.Sign() == 0; w.stopped {
+		w.unit, w.now = big.NewRat(1, 1), new(big.Rat)
+	}
+	w.step, w.capacity = w.amount(id, 2), w.amount(id, 4)
+	return w
+}
+
+// amount returns one that is in units and parts.
+func (w *fakeWindow) amount(text string, i int) *big.Rat {
+	r := new(big.Rat).Quo(double(text, i+1), w.parts)
+	return r.Mul(r.Add(r, double(text, i)), w.unit)
+}
+
+// split returns the units and parts of an amount, rounded up.
+func (w *fakeWindow) split(a *big.Rat) (whole, part int64) {
+	x := new(big.Rat).Quo(a, w.unit)
+	x.Mul(x, w.parts)
+	n, rest := new(big.Int).QuoRem(x.Num(), x.Denom(), new(big.Int))
+	if rest.Sign() > 0 {
+		n.Add(n, big.NewInt(1))
+	}
+	n, rest = n.QuoRem(n, w.parts.Num(), rest)
+	return n.Int64(), rest.Int64()
+}
+
+// after returns what is owed after n permits more.
+func (w *fakeWindow) after(n *big.Rat) *big.Rat {
+	cost := new(big.Rat).Mul(n, w.step)
+	return cost.Add(cost, w.debt)
+}
+
+// worth returns what is owed in other where as many permits are.
+func (w *fakeWindow) worth(other *fakeWindow) *big.Rat {
+	r := new(big.Rat).Quo(w.debt, w.step)
+	r.Mul(r, other.step)
+	whole, part := other.split(r) // rounded up to a part
+	r.Add(big.NewRat(whole, 1), new(big.Rat).Quo(big.NewRat(part, 1), other.parts))
+	return r.Mul(r, other.unit)
+}
+
+func (w *fakeWindow) nearest(others []*fakeWindow) (best *fakeWindow) {
+	away := func(x *fakeWindow) float64 {
+		if w.stopped != x.stopped {
+			return math.Inf(1)
+		}
+		r, _ := new(big.Rat).Quo(w.step, x.step).Float64()
+		return max(r, 1/r)
+	}
+	for _, x := range others {
+		if best == nil || away(x) < away(best) {
+			best = x
+		}
+	}
+	return best
+}
 
 func (f *fake) takeLocked(key string, args []any) []any {
-	text, want := args[0].(string), ""
-	m := len(text) / 56
-	if len(args) > 1 {
-		want = args[1].(string)
-	}
-	number := func(text string, i int) *big.Rat {
-		return new(big.Rat).SetFloat64(math.Float64frombits(binary.LittleEndian.Uint64([]byte(text[8*i:]))))
+	ids, need := args[0].(string), args[1].(string)
+	n := double(need, 0)
+	wait, more := new(big.Rat), int64(0)
+	if len(args) > 2 {
+		wait, more = double(args[2].(string), 0), double(args[2].(string), 1).Num().Int64()
 	}
 	us := new(big.Rat).SetInt64(time.Now().Add(f.skew).UnixMicro())
-	windows := make([]fakeWindow, m)
-	more := int64(0)
-	if want != "" {
-		more = number(want, 0).Num().Int64()
+	stored := map[string]*fakeWindow{}
+	var own, others []*fakeWindow
+	write := false
+	if value := f.keys[key]; value != "" {
+		at := double(value[4:], 0)
+		write = at.Cmp(us) > 0
+		for rest := value[4:]; rest != ""; rest = rest[72:] {
+			w := newFakeWindow(rest[24:72], us)
+			w.used = double(rest, 0)
+			from := w.now
+			if write { // the clock has gone back
+				w.used.Add(w.used.Sub(w.used, at), us)
+				if !w.stopped {
+					from = at
+				}
+			}
+			if w.debt = w.amount(rest, 1); w.debt.Cmp(from) > 0 {
+				w.debt.Sub(w.debt, from)
+			} else {
+				w.debt = new(big.Rat)
+			}
+			w.idle = w.debt.Sign() == 0
+			stored[w.id] = w
+			others = append(others, w)
+		}
 	}
-	for i := range windows {
-		w := &windows[i]
-		w.unit, w.parts = number(text, 7*i), number(text, 7*i+2)
-		in := func(text string, at int) *big.Rat { // whole and part
-			r := new(big.Rat).Quo(number(text, at+1), w.parts)
-			return r.Mul(r.Add(r, number(text, at)), w.unit)
+	for i := range len(ids) / 48 {
+		w := stored[ids[48*i:48*i+48]]
+		if w == nil {
+			w = newFakeWindow(ids[48*i:48*i+48], us)
+			w.fresh = true
 		}
-		w.now, w.capacity, w.need = us, in(text, 7*i+3), in(text, 7*i+5)
-		if number(text, 7*i+1).Sign() == 0 {
-			w.now = new(big.Rat) // its clock stands still
-		}
-		if want != "" {
-			w.step = in(want, 1+2*i)
-		}
+		w.mine = true
+		own = append(own, w)
 	}
-	state := slices.Clone(f.keys[key])
-	fits, mend := true, false
-	for i, w := range windows {
-		if i == len(state) {
-			state = append(state, w.now)
+	others = slices.DeleteFunc(others, func(w *fakeWindow) bool { return w.mine })
+	late := new(big.Rat)
+	for i, w := range own {
+		if from := w.nearest(others); w.fresh && from != nil {
+			w.debt = from.worth(w)
+			write = write || w.debt.Sign() > 0
 		}
-		if state[i].Cmp(w.now) < 0 {
-			state[i] = w.now
+		over := w.amount(need, 1+2*i)
+		over.Add(over, w.debt).Sub(over, w.capacity)
+		if w.stopped && over.Sign() > 0 {
+			over.SetInt64(math.MaxInt64)
 		}
-		limit := new(big.Rat).Add(w.now, w.capacity)
-		if state[i].Cmp(limit) > 0 {
-			state[i], mend = limit, true
+		if over.Cmp(late) > 0 {
+			late = over
 		}
-		fits = fits && new(big.Rat).Add(state[i], w.need).Cmp(limit) <= 0
 	}
 	got := int64(-1)
-	if fits {
-		grow := func(by func(fakeWindow) *big.Rat) bool {
-			next := make([]*big.Rat, m)
-			for i, w := range windows {
-				next[i] = new(big.Rat).Add(state[i], by(w))
-				if next[i].Cmp(new(big.Rat).Add(w.now, w.capacity)) > 0 {
+	if late.Cmp(wait) <= 0 {
+		write, got = true, 0
+		for i, w := range own {
+			w.debt.Add(w.debt, w.amount(need, 1+2*i))
+		}
+		fits := func(more int64) bool {
+			for _, w := range own {
+				if w.after(big.NewRat(more, 1)).Cmp(w.capacity) > 0 {
 					return false
 				}
 			}
-			state = next
 			return true
 		}
-		grow(func(w fakeWindow) *big.Rat { return w.need })
-		for got = 0; got < more && grow(func(w fakeWindow) *big.Rat { return w.step }); {
+		for late.Sign() == 0 && got < more && fits(got+1) {
 			got++
 		}
-	}
-	if fits || mend {
-		f.keys[key] = state
-	}
-	reply := []any{got}
-	for i, w := range windows {
-		debt := new(big.Rat).Sub(state[i], w.now)
-		debt.Quo(debt, w.unit)
-		whole := new(big.Int).Quo(debt.Num(), debt.Denom())
-		part := debt.Sub(debt, new(big.Rat).SetInt(whole))
-		part.Mul(part, w.parts)
-		if !part.IsInt() {
-			panic("what is owed is no whole number of parts")
+		for _, w := range own {
+			w.debt = w.after(big.NewRat(got, 1))
 		}
-		reply = append(reply, whole.Int64(), part.Num().Int64())
+		n.Add(n, big.NewRat(got, 1))
+		for _, w := range others {
+			most := w.capacity
+			if w.debt.Cmp(most) > 0 {
+				most = w.debt
+			}
+			if w.debt = w.after(n); w.debt.Cmp(most) > 0 {
+				w.debt = most
+			}
+		}
+	}
+	reply, state := []any{got}, []byte("TRL2")
+	for i, w := range append(own, others...) {
+		whole, part := w.split(w.debt)
+		used := w.used
+		if i < len(own) {
+			reply, used = append(reply, whole, part), us
+		} else if w.idle && !w.stopped && new(big.Rat).Add(w.used, w.capacity).Cmp(us) <= 0 {
+			continue
+		}
+		whole, part = w.split(new(big.Rat).Add(w.now, w.debt))
+		at, _ := used.Float64()
+		for _, x := range []float64{at, float64(whole), float64(part)} {
+			state = binary.LittleEndian.AppendUint64(state, math.Float64bits(x))
+		}
+		state = append(state, w.id...)
+	}
+	if write {
+		f.keys[key] = string(state)
+		if got >= 0 && late.Sign() > 0 {
+			reply = append(reply, string(state))
+		}
 	}
 	return reply
 }

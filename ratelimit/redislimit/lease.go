@@ -2,6 +2,7 @@ package redislimit
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
@@ -100,32 +101,22 @@ func (x *lease) idle(now, ttl time.Duration) bool {
 	return x.flight == nil && (x.left == 0 || now >= x.until) && (x.next.left == 0 || now >= x.next.until) && (x.debts == nil || now-x.asked >= ttl)
 }
 
-// takeLeased takes n permits, of the lease if it has them. What Redis denied is denied
-// until it would be granted if nobody comes between: others can only make that later.
-func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, n uint64) (ratelimit.Decision, error) {
-	var p *limits
+// takeLeased makes a claim, on the lease if it has the permits. What Redis denied is denied
+// until it would be granted if nobody came between: others can only make that later.
+func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, p *limits, c claim) (answer, error) {
 	for {
 		now := l.now()
 		sh.mu.Lock()
-		e := sh.entries[k]
-		if e == nil && p == nil {
-			sh.mu.Unlock()
-			if p = l.limitsOf(k); p.free {
-				return l.takeFree(sh, p, n), nil
-			}
-			continue
-		}
+		e := l.entryLocked(sh, k, p, now)
 		if e == nil {
-			if e = l.entryLocked(sh, k, p, now); e == nil {
-				sh.mu.Unlock()
-				return l.takeOne(ctx, sh, k, p, n)
-			}
+			sh.mu.Unlock()
+			return l.takeOne(ctx, sh, k, p, c)
 		}
-		p = e.limits
-		d, ok := l.serveLocked(sh, e, n, now)
+		d, ok := l.serveLocked(sh, e, c, now)
+		a := answer{Decision: d, limits: p}
 		if ok && !(d.OK && e.short(now, l.ttl)) {
 			sh.mu.Unlock()
-			return d, nil
+			return a, nil
 		}
 		f := e.lease.flight
 		if f == nil {
@@ -134,45 +125,68 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, n uint64
 			if ok {
 				more := l.moreLocked(e, 0, now)
 				sh.mu.Unlock()
-				_, _, _ = l.fly(ctx, sh, k, e, f, 0, more) // whatever comes of it, n are granted
-				return d, nil
+				_, _, _ = l.fly(ctx, sh, k, e, f, claim{}, more) // whatever comes of it, the claim is granted
+				return a, nil
 			}
-			more := l.moreLocked(e, n, now)
+			more := l.moreLocked(e, c.n, now)
 			sh.mu.Unlock()
-			d, err, failed := l.fly(ctx, sh, k, e, f, n, more)
+			a, err, failed := l.fly(ctx, sh, k, e, f, c, more)
 			switch {
 			case failed:
-				return l.fallBack(sh, k, p, n, err)
+				return l.fallBack(sh, k, p, c, err)
 			case err != nil:
-				return d, sh.fails(err)
+				return a, sh.fails(err)
 			}
-			return d, nil
+			return a, nil
 		}
 		sh.mu.Unlock()
-		if _, _, err := ctxselect.Recv(ctx, f.done); err != nil {
-			return ratelimit.Decision{}, sh.fails(err)
-		}
-		if f.err != nil {
-			return l.fallBack(sh, k, p, n, f.err)
+		err, failed := l.board(ctx, f)
+		switch {
+		case failed:
+			return l.fallBack(sh, k, p, c, err)
+		case err != nil:
+			return answer{}, sh.fails(err)
 		}
 	}
 }
 
-// serveLocked decides about n permits if Redis need not be asked.
-func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, n uint64, now time.Duration) (d ratelimit.Decision, ok bool) {
+// board waits for a flight of another. If failed, err is that of Redis, otherwise why ctx
+// lets the caller wait no longer.
+func (l *Limiter[K]) board(ctx context.Context, f *flight) (err error, failed bool) {
+	patience, hurried := l.patience(ctx)
+	call := ctx
+	if hurried {
+		var cancel context.CancelFunc
+		call, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	if _, _, err := ctxselect.Recv(call, f.done); err != nil {
+		switch {
+		case errors.Is(ctx.Err(), context.Canceled):
+			return context.Cause(ctx), false
+		case l.fair(patience):
+			return errHurried, true
+		}
+		return tooSoon(ctx), false
+	}
+	return f.err, f.err != nil
+}
+
+// serveLocked decides about a claim if Redis need not be asked.
+func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, c claim, now time.Duration) (d ratelimit.Decision, ok bool) {
 	x := &e.lease
 	sh.stats.expired += x.expire(now)
 	// It was at some instant between asked and heard that debts was owed. What is
 	// denied is denied for sure by the one, and RetryAfter is long enough by the other.
 	ago := micros(now - x.heard)
 	switch {
-	case x.held() >= n:
-		x.hand(n)
+	case x.held() >= c.n:
+		x.hand(c.n)
 		sh.stats.fromLease++
-		d = e.limits.decision(true, x.debts, ago, n)
-	case x.debts != nil && now-x.asked < l.ttl && !e.limits.fits(x.debts, micros(now-x.asked)+1, n):
+		d = e.limits.decision(true, x.debts, ago, c.n)
+	case c.wait <= 0 && x.debts != nil && now-x.asked < l.ttl && !e.limits.fits(x.debts, micros(now-x.asked)+1, c.n):
 		sh.stats.fromDenial++
-		d = e.limits.decision(false, x.debts, ago, n)
+		d = e.limits.decision(false, x.debts, ago, c.n)
 	default:
 		return d, false
 	}
@@ -202,9 +216,9 @@ func (l *Limiter[K]) moreLocked(e *entry, n uint64, now time.Duration) uint64 {
 	return 0
 }
 
-// fly asks Redis for n permits and more, for itself and those who wait for f. If failed,
-// err is that of Redis, otherwise the cause of ctx.
-func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *flight, n, more uint64) (d ratelimit.Decision, err error, failed bool) {
+// fly makes a claim on Redis and asks for more, for itself and those who wait for f. If
+// failed, err is that of Redis, otherwise why ctx lets it wait no longer.
+func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *flight, c claim, more uint64) (a answer, err error, failed bool) {
 	landed := false
 	land := func() {
 		landed = true
@@ -219,32 +233,34 @@ func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *fl
 		}
 	}()
 	p, asked := e.limits, l.now()
-	r, err := l.ask(ctx, k, p, n, more)
+	r, err := l.ask(ctx, k, p, c, more)
+	if err == nil && c.n > 0 {
+		a = l.answer(k, p, c, r)
+	}
 	now := l.now()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if err != nil {
-		if r.failed {
+		if r.failed && !r.hurried { // others may have more time
 			f.err = err
 		}
 		land()
-		return d, err, r.failed
+		return a, err, r.failed
 	}
-	if n > 0 {
-		d = p.decision(r.ok, r.debts, 0, n)
-		sh.countLocked(d.OK)
+	if c.n > 0 {
+		sh.countLocked(a.OK)
 	}
 	x := &e.lease
 	if r.ok {
 		l.keepLocked(sh, k, e, batch{r.more, r.more, asked, asked + l.ttl}, now)
-		if e.owed != nil && n+r.more > 0 {
-			p.local.charge(e.owed, micros(now), n+r.more)
+		if is := sh.entries[k]; is != nil && is.owed != nil && c.n+r.more > 0 {
+			is.limits.local.charge(is.owed, micros(now), c.n+r.more)
 		}
 	}
 	x.debts, x.asked, x.heard = r.debts, asked, now
-	x.addTo(&d)
+	x.addTo(&a.Decision)
 	land()
-	return d, nil, false
+	return a, nil, false
 }
 
 // keepLocked keeps permits that were taken in advance.

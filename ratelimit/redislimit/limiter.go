@@ -41,6 +41,7 @@ type Limiter[K comparable] struct {
 	own      limit
 	common   *limits
 	breaker  breaker
+	usual    atomic.Int64 // nanoseconds that an answer of Redis has taken lately
 	calls    atomic.Uint64
 	failed   atomic.Uint64
 	foreign  atomic.Uint64
@@ -113,14 +114,20 @@ func (l *Limiter[K]) shardOf(k K) *shard[K] {
 	return &l.shards[maphash.Comparable(l.seed, k)>>l.shift]
 }
 
-// limitsOf returns the limits of a key of which nothing is known. It calls user code.
-func (l *Limiter[K]) limitsOf(k K) *limits {
+// limitsIn returns the limits of k. It calls user code.
+func (l *Limiter[K]) limitsIn(sh *shard[K], k K) *limits {
 	if l.limitFor == nil {
 		return l.common
 	}
 	var x limit
 	x.rate, x.burst = l.limitFor(k)
 	x.check("WithLimits")
+	sh.mu.Lock()
+	e := sh.entries[k]
+	sh.mu.Unlock()
+	if e != nil && e.limits.own == x {
+		return e.limits
+	}
 	l.plansMu.Lock()
 	defer l.plansMu.Unlock()
 	if p := l.plans[x]; p != nil {
@@ -133,123 +140,134 @@ func (l *Limiter[K]) limitsOf(k K) *limits {
 	return p
 }
 
-// limitsIn is limitsOf for any key.
-func (l *Limiter[K]) limitsIn(sh *shard[K], k K) *limits {
-	if l.limitFor == nil {
-		return l.common
-	}
-	sh.mu.Lock()
-	e := sh.entries[k]
-	sh.mu.Unlock()
-	if e != nil {
-		return e.limits
-	}
-	return l.limitsOf(k)
-}
-
-// Take takes n permits of k, all or none, and says what it has done. It returns the
-// cause of ctx if that ends first; if Redis was asked by then, it is unknown whether
-// the permits are spent. It panics if ctx is nil or n is less than 1.
+// Take takes n permits of k, all or none, and says what it has done. If ctx is cancelled
+// first, it returns the cause of ctx. If Redis does not answer before the deadline of ctx,
+// the policy of [OnFailure] decides, before the deadline. If Redis was asked, it is unknown
+// in both cases whether the permits are spent there. It panics if ctx is nil or n is less than 1.
 func (l *Limiter[K]) Take(ctx context.Context, k K, n int) (ratelimit.Decision, error) {
 	ctxselect.Require(ctx, "redislimit: Take")
 	misuse.Below(n, 1, "redislimit: Take: number")
-	return l.take(ctx, k, uint64(n))
+	a, err := l.take(ctx, l.shardOf(k), k, claim{n: uint64(n)})
+	return a.Decision, err
 }
 
 // Allow reports whether one permit of k can be had now, and takes it if so. Its
 // errors are those of Take.
 func (l *Limiter[K]) Allow(ctx context.Context, k K) (bool, error) {
 	ctxselect.Require(ctx, "redislimit: Allow")
-	d, err := l.take(ctx, k, 1)
-	return d.OK, err
+	a, err := l.take(ctx, l.shardOf(k), k, claim{n: 1})
+	return a.OK, err
 }
 
-func (l *Limiter[K]) take(ctx context.Context, k K, n uint64) (ratelimit.Decision, error) {
+// An answer is what became of a claim. If it is OK, the permits may be used after a delay;
+// until then they can be given back.
+type answer struct {
+	ratelimit.Decision
+	limits *limits
+	delay  time.Duration
+	ticket ticket
+}
+
+func (l *Limiter[K]) take(ctx context.Context, sh *shard[K], k K, c claim) (answer, error) {
 	if ctx.Err() != nil {
-		return ratelimit.Decision{}, context.Cause(ctx)
+		return answer{}, context.Cause(ctx)
 	}
-	sh := l.shardOf(k)
-	if l.lease > 0 {
-		return l.takeLeased(ctx, sh, k, n)
+	p := l.limitsIn(sh, k)
+	switch {
+	case p.free:
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		sh.countLocked(true)
+		return answer{Decision: p.decision(true, make([]amount, len(p.windows)), 0, c.n), limits: p}, nil
+	case p.burst == 0 || c.wait > 0 && c.n > p.burst: // which nothing in Redis can change
+		sh.mu.Lock()
+		defer sh.mu.Unlock()
+		sh.countLocked(false)
+		return answer{Decision: p.decision(false, make([]amount, len(p.windows)), 0, c.n), limits: p}, nil
+	case l.lease > 0:
+		return l.takeLeased(ctx, sh, k, p, c)
 	}
-	return l.takeOne(ctx, sh, k, l.limitsIn(sh, k), n)
+	return l.takeOne(ctx, sh, k, p, c)
 }
 
-// takeOne takes n permits without a lease.
-func (l *Limiter[K]) takeOne(ctx context.Context, sh *shard[K], k K, p *limits, n uint64) (ratelimit.Decision, error) {
-	if p.free {
-		return l.takeFree(sh, p, n), nil
-	}
-	r, err := l.ask(ctx, k, p, n, 0)
+// takeOne makes a claim without a lease.
+func (l *Limiter[K]) takeOne(ctx context.Context, sh *shard[K], k K, p *limits, c claim) (answer, error) {
+	r, err := l.ask(ctx, k, p, c, 0)
 	switch {
 	case r.failed:
-		return l.fallBack(sh, k, p, n, err)
+		return l.fallBack(sh, k, p, c, err)
 	case err != nil:
-		return ratelimit.Decision{}, sh.fails(err)
+		return answer{}, sh.fails(err)
 	}
-	d := p.decision(r.ok, r.debts, 0, n)
+	a := l.answer(k, p, c, r)
 	now := l.now()
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.countLocked(d.OK)
-	if d.OK && l.policy == FailLocal {
-		if e := l.entryLocked(sh, k, p, now); e != nil && e.limits == p {
-			p.local.charge(e.owed, micros(now), n)
+	sh.countLocked(a.OK)
+	if a.OK && l.policy == FailLocal {
+		if e := l.entryLocked(sh, k, p, now); e != nil {
+			e.limits.local.charge(e.owed, micros(now), c.n)
 		}
 	}
-	return d, nil
+	return a, nil
 }
 
-// takeFree takes n permits of what is not limited.
-func (l *Limiter[K]) takeFree(sh *shard[K], p *limits, n uint64) ratelimit.Decision {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.countLocked(true)
-	return p.decision(true, make([]amount, len(p.windows)), 0, n)
+// answer says what a reply to a claim on k means.
+func (l *Limiter[K]) answer(k K, p *limits, c claim, r reply) answer {
+	a := answer{Decision: p.decision(r.ok, r.debts, 0, c.n), limits: p}
+	if r.ok && c.wait > 0 {
+		a.delay = p.late(r.debts)
+		a.ticket = ticket{l.prefix + l.name(k), p, c.n, r.debts, r.value}
+	}
+	return a
 }
 
 // fallBack decides without Redis, which has failed with err.
-func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, n uint64, err error) (ratelimit.Decision, error) {
+func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, c claim, err error) (answer, error) {
 	if l.policy == FailClosed {
-		return ratelimit.Decision{}, sh.fails(err)
+		return answer{}, sh.fails(err)
 	}
 	now := l.now()
 	wait := l.breaker.wait(now)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	var d ratelimit.Decision
+	var a answer
 	if l.policy == FailOpen {
 		sh.stats.opened++
-		d = ratelimit.Decision{OK: n <= p.burst, Limit: int(p.burst)}
-		if !d.OK {
-			d.RetryAfter = ratelimit.Never
+		a.Decision = ratelimit.Decision{OK: c.n <= p.burst, Limit: int(p.burst)}
+		if !a.OK {
+			a.RetryAfter = ratelimit.Never
 		}
 	} else {
 		sh.stats.local++
-		d = l.decideLocked(sh, k, p, n, now, wait)
+		a = l.decideLocked(sh, k, p, c, now, wait)
 	}
-	sh.countLocked(d.OK)
-	return d, nil
+	a.limits = p
+	sh.countLocked(a.OK)
+	return a, nil
 }
 
-// decideLocked takes n permits of the share that this process has. Where that can't
+// decideLocked makes a claim on the share that this process has. Where that can't
 // say, Redis may in a while.
-func (l *Limiter[K]) decideLocked(sh *shard[K], k K, p *limits, n uint64, now, wait time.Duration) ratelimit.Decision {
+func (l *Limiter[K]) decideLocked(sh *shard[K], k K, p *limits, c claim, now, wait time.Duration) (a answer) {
 	e := l.entryLocked(sh, k, p, now)
 	if e == nil {
-		return ratelimit.Decision{Limit: int(p.local.burst), RetryAfter: wait, ResetAfter: wait}
+		a.Decision = ratelimit.Decision{Limit: int(p.local.burst), RetryAfter: wait, ResetAfter: wait}
+		return a
 	}
-	p = e.limits
-	debts, ok := p.local.take(e.owed, micros(now), n)
-	d := p.local.decision(ok, debts, 0, n)
-	if n > p.local.burst && n <= p.burst {
-		d.RetryAfter = wait
+	debts, ok := p.local.take(e.owed, micros(now), c)
+	a.Decision = p.local.decision(ok, debts, 0, c.n)
+	if ok {
+		a.delay = p.local.late(debts)
 	}
-	return d
+	if c.n > p.local.burst && c.n <= p.burst {
+		a.RetryAfter = wait
+	}
+	return a
 }
 
 // Forget forgets what k owes: all of its burst can be had. Leases of other processes
-// go on until they end. It returns the cause of ctx, or an error that wraps
+// go on until they end, and a caller that waits keeps the place that it has. It returns the cause of ctx, or an error that wraps
 // ErrUnavailable, and then does not know whether k is forgotten. It panics if ctx is
 // nil.
 func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
@@ -270,6 +288,18 @@ func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
 	defer sh.mu.Unlock()
 	if e := sh.entries[k]; e != nil {
 		sh.dropLocked(k, e)
+	}
+	return nil
+}
+
+// causeOf returns the cause of ctx if that has ended. The deadline of a connection
+// can be noticed before that of the context that it is taken from.
+func causeOf(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestKeysHaveNames(t *testing.T) {
 	p := redislimit.WithPrefix("p:")
 	try := func(ask func() (bool, error), want string) {
 		t.Helper()
-		if ok, err := ask(); !ok || err != nil || f.keys[want] == nil || len(f.keys) != 1 {
+		if ok, err := ask(); !ok || err != nil || f.keys[want] == "" || len(f.keys) != 1 {
 			t.Errorf("%v, %v: the keys are %v, want %q", ok, err, f.keys, want)
 		}
 		clear(f.keys)

@@ -42,7 +42,7 @@ func newOptions(opts []Option) options {
 }
 
 // WithPrefix puts s in front of every key in Redis. The default is "tandem:rate:".
-// Two limiters with the same prefix share their keys, and must have the same limits;
+// Two limiters with the same prefix share their keys, and should have the same limits;
 // of different prefixes none should begin with another, or their keys can meet.
 func WithPrefix(s string) Option { return func(o *options) { o.prefix = s } }
 
@@ -57,8 +57,9 @@ func WithKey[K comparable](fn func(K) string) Option {
 }
 
 // WithLimits gives each key a rate and a burst of its own, in place of those of New.
-// fn is called on the goroutine that asks, with no lock held, whenever this process
-// knows nothing of the key. It must be fast, safe for concurrent use, and say the
+// fn is called on the goroutine that asks, with no lock held, at each call; if it says
+// something else than before, the key owes as many permits as before. A caller that waits
+// keeps the place that it has. fn must be fast, safe for concurrent use, and should say the
 // same in all processes. WithLimits panics if fn is nil, New if fn is for keys of
 // another type.
 func WithLimits[K comparable](fn func(K) (ratelimit.Rate, int)) Option {

@@ -38,10 +38,20 @@ const sweepKeys = 4
 
 func micros(d time.Duration) uint64 { return uint64(d / time.Microsecond) }
 
-// entryLocked returns the entry of k, and makes one if there is room.
+// entryLocked returns the entry of k, and makes one if there is room. If it is of other
+// limits, another takes its place: as many permits are owed as before, and what was leased
+// is not handed out any more, as it may be more than k may have now.
 func (l *Limiter[K]) entryLocked(sh *shard[K], k K, p *limits, now time.Duration) *entry {
-	if e := sh.entries[k]; e != nil {
+	if e := sh.entries[k]; e != nil && e.limits == p {
 		return e
+	} else if e != nil {
+		sh.dropLocked(k, e)
+		is := &entry{limits: p}
+		if e.owed != nil {
+			is.owed = p.local.inherit(e.limits.local, e.owed, micros(now))
+		}
+		sh.entries[k] = is
+		return is
 	}
 	if sh.entries == nil {
 		sh.entries = map[K]*entry{}

@@ -2,7 +2,7 @@ package redislimit
 
 // Stats says how a limiter is doing. Asked is the sum of Granted, Denied and Errors.
 type Stats struct {
-	Asked   uint64 // calls of Take and Allow, and the looks of those in Wait
+	Asked   uint64 // calls of Take and Allow, and what callers of Wait have asked for
 	Granted uint64
 	Denied  uint64
 	Errors  uint64 // calls that returned an error, not counting misuse
