@@ -274,6 +274,9 @@ func (f *fake) takeLocked(key string, args []any) []any {
 		n.Add(n, big.NewRat(got, 1))
 		for _, w := range others {
 			most := w.capacity
+			if late.Sign() > 0 {
+				most = new(big.Rat).Sub(new(big.Rat).Add(w.after(n), most), w.debt)
+			}
 			if w.debt.Cmp(most) > 0 {
 				most = w.debt
 			}

@@ -501,3 +501,37 @@ func TestR1AProcessThatComesBack(t *testing.T) {
 	}
 	checkMix(t, "rare and busy", grants, [][]limit{{rare}, {busy}}, false)
 }
+
+// R1: permits that one process waits for, all the time, count for another that does not.
+func TestR1OneWaitsAndOneTakes(t *testing.T) {
+	c := newClocked(t)
+	for i, x := range [][2]limit{
+		{per(50, time.Second, 20), per(100, time.Second, 20)},
+		{per(100, time.Second, 20), per(50, time.Second, 20)},
+		{per(200, time.Second, 20), per(100, time.Second, 20)},
+		{per(30, time.Second, 5), per(31, time.Second, 1)},
+		{per(30, time.Second, 1), per(31, time.Second, 5)},
+	} {
+		waits, takes := of(x[0]), of(x[1])
+		key := fmt.Sprint("waits", i)
+		var grants []grantAt
+		due, n := int64(0), uint64(1)
+		rnd := rand.New(rand.NewPCG(1, uint64(i)))
+		for range 500 {
+			if c.us >= due {
+				n = 1 + rnd.Uint64N(min(waits.burst, 3))
+				r, _ := c.take(key, waits, claim{n: n, wait: forever}, 0)
+				due = c.us + waits.late(r.debts).Microseconds()
+				grants = append(grants, grantAt{due, int64(n)})
+			}
+			for c.decide(key, takes, 1).OK {
+				grants = append(grants, grantAt{c.us, 1})
+			}
+			c.us += rnd.Int64N(10_000)
+		}
+		slices.SortFunc(grants, func(a, b grantAt) int { return cmp.Compare(a.us, b.us) })
+		// As many more as one caller waits for.
+		more := func(w limit) []limit { w.burst += int(min(waits.burst, 3)); return []limit{w} }
+		checkMix(t, key, grants, [][]limit{more(x[0]), more(x[1])}, false)
+	}
+}

@@ -211,18 +211,22 @@ if late == 0 or late <= wait and late < math.huge then
   end
   for i, x in ipairs(own) do x.ow, x.of = qw[i], qf[i] end
 
-  -- charge: windows of others owe what was granted here, up to their burst. That is enough:
-  -- of what was granted beyond, their processes grant nothing before it has come back.
+  -- charge: windows of others owe what was granted here, up to their burst, and beyond it
+  -- what the caller has to wait for. That is enough: of what was granted beyond, their
+  -- processes grant nothing before it has come back.
   for _, x in ipairs(others) do
-    local w, f, aw, af, k = x.ow, x.of, x.sw, x.sf, n + more
-    local cw, cf = x.cw, x.cf
-    if w > cw or w == cw and f > cf then cw, cf = w, f end -- since the burst was once larger
-    while k > 0 and w <= cw do
+    local w, f, aw, af, k = 0, 0, x.sw, x.sf, n + more
+    while k > 0 and w < 2^51 do
       if k % 2 == 1 then w, f = add(w, f, aw, af, x.d) end
       aw, af = add(aw, af, aw, af, x.d)
       k = math.floor(k / 2)
     end
-    if w > cw or w == cw and f > cf then w, f = cw, cf end
+    w, f = math.min(w, 2^51), w < 2^51 and f or 0
+    local mw, mf = x.cw, x.cf
+    if late > 0 then mw, mf = add(mw, mf, w, f, x.d) end
+    if x.ow > mw or x.ow == mw and x.of > mf then mw, mf = x.ow, x.of end
+    w, f = add(x.ow, x.of, w, f, x.d)
+    if w > mw or w == mw and f > mf then w, f = mw, mf end
     x.ow, x.of = w, f
   end
 end
