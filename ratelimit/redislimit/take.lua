@@ -70,8 +70,16 @@ local function lasts(ow, of, u)
   return (ow > 0 or of > 0) and math.huge or 0
 end
 
-if #ARGV[1] == 48 and not ARGV[3] and at <= us and (not value or #value == 76 and string.sub(value, 29) == ARGV[1]) then
-  -- As below, of one window that is alone.
+-- What follows next is what most calls need, and does what the rest does: the windows in
+-- the value are those of the caller.
+local m = #ARGV[1] / 48
+local alone = not ARGV[3] and at <= us and (not value or #value == 4 + m * 72)
+if alone and value then
+  for i = 1, m do
+    alone = alone and string.sub(value, i * 72 - 43, i * 72 + 4) == string.sub(ARGV[1], i * 48 - 47, i * 48)
+  end
+end
+if alone and m == 1 then
   local u, d, _, _, cw, cf = struct.unpack('<dddddd', ARGV[1])
   local _, qw, qf = struct.unpack('<ddd', ARGV[2])
   local nw, nf = instant(us, u, d)
@@ -85,6 +93,28 @@ if #ARGV[1] == 48 and not ARGV[3] and at <= us and (not value or #value == 76 an
   nw, nf = add(nw, nf, qw, qf, d)
   keep(struct.pack('<c4ddd', 'TRL2', us, nw, nf) .. ARGV[1], lasts(qw, qf, u))
   return {0, qw, qf}
+end
+if alone then
+  local denied, granted, state, fits, ms = {-1}, {0}, {'TRL2'}, true, 0
+  for i = 1, m do
+    local u, d, sw, sf, cw, cf = struct.unpack('<dddddd', ARGV[1], i * 48 - 47)
+    local qw, qf = struct.unpack('<dd', ARGV[2], i * 16 - 7)
+    local nw, nf = instant(us, u, d)
+    local ow, of = 0, 0
+    if value then
+      local w, f = struct.unpack('<dd', value, i * 72 - 59)
+      ow, of = ahead(w, f, nw, nf, d)
+    end
+    qw, qf = add(ow, of, qw, qf, d)
+    if qw > cw or qw == cw and qf > cf then fits = false end
+    denied[i * 2], denied[i * 2 + 1], granted[i * 2], granted[i * 2 + 1] = ow, of, qw, qf
+    nw, nf = add(nw, nf, qw, qf, d)
+    state[i + 1] = struct.pack('<ddddddddd', us, nw, nf, u, d, sw, sf, cw, cf)
+    ms = math.max(ms, lasts(qw, qf, u))
+  end
+  if not fits then return denied end
+  keep(table.concat(state), ms)
+  return granted
 end
 
 -- A window has u, d, sw, sf, cw and cf, by which it is known, the microseconds t of a
@@ -150,7 +180,7 @@ for p = 5, value and #value or 0, 72 do
     others[#others + 1] = x
   end
 end
-for i = 1, #ARGV[1] / 48 do
+for i = 1, m do
   local id = string.sub(ARGV[1], i * 48 - 47, i * 48)
   own[i] = stored[id] or window(id)
   own[i].new, own[i].own = not stored[id], true
