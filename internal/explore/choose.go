@@ -4,22 +4,25 @@ package explore
 
 import "math/rand/v2"
 
-// A chooser chooses who goes on. The goroutine that went on last is the first
-// of those that can, if it is one of them; last says that it is.
+// A move is one way for a goroutine to go on.
+type move struct{ id, way int }
+
+// A chooser chooses which move is made. Those of the goroutine that went on last come
+// first, if it can go on; last says that it can. A negative number gives the run up.
 type chooser interface {
-	choose(who []int, last bool) int
+	choose(r *Run, moves []move, last bool) int
 }
 
 // fixed makes choices that are given, and the first one thereafter.
 type fixed []int
 
-func (f *fixed) choose(who []int, _ bool) int {
+func (f *fixed) choose(_ *Run, moves []move, _ bool) int {
 	if len(*f) == 0 {
 		return 0
 	}
 	n := (*f)[0]
 	*f = (*f)[1:]
-	return min(n, len(who)-1)
+	return min(n, len(moves)-1)
 }
 
 // depthFirst makes all choices there are, one after the other, with so many
@@ -37,11 +40,15 @@ type choice struct{ taken, of int }
 
 func (d *depthFirst) begin() { d.depth, d.used, d.diverged = 0, 0, false }
 
-func (d *depthFirst) choose(who []int, last bool) int {
-	of := len(who)
-	if last && of > 1 && d.used == d.bound {
+func (d *depthFirst) choose(_ *Run, moves []move, last bool) int {
+	of := len(moves)
+	same := 0 // moves of the goroutine that went on last
+	for last && same < of && moves[same].id == moves[0].id {
+		same++
+	}
+	if last && of > same && d.used == d.bound {
 		d.bounded = true
-		of = 1
+		of = same
 	}
 	if d.depth == len(d.path) {
 		d.path = append(d.path, choice{0, of})
@@ -53,7 +60,7 @@ func (d *depthFirst) choose(who []int, last bool) int {
 		d.path = d.path[:d.depth+1]
 	}
 	d.depth++
-	if last && c.taken > 0 {
+	if last && c.taken >= same {
 		d.used++
 	}
 	return c.taken
@@ -72,8 +79,8 @@ func (d *depthFirst) next() bool {
 	return false
 }
 
-// priorities lets the one with the highest priority go on, which changes at a
-// few steps at random.
+// priorities lets the goroutine with the highest priority go on, which changes at a
+// few steps at random. If it has several moves, one is chosen at random.
 type priorities struct {
 	rand    *rand.Rand
 	of      map[int]int
@@ -90,19 +97,20 @@ func newPriorities(r *rand.Rand, steps int) *priorities {
 	return p
 }
 
-func (p *priorities) choose(who []int, _ bool) int {
+func (p *priorities) choose(_ *Run, moves []move, _ bool) int {
 	best := 0
-	for i, g := range who {
-		if _, ok := p.of[g]; !ok {
-			p.of[g] = 1 + p.rand.IntN(1<<30)
+	for i, m := range moves {
+		if _, ok := p.of[m.id]; !ok {
+			p.of[m.id] = 1 + p.rand.IntN(1<<30)
 		}
-		if p.of[g] > p.of[who[best]] {
+		b := moves[best].id
+		if p.of[m.id] > p.of[b] || i > best && m.id == b && p.rand.IntN(2) == 0 {
 			best = i
 		}
 	}
 	if p.changes[p.steps] {
 		p.low--
-		p.of[who[best]] = p.low
+		p.of[moves[best].id] = p.low
 	}
 	p.steps++
 	return best

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// A Program sets up what it needs, without points, and names its goroutines with
-// Go. It is called for each run.
+// A Program sets up what it needs and names its goroutines with Go. It is called for
+// each run.
 type Program = func(t testing.TB, r *Run)
 
 const defaultRuns = 2000
@@ -22,14 +22,17 @@ const defaultRuns = 2000
 // first that goes wrong.
 func Explore(t *testing.T, p Program) Report {
 	t.Helper()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or goroutines would come to points in any order
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or goroutines would come to operations in any order
 	e := &explorer{t: t, program: p, left: runs(t)}
-	if s := os.Getenv("TANDEM_SCHEDULE"); s != "" {
+	switch s := os.Getenv("TANDEM_SCHEDULE"); {
+	case s != "":
 		e.once(replay(t, s))
 		return e.report
+	case os.Getenv("TANDEM_CHECK_PRUNING") != "":
+		e.checkPruning()
+		return e.report
 	}
-	e.depthFirst()
-	e.random()
+	e.explore()
 	t.Logf("%v", e.report)
 	return e.report
 }
@@ -38,14 +41,22 @@ func Explore(t *testing.T, p Program) Report {
 type Report struct {
 	Runs        int
 	Preemptions int  // all orders with so many preemptions at most have been run
-	Exhausted   bool // all orders have been run
+	Exhausted   bool // all orders have been run, or one of each class
+	Classes     bool // it was one of each class
+	Redundant   int  // runs that were given up since what was to follow had been run
 	Diverged    int  // runs that did not repeat the choices that had led to them
 }
 
 func (r Report) String() string {
 	s := fmt.Sprintf("%d runs, all orders with up to %d preemptions", r.Runs, r.Preemptions)
-	if r.Exhausted {
+	switch {
+	case r.Classes:
+		s = fmt.Sprintf("%d runs, all classes of orders there are", r.Runs)
+	case r.Exhausted:
 		s = fmt.Sprintf("%d runs, all orders there are", r.Runs)
+	}
+	if r.Redundant > 0 {
+		s += fmt.Sprintf(", %d redundant", r.Redundant)
 	}
 	if r.Diverged > 0 {
 		s += fmt.Sprintf(", %d diverged", r.Diverged)
@@ -58,6 +69,25 @@ type explorer struct {
 	program Program
 	left    int // runs
 	report  Report
+	points  bool       // the program comes to points
+	seen    func(*Run) // told of each run that was not given up; may be nil
+}
+
+// explore divides the runs among the ways to choose.
+func (e *explorer) explore() {
+	all := e.left
+	e.depthFirst(0, func(bound int) bool {
+		if e.points {
+			return e.left > all/2
+		}
+		return bound <= 2 && e.left > all-all/8
+	})
+	if !e.report.Exhausted && !e.points {
+		e.prune(true, func() bool { return e.left > all/4 })
+	}
+	if !e.report.Exhausted {
+		e.random()
+	}
 }
 
 // once runs the program with the choices of c and reports whether to go on.
@@ -74,27 +104,29 @@ func (e *explorer) once(c chooser) bool {
 		}
 	}()
 	r.play(e.t, e.program)
+	e.points = e.points || r.points
+	if e.seen != nil && !r.givenUp {
+		e.seen(r)
+	}
 	e.left--
 	return e.left > 0
 }
 
-// depthFirst leaves half of the runs for random choices if it is not done by then.
-func (e *explorer) depthFirst() {
-	half := e.left / 2
-	for bound := 0; ; bound++ {
+// depthFirst makes all choices with bound preemptions at most, and then with one more,
+// and so on, as long as more says so before each run.
+func (e *explorer) depthFirst(bound int, more func(bound int) bool) {
+	for ; ; bound++ {
 		d := &depthFirst{bound: bound}
-		for {
-			d.begin()
-			if !e.once(d) {
+		for next := true; next; next = d.next() {
+			if !more(bound) {
 				return
 			}
+			d.begin()
+			on := e.once(d)
 			if d.diverged {
 				e.report.Diverged++
 			}
-			if !d.next() {
-				break
-			}
-			if e.left <= half {
+			if !on {
 				return
 			}
 		}
@@ -106,12 +138,32 @@ func (e *explorer) depthFirst() {
 	}
 }
 
-func (e *explorer) random() {
-	if e.report.Exhausted || e.left == 0 {
-		return
+// prune runs one order of each class, as long as more says so before each run. With
+// races false it makes every choice that does not sleep.
+func (e *explorer) prune(races bool, more func() bool) {
+	d := &pruning{races: races}
+	for next := true; next; next = d.next() {
+		if e.points || !more() {
+			return
+		}
+		d.begin()
+		on := e.once(d)
+		if d.asleep {
+			e.report.Redundant++
+		}
+		if d.diverged {
+			e.report.Diverged++
+		}
+		if !on {
+			return
+		}
 	}
+	e.report.Exhausted, e.report.Classes = true, true
+}
+
+func (e *explorer) random() {
 	steps := 32
-	for {
+	for e.left > 0 {
 		c := newPriorities(rand.New(rand.NewPCG(uint64(e.left), uint64(steps))), steps)
 		if !e.once(c) {
 			return

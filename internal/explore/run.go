@@ -4,6 +4,7 @@ package explore
 
 import (
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -12,16 +13,17 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// patience is how long, by the clock of the bubble, nobody may do anything
-// before whoever has not ended counts as forgotten: longer than the timers of
-// any program.
+// patience is how long, by the clock of the bubble, no goroutine may come to an
+// operation before those that have not ended count as forgotten: longer than the timers
+// of any program.
 const patience = time.Hour
 
-// endless is how many steps are too many: whoever makes them goes round in circles.
+// endless is how many steps are too many: a goroutine goes round in circles.
 const endless = 10_000
 
 // A Run is one run of a program.
@@ -34,29 +36,37 @@ type Run struct {
 	on      bool
 	ids     map[uint64]int // by number of goroutine
 	names   []string       // by id
-	here    []*arrival
-	came    chan struct{} // of capacity 1: somebody has come to a point
-	actors  int           // that have not ended
+	waiting []*arrival     // those that wait for their turn
+	came    chan struct{}  // of capacity 1: a goroutine has come to an operation
+	actors  int            // that have not ended
 	starts  []func()
 	steps   []step
+	objects map[unsafe.Pointer]int // numbered as they are accessed first
+	points  bool                   // there was a call of point.At
+	givenUp bool                   // by the chooser
 	problem string
 }
 
-// An arrival is a goroutine that stands at a point.
+// An arrival is a goroutine that waits for the turn of its operation.
 type arrival struct {
 	id    int
-	point string
+	op    *sched.Op
 	sleep time.Duration // before it goes on
 	going chan struct{}
 }
 
+// A step is an operation that was performed, and what followed up to the next one.
 type step struct {
-	id, taken int
-	point     string
+	move
+	index    int // of the move among those that could be made
+	op       *sched.Op
+	accesses []access
+	arrivals []*arrival // that came in this step
+	quiet    bool       // the arrivals came since a timer fired
 }
 
 func newRun(number int, c chooser) *Run {
-	return &Run{number: number, chooser: c, ids: make(map[uint64]int)}
+	return &Run{number: number, chooser: c, ids: make(map[uint64]int), objects: make(map[unsafe.Pointer]int)}
 }
 
 // Go names a goroutine that runs fn. It starts when the program has been set up.
@@ -77,27 +87,35 @@ func (r *Run) Go(name string, fn func()) {
 			}
 			r.mu.Unlock()
 		}()
-		point.At("start")
+		r.wait(&sched.Op{Name: "start", Ways: []sched.Access{{}}}, 0)
 		fn()
 	})
 }
 
-// Pass lets d pass, by the clock of the bubble, when it is the turn of whoever
-// calls it, a goroutine that was named. Timers fire meanwhile, and who stands at a
-// point stays there.
-func (r *Run) Pass(d time.Duration) { r.stand("time passes", d) }
+// Step lets other goroutines go on first. What the goroutine does next, up to its next
+// operation, commutes with nothing.
+func (r *Run) Step(name string) { r.wait(unknown(name), 0) }
 
-// After adds a function that is called, without points, when all goroutines that
-// were named have ended and nobody stands at a point: to look at the laws, and to
-// end what was made. The last one added is called first.
+// Pass lets d pass, by the clock of the bubble, when it is the turn of the calling
+// goroutine. Timers fire meanwhile, and goroutines that wait for their turn go on
+// waiting.
+func (r *Run) Pass(d time.Duration) { r.wait(unknown("time passes"), d) }
+
+func unknown(name string) *sched.Op {
+	return &sched.Op{Name: name, Ways: []sched.Access{{Kind: sched.Unknown}}}
+}
+
+// After adds a function that is called, when all goroutines that were named have ended
+// and none waits for its turn: to look at the laws, and to end what was made. The last
+// one added is called first.
 func (r *Run) After(fn func()) { r.after = append(r.after, fn) }
 
 func (r *Run) play(t *testing.T, p Program) {
 	synctest.Test(t, func(t *testing.T) {
 		r.came = make(chan struct{}, 1)
 		p(t, r)
-		release := point.Take(r.arrive)
-		r.mu.Lock() // goroutines that were set up may come to points already
+		detach := sched.Attach(r)
+		r.mu.Lock() // goroutines that were set up may come to operations already
 		r.on = true
 		r.mu.Unlock()
 		for _, start := range r.starts {
@@ -106,9 +124,8 @@ func (r *Run) play(t *testing.T, p Program) {
 		stuck := r.loop()
 		r.mu.Lock()
 		r.on = false
-		problem := r.problem
 		r.mu.Unlock()
-		release()
+		detach()
 		if stuck {
 			buf := make([]byte, 1<<16)
 			why := "nobody can go on"
@@ -117,8 +134,9 @@ func (r *Run) play(t *testing.T, p Program) {
 			}
 			t.Fatalf("run %d: %s:\n%s\n%s\n%s", r.number, why, r.choices(), r.trail(), buf[:runtime.Stack(buf, true)])
 		}
-		if problem != "" {
-			t.Error(problem)
+		r.release(t)
+		if r.problem != "" {
+			t.Error(r.problem)
 		}
 		for _, fn := range slices.Backward(r.after) {
 			fn()
@@ -126,53 +144,111 @@ func (r *Run) play(t *testing.T, p Program) {
 	})
 }
 
-// loop lets goroutines go on, one at a time, until all that were named have
-// ended and nobody stands at a point. It reports whether somebody has been
-// forgotten, or never ends.
+// release lets goroutines that still wait for their turn go on: all of them after a run
+// that was given up, and otherwise those that were not named and wait for what After
+// does. It waits until those that were named have ended.
+func (r *Run) release(t *testing.T) {
+	for _, a := range r.waiting {
+		close(a.going)
+	}
+	for range 2 * patience / time.Minute {
+		synctest.Wait()
+		r.mu.Lock()
+		actors := r.actors
+		r.mu.Unlock()
+		if actors == 0 {
+			return
+		}
+		time.Sleep(time.Minute)
+	}
+	t.Fatalf("run %d, after it was given up: nobody can go on:\n%s\n%s", r.number, r.choices(), r.trail())
+}
+
+// loop lets goroutines go on, one at a time, until all that were named have ended and
+// none waits for its turn. It reports whether one has been forgotten, or never ends.
 func (r *Run) loop() (stuck bool) {
-	last, waited := -1, false
+	last, known := -1, 0
+	quiet, forgotten := false, false
 	for {
 		synctest.Wait()
 		r.mu.Lock()
-		here, actors := r.here, r.actors
+		waiting, actors := slices.Clone(r.waiting), r.actors
 		r.mu.Unlock()
-		if len(here) == 0 {
+		if n := len(r.steps); n > 0 {
+			s := &r.steps[n-1]
+			s.arrivals = append(s.arrivals, waiting[known:]...)
+			s.quiet = s.quiet || quiet && len(waiting) > known
+		}
+		known = len(waiting)
+		moves, of := r.moves(waiting, last)
+		if len(moves) == 0 {
 			switch {
 			case actors == 0:
 				return false
-			case waited:
+			case forgotten:
 				return true
 			}
-			waited = !r.await()
+			quiet = true
+			forgotten = !r.await()
 			continue
 		}
 		if len(r.steps) == endless {
 			return true
 		}
-		waited = false
-		if busy := slices.DeleteFunc(slices.Clone(here), (*arrival).givesWay); len(busy) > 0 {
-			here = busy
+		quiet, forgotten = false, false
+		n := r.chooser.choose(r, moves, moves[0].id == last)
+		if n < 0 {
+			r.givenUp = true
+			return false
 		}
-		slices.SortFunc(here, func(a, b *arrival) int { return rank(a.id, last) - rank(b.id, last) })
-		who := make([]int, len(here))
-		for i, a := range here {
-			who[i] = a.id
-		}
-		n := r.chooser.choose(who, who[0] == last)
-		a := here[n]
-		r.mu.Lock()
-		r.here = slices.DeleteFunc(r.here, func(b *arrival) bool { return a == b })
-		r.steps = append(r.steps, step{a.id, n, a.point})
-		r.mu.Unlock()
+		a := of[n]
 		last = a.id
+		r.step(a, moves[n], n)
+		known--
 		time.Sleep(a.sleep)
 		close(a.going)
 	}
 }
 
-func (a *arrival) givesWay() bool { return strings.HasSuffix(a.point, " gives way") }
+// step notes that a makes a move.
+func (r *Run) step(a *arrival, m move, index int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting = slices.DeleteFunc(r.waiting, func(b *arrival) bool { return a == b })
+	a.op.Way = m.way
+	r.points = r.points || a.op.Point
+	r.steps = append(r.steps, step{move: m, index: index, op: a.op})
+	r.access(a.op.Ways[m.way])
+}
 
-// await waits until somebody comes to a point, and reports false if nobody does.
+// moves returns the moves that can be made, those of last first, and which arrival each
+// of them is of.
+func (r *Run) moves(waiting []*arrival, last int) (moves []move, of []*arrival) {
+	if busy := slices.DeleteFunc(slices.Clone(waiting), (*arrival).givesWay); len(busy) > 0 {
+		waiting = busy
+	}
+	slices.SortFunc(waiting, func(a, b *arrival) int { return rank(a.id, last) - rank(b.id, last) })
+	for _, a := range waiting {
+		for way := range a.op.Ways {
+			if a.op.Ready == nil || a.op.Ready(way) {
+				moves, of = append(moves, move{a.id, way}), append(of, a)
+			}
+		}
+	}
+	return moves, of
+}
+
+func (a *arrival) givesWay() bool { return strings.HasSuffix(a.op.Name, " gives way") }
+
+// rank puts the one that went on last in front.
+func rank(id, last int) int {
+	if id == last {
+		return -1
+	}
+	return id
+}
+
+// await waits until a goroutine comes to an operation, and reports false if none does.
 func (r *Run) await() bool {
 	select {
 	case <-r.came: // long ago
@@ -188,20 +264,24 @@ func (r *Run) await() bool {
 	}
 }
 
-// rank puts the one that went on last in front.
-func rank(id, last int) int {
-	if id == last {
-		return -1
+// Await implements sched.Hook.
+func (r *Run) Await(op *sched.Op) { r.wait(op, 0) }
+
+// Accessed implements sched.Hook.
+func (r *Run) Accessed(a sched.Access) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.on && len(r.steps) > 0 {
+		r.access(a)
 	}
-	return id
 }
 
-func (r *Run) arrive(name string) { r.stand(name, 0) }
-
-func (r *Run) stand(name string, sleep time.Duration) {
+// wait returns when it is the turn of op, before which d is to pass.
+func (r *Run) wait(op *sched.Op, d time.Duration) {
+	op.Way = -1 // as long as none has been chosen
 	g := current()
 	r.mu.Lock()
-	if !r.on {
+	if !r.on || !inBubble() {
 		r.mu.Unlock()
 		return
 	}
@@ -211,8 +291,8 @@ func (r *Run) stand(name string, sleep time.Duration) {
 		r.names = append(r.names, "#"+strconv.Itoa(id))
 		r.ids[g] = id
 	}
-	a := &arrival{id, name, sleep, make(chan struct{})}
-	r.here = append(r.here, a)
+	a := &arrival{id, op, d, make(chan struct{})}
+	r.waiting = append(r.waiting, a)
 	r.mu.Unlock()
 	select {
 	case r.came <- struct{}{}:
@@ -221,18 +301,22 @@ func (r *Run) stand(name string, sleep time.Duration) {
 	<-a.going
 }
 
+// inBubble reports whether the goroutine belongs to a bubble, as one that runs cleanups
+// for the collector does not. The clock of a bubble begins in 2000.
+func inBubble() bool { return time.Now().Year() < 2020 }
+
 // choices returns what was chosen, without the end of it that is chosen anyway.
 func (r *Run) choices() string {
 	var b strings.Builder
 	n := len(r.steps)
-	for n > 1 && r.steps[n-1].taken == 0 {
+	for n > 1 && r.steps[n-1].index == 0 {
 		n--
 	}
 	for i, s := range r.steps[:n] {
 		if i > 0 {
 			b.WriteByte('.')
 		}
-		b.WriteString(strconv.Itoa(s.taken))
+		b.WriteString(strconv.Itoa(s.index))
 	}
 	return b.String()
 }
@@ -240,10 +324,24 @@ func (r *Run) choices() string {
 func (r *Run) trail() string {
 	var b strings.Builder
 	for _, s := range r.steps {
-		fmt.Fprintf(&b, "  %s goes on at %s\n", r.names[s.id], s.point)
+		fmt.Fprintf(&b, "  %s goes on at %s\n", r.names[s.id], where(s.op))
 	}
-	for _, a := range r.here {
-		fmt.Fprintf(&b, "  %s stands at %s\n", r.names[a.id], a.point)
+	for _, a := range r.waiting {
+		fmt.Fprintf(&b, "  %s waits at %s\n", r.names[a.id], where(a.op))
 	}
 	return b.String()
+}
+
+// where says what an operation is and where: "gate.go:71 Store in broadcast.(*gate).late".
+func where(op *sched.Op) string {
+	if op.Point || op.Callers[0] == 0 {
+		return op.Name
+	}
+	f, _ := runtime.CallersFrames(op.Callers[:]).Next()
+	way := ""
+	if len(op.Ways) > 1 && op.Way >= 0 {
+		way = []string{" (signal)", " (context)"}[op.Way]
+	}
+	fn := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
+	return fmt.Sprintf("%s:%d %s%s in %s", filepath.Base(f.File), f.Line, op.Name, way, fn)
 }

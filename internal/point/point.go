@@ -7,13 +7,9 @@
 // of them: package explore runs goroutines one at a time from point to point, in
 // every order there is.
 //
-// With the tag, and a seed in TANDEM_CHAOS, whoever comes to a point of which nobody
-// has taken hold gives way to others at random, now and then for long. So ordinary
-// tests run in orders that are rare otherwise:
-//
-//	TANDEM_CHAOS=random go test -race -tags points ./pool
-//
-// The seed is printed, and can be given in the place of random.
+// Package sched is what engines are converted to. Points are for those that are not:
+// the explorer assumes that a point conflicts with everything, and prunes no order of a
+// program that comes to one.
 //
 // A name that ends with "gives way" is that of a place at which a goroutine looks
 // in vain, and looks again until another has done something: all others go on

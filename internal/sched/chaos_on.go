@@ -1,6 +1,6 @@
 //go:build points
 
-package point
+package sched
 
 import (
 	"fmt"
@@ -13,7 +13,14 @@ import (
 // chaos is nil without TANDEM_CHAOS.
 var chaos = fromEnvironment()
 
-// An unrest makes goroutines give way at points, at random.
+// giveWay lets other goroutines run, at random, if there is chaos.
+func giveWay() {
+	if chaos != nil {
+		chaos.stir()
+	}
+}
+
+// An unrest makes goroutines give way before their operations, at random.
 type unrest struct {
 	yield func()
 	state uint64
@@ -29,16 +36,16 @@ func fromEnvironment() *unrest {
 	if s != "random" {
 		var err error
 		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			panic(fmt.Sprintf("point: TANDEM_CHAOS=%q: must be a number, or random", s))
+			panic(fmt.Sprintf("sched: TANDEM_CHAOS=%q: must be a number, or random", s))
 		}
 	}
 	fmt.Fprintf(os.Stderr, "TANDEM_CHAOS=%d\n", seed)
 	return &unrest{yield: runtime.Gosched, state: seed}
 }
 
-// long is how often one who is to sleep gives way: until all others have come to
-// where they wait, or have run for a good while. Time would not do for that: it
-// stands still in a bubble of testing/synctest, and tests look at it.
+// long is how many times a goroutine gives way in place of a sleep: enough for all
+// others to come to where they wait, or to run for a good while. A real sleep would not
+// do: time stands still in a bubble of testing/synctest, and tests look at it.
 const long = 200
 
 // stir gives way not at all, once, or for long.
@@ -58,9 +65,9 @@ func (u *unrest) stir() {
 // draw returns the next number of SplitMix64 (G. Steele, D. Lea, C. Flood, Fast
 // Splittable Pseudorandom Number Generators, OOPSLA 2014).
 //
-// It takes no lock, and nothing atomic: either would put in order the goroutines
-// that come by, and so hide from the race detector what chaos is to show. That two
-// may draw the same number at once does no harm, and the detector is not to see it.
+// It takes no lock and uses no atomic: either would order the goroutines that call
+// it, and so hide from the race detector what chaos is to show. Two goroutines may draw
+// the same number at once, which does no harm.
 //
 //go:norace
 func (u *unrest) draw() uint64 {

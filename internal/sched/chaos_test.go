@@ -1,6 +1,6 @@
 //go:build points
 
-package point
+package sched
 
 import (
 	"os"
@@ -9,21 +9,22 @@ import (
 	"testing"
 )
 
-// stirred returns how often each of so many calls of At gives way, with a seed.
+// stirred returns how many times each of so many operations gives way, with a seed.
 func stirred(t *testing.T, seed uint64, calls int) (times []int) {
 	t.Helper()
 	n, before := 0, chaos
 	defer func() { chaos = before }()
+	var x Uint64
 	chaos = &unrest{yield: func() { n++ }, state: seed}
 	for range calls {
 		n = 0
-		At("somewhere")
+		x.Load()
 		times = append(times, n)
 	}
 	return times
 }
 
-// A seed decides who gives way, at some points and not at others.
+// The seed decides which operations give way.
 func TestChaosGivesWay(t *testing.T) {
 	const calls = 1000
 	kinds := map[int]int{}
@@ -46,14 +47,13 @@ func TestChaosGivesWay(t *testing.T) {
 	}
 }
 
-// Who has taken hold of the points decides alone.
+// With a hook attached, only the hook decides.
 func TestChaosYieldsToAHook(t *testing.T) {
 	hooked := 0
-	release := Take(func(string) { hooked++ })
-	defer release()
+	defer Attach(counter{&hooked})()
 	for _, n := range stirred(t, 7, 100) {
 		if n > 0 {
-			t.Error("somebody gave way")
+			t.Error("an operation gave way")
 		}
 	}
 	if hooked != 100 {
@@ -61,7 +61,12 @@ func TestChaosYieldsToAHook(t *testing.T) {
 	}
 }
 
-// The seed comes from the environment and is printed; a random one is another one
+type counter struct{ n *int }
+
+func (c counter) Await(*Op)       { *c.n++ }
+func (c counter) Accessed(Access) {}
+
+// The seed comes from the environment and is printed; random stands for another seed
 // each time.
 func TestChaosPrintsItsSeed(t *testing.T) {
 	seeds := map[string]bool{}

@@ -1,0 +1,96 @@
+//go:build points
+
+package explore
+
+import (
+	"slices"
+
+	"github.com/tandemgo/tandem/internal/sched"
+)
+
+// An access is a sched.Access with a number for the object.
+type access struct {
+	object int
+	kind   sched.Kind
+	first  bool // the object was not accessed before in this run
+}
+
+// access adds a to the present step. r.mu is held.
+func (r *Run) access(a sched.Access) {
+	if a.Object == nil && a.Kind != sched.Unknown {
+		return
+	}
+	s := &r.steps[len(r.steps)-1]
+	known := len(r.objects)
+	n := r.object(a)
+	s.accesses = append(s.accesses, access{n, a.Kind, n == known})
+}
+
+func (r *Run) object(a sched.Access) int {
+	n, ok := r.objects[a.Object]
+	if !ok {
+		n = len(r.objects)
+		r.objects[a.Object] = n
+	}
+	return n
+}
+
+// ways returns what the ways of op would access. A way that is not gone only looks
+// whether it could be.
+func (r *Run) ways(op *sched.Op) []access {
+	all := make([]access, len(op.Ways))
+	for way, a := range op.Ways {
+		kind := a.Kind
+		if op.Way >= 0 && way != op.Way {
+			kind = sched.Read
+		}
+		all[way] = access{object: r.object(a), kind: kind}
+	}
+	return all
+}
+
+// dependent reports whether steps with these accesses do not commute.
+func dependent(f, g []access) bool {
+	return conflict(f, g, func(a, b sched.Kind) bool { return !shared(a) || !shared(b) })
+}
+
+// racing reports whether steps with these accesses do not commute although both could be
+// possible at the same time. A lock that is released by one goroutine could not be
+// acquired or released by another one then.
+func racing(f, g []access) bool {
+	return conflict(f, g, func(a, b sched.Kind) bool {
+		switch {
+		case shared(a) && shared(b):
+			return false
+		case releases(a):
+			return b == sched.Write || b == sched.Read
+		case releases(b):
+			return a == sched.Write || a == sched.Read
+		}
+		return true
+	})
+}
+
+// shared reports whether two accesses of kind k commute.
+func shared(k sched.Kind) bool {
+	return k == sched.Read || k == sched.AcquireShared || k == sched.ReleaseShared
+}
+
+func releases(k sched.Kind) bool { return k == sched.Release || k == sched.ReleaseShared }
+
+func conflict(f, g []access, kinds func(a, b sched.Kind) bool) bool {
+	for _, a := range f {
+		for _, b := range g {
+			if a.kind == sched.Unknown || b.kind == sched.Unknown || a.object == b.object && kinds(a.kind, b.kind) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// discovers reports whether one of the accesses is the first one of its object. Numbers of
+// such objects are those of one run and mean nothing in another.
+func discovers(f []access) bool {
+	return slices.ContainsFunc(f, func(a access) bool { return a.first })
+}

@@ -1,0 +1,110 @@
+//go:build points
+
+package sched
+
+import (
+	"context"
+	"unsafe"
+)
+
+// contexts is the object that stands for all contexts: which of them end with one
+// that is cancelled is not known.
+var contexts byte
+
+func object[C any](ch C) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&ch)) }
+
+// Signal sends on ch, a channel of capacity 1, if there is room.
+func Signal(ch chan<- struct{}) {
+	access(object(ch), Write, "Signal")
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// Park waits for a signal.
+func Park(signal <-chan struct{}) {
+	await(1, &Op{
+		Name:  "Park",
+		Ways:  []Access{{object(signal), Acquire}},
+		Ready: func(int) bool { return len(signal) > 0 },
+	})
+	<-signal
+}
+
+// ParkCtx waits for a signal or for the end of ctx.
+func ParkCtx(ctx context.Context, signal <-chan struct{}) { park(signal, ctx.Done(), nil) }
+
+// ParkCtxOr waits for a signal, for the end of ctx, or for that of another context, of
+// which done is the channel. A nil channel is one of a context that never ends.
+func ParkCtxOr(ctx context.Context, signal, done <-chan struct{}) { park(signal, ctx.Done(), done) }
+
+func park(signal, done, other <-chan struct{}) {
+	op := &Op{
+		Name: "Park",
+		Ways: []Access{{object(signal), Acquire}, {unsafe.Pointer(&contexts), Read}},
+		Ready: func(way int) bool {
+			if way == 0 {
+				return len(signal) > 0
+			}
+			return isClosed(done) || isClosed(other)
+		},
+	}
+	if await(2, op) {
+		switch op.Way {
+		case 0:
+			<-signal
+			return
+		case 1:
+			return
+		}
+	}
+	select { // also if the hook has let the operation go without a choice
+	case <-signal:
+	case <-done:
+	case <-other:
+	}
+}
+
+// isClosed reports whether the channel of a context, which may be nil, is closed.
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Ended reports whether the context has ended of which done is the channel.
+func Ended(done <-chan struct{}) bool {
+	if done == nil {
+		return false
+	}
+	access(unsafe.Pointer(&contexts), Read, "Ended")
+	return isClosed(done)
+}
+
+// Err returns ctx.Err().
+func Err(ctx context.Context) error {
+	if ctx.Done() != nil {
+		access(unsafe.Pointer(&contexts), Read, "Err")
+	}
+	return ctx.Err()
+}
+
+// Cancel calls cancel, which ends a context.
+func Cancel(cancel func()) {
+	access(unsafe.Pointer(&contexts), Write, "Cancel")
+	cancel()
+}
+
+// AfterFunc is context.AfterFunc.
+func AfterFunc(ctx context.Context, f func()) (stop func() bool) {
+	access(unsafe.Pointer(&contexts), Write, "AfterFunc")
+	stopFunc := context.AfterFunc(ctx, f)
+	return func() bool {
+		access(unsafe.Pointer(&contexts), Write, "stop of AfterFunc")
+		return stopFunc()
+	}
+}
