@@ -7,7 +7,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // How a broadcast works.
@@ -57,7 +57,7 @@ import (
 // Contexts. That the context of a subscription has ended is seen at its channel, which
 // can be asked under any lock: by a reader after it has loaded published, so that it
 // takes nothing that was sent after the end, and by a sender before it waits. Neither
-// relies on context.AfterFunc, which runs on a goroutine of its own, some time later.
+// relies on sched.AfterFunc, which runs on a goroutine of its own, some time later.
 // It wakes readers that are parked, and does what nobody else comes by to do. Whoever
 // sees the end calls expire when it holds no lock, as the cause is the context's to
 // tell. A sender ends a subscription so before it sends what that one would have been
@@ -66,7 +66,7 @@ import (
 // A Broadcast sends values of type T to its subscriptions. It is made by [New],
 // must not be copied, and is safe for concurrent use.
 type Broadcast[T any] struct {
-	mu       point.Mutex
+	mu       sched.Mutex
 	gate     gate[T]
 	sleepers sleepers
 	senders  fifo.List[*sender[T]]           // those that wait for room
@@ -93,7 +93,7 @@ func newFrom[T any](start uint64, opts []Option) *Broadcast[T] {
 // of ctx, and then nobody will see it. It panics if ctx is nil.
 func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 	ctxselect.Require(ctx, "broadcast: Send")
-	if ctx.Err() != nil {
+	if sched.Err(ctx) != nil {
 		return context.Cause(ctx)
 	}
 	err := b.trySend(v)
@@ -115,7 +115,6 @@ func (b *Broadcast[T]) TrySend(v T) error {
 
 func (b *Broadcast[T]) trySend(v T) error {
 	for {
-		point.At("broadcast: sender before its lock")
 		b.mu.Lock()
 		switch {
 		case b.closedLocked():
@@ -163,7 +162,6 @@ func (b *Broadcast[T]) roomLocked() uint64 { return b.gate.room(b.log.sent, b.lo
 
 // passed is called when a marked cursor has moved.
 func (b *Broadcast[T]) passed(c *cursor) {
-	point.At("broadcast: reader before it takes its mark")
 	b.mu.Lock()
 	if b.gate.unmark(c) {
 		b.wakeSenderLocked()
@@ -176,9 +174,7 @@ func (b *Broadcast[T]) wake(asleep []*waiter) {
 	if len(asleep) == 0 {
 		return
 	}
-	point.At("broadcast: sender before it wakes readers")
 	wakeAll(asleep)
-	point.At("broadcast: sender before it gives the list back")
 	b.mu.Lock()
 	b.sleepers.giveBack(asleep)
 	b.mu.Unlock()
@@ -224,7 +220,6 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 	if o.policy == Block {
 		s.block = new(cursor)
 	}
-	point.At("broadcast: subscriber before the lock")
 	b.mu.Lock()
 	if o.closed != nil {
 		*o.closed = b.closedLocked()
@@ -276,7 +271,6 @@ func (b *Broadcast[T]) weedLocked() {
 // ErrClosed, and subscribers get it once they have read what is left. It does
 // not wait for them, and returns nil.
 func (b *Broadcast[T]) Close() error {
-	point.At("broadcast: close before the lock")
 	b.mu.Lock()
 	b.log.published.Or(closed)
 	b.wakeSenderLocked()

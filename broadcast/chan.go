@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A pump is the goroutine that moves values from a subscription to a channel.
@@ -33,6 +33,7 @@ func (s *Subscription[T]) Chan(buf int) <-chan T {
 	s.pump = &pump[T]{make(chan T, buf), cancel, make(chan struct{})}
 	if s.err != nil {
 		cancel()
+		sched.Opaque("Chan closes the channel")
 		close(s.pump.ch)
 		close(s.pump.done)
 		return s.pump.ch
@@ -43,11 +44,13 @@ func (s *Subscription[T]) Chan(buf int) <-chan T {
 
 // feed is the goroutine of Chan.
 func (s *Subscription[T]) feed(ctx context.Context, p *pump[T]) {
-	defer close(p.done)
-	defer close(p.ch)
-	defer p.cancel()
+	defer func() {
+		p.cancel()
+		sched.Opaque("the goroutine of Chan closes the channel")
+		close(p.ch)
+		close(p.done)
+	}()
 	for _, v := range s.All(ctx) {
-		point.At("broadcast: pump before it hands over")
 		if !p.handOver(ctx, s.done, v) {
 			s.expire()
 			s.takeBack()
@@ -59,14 +62,16 @@ func (s *Subscription[T]) feed(ctx context.Context, p *pump[T]) {
 // handOver sends v, or returns false if ctx or the context of the subscription, to
 // which done belongs, has ended.
 func (p *pump[T]) handOver(ctx context.Context, done <-chan struct{}, v T) bool {
-	if isClosed(ctx.Done()) || isClosed(done) {
+	if sched.Ended(ctx.Done()) || sched.Ended(done) {
 		return false
 	}
+	sched.Opaque("the goroutine of Chan sends")
 	select {
 	case p.ch <- v: // alone, it costs a fraction of a select of three
 		return true
 	default:
 	}
+	sched.Opaque("the goroutine of Chan waits for room")
 	select {
 	case p.ch <- v:
 		return true

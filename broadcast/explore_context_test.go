@@ -9,18 +9,18 @@ import (
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // contexts are a context whose AfterFunc runs soon, and one whose AfterFunc never runs.
 var contexts = map[string]func(parent context.Context) (context.Context, func()){
 	"soon": func(parent context.Context) (context.Context, func()) {
 		ctx, cancel := context.WithCancelCause(parent)
-		return ctx, func() { cancel(errLateEnd) }
+		return ctx, func() { sched.Cancel(func() { cancel(errLateEnd) }) }
 	},
 	"never": func(context.Context) (context.Context, func()) {
 		ctx := newLateContext()
-		return ctx, ctx.end
+		return ctx, func() { sched.Cancel(ctx.end) }
 	},
 }
 
@@ -33,10 +33,10 @@ func TestExploreNothingAfterTheContext(t *testing.T) {
 				b := broadcast.New[uint64](broadcast.WithCapacity(2))
 				ctx, end := open(t.Context())
 				k := newBook(t, b, broadcast.WithContext(ctx))
-				ended := false
+				var ended sched.Bool
 				r.Go("reader", func() {
 					for {
-						before := ended
+						before := ended.Load()
 						err := k.read(t.Context(), 1)
 						if err != nil {
 							if !errors.Is(err, broadcast.ErrClosed) || !errors.Is(err, errLateEnd) {
@@ -52,8 +52,7 @@ func TestExploreNothingAfterTheContext(t *testing.T) {
 				r.Go("sender", func() {
 					sendAll(t, b, 1)
 					end()
-					ended = true
-					point.At("the context has ended")
+					ended.Store(true)
 					if err := b.TrySend(1); err != nil {
 						t.Error(err)
 					}
@@ -145,8 +144,7 @@ func TestExploreLatestAfterTheContext(t *testing.T) {
 		})
 		r.Go("set", func() {
 			l.Set(1)
-			cancel()
-			point.At("the context has ended")
+			sched.Cancel(cancel)
 			l.Set(2)
 		})
 	})

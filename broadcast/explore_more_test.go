@@ -9,7 +9,7 @@ import (
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A walk over a Latest sees the last value, and never an older one after a newer.
@@ -55,8 +55,7 @@ func TestExploreLatestGivesUp(t *testing.T) {
 			}
 		})
 		r.Go("cancel and set", func() {
-			cancel()
-			point.At("has cancelled")
+			sched.Cancel(cancel)
 			l.Set(1)
 		})
 	})
@@ -71,22 +70,21 @@ func TestExploreTopics(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		var s *broadcast.Subscription[int]
+		var s sched.Pointer[broadcast.Subscription[int]]
 		r.Go("leaves", func() { leaves.Close() })
 		r.Go("comes", func() {
 			got, err := topics.Subscribe("room")
 			if err != nil {
 				t.Error(err)
 			}
-			s = got
-			point.At("has subscribed")
+			s.Store(got)
 		})
 		r.Go("sender", func() {
-			before := s != nil
+			before := s.Load()
 			if err := topics.TrySend("room", 1); err != nil {
 				t.Error(err)
 			}
-			if before && s.Backlog() != 1 {
+			if before != nil && before.Backlog() != 1 {
 				t.Error("B2: a value has gone elsewhere")
 			}
 		})
@@ -94,6 +92,7 @@ func TestExploreTopics(t *testing.T) {
 			if err := topics.TrySend("room", 2); err != nil {
 				t.Error(err)
 			}
+			s := s.Load()
 			if s.Backlog() == 0 {
 				t.Error("B2: nobody sends where the subscription is")
 			}

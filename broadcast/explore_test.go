@@ -9,7 +9,7 @@ import (
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 var errGone = errors.New("gone")
@@ -187,10 +187,10 @@ func TestExploreCloseOfASubscription(t *testing.T) {
 				b := broadcast.New[uint64](broadcast.WithCapacity(2))
 				ctx, cancel := context.WithCancelCause(t.Context())
 				k := newBook(t, b, broadcast.WithContext(ctx))
-				closed := false
+				var closed sched.Bool
 				r.Go("reader", func() {
 					for {
-						before := closed
+						before := closed.Load()
 						err := k.read(t.Context(), 1)
 						if err == nil && before {
 							t.Error("B7: a value after Close")
@@ -205,8 +205,8 @@ func TestExploreCloseOfASubscription(t *testing.T) {
 				})
 				r.Go("sender", func() { sendAll(t, b, 2) })
 				r.Go("close", func() {
-					end(k.s, func() { cancel(errGone) })
-					closed = name == "by Close"
+					end(k.s, func() { sched.Cancel(func() { cancel(errGone) }) })
+					closed.Store(name == "by Close")
 				})
 				r.After(func() {
 					if len(b.Stats().Subscriptions) > 0 {
@@ -234,7 +234,7 @@ func TestExploreReadersOfOneSubscription(t *testing.T) {
 			}
 		})
 		r.Go("reader", func() {
-			point.At("begin")
+			r.Step("begin")
 			if _, err := s.Next(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -242,7 +242,7 @@ func TestExploreReadersOfOneSubscription(t *testing.T) {
 		})
 		r.Go("sender", func() {
 			sendAll(t, b, 1)
-			cancel(errGone)
+			sched.Cancel(func() { cancel(errGone) })
 			sendAll(t, b, 1)
 		})
 		r.After(func() {

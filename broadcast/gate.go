@@ -2,16 +2,15 @@ package broadcast
 
 import (
 	"math"
-	"sync/atomic"
 
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A cursor is what a gate knows of a Block subscription.
 type cursor struct {
-	pos  atomic.Uint64 // what it reads next; written by its readers only
-	lags atomic.Bool   // a sender waits for pos to move; written under Broadcast.mu
-	at   int           // index in the gate, -1 once it is not there; Broadcast.mu
+	pos  sched.Uint64 // what it reads next; written by its readers only
+	lags sched.Bool   // a sender waits for pos to move; written under Broadcast.mu
+	at   int          // index in the gate, -1 once it is not there; Broadcast.mu
 }
 
 // A gate keeps senders from overwriting what Block subscriptions have not read
@@ -53,7 +52,7 @@ func (g *gate[T]) remove(s *Subscription[T]) {
 // way: see evict.
 func (g *gate[T]) expired() (subs []*Subscription[T]) {
 	for _, s := range g.subs {
-		if isClosed(s.done) {
+		if sched.Ended(s.done) {
 			subs = append(subs, s)
 		}
 	}
@@ -84,9 +83,7 @@ func (g *gate[T]) watch(need uint64) (done <-chan struct{}, wait bool) {
 		c := s.block
 		late := c.pos.Load() < need
 		if late {
-			point.At("broadcast: gate before it marks")
 			c.lags.Store(true)
-			point.At("broadcast: gate has marked")
 			late = c.pos.Load() < need // it may have moved and seen no mark
 		}
 		if late {

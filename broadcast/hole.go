@@ -2,8 +2,6 @@ package broadcast
 
 import (
 	"slices"
-
-	"github.com/tandemgo/tandem/internal/point"
 )
 
 // A tally counts values that never came to this broadcast. Only differences matter:
@@ -110,7 +108,6 @@ func (l *log[T]) lose(missed uint64) {
 // closed. It takes time in proportion to the gaps that are retained.
 func (b *Broadcast[T]) ReportGap(missed uint64) error {
 	b.require("ReportGap")
-	point.At("broadcast: gap before the lock")
 	b.mu.Lock()
 	if b.closedLocked() {
 		b.mu.Unlock()

@@ -3,10 +3,9 @@ package broadcast
 import (
 	"context"
 	"iter"
-	"sync"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A Latest holds a value that changes, such as a configuration, for any number
@@ -23,7 +22,7 @@ type Latest[T any] struct {
 	// The lock guards everything. A walk that has seen version puts its waiter
 	// among the sleepers under the lock at which it found that; Set takes them
 	// under the lock, too, and wakes them outside.
-	mu       sync.Mutex
+	mu       sched.Mutex
 	value    T
 	version  uint64 // how often it was set
 	sleepers sleepers
@@ -31,7 +30,6 @@ type Latest[T any] struct {
 
 // Set makes v the value. What Get and Changes return from then on is v or newer.
 func (l *Latest[T]) Set(v T) {
-	point.At("broadcast: setter before the lock")
 	l.mu.Lock()
 	l.value = v
 	l.version++
@@ -40,9 +38,7 @@ func (l *Latest[T]) Set(v T) {
 	if len(asleep) == 0 {
 		return
 	}
-	point.At("broadcast: setter before it wakes walks")
 	wakeAll(asleep)
-	point.At("broadcast: setter before it gives the list back")
 	l.mu.Lock()
 	l.sleepers.giveBack(asleep)
 	l.mu.Unlock()
@@ -65,15 +61,13 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 	ctxselect.Require(ctx, "broadcast: Latest.Changes")
 	return func(yield func(T) bool) {
 		w := newWaiter()
-		for seen := uint64(0); ctx.Err() == nil; {
-			point.At("broadcast: walk before it looks")
+		for seen := uint64(0); sched.Err(ctx) == nil; {
 			l.mu.Lock()
 			if l.version > seen {
 				v := l.value
 				seen = l.version
 				l.mu.Unlock()
-				point.At("broadcast: walk has looked")
-				if ctx.Err() != nil { // asked again, or v could have been set since
+				if sched.Err(ctx) != nil { // asked again, or v could have been set since
 					break
 				}
 				if !yield(v) {
@@ -85,7 +79,6 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 			l.mu.Unlock()
 			w.park(ctx)
 		}
-		point.At("broadcast: walk before it leaves the list")
 		l.mu.Lock()
 		l.sleepers.remove(w)
 		l.mu.Unlock()

@@ -3,9 +3,8 @@ package broadcast
 import (
 	"context"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A sender is a call that waits for room.
@@ -19,10 +18,9 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 	left := vs
 	var place *fifo.Node[*sender[T]] // in line
 	for {
-		if ctx.Err() != nil {
+		if sched.Err(ctx) != nil {
 			err = context.Cause(ctx)
 		}
-		point.At("broadcast: sender before its lock")
 		b.mu.Lock()
 		if place != nil {
 			left = place.Value.left
@@ -76,12 +74,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 		case over:
 			return len(vs) - len(left), err
 		case wait:
-			point.At("broadcast: sender before it parks")
-			select { // what has ended is seen above
-			case <-place.Value.ready:
-			case <-ctx.Done():
-			case <-done:
-			}
+			sched.ParkCtxOr(ctx, place.Value.ready, done) // what has ended is seen above
 		}
 	}
 }
@@ -108,7 +101,7 @@ func (b *Broadcast[T]) serveLocked(first *fifo.Node[*sender[T]]) {
 		}
 		if node != first {
 			b.senders.Remove(node)
-			ctxselect.Signal(s.ready)
+			sched.Signal(s.ready)
 		}
 		node = next
 	}
@@ -125,7 +118,6 @@ func (b *Broadcast[T]) evict(gone []*Subscription[T]) {
 
 // ungate takes a Block subscription that has ended out of the way of senders.
 func (b *Broadcast[T]) ungate(s *Subscription[T]) {
-	point.At("broadcast: subscription before it leaves the gate")
 	b.mu.Lock()
 	if s.block.at >= 0 {
 		b.gate.unmark(s.block)
@@ -138,6 +130,6 @@ func (b *Broadcast[T]) ungate(s *Subscription[T]) {
 // wakeSenderLocked lets the first sender in line look again.
 func (b *Broadcast[T]) wakeSenderLocked() {
 	if n := b.senders.Front(); n != nil {
-		ctxselect.Signal(n.Value.ready)
+		sched.Signal(n.Value.ready)
 	}
 }

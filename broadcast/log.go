@@ -1,10 +1,9 @@
 package broadcast
 
 import (
-	"sync/atomic"
 	"unsafe"
 
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A chunk is a run of values, the first of which has sequence number base. A
@@ -12,7 +11,7 @@ import (
 // again: readers need no lock for what has been published.
 type chunk[T any] struct {
 	base  uint64
-	next  atomic.Pointer[chunk[T]] // nil: this is the last one; itself: it has been cut off
+	next  sched.Pointer[chunk[T]] // nil: this is the last one; itself: it has been cut off
 	items []T
 }
 
@@ -41,11 +40,11 @@ type log[T any] struct {
 	_        [cacheLine]byte
 
 	// published is the number of the next value, times 2, and the bit closed.
-	published atomic.Uint64
-	holes     atomic.Pointer[holes] // nil while there are none
+	published sched.Uint64
+	holes     sched.Pointer[holes] // nil while there are none
 	_         [cacheLine - 16]byte
 
-	first, last atomic.Pointer[chunk[T]]
+	first, last sched.Pointer[chunk[T]]
 }
 
 const (
@@ -109,10 +108,8 @@ func (l *log[T]) addAll(vs []T) {
 // reason for it.
 func (l *log[T]) publish(n int) {
 	l.sent += uint64(n)
-	point.At("broadcast: log before it publishes")
 	l.published.Add(uint64(n) * publishOne)
 	for l.sent >= l.keep {
-		point.At("broadcast: log before it is cut")
 		l.cut()
 	}
 }
@@ -121,7 +118,6 @@ func (l *log[T]) publish(n int) {
 func (l *log[T]) grow() {
 	c := &chunk[T]{base: l.sent, items: make([]T, min(l.size, max(smallest, int(min(l.sent-l.start, largest)))))}
 	l.tail.next.Store(c) // before anything of c is published
-	point.At("broadcast: log has linked a chunk")
 	l.last.Store(c)
 	l.tail = c
 }
@@ -132,7 +128,6 @@ func (l *log[T]) cut() {
 	old := l.first.Load()
 	next := old.next.Load() // there is one: what is retained is in it
 	l.first.Store(next)
-	point.At("broadcast: log before it cuts the link")
 	old.next.Store(old)
 	l.keep = next.end() + l.capacity
 }

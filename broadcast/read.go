@@ -5,7 +5,7 @@ import (
 	"errors"
 	"runtime"
 
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // behindLocked returns how many values s has missed and how many it can read,
@@ -40,8 +40,7 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 	for {
 		word := s.b.log.published.Load()
 		sent := word / publishOne
-		point.At("broadcast: reader has looked")
-		if isClosed(s.done) { // after the look, or it could have seen what was sent since
+		if sched.Ended(s.done) { // after the look, or it could have seen what was sent since
 			return 0, errExpired
 		}
 		limit := sent
@@ -63,7 +62,6 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 		if n = s.copyLocked(dst, limit); n > 0 {
 			s.delivered += uint64(n)
 			if s.block != nil {
-				point.At("broadcast: reader before it moves its cursor")
 				s.block.pos.Store(s.cursor)
 			}
 			return n, nil
@@ -121,10 +119,9 @@ var errExpired = errors.New("broadcast: context of a subscription has ended")
 
 // read is takeLocked that waits.
 func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
-	if ctx.Err() != nil {
+	if sched.Err(ctx) != nil {
 		return 0, context.Cause(ctx)
 	}
-	point.At("broadcast: reader before its lock")
 	s.mu.Lock()
 	b := s.b // nil if s has ended
 	n, err := s.takeLocked(dst)
@@ -140,7 +137,6 @@ func (s *Subscription[T]) read(ctx context.Context, dst []T) (int, error) {
 	}
 	s.mu.Unlock()
 	if n > 0 && s.block != nil {
-		point.At("broadcast: reader before it looks at its mark")
 	}
 	switch {
 	case n > 0 && s.block != nil && s.block.lags.Load():
@@ -168,14 +164,12 @@ func (s *Subscription[T]) waitLocked(ctx context.Context, b *Broadcast[T], dst [
 		w.peer, s.parked = s.parked, w // close finds it there
 		at, passed := s.cursor, s.passed
 		s.mu.Unlock()
-		point.At("broadcast: reader before it looks again")
 		if b.sleep(w, at, passed) {
 			w.park(ctx)
-			point.At("broadcast: reader is awake")
 		}
 		s.mu.Lock()
 		s.unlinkLocked(w)
-		if ctx.Err() != nil {
+		if sched.Err(ctx) != nil {
 			err = context.Cause(ctx)
 		} else {
 			n, err = s.takeLocked(dst)
@@ -184,7 +178,6 @@ func (s *Subscription[T]) waitLocked(ctx context.Context, b *Broadcast[T], dst [
 	s.spare = w
 	if err != nil { // it may be on the list still, where it would stay while nothing is sent
 		s.mu.Unlock()
-		point.At("broadcast: reader before it leaves the list")
 		b.unsleep(w)
 		s.mu.Lock()
 	}

@@ -3,8 +3,7 @@ package broadcast
 import (
 	"context"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A waiter is where a goroutine parks. It is used again and again, by one
@@ -26,16 +25,11 @@ func newWaiter() *waiter { return &waiter{wake: make(chan struct{}, 1)} }
 
 // park waits until w is woken or ctx has ended.
 func (w *waiter) park(ctx context.Context) {
-	point.At("broadcast: waiter before it parks")
-	done := ctx.Done()
-	if done == nil { // without a select it costs half
-		<-w.wake
+	if ctx.Done() == nil { // without a select it costs half
+		sched.Park(w.wake)
 		return
 	}
-	select {
-	case <-w.wake:
-	case <-done:
-	}
+	sched.ParkCtx(ctx, w.wake)
 }
 
 // A sleepers is a list of waiters. The owner's lock guards it. A waiter is on it
@@ -89,7 +83,7 @@ func (l *sleepers) giveBack(list []*waiter) { l.spare = list[:0] }
 // slower for 1,000, and one that gives up would have to do its part first.)
 func wakeAll(list []*waiter) {
 	for _, w := range list {
-		ctxselect.Signal(w.wake)
+		sched.Signal(w.wake)
 	}
 	clear(list)
 }

@@ -8,7 +8,7 @@ import (
 	"weak"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A Subscription reads what a [Broadcast] sends, at its own pace. It is made by
@@ -21,7 +21,7 @@ type Subscription[T any] struct {
 	block    *cursor         // if the policy is Block
 	done     <-chan struct{} // of its context; nil if it has none that can end
 
-	mu        point.Mutex
+	mu        sched.Mutex
 	b         *Broadcast[T] // these five are nil once settle has been called
 	ctx       context.Context
 	stop      func() bool // ends the watch on ctx
@@ -134,6 +134,7 @@ func (s *Subscription[T]) Close() error {
 	p := s.pump
 	s.mu.Unlock()
 	if p != nil {
+		sched.Opaque("Close waits for the goroutine of Chan")
 		<-p.done
 	}
 	return nil
@@ -142,14 +143,14 @@ func (s *Subscription[T]) Close() error {
 // watch closes s when its context has ended, and releases what s holds when it is
 // collected. Neither the context nor the release may keep s alive.
 func (s *Subscription[T]) watch(ctx context.Context, release func()) {
-	if isClosed(s.done) {
+	if sched.Ended(s.done) {
 		s.expire()
 		return
 	}
 	stop := func() bool { return true }
 	if s.done != nil {
 		p := weak.Make(s)
-		stop = context.AfterFunc(ctx, func() {
+		stop = sched.AfterFunc(ctx, func() {
 			if s := p.Value(); s != nil {
 				s.expire()
 			}
@@ -176,7 +177,7 @@ func (s *Subscription[T]) watch(ctx context.Context, release func()) {
 // expire ends s if its context has ended. The context is asked without a lock,
 // since it may be the caller's own.
 func (s *Subscription[T]) expire() {
-	if !isClosed(s.done) {
+	if !sched.Ended(s.done) {
 		return
 	}
 	s.mu.Lock()
@@ -187,22 +188,9 @@ func (s *Subscription[T]) expire() {
 	}
 }
 
-// isClosed reports whether done, the channel of a context that may be nil, is closed.
-func isClosed(done <-chan struct{}) bool {
-	if done == nil {
-		return false
-	}
-	select {
-	case <-done:
-		return true
-	default:
-		return false
-	}
-}
-
 // over reports whether s has ended, or its context has.
 func (s *Subscription[T]) over() bool {
-	if isClosed(s.done) {
+	if sched.Ended(s.done) {
 		return true
 	}
 	s.mu.Lock()
@@ -212,7 +200,6 @@ func (s *Subscription[T]) over() bool {
 
 // close ends s, if it has not ended, and wakes all who wait for it.
 func (s *Subscription[T]) close(why error) {
-	point.At("broadcast: subscription before it ends")
 	s.mu.Lock()
 	first := s.err == nil
 	if first {
@@ -236,7 +223,6 @@ func (s *Subscription[T]) endLocked(why error, sent uint64) {
 // settle does what is to be done once, outside of the lock, when s has ended. From
 // then on s keeps nothing alive.
 func (s *Subscription[T]) settle() {
-	point.At("broadcast: subscription has ended")
 	s.mu.Lock()
 	if s.b == nil {
 		s.mu.Unlock()
@@ -245,7 +231,7 @@ func (s *Subscription[T]) settle() {
 	b, stop, release, cleanup, pump := s.b, s.stop, s.release, s.cleanup, s.pump
 	s.b, s.ctx, s.stop, s.release, s.cleanup = nil, nil, nil, nil, runtime.Cleanup{}
 	for w := s.parked; w != nil; w = w.peer {
-		ctxselect.Signal(w.wake) // does not block
+		sched.Signal(w.wake) // does not block
 	}
 	s.mu.Unlock()
 	cleanup.Stop()
@@ -256,10 +242,9 @@ func (s *Subscription[T]) settle() {
 		stop()
 	}
 	if pump != nil {
-		pump.cancel()
+		sched.Cancel(pump.cancel)
 	}
 	if release != nil {
-		point.At("broadcast: subscription before it leaves its topic")
 		release()
 	}
 }

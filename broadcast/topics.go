@@ -6,10 +6,9 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A Topics is a [Broadcast] for each key: a chat room, a user, a sensor. It is
@@ -29,7 +28,7 @@ import (
 type Topics[K comparable, T any] struct {
 	opts []Option
 
-	mu     sync.RWMutex
+	mu     sched.RWMutex
 	topics map[K]*topic[K, T]
 	start  uint64 // of the numbers of a new topic: no topic that is gone has come there
 	closed bool
@@ -53,7 +52,7 @@ func NewTopics[K comparable, T any](opts ...Option) *Topics[K, T] {
 // none, it does nothing and returns nil.
 func (t *Topics[K, T]) Send(ctx context.Context, key K, v T) error {
 	ctxselect.Require(ctx, "broadcast: Topics.Send")
-	if ctx.Err() != nil {
+	if sched.Err(ctx) != nil {
 		return context.Cause(ctx)
 	}
 	b, err := t.find(key)
@@ -75,7 +74,7 @@ func (t *Topics[K, T]) TrySend(key K, v T) error {
 // SendBatch is Send for several values, in order, see [Broadcast.SendBatch].
 func (t *Topics[K, T]) SendBatch(ctx context.Context, key K, vs []T) (int, error) {
 	ctxselect.Require(ctx, "broadcast: Topics.SendBatch")
-	if ctx.Err() != nil {
+	if sched.Err(ctx) != nil {
 		return 0, context.Cause(ctx)
 	}
 	switch b, err := t.find(key); {
@@ -90,7 +89,6 @@ func (t *Topics[K, T]) SendBatch(ctx context.Context, key K, vs []T) (int, error
 
 // find returns the broadcast of key, nil if it has no subscriptions.
 func (t *Topics[K, T]) find(key K) (*Broadcast[T], error) {
-	point.At("broadcast: topics before a look")
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if t.closed {
@@ -109,7 +107,6 @@ func (t *Topics[K, T]) Subscribe(key K, opts ...SubscribeOption) (*Subscription[
 	if key != key { //nolint:staticcheck // that is what is asked
 		panic(fmt.Sprintf("broadcast: Topics.Subscribe: key must be equal to itself, got %v", key))
 	}
-	point.At("broadcast: topics before a subscriber comes")
 	t.mu.Lock()
 	if t.closed {
 		t.mu.Unlock()
@@ -175,7 +172,6 @@ func (t *Topics[K, T]) Close() error {
 	t.closed = true
 	topics := slices.Collect(maps.Values(t.topics))
 	t.mu.Unlock()
-	point.At("broadcast: topics have been closed")
 	for _, topic := range topics {
 		_ = topic.b.Close() // it returns nil
 	}
