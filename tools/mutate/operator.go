@@ -42,10 +42,10 @@ var (
 	isUnlock  = names("Unlock", "RUnlock")
 	isAtomic  = names("Store", "Swap", "Add", "And", "Or", "CompareAndSwap")
 	isSignal  = regexp.MustCompile(`^(Signal|Broadcast|Ring|wake.*|rouse)$`).MatchString
-	isWait    = regexp.MustCompile(`^([Ww]ait|[Pp]ark|[Ss]leep)$`).MatchString
+	isWait    = regexp.MustCompile(`^([Ww]ait|[Pp]ark|ParkCtx|[Ss]leep)$`).MatchString
 	isArming  = regexp.MustCompile(`^(Arm.*|push|append|watch)$`).MatchString
 	isContext = regexp.MustCompile(`(\.Done\(\)|^done|\.done)$`).MatchString
-	isFailure = regexp.MustCompile(`\b[a-z]*([eE]rr|\.Err\(\)) != nil`).MatchString
+	isFailure = regexp.MustCompile(`\b[a-z]*([eE]rr|\.Err\(\w*\)) != nil`).MatchString
 )
 
 // isSync reports whether a call of this name is seen by other goroutines.

@@ -30,7 +30,7 @@ func findHandover(s site, add func(span, ...edit)) {
 	case *ast.ExprStmt:
 		switch x, name := call(n); {
 		case name == "" || name == "panic" || isLock(name) || isUnlock(name):
-		case x != nil && s.code(x) == "point": // does nothing without the tag points
+		case x != nil && (s.code(x) == "point" || name == "Opaque"): // does nothing without the tag points
 		default:
 			add(n, s.drop(n)...)
 		}
@@ -114,6 +114,10 @@ func findDeaf(s site, add func(span, ...edit)) {
 		if n.Comm != nil && ofContext(s.file, n.Comm) {
 			ch := received(n.Comm)
 			add(n.Comm, s.before(ch, "([2]<-chan struct{}{1: "), s.after(ch, "}[0])"))
+		}
+	case *ast.CallExpr:
+		if x, name := callee(n); x != nil && name == "ParkCtx" {
+			add(n, s.replace(n, s.code(x)+".Park("+s.code(n.Args[1])+")"))
 		}
 	case *ast.BinaryExpr:
 		c, ok := n.X.(*ast.CallExpr)
