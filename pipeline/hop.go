@@ -78,9 +78,7 @@ func drive[In, Out any](s scope, out outlet[Out], inline func(scope, outlet[Out]
 	}
 	s.run.spawn(s.team.timed(func() {
 		point.At("pipeline: a stage begins")
-		defer s.team.flush()
 		for ctx.Err() == nil && turn() == nil {
-			s.team.flush()
 			// Wait for an item, or for the end. It is the end, too, if no more are
 			// wanted: a stage that lives in s.ctx, and not in ctx, has seen to
 			// everything downstream by then.

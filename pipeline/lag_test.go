@@ -132,11 +132,12 @@ func TestL3NoResultComesAfterTheEnd(t *testing.T) {
 	const quick = 3000
 	for _, how := range []string{"loop", "function"} {
 		synctest.Test(t, func(t *testing.T) {
-			late, ended := 0, false
+			late := 0
+			var ended atomic.Bool
 			s := pipeline.Map(func(_ context.Context, v int) (int, error) {
 				if v == quick+200 {
 					time.Sleep(500 * time.Millisecond)
-					ended = true
+					ended.Store(true)
 					return 0, errItem
 				}
 				return v, nil
@@ -145,7 +146,7 @@ func TestL3NoResultComesAfterTheEnd(t *testing.T) {
 				if v < quick {
 					return
 				}
-				if ended {
+				if ended.Load() {
 					late++
 				}
 				time.Sleep(time.Second)

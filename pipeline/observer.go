@@ -151,9 +151,6 @@ func (m *meter) addTo(s *StageStats, ended bool) {
 		s.Depth += int(sent - in)
 	}
 	for _, g := range m.to {
-		if c, ok := g.(interface{ flush() }); ok && ended {
-			c.flush()
-		}
 		s.Out += g.Sent()
 	}
 	s.Errors += m.errors.Load()
@@ -170,7 +167,6 @@ func (m *meter) addTo(s *StageStats, ended bool) {
 // works on several. A nil team is not observed.
 type team struct {
 	alive, waits, blocks link.Clock
-	counters             []interface{ flush() } // between stages that it works on
 }
 
 // timed returns loop, timed.
@@ -193,15 +189,6 @@ func (t *team) clocks() (waits, blocks *link.Clock) {
 	return &t.waits, &t.blocks
 }
 
-// flush makes the counters exact.
-func (t *team) flush() {
-	if t != nil {
-		for _, c := range t.counters {
-			c.flush()
-		}
-	}
-}
-
 // counting returns to, with what is sent to it counted between two stages that
 // are fused, the second of which is at index. It returns to itself if nobody
 // looks.
@@ -211,23 +198,19 @@ func counting[T any](s scope, index int, to outlet[T]) outlet[T] {
 	}
 	c := &counter[T]{to: to}
 	c.inner, _ = to.(inner[T])
-	s.team.counters = append(s.team.counters, c)
 	s.rec.meters[s.index+index].from = c
 	return c
 }
 
-// A counter counts on one goroutine, and lets others see it now and then.
+// A counter counts what is sent on one goroutine at a time.
 type counter[T any] struct {
 	to    outlet[T]
 	inner inner[T] // the same, if it is one
-	n     uint64
-	shown atomic.Uint64
+	n     atomic.Uint64
 }
 
 func (c *counter[T]) send(v T) error {
-	if c.n++; c.n%16 == 0 {
-		c.flush()
-	}
+	c.n.Add(1)
 	return c.to.send(v)
 }
 
@@ -235,16 +218,13 @@ func (c *counter[T]) pass(v T, f *frame) error {
 	if c.inner == nil {
 		return c.send(v)
 	}
-	if c.n++; c.n%16 == 0 {
-		c.flush()
-	}
+	c.n.Add(1)
 	return c.inner.pass(v, f)
 }
 
 func (c *counter[T]) end()          { c.to.end() }
-func (c *counter[T]) flush()        { c.shown.Store(c.n) }
-func (c *counter[T]) Sent() uint64  { return c.shown.Load() }
-func (c *counter[T]) Freed() uint64 { return c.shown.Load() }
+func (c *counter[T]) Sent() uint64  { return c.n.Load() }
+func (c *counter[T]) Freed() uint64 { return c.n.Load() }
 
 // meter returns what measures the stage in scope s, nil if nobody looks.
 func (s scope) meter() *meter {
