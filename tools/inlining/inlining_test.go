@@ -61,6 +61,7 @@ func standard(source string) string {
 	if !strings.Contains(source, sched) {
 		return source
 	}
+	source = strings.Replace(source, "import "+sched, "import ("+sched+")", 1)
 	source = strings.Replace(source, sched, sched+`; "sync"; "sync/atomic"`, 1)
 	for _, r := range []struct{ from, to string }{
 		{`sched\.(Mutex|RWMutex)\b`, "sync.$1"},
