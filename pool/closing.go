@@ -89,7 +89,7 @@ func (p *Pool[T, R]) Resize(workers int) {
 }
 
 func (e *engine[T, R]) resize(workers int) {
-	e.mu.Lock()
+	e.lock()
 	e.limit = workers
 	e.in.mu.Lock()
 	e.in.upTo = 0 // to be found anew

@@ -186,3 +186,26 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 	}
 	return int(c.worker), true
 }
+
+// endOf returns the innermost context that ends exactly when ctx does: asking it
+// costs the same however deep ctx is, and it holds none of the values around it.
+func endOf(ctx context.Context) context.Context {
+	f := endFinder{Context: ctx}
+	_ = context.Cause(&f)
+	if f.found != nil && f.found.Done() == ctx.Done() {
+		return f.found
+	}
+	return ctx
+}
+
+// An endFinder notes what package context finds when it looks for the context that
+// knows the cause.
+type endFinder struct {
+	context.Context
+	found context.Context
+}
+
+func (f *endFinder) Value(key any) any {
+	f.found, _ = f.Context.Value(key).(context.Context)
+	return nil
+}

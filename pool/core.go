@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,10 @@ type core struct {
 	ctx     context.Context
 	end     context.CancelCauseFunc
 	unwatch func() bool // ends the watch on the one given
+
+	// What ends when the one given does, nil if that cannot end. The watch hears
+	// of it a little later, so that it is asked before a task is accepted or starts.
+	rootEnd context.Context
 
 	waits, runs recorder // of sampled tasks
 
@@ -56,6 +61,29 @@ const (
 	ended   = 1 << iota // ctx has ended, or is about to
 	crowded             // someone waits for room
 )
+
+// over reports whether the context given by WithContext has ended.
+func (c *core) over() bool { return c.rootEnd != nil && c.rootEnd.Err() != nil }
+
+// lock takes the lock for a caller that may admit submitters. It finds out first
+// whether the pool is over, as methods of the user's contexts are not called under it.
+func (c *core) lock() {
+	if c.over() {
+		c.alert.Or(ended)
+	}
+	c.mu.Lock()
+}
+
+// cause returns why all contexts have ended, nil if they have not.
+func (c *core) cause() error {
+	if c.ctx.Err() == nil && c.over() {
+		return context.Cause(c.root)
+	}
+	return context.Cause(c.ctx)
+}
+
+// rootError is what a pool answers whose context has ended.
+func (c *core) rootError() error { return fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.root)) }
 
 // setCrowdedLocked says whether someone waits for room.
 func (c *core) setCrowdedLocked(yes bool) {

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/fifo"
@@ -65,10 +64,11 @@ func newEngine[T, R any](workers int, o options, order *order[T, R]) *engine[T, 
 	e.ctx, e.end = context.WithCancelCause(context.WithoutCancel(o.root))
 	e.unwatch = func() bool { return true }
 	if o.root.Done() != nil {
+		e.rootEnd = endOf(o.root)
 		e.unwatch = context.AfterFunc(o.root, func() {
 			point.At("pool: before its context ends it")
 			cause := context.Cause(o.root)
-			_, dropped := e.abort(fmt.Errorf("%w: %w", ErrClosed, cause), cause)
+			_, dropped := e.abort(e.rootError(), cause)
 			point.At("pool: before it gives up its queue")
 			e.giveUpAll(dropped, cause)
 			e.tellAll(dropped, cause)
@@ -110,7 +110,7 @@ func (e *engine[T, R]) drop(to receiver[T, R], i int, cause error) bool {
 
 // dropped counts n tasks that have been claimed as cancelled.
 func (e *engine[T, R]) dropped(n int) {
-	e.mu.Lock()
+	e.lock()
 	e.cancelled += uint64(n)
 	e.departed += uint64(n)
 	w := e.vacateLocked(n)

@@ -180,6 +180,9 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 	for !w.over {
 		if w.ctx.Err() != nil {
 			w.over = true
+			if w.eng.over() {
+				return v, w.eng.rootError(), true
+			}
 			return v, context.Cause(w.ctx), true
 		}
 		fed := w.fed.Load() // before the look at what there is

@@ -81,7 +81,7 @@ func (e *engine[T, R]) lend(at place, t *ticket[T, R], i int) (acted bool, chang
 		return false, nil
 	}
 	point.At("pool: waiter before it lends its place")
-	e.mu.Lock()
+	e.lock()
 	e.waiting++
 	e.departed++
 	up := e.vacateLocked(1)
@@ -95,7 +95,7 @@ func (e *engine[T, R]) lend(at place, t *ticket[T, R], i int) (acted bool, chang
 // of the lane in which the awaited one is.
 func (e *engine[T, R]) lendInOrder(at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
 	point.At("pool: waiter before it claims in order")
-	e.mu.Lock()
+	e.lock()
 	e.emptyInboxLocked()
 	p := e.order.of[taskID[T, R]{t.to, i}]
 	if p == nil {
@@ -172,8 +172,8 @@ func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs
 		e.finishInPlace(t, i, zero, context.Cause(t.ctx), &e.cancelled, runs)
 		return
 	}
-	if e.alert.Load()&ended != 0 {
-		e.finishInPlace(t, i, zero, context.Cause(e.ctx), &e.cancelled, runs)
+	if cause := e.cause(); cause != nil {
+		e.finishInPlace(t, i, zero, cause, &e.cancelled, runs)
 		return
 	}
 	g := goid.Current()
@@ -206,7 +206,7 @@ func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs
 func (e *engine[T, R]) finishInPlace(t *ticket[T, R], i int, v R, err error, counter *uint64, runs rank) {
 	e.tell(t, err)
 	point.At("pool: waiter before it takes its place back")
-	e.mu.Lock()
+	e.lock()
 	*counter++
 	e.waiting--
 	up := e.admitLocked()

@@ -11,7 +11,7 @@ import (
 func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 	w.current = nil
 	point.At("pool: worker before it looks for tasks")
-	e.mu.Lock()
+	e.lock()
 	for {
 		e.foldLocked(&w.seat)
 		if w.rank.key != nil {
@@ -66,7 +66,7 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 			e.drowsyLocked()
 			e.mu.Unlock()
 			up.do()
-			e.mu.Lock()
+			e.lock()
 			continue
 		}
 		timed := e.live > e.minWorkers
@@ -78,7 +78,7 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 		point.At("pool: worker before it parks")
 		woken := w.park(timed, e.idleTimeout)
 		point.At("pool: worker goes on")
-		e.mu.Lock()
+		e.lock()
 		if !woken {
 			if i := slices.Index(e.idle, &w.seat); i >= 0 {
 				e.idle = slices.Delete(e.idle, i, i+1)
@@ -93,7 +93,7 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 			e.mu.Unlock()
 			<-w.wake // taken off the stack at the same moment
 			point.At("pool: worker goes on after all")
-			e.mu.Lock()
+			e.lock()
 		}
 		w.searching = true
 	}

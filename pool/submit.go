@@ -28,6 +28,9 @@ var errRefused = errors.New("pool: refused")
 // for it. With wait it waits for room, unless nested, in which case it goes
 // above the bound.
 func (e *engine[T, R]) submit(ctx context.Context, task T, to receiver[T, R], wait, nested bool) error {
+	if e.over() {
+		return e.rootError()
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -77,7 +80,7 @@ func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R]
 	}
 	point.At("pool: submitter before it looks for room")
 	for try, known := 0, false; ; try++ {
-		e.mu.Lock()
+		e.lock()
 		e.in.mu.Lock()
 		switch {
 		case e.closed:
@@ -85,6 +88,11 @@ func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R]
 			e.in.mu.Unlock()
 			e.forgetLocked(r)
 			return e.why
+		case e.alert.Load()&ended != 0:
+			e.in.mu.Unlock()
+			e.forgetLocked(r)
+			e.mu.Unlock()
+			return e.rootError()
 		case e.blocked.Len() == 0 && e.hasRoomLocked() || nested:
 			ok := e.acceptRankedLocked(task, t, to, r)
 			e.in.mu.Unlock()
@@ -215,9 +223,10 @@ func (e *engine[T, R]) forgetLocked(r rank) {
 	}
 }
 
-// admitLocked accepts those who wait for room, as far as there is room.
+// admitLocked accepts those who wait for room, as far as there is room. Those of a
+// pool that is over are left to abort.
 func (e *engine[T, R]) admitLocked() (w wakeUp[T, R]) {
-	if e.blocked.Len() == 0 {
+	if e.blocked.Len() == 0 || e.alert.Load()&ended != 0 {
 		return w
 	}
 	last := &w.submitters
@@ -242,7 +251,7 @@ func (e *engine[T, R]) admitLocked() (w wakeUp[T, R]) {
 // relieve lets submitters in for tasks that have ended.
 func (e *engine[T, R]) relieve() {
 	point.At("pool: worker before it lets submitters in")
-	e.mu.Lock()
+	e.lock()
 	w := e.admitLocked()
 	e.mu.Unlock()
 	w.do()

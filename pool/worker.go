@@ -133,7 +133,7 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 	ctx := w.contextFor(&e.core, t)
 	w.current = t
 	w.inUser = true // only user code can panic until it is false
-	for ok = true; ok && i != sampled && e.alert.Load() == 0 && (!t.mortal || t.ctx.Err() == nil); {
+	for ok = true; ok && i != sampled && e.alert.Load() == 0 && !e.over() && (!t.mortal || t.ctx.Err() == nil); {
 		if t.to == nil {
 			task := tasks[i]
 			tasks[i] = zero
@@ -265,12 +265,15 @@ func (e *engine[T, R]) publish(t *ticket[T, R], index int, v R, err error) {
 // unfit returns why the task that w has claimed cannot run, and under what it
 // is to be counted.
 func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (count uint64, err error) {
-	switch {
-	case t.mortal && t.ctx.Err() != nil:
+	if t.mortal && t.ctx.Err() != nil {
 		return oneCancelled, context.Cause(t.ctx)
-	case e.alert.Load()&ended != 0:
-		return oneCancelled, context.Cause(e.ctx)
-	case w.fn == nil:
+	}
+	if e.alert.Load()&ended != 0 || e.over() {
+		if cause := e.cause(); cause != nil {
+			return oneCancelled, cause
+		}
+	}
+	if w.fn == nil {
 		return oneFailed, e.openState(w)
 	}
 	return 0, nil
