@@ -168,6 +168,7 @@ func (e *engine[T, R]) closeLocked(why error) (wake func()) {
 // wait.
 func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R]) {
 	e.mu.Lock()
+	rests := e.closed && e.live+e.leaving+e.waiting == 0
 	wake := e.closeLocked(why)
 	items := append(e.recallLocked(), e.tasks.drain()...)
 	if e.emptyInboxLocked(); e.order != nil {
@@ -196,7 +197,9 @@ func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R
 	e.mu.Unlock()
 	wake()
 	point.At("pool: before all contexts end")
-	e.end(cause)
+	if !rests { // or there is nothing to end, but what outlives the pool
+		e.end(cause)
+	}
 	e.afterwards(gone)
 	return running, dropped
 }
@@ -272,6 +275,6 @@ func (c *core) afterwards(gone bool) {
 	if gone {
 		point.At("pool: before the end of all")
 		c.unwatch()
-		c.end(ErrClosed)
+		c.leave()
 	}
 }

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -9,148 +10,290 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// A taskContext is the context given to a task. It carries the mark by which
-// calls inside the task are recognized, and ends when the context that the task
-// lives under does or when the pool is stopped.
+// A scope is a context that ends with the one that work was submitted under and with
+// those of the pool. The context of a task is one, and those of a group and of a walk
+// are.
 //
-// A worker gives the same one to successive tasks that live under the same
-// context, so it never changes. Where both contexts can end, they are merged
-// the first time that somebody asks for Done: most tasks never do, and a merged
-// context costs more than everything else that the pool does for a task.
-type taskContext struct {
-	submitted context.Context // what the task lives under
-	core      *core
-	worker    int32
-	cancels   bool         // on its own, as the context of a future's task
-	outer     *taskContext // of the task that runs this one in place
-	key       *key         // whose lane this one makes run in place
-	merged    atomic.Pointer[merged]
+// Nothing is linked before somebody asks for Done: most tasks never do, and a joined
+// context costs more than everything else that the pool does for a task. It does not end
+// with the work. Who asks for Err looks at the other contexts at once; a joined one hears
+// of them a little later.
+type scope struct {
+	submitted context.Context
+	stem      *stem // nil in that of a group or of a walk
+	cuttable  bool  // it can be ended on its own
+	joined    atomic.Pointer[joined]
 }
 
-// A merged context ends with either of two.
-type merged struct {
-	context.Context
-	cancel context.CancelCauseFunc
-	unlink func() bool // from the second of them
+func (s *scope) Done() <-chan struct{} {
+	if h := s.joined.Load(); h != nil {
+		return h.Done()
+	}
+	switch {
+	case s.cuttable:
+	case s.submitted.Done() == nil:
+		return s.stem.Done()
+	case s.stem == nil:
+		return s.submitted.Done()
+	}
+	return s.join().Done()
 }
 
-// markKey asks for the taskContext of an engine, workerKey for the innermost.
-type (
-	markKey   struct{ core *core }
-	workerKey struct{}
-)
-
-func (c *taskContext) Done() <-chan struct{} {
-	if m := c.merge(false); m != nil {
-		return m.Done()
+func (s *scope) Err() error {
+	h := s.joined.Load()
+	if h != nil {
+		if err := h.Err(); err != nil {
+			return err
+		}
 	}
-	return c.core.ctx.Done()
-}
-
-func (c *taskContext) Err() error {
-	if m := c.merged.Load(); m != nil {
-		return m.Err()
+	by := s.submitted
+	err := by.Err()
+	if err == nil && s.stem != nil {
+		by = s.stem
+		err = by.Err()
 	}
-	if err := c.submitted.Err(); err != nil {
-		return err
+	if err != nil && h != nil {
+		h.joint.fire(by) // so that all is as Err says
+		err = h.Err()
 	}
-	return c.core.ctx.Err()
+	return err
 }
 
 // Value looks in the submitter's context, then in the pool's.
-func (c *taskContext) Value(key any) any {
-	switch k := key.(type) {
-	case markKey:
-		if k.core == c.core {
-			return c
-		}
-	case workerKey:
-		return c
+func (s *scope) Value(key any) any {
+	switch {
+	case key == cancelKey:
+		return s.ender().Value(key)
+	case key == any(keeperKey{}):
+		return s.ender().Value(key)
 	}
-	m := c.merged.Load()
-	if m == nil && c.core.ctx.Err() != nil {
-		m = c.merge(false) // context.Cause asks here which of them it was
-	}
-	from := c.submitted
-	if m != nil {
-		from = m
-	}
-	if v := from.Value(key); v != nil {
+	if v := s.submitted.Value(key); v != nil || s.stem == nil {
 		return v
 	}
-	return c.core.ctx.Value(key)
+	return s.stem.Value(key)
+}
+
+// ender returns the context that knows why s has ended, or that s ends with.
+func (s *scope) ender() context.Context {
+	if h := s.joined.Load(); h != nil {
+		return h
+	}
+	switch {
+	case s.stem == nil || s.submitted.Err() != nil:
+		return s.submitted
+	case s.stem.Err() != nil || !s.cuttable && s.submitted.Done() == nil:
+		return s.stem
+	}
+	return s.submitted
 }
 
 // Deadline returns the earlier one of the submitter's and the pool's.
-func (c *taskContext) Deadline() (time.Time, bool) {
-	d, ok := c.submitted.Deadline()
-	r, rok := c.core.root.Deadline()
+func (s *scope) Deadline() (time.Time, bool) {
+	d, ok := s.submitted.Deadline()
+	if s.stem == nil {
+		return d, ok
+	}
+	r, rok := s.stem.root.Deadline()
 	if rok && (!ok || r.Before(d)) {
 		return r, true
 	}
 	return d, ok
 }
 
-// abort ends the context with the given cause.
-func (c *taskContext) abort(cause error) {
-	m := c.merge(true)
-	point.At("pool: before a merged context ends")
-	m.cancel(cause)
-	m.unlink()
+// join returns the joined context, made now if there was none.
+func (s *scope) join() *joined {
+	if h := s.joined.Load(); h != nil {
+		return h
+	}
+	parents := make([]context.Context, 0, 2)
+	if canEnd(s.submitted) {
+		parents = append(parents, s.submitted)
+	}
+	if s.stem != nil {
+		parents = append(parents, s.stem)
+	}
+	h := join(parents...)
+	point.At("pool: before a joined context is kept")
+	if !s.joined.CompareAndSwap(nil, h) { // somebody was quicker
+		h.cancel(nil)
+		return s.joined.Load()
+	}
+	return h
 }
 
-// merge returns the merged context, made now if there was none; nil means that
-// the pool's alone will do, unless always is set.
-func (c *taskContext) merge(always bool) *merged {
-	if !always && !c.cancels && c.submitted.Done() == nil {
-		return nil
-	}
-	if m := c.merged.Load(); m != nil {
-		return m
-	}
-	m := new(merged)
-	m.Context, m.cancel = context.WithCancelCause(c.submitted)
-	pool := c.core.ctx
-	m.unlink = context.AfterFunc(pool, func() { m.cancel(context.Cause(pool)) })
-	if pool.Err() != nil {
-		m.cancel(context.Cause(pool)) // AfterFunc does so on another goroutine
-	}
-	point.At("pool: before a merged context is kept")
-	if !c.merged.CompareAndSwap(nil, m) { // somebody was quicker
-		m.release()
-		return c.merged.Load()
-	}
-	return m
+// cut ends a scope that is cuttable.
+func (s *scope) cut(cause error) {
+	h := s.join()
+	point.At("pool: before a joined context ends")
+	h.cancel(cause)
 }
 
-// release lets go of what a merged context holds on to. It ends with that.
-func (c *taskContext) release() {
-	if m := c.merged.Load(); m != nil {
-		m.release()
+// A commonScope is what the tasks of a group or of a walk live under. It does not end with
+// that, unless the group fails, or is left, or the walk is.
+type commonScope struct {
+	scope
+	under context.Context // as given by the caller
+	stop  func() bool     // ends a watch on what was submitted
+}
+
+func (c *core) newCommonScope(ctx context.Context) *commonScope {
+	s := &commonScope{under: ctx, stop: func() bool { return true }}
+	s.submitted, s.cuttable = c.life(ctx), true
+	return s
+}
+
+// canEnd reports whether ctx can end. It does not ask a task's context, which can and
+// would link itself.
+func canEnd(ctx context.Context) bool {
+	switch c := ctx.(type) {
+	case *taskContext, *commonScope:
+		return true
+	case *valuesContext:
+		return canEnd(c.Context)
+	}
+	return ctx.Done() != nil
+}
+
+// A taskContext is the context given to a task. It carries the mark by which calls
+// inside the task are recognized.
+//
+// A worker gives the same one to successive tasks that were submitted under the same
+// context. It does not change, unless a task of the worker can be cancelled on its own:
+// then it is not given to others once it has been used for anything.
+type taskContext struct {
+	scope
+	worker int32
+	used   atomic.Bool     // kept up to date if cuttable
+	doomed atomic.Bool     // it has been cut, or is about to be
+	outer  *taskContext    // of the task that runs this one in place
+	key    *key            // whose lane this one makes run in place
+	labels context.Context // what to set the profiler labels by; nil if there are none
+}
+
+// markKey asks for the taskContext of a pool, workerKey for the innermost.
+type (
+	markKey   struct{ stem *stem }
+	workerKey struct{}
+)
+
+func (c *taskContext) use() {
+	if c.cuttable && !c.used.Load() {
+		c.used.Store(true)
 	}
 }
 
-func (m *merged) release() {
-	m.unlink()
-	m.cancel(nil)
+func (c *taskContext) Done() <-chan struct{} {
+	c.use()
+	return c.scope.Done()
 }
 
-// life returns the context that a task lives under if it is submitted under ctx.
-// That is ctx, but for one case: the context of a task may end when the task
-// returns, and a task that it has submitted by then and not waited for is
-// not to end with it. Unless the caller has added an end of its own, it lives
-// under what the submitting task lives under.
-func (e *core) life(ctx context.Context) context.Context {
-	c := e.mark(ctx)
+func (c *taskContext) Err() error {
+	c.use()
+	return c.scope.Err()
+}
+
+func (c *taskContext) Deadline() (time.Time, bool) {
+	c.use()
+	return c.scope.Deadline()
+}
+
+func (c *taskContext) Value(key any) any {
+	c.use()
+	switch k := key.(type) {
+	case markKey:
+		if k.stem == c.stem {
+			return c
+		}
+	case workerKey:
+		return c
+	}
+	if c.labels != nil && key == labelKey {
+		return c.labels.Value(key)
+	}
+	return c.scope.Value(key)
+}
+
+// A running tells the task of a future that runs from its context, so that it can be
+// cancelled on its own.
+type running struct {
+	mu    sync.Mutex
+	ctx   *taskContext // nil unless it runs
+	cause error        // why it has been cancelled; nil if it has not
+}
+
+// begin notes the context that the task runs under.
+func (r *running) begin(c *taskContext) {
+	r.mu.Lock()
+	r.ctx = c
+	cause := r.cause
+	r.mu.Unlock()
+	if cause != nil {
+		c.doomed.Store(true)
+		c.cut(cause)
+	}
+}
+
+// end lets go of the context. Other tasks may be given it afterwards.
+func (r *running) end() {
+	r.mu.Lock()
+	r.ctx = nil
+	r.mu.Unlock()
+}
+
+// cancel ends the context of the task, now or as it starts.
+func (r *running) cancel(cause error) {
+	r.mu.Lock()
+	if r.cause == nil {
+		r.cause = cause
+	}
+	c := r.ctx
+	if c != nil {
+		c.doomed.Store(true)
+	}
+	r.mu.Unlock()
+	point.At("pool: before a running task is cut")
+	if c != nil {
+		c.cut(cause)
+	}
+}
+
+// life returns the context that a task lives under if it is submitted under ctx. That is
+// ctx, unless it is the context of a task, or one without an end of its own that is
+// derived from it: then it is what that task was submitted with, and the ends of other
+// pools. So a task that submits the next one, and that the next, makes no chain of
+// contexts, through several pools neither.
+func (c *core) life(ctx context.Context) context.Context {
+	t, _ := ctx.Value(workerKey{}).(*taskContext)
 	switch {
-	case c == nil:
+	case t == nil:
 		return ctx
-	case ctx == context.Context(c):
-		return c.submitted // no chain of ancestors
-	case c.merge(false) == nil || ctx.Done() != c.Done():
+	case ctx == context.Context(t):
+		return c.lift(t)
+	case ctx.Done() != t.Done():
 		return ctx
 	}
-	return &valuesContext{Context: c.submitted, values: context.WithoutCancel(ctx)}
+	return &valuesContext{Context: c.lift(t), values: context.WithoutCancel(ctx)}
+}
+
+// lift returns the context of t without what is t's own and what is c's own.
+func (c *core) lift(t *taskContext) context.Context {
+	if t.stem == c.stem {
+		return c.without(t.submitted)
+	}
+	below := c.without(t.submitted)
+	if !t.cuttable && identical(below, t.submitted) {
+		return t
+	}
+	l := &taskContext{worker: t.worker, outer: t.outer, key: t.key, labels: t.labels}
+	l.submitted, l.stem = below, t.stem
+	return l
+}
+
+func (c *core) without(ctx context.Context) context.Context {
+	if t, ok := ctx.(*taskContext); ok {
+		return c.lift(t)
+	}
+	return ctx
 }
 
 // A valuesContext has the end of one context and the values of another.
@@ -160,8 +303,10 @@ type valuesContext struct {
 }
 
 func (c *valuesContext) Value(key any) any {
-	if v := c.values.Value(key); v != nil {
-		return v
+	if key != cancelKey && key != any(keeperKey{}) {
+		if v := c.values.Value(key); v != nil {
+			return v
+		}
 	}
 	return c.Context.Value(key)
 }
@@ -185,27 +330,4 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 		return 0, false
 	}
 	return int(c.worker), true
-}
-
-// endOf returns the innermost context that ends exactly when ctx does: asking it
-// costs the same however deep ctx is, and it holds none of the values around it.
-func endOf(ctx context.Context) context.Context {
-	f := endFinder{Context: ctx}
-	_ = context.Cause(&f)
-	if f.found != nil && f.found.Done() == ctx.Done() {
-		return f.found
-	}
-	return ctx
-}
-
-// An endFinder notes what package context finds when it looks for the context that
-// knows the cause.
-type endFinder struct {
-	context.Context
-	found context.Context
-}
-
-func (f *endFinder) Value(key any) any {
-	f.found, _ = f.Context.Value(key).(context.Context)
-	return nil
 }

@@ -16,15 +16,8 @@ type core struct {
 	options
 	base time.Time // that of all times kept as durations
 
-	// The root of all tasks' contexts ends with the one given by WithContext and
-	// when the pool is stopped.
-	ctx     context.Context
-	end     context.CancelCauseFunc
-	unwatch func() bool // ends the watch on the one given
-
-	// What ends when the one given does, nil if that cannot end. The watch hears
-	// of it a little later, so that it is asked before a task is accepted or starts.
-	rootEnd context.Context
+	*stem
+	unwatch func() bool // ends the watch on the context given by WithContext
 
 	waits, runs recorder // of sampled tasks
 
@@ -58,12 +51,9 @@ type core struct {
 
 // What a worker has to know before it starts a task, see core.alert.
 const (
-	ended   = 1 << iota // ctx has ended, or is about to
+	ended   = 1 << iota // the stem has ended, or is about to
 	crowded             // someone waits for room
 )
-
-// over reports whether the context given by WithContext has ended.
-func (c *core) over() bool { return c.rootEnd != nil && c.rootEnd.Err() != nil }
 
 // lock takes the lock for a caller that may admit submitters. It finds out first
 // whether the pool is over, as methods of the user's contexts are not called under it.
@@ -75,15 +65,10 @@ func (c *core) lock() {
 }
 
 // cause returns why all contexts have ended, nil if they have not.
-func (c *core) cause() error {
-	if c.ctx.Err() == nil && c.over() {
-		return context.Cause(c.root)
-	}
-	return context.Cause(c.ctx)
-}
+func (c *core) cause() error { return context.Cause(c.stem) }
 
 // rootError is what a pool answers whose context has ended.
-func (c *core) rootError() error { return fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.root)) }
+func (c *core) rootError() error { return fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.stem.root)) }
 
 // setCrowdedLocked says whether someone waits for room.
 func (c *core) setCrowdedLocked(yes bool) {

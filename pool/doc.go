@@ -46,12 +46,31 @@
 //
 // # Contexts
 //
-// The context given to a task ends with the one it was submitted with, and
-// when the pool is stopped or the context of [WithContext] ends. Its values are
-// those of the context it was submitted with, and after them the pool's. It is
-// for the task alone: it may end at any time after the task has returned. A
-// task that is submitted under the context of another, and is not waited for,
-// outlives it: it ends with what the other was submitted with.
+// The context given to a task ends with the one the task was submitted with, and
+// with the one of [WithContext]. [Pool.Stop] ends it, and so does [Pool.Shutdown] at its
+// deadline. [Future.Cancel] ends it while the task runs, and so do the failure of its
+// group and an early end of the walk over its results. Its values are those of the
+// context the task was submitted with, and after them the pool's.
+//
+// It does not end because the task returns, because its group has been waited for, or
+// because the pool is idle or has been closed. A task may give it to anything that goes
+// on after the task: a goroutine, a derived context, [context.AfterFunc], another pool.
+// Such work is cancelled by what is listed above, also after the task has returned;
+// Stop and Shutdown end nothing more once the pool has been closed and is at rest. The
+// pool keeps nothing for such work: the context is unlinked from those it ends with when
+// the garbage collector finds that it is not in use any more.
+//
+// A task that is submitted under the context of another task, to the same pool or
+// another, ends with what the other task was submitted with, and with the pools of both.
+// The Cancel of the other task's Future does not end it. It does under a context that is
+// derived from the other task's and has an end of its own.
+//
+// From the moment at which the context of WithContext has ended, the pool accepts no task
+// and starts none. A task that is accepted and has not started by then resolves with the
+// cause.
+//
+// A task runs with the profiler labels of the context it was submitted with, and those of
+// [WithName]. Profiler labels that a task sets are not seen by other tasks.
 //
 // # Panics and Goexit
 //

@@ -246,6 +246,7 @@ func TestP6QueuedTasksDoNotStart(t *testing.T) {
 								started++
 								return 0, nil
 							}
+							gate <- struct{}{}
 							<-gate
 							cancel(errRoot)
 							switch last {
@@ -259,9 +260,7 @@ func TestP6QueuedTasksDoNotStart(t *testing.T) {
 							return 0, nil
 						}, all...)
 						must0(p.Go(context.Background(), 0))
-						for p.Stats().Running == 0 {
-							runtime.Gosched()
-						}
+						<-gate
 						errs := fill(under, p)
 						close(gate)
 						for i, err := range errs() {

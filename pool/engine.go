@@ -60,11 +60,9 @@ type engine[T, R any] struct {
 
 func newEngine[T, R any](workers int, o options, order *order[T, R]) *engine[T, R] {
 	e := &engine[T, R]{order: order, core: core{options: o, base: time.Now(), limit: workers, inside: make(map[uint64]place)}}
-	// It ends with the root by way of abort, which closes the engine first.
-	e.ctx, e.end = context.WithCancelCause(context.WithoutCancel(o.root))
+	e.stem = newStem(o.root)
 	e.unwatch = func() bool { return true }
-	if o.root.Done() != nil {
-		e.rootEnd = endOf(o.root)
+	if e.rootEnd != nil {
 		e.unwatch = context.AfterFunc(o.root, func() {
 			point.At("pool: before its context ends it")
 			cause := context.Cause(o.root)
@@ -136,11 +134,22 @@ func (e *engine[T, R]) vacateLocked(n int) wakeUp[T, R] {
 	return e.admitLocked()
 }
 
-// tellAll tells the error handler of tasks that will not run.
+// tellAll tells the error handler of tasks that will not run. It does so on another
+// goroutine, since the caller's has labels of its own.
 func (e *engine[T, R]) tellAll(dropped []item[T, R], cause error) {
-	for _, it := range dropped {
-		e.tell(it.ticket, cause)
+	if e.onError == nil || len(dropped) == 0 {
+		return
 	}
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		for _, it := range dropped {
+			if it.ticket.to == nil {
+				e.tell(it.ticket, cause, e.newTaskContext(it.ticket.ctx, false, -1))
+			}
+		}
+	}()
+	<-told
 }
 
 // giveUpAll publishes that tasks which the caller has claimed will not run.

@@ -48,7 +48,7 @@ func (f *Future[R]) Cancel(cause error) {
 type call[T, R any] struct {
 	Future[R]
 	ticket  ticket[T, R]
-	context taskContext
+	running running
 	eng     *engine[T, R]
 	state   atomic.Uint32 // unclaimed, claimed, settled
 	task    T             // until it is claimed
@@ -60,12 +60,16 @@ type call[T, R any] struct {
 	err     error
 }
 
-func newCall[T, R any](e *engine[T, R], ctx context.Context, task T) *call[T, R] {
+// newCall makes one for a task that is submitted under ctx. With escapes, its future is
+// given to the caller.
+func newCall[T, R any](e *engine[T, R], ctx context.Context, task T, escapes bool) *call[T, R] {
 	c := &call[T, R]{eng: e, task: task}
 	c.Future.of = c
 	life := e.life(ctx)
-	c.ticket = ticket[T, R]{ctx: life, mortal: true, own: &c.context, to: c}
-	c.context.submitted, c.context.core, c.context.cancels = life, &e.core, true
+	c.ticket = ticket[T, R]{ctx: life, mortal: true, to: c}
+	if escapes || !identical(life, ctx) { // otherwise the end of ctx is all that cancels it
+		c.ticket.own = &c.running
+	}
 	return c
 }
 
@@ -83,7 +87,7 @@ func (c *call[T, R]) claim(int) (task T, ok bool) {
 func (c *call[T, R]) waits(int) bool { return c.state.Load() == unclaimed }
 
 func (c *call[T, R]) settle(_ int, v R, err error) {
-	c.context.release()
+	c.running.end()
 	point.At("pool: future before it settles")
 	c.mu.Lock()
 	c.value, c.err = v, err
@@ -181,7 +185,7 @@ func (c *call[T, R]) attend(ctx context.Context) (changed <-chan struct{}) {
 		at, inside = c.eng.within(ctx)
 	}
 	for acted := true; inside && acted && c.waits(0); {
-		acted, changed = c.eng.lend(at, &c.ticket, 0)
+		acted, changed = c.eng.lend(ctx, at, &c.ticket, 0)
 	}
 	return changed
 }
@@ -212,6 +216,6 @@ func (c *call[T, R]) cancel(cause error) {
 	}
 	if _, _, ok := c.result(); !ok {
 		point.At("pool: before a running task is cancelled")
-		c.context.abort(cause)
+		c.running.cancel(cause)
 	}
 }

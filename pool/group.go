@@ -28,9 +28,7 @@ import (
 type Group[T, R any] struct {
 	eng  *engine[T, R]
 	all  bool
-	ctx  context.Context
-	end  context.CancelCauseFunc
-	stop func() bool // ends the watch on the context the group was made under
+	open atomic.Pointer[commonScope] // nil once the group is closed
 
 	blocks [maxBlocks]atomic.Pointer[block[T, R]]
 
@@ -68,16 +66,15 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 	for _, opt := range opts {
 		opt(&o)
 	}
-	g := &Group[T, R]{eng: p.eng, all: o.all, stop: func() bool { return true }}
-	ctx = p.eng.life(ctx)
-	g.ctx, g.end = context.WithCancelCause(ctx)
-	if ctx.Done() != nil {
-		g.stop = context.AfterFunc(ctx, func() {
-			point.At("pool: before the context of a group ends")
-			g.end(context.Cause(ctx)) // this can run before the end of ctx has reached g.ctx
+	g := &Group[T, R]{eng: p.eng, all: o.all}
+	s := p.eng.newCommonScope(ctx)
+	if s.submitted.Done() != nil {
+		s.stop = context.AfterFunc(s.submitted, func() {
+			point.At("pool: before the tasks of an ended group are dropped")
 			g.dropQueued()
 		})
 	}
+	g.open.Store(s)
 	return g
 }
 
@@ -89,7 +86,11 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 // Wait returns it as well, so that who calls that need not look at it here. In a
 // group that has been waited for, Go returns ErrClosed and changes nothing.
 func (g *Group[T, R]) Go(task T) error {
-	switch err := g.eng.submit(g.ctx, task, g, true, false); {
+	s := g.open.Load()
+	if s == nil {
+		return ErrClosed
+	}
+	switch err := g.eng.submit(s, task, g, true, false); {
 	case err == nil:
 		point.At("pool: before a group sees that it is over")
 		if g.over.Load() {
@@ -123,7 +124,8 @@ func (g *Group[T, R]) refuse(err error) bool {
 
 // note takes account of the error of a task, before its result is there.
 func (g *Group[T, R]) note(i int, err error) {
-	ended := g.ctx.Err() != nil
+	s := g.open.Load() // it is open as long as there are tasks
+	ended := s.Err() != nil
 	fails := false
 	point.At("pool: before an error is noted")
 	g.mu.Lock()
@@ -135,7 +137,7 @@ func (g *Group[T, R]) note(i int, err error) {
 		switch {
 		case ended:
 			// Whatever a task says now follows from this.
-			g.failure = context.Cause(g.ctx)
+			g.failure = context.Cause(s)
 		case !g.all:
 			g.failure, fails = err, true
 		}
@@ -143,7 +145,7 @@ func (g *Group[T, R]) note(i int, err error) {
 	g.mu.Unlock()
 	if fails {
 		point.At("pool: before a group fails")
-		g.end(err)
+		s.cut(err)
 		g.dropQueued()
 	}
 }
@@ -158,6 +160,10 @@ func (g *Group[T, R]) count() int {
 // dropQueued resolves the queued tasks of a group whose context has ended.
 func (g *Group[T, R]) dropQueued() {
 	g.over.Store(true)
+	s := g.open.Load()
+	if s == nil {
+		return
+	}
 	point.At("pool: before the tasks of a group are dropped")
 	var dropped []int
 	for i := range g.count() {
@@ -173,7 +179,7 @@ func (g *Group[T, R]) dropQueued() {
 	point.At("pool: before dropped tasks settle")
 	var zero R
 	for _, i := range dropped {
-		g.settle(i, zero, context.Cause(g.ctx))
+		g.settle(i, zero, context.Cause(s))
 	}
 }
 
@@ -220,7 +226,9 @@ func (g *Group[T, R]) Results() iter.Seq2[int, Result[R]] {
 		left := true // early: by break, panic or Goexit of the loop body
 		defer func() {
 			if left {
-				g.end(context.Canceled)
+				if s := g.open.Load(); s != nil {
+					s.cut(context.Canceled)
+				}
 				g.dropQueued()
 				g.waitAll()
 			}

@@ -65,7 +65,11 @@ func (g *Group[T, R]) await(n int) {
 	var at place
 	var changed <-chan struct{} // what has to happen before it is worth to help again
 	inside, known, yields := false, false, 0
-	if m := g.eng.mark(g.ctx); m != nil {
+	s := g.open.Load()
+	if s == nil {
+		return // closed: all have ended
+	}
+	if m := g.eng.mark(s); m != nil {
 		at, inside, known, yields = place{int(m.worker), m}, true, true, waitYields
 	}
 	for {
@@ -101,12 +105,12 @@ func (g *Group[T, R]) await(n int) {
 			// What is waited for has come meanwhile.
 		case inside:
 			var acted bool
-			if acted, changed = g.eng.lend(at, g.ticket(0), queued); !acted {
+			if acted, changed = g.eng.lend(s.under, at, g.ticket(0), queued); !acted {
 				point.At("pool: group's waiter gives way")
 				runtime.Gosched() // a worker has it and is about to start it
 			}
 		default:
-			at, inside = g.eng.within(g.ctx)
+			at, inside = g.eng.within(s)
 			known = true
 		}
 	}
@@ -145,6 +149,9 @@ func (g *Group[T, R]) closeIf(n int) bool {
 	g.eng.in.mu.Lock()
 	defer g.eng.in.mu.Unlock()
 	g.closed = g.closed || g.issued == n
+	if g.closed {
+		g.last = nil
+	}
 	return g.closed
 }
 
@@ -154,8 +161,9 @@ func (g *Group[T, R]) waitAll() {
 		g.await(n)
 		point.At("pool: before a group closes")
 		if g.closeIf(n) {
-			g.stop()
-			g.end(ErrClosed)
+			if s := g.open.Swap(nil); s != nil {
+				s.stop()
+			}
 			return
 		}
 	}

@@ -31,7 +31,7 @@ func (in *inbox[T, R]) ticketLocked(ctx context.Context, c *core) *ticket[T, R] 
 		in.mu.Unlock()
 		point.At("pool: submitter before it makes a ticket")
 		life := c.life(ctx)
-		t = &ticket[T, R]{ctx: life, mortal: life.Done() != nil}
+		t = &ticket[T, R]{ctx: life, mortal: canEnd(life)}
 		in.mu.Lock()
 		in.tickets.add(ctx, t)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 
@@ -20,7 +21,8 @@ import (
 // are on their way at once, from the source to the loop body.
 //
 // Nothing is started before the walk, and the loop body runs on the goroutine
-// that walks. The source runs on a goroutine of its own; if it panics or calls
+// that walks. The source runs on a goroutine of its own, with the profiler labels of
+// ctx; if it panics or calls
 // runtime.Goexit, that is the error of one last pair with a zero value. When
 // ctx ends, the last pair is a zero value and the cause of ctx; when the pool
 // closes, it is a zero value and ErrClosed. However the walk ends, its tasks
@@ -60,8 +62,7 @@ type walk[T, R any] struct {
 	at        place           // of the caller, if it is inside a task
 	nested    bool            // it is
 	changed   <-chan struct{} // what has to happen before it is worth to help again
-	ctx       context.Context
-	end       context.CancelCauseFunc
+	ctx       *commonScope    // of the tasks
 	feeding   sync.WaitGroup
 	last      error // why, unless the source came to its end; set before fed
 	over      bool  // the last pair has been yielded
@@ -89,7 +90,7 @@ func (p *Pool[T, R]) newWalk(ctx context.Context, o mapOptions) *walk[T, R] {
 		ready:     make(chan struct{}, 1),
 	}
 	w.at, w.nested = p.eng.within(ctx)
-	w.ctx, w.end = context.WithCancelCause(p.eng.life(ctx))
+	w.ctx = p.eng.newCommonScope(ctx)
 	for i := range w.flights {
 		f := &w.flights[i]
 		f.state.Store(grounded)
@@ -110,6 +111,7 @@ func (c *core) window() int {
 
 // feed submits the tasks of the source until it ends or the walk does.
 func (w *walk[T, R]) feed(tasks iter.Seq[T]) {
+	pprof.SetGoroutineLabels(w.ctx.under)
 	outcome.Run(func() (struct{}, error) {
 		for task := range tasks {
 			if err := w.submit(task); err != nil {
@@ -284,7 +286,7 @@ func (w *walk[T, R]) help() bool {
 		f := &w.flights[(int(w.taken.Load())+i)%len(w.flights)]
 		if w.changed == nil && f.state.Load() == unclaimed {
 			var acted bool
-			if acted, w.changed = w.eng.lend(w.at, &f.ticket, 0); !acted {
+			if acted, w.changed = w.eng.lend(w.ctx.under, w.at, &f.ticket, 0); !acted {
 				point.At("pool: walk gives way")
 				runtime.Gosched() // a worker has it and is about to start it
 			}
@@ -296,7 +298,9 @@ func (w *walk[T, R]) help() bool {
 
 // leave ends the walk: whatever is not done is cancelled, and waited for.
 func (w *walk[T, R]) leave() {
-	w.end(context.Canceled)
+	if !w.over {
+		w.ctx.cut(context.Canceled)
+	}
 	point.At("pool: walk before it waits for the feeder")
 	w.feeding.Wait()
 	for i := range w.flights {

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"runtime/pprof"
 
 	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/outcome"
@@ -18,7 +19,7 @@ type place struct {
 // mark returns the context of the task that calls under ctx come from, nil if
 // they come from elsewhere or cannot be told by it.
 func (c *core) mark(ctx context.Context) *taskContext {
-	t, _ := ctx.Value(markKey{c}).(*taskContext)
+	t, _ := ctx.Value(markKey{c.stem}).(*taskContext)
 	return t
 }
 
@@ -71,9 +72,11 @@ const waitYields = 4
 // tasks run than before. acted is false if there was nothing to be done: the
 // task had started, or, when changed is not nil, has to wait for one of its key,
 // and it is worth another try once changed is closed.
-func (e *engine[T, R]) lend(at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
+//
+// The caller waits under ctx.
+func (e *engine[T, R]) lend(ctx context.Context, at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
 	if e.order != nil {
-		return e.lendInOrder(at, t, i)
+		return e.lendInOrder(ctx, at, t, i)
 	}
 	point.At("pool: waiter before it claims")
 	task, ok := t.to.claim(i)
@@ -87,13 +90,13 @@ func (e *engine[T, R]) lend(at place, t *ticket[T, R], i int) (acted bool, chang
 	up := e.vacateLocked(1)
 	e.mu.Unlock()
 	up.do()
-	e.runInPlace(at, t, i, task, rank{})
+	e.runInPlace(ctx, at, t, i, task, rank{})
 	return true, nil
 }
 
 // lendInOrder is lend for a pool with keys or priorities. It runs the first task
 // of the lane in which the awaited one is.
-func (e *engine[T, R]) lendInOrder(at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
+func (e *engine[T, R]) lendInOrder(ctx context.Context, at place, t *ticket[T, R], i int) (acted bool, changed <-chan struct{}) {
 	point.At("pool: waiter before it claims in order")
 	e.lock()
 	e.emptyInboxLocked()
@@ -144,7 +147,7 @@ func (e *engine[T, R]) lendInOrder(at place, t *ticket[T, R], i int) (acted bool
 	up := e.admitLocked()
 	e.mu.Unlock()
 	up.do()
-	e.runInPlace(at, p.ticket, index, task, runs)
+	e.runInPlace(ctx, at, p.ticket, index, task, runs)
 	return true, nil
 }
 
@@ -166,45 +169,48 @@ func (e *engine[T, R]) runsUnderLocked(at place, k *key) bool {
 
 // runInPlace runs a claimed task, and makes its lane go on after it. It does not
 // return if the task ends its goroutine.
-func (e *engine[T, R]) runInPlace(at place, t *ticket[T, R], i int, task T, runs rank) {
+func (e *engine[T, R]) runInPlace(under context.Context, at place, t *ticket[T, R], i int, task T, runs rank) {
 	var zero R
-	if err := t.ctx.Err(); err != nil {
-		e.finishInPlace(t, i, zero, context.Cause(t.ctx), &e.cancelled, runs)
+	g := goid.Current()
+	ctx := e.newTaskContext(t.ctx, t.own != nil, at.worker)
+	ctx.outer, ctx.key = at.task, runs.key
+	defer pprof.SetGoroutineLabels(e.waiterLabels(under, at, g))
+	if t.ctx.Err() != nil {
+		e.finishInPlace(t, i, zero, context.Cause(t.ctx), &e.cancelled, runs, ctx)
 		return
 	}
 	if cause := e.cause(); cause != nil {
-		e.finishInPlace(t, i, zero, cause, &e.cancelled, runs)
+		e.finishInPlace(t, i, zero, cause, &e.cancelled, runs, ctx)
 		return
 	}
-	g := goid.Current()
 	fn, closeState, err := e.stateFor(g)
 	if err != nil {
-		e.finishInPlace(t, i, zero, err, &e.failed, runs)
+		e.finishInPlace(t, i, zero, err, &e.failed, runs, ctx)
 		return
 	}
-	ctx := t.own
-	if ctx == nil {
-		ctx = &taskContext{submitted: t.ctx, core: &e.core}
-		defer ctx.release()
+	if t.own != nil {
+		t.own.begin(ctx)
 	}
-	ctx.worker, ctx.outer, ctx.key = int32(at.worker), at.task, runs.key
 	defer e.enter(g, place{at.worker, ctx})()
+	pprof.SetGoroutineLabels(ctx.wears())
 	outcome.Run(
 		func() (R, error) { return fn(ctx, task) },
 		func(v R, err error) {
-			e.noteClosing(e.closeGuarded(closeState))
+			if closeState != nil {
+				e.noteClosing(e.closeGuarded(closeState))
+			}
 			counter := &e.completed
 			if err != nil {
 				counter = &e.failed
 			}
-			e.finishInPlace(t, i, v, err, counter, runs)
+			e.finishInPlace(t, i, v, err, counter, runs, ctx)
 		})
 }
 
 // finishInPlace counts a task that ran in place under the given counter, and
 // publishes how it ended.
-func (e *engine[T, R]) finishInPlace(t *ticket[T, R], i int, v R, err error, counter *uint64, runs rank) {
-	e.tell(t, err)
+func (e *engine[T, R]) finishInPlace(t *ticket[T, R], i int, v R, err error, counter *uint64, runs rank, ctx *taskContext) {
+	e.tell(t, err, ctx)
 	point.At("pool: waiter before it takes its place back")
 	e.lock()
 	*counter++

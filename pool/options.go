@@ -38,8 +38,9 @@ func WithQueue(n int) Option {
 
 // WithContext sets the root of the tasks' contexts. When ctx ends, the pool
 // closes, the contexts of running tasks end, and queued tasks resolve with
-// the cause; what is submitted then gets an error that wraps [ErrClosed] and the
-// cause. The default is [context.Background]. It panics if ctx is nil.
+// the cause. From that moment no task starts, and a submission returns an error
+// that wraps [ErrClosed] and the cause. The default is [context.Background]. It panics
+// if ctx is nil.
 func WithContext(ctx context.Context) Option {
 	ctxselect.Require(ctx, "pool: WithContext")
 	return func(o *options) { o.root = ctx }
@@ -63,7 +64,7 @@ func WithIdleTimeout(d time.Duration) Option {
 // WithErrorHandler sets a function that is called with the error of each task
 // that no one waits for, those given to Go and TryGo: what it returned, or why
 // it will not run, if its context or the pool has ended. It runs on the worker,
-// or on the goroutine that ends the pool; several calls at once are possible,
+// or on a goroutine of its own when the pool ends; several calls at once are possible,
 // and it may call any method of the pool. By default such errors are only
 // counted, in Stats.Failed and Stats.Cancelled. It panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {
@@ -71,9 +72,11 @@ func WithErrorHandler(fn func(error)) Option {
 	return func(o *options) { o.onError = fn }
 }
 
-// WithName names the pool. Its workers then carry the profiler labels "pool",
-// the name, and "worker", the worker's id, which show in goroutine and CPU
-// profiles. The default is no labels.
+// WithName names the pool. Its workers and tasks then carry the profiler labels
+// "pool", the name, and "worker", the worker's id, which show in goroutine and CPU
+// profiles. A task carries the labels of the context that it was submitted with as well;
+// so does the error handler for a task. Functions that open and close states carry
+// "pool". The default is no labels of the pool.
 func WithName(name string) Option { return func(o *options) { o.name = name } }
 
 // A GroupOption changes how [Pool.Group] makes a group.

@@ -9,8 +9,8 @@ import (
 )
 
 // A Func runs one task. Its context ends when the task's submitter, the pool
-// or the holder of the Future wants it to stop, and at some time after it has
-// returned.
+// or the holder of the Future wants it to stop. It does not end because the function
+// returns, so that it may be given to work that goes on.
 type Func[T, R any] func(ctx context.Context, task T) (R, error)
 
 // A Pool runs tasks of type T, with results of type R, on a bounded number of
@@ -100,7 +100,7 @@ func (p *Pool[T, R]) TrySubmit(ctx context.Context, task T) (*Future[R], error) 
 }
 
 func (p *Pool[T, R]) submit(ctx context.Context, task T, wait bool) (*Future[R], error) {
-	c := newCall(p.eng, ctx, task)
+	c := newCall(p.eng, ctx, task, true)
 	if err := p.eng.submit(ctx, task, c, wait, false); err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (p *Pool[T, R]) submit(ctx context.Context, task T, wait bool) (*Future[R],
 // context ends if it has.
 func (p *Pool[T, R]) Do(ctx context.Context, task T) (R, error) {
 	ctxselect.Require(ctx, "pool: Do")
-	c := newCall(p.eng, ctx, task)
+	c := newCall(p.eng, ctx, task, false)
 	if err := p.eng.submit(ctx, task, c, true, false); err != nil {
 		var zero R
 		return zero, err

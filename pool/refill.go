@@ -10,8 +10,10 @@ import (
 // parks while there is nothing to do.
 func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 	w.current = nil
+	w.dressed = true // tasks may have left theirs
 	point.At("pool: worker before it looks for tasks")
 	e.lock()
+	w.batch.same = nil // no thief is looking
 	for {
 		e.foldLocked(&w.seat)
 		if w.rank.key != nil {
@@ -72,9 +74,7 @@ func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 		timed := e.live > e.minWorkers
 		e.mu.Unlock()
 		up.do()
-		if w.ctx != nil && !isBackground(w.ctx.submitted) {
-			w.dropContext()
-		}
+		w.rest()
 		point.At("pool: worker before it parks")
 		woken := w.park(timed, e.idleTimeout)
 		point.At("pool: worker goes on")
@@ -122,13 +122,15 @@ func (e *engine[T, R]) retireLocked(w *worker[T, R]) {
 		e.tasks.trim()
 		e.in.mu.Lock()
 		e.in.tasks.trim()
+		e.in.tickets.clear()
 		e.in.mu.Unlock()
 	}
 }
 
 // leave ends a worker that has retired.
 func (e *engine[T, R]) leave(w *worker[T, R]) {
-	w.dropContext()
+	w.ctx = nil
+	w.undress()
 	point.At("pool: worker before it leaves")
 	e.noteClosing(e.closeState(w))
 	e.mu.Lock()

@@ -51,7 +51,7 @@ func (g *Group[T, R]) enter(seq uint64, task T, last *ticket[T, R]) *ticket[T, R
 }
 
 func (g *Group[T, R]) ticket(base uint64) *ticket[T, R] {
-	return &ticket[T, R]{ctx: g.ctx, mortal: true, to: g, many: true, base: base}
+	return &ticket[T, R]{ctx: g.open.Load(), mortal: true, to: g, many: true, base: base}
 }
 
 func (g *Group[T, R]) claim(i int) (task T, ok bool) {

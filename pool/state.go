@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"fmt"
+	"runtime/pprof"
 
 	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/outcome"
@@ -15,8 +16,9 @@ func (e *engine[T, R]) openState(w *worker[T, R]) (err error) {
 }
 
 func (e *engine[T, R]) openGuarded() (fn Func[T, R], closeState func() error, err error) {
-	err = e.contain(func() (err error) {
-		fn, closeState, err = e.opener(e.ctx)
+	ctx := e.named(e.stem, -1)
+	err = e.contain(ctx, func() (err error) {
+		fn, closeState, err = e.opener(ctx)
 		return err
 	})
 	if err != nil {
@@ -30,7 +32,7 @@ func (e *engine[T, R]) openGuarded() (fn Func[T, R], closeState func() error, er
 // since the worker's may be in use.
 func (e *engine[T, R]) stateFor(g uint64) (fn Func[T, R], closeState func() error, err error) {
 	if e.fn != nil {
-		return e.fn, func() error { return nil }, nil
+		return e.fn, nil, nil
 	}
 	e.mu.Lock()
 	for _, w := range e.workers {
@@ -40,7 +42,7 @@ func (e *engine[T, R]) stateFor(g uint64) (fn Func[T, R], closeState func() erro
 	}
 	e.mu.Unlock()
 	if fn != nil {
-		return fn, func() error { return nil }, nil
+		return fn, nil, nil
 	}
 	return e.openGuarded()
 }
@@ -66,23 +68,27 @@ func (e *engine[T, R]) closeState(w *worker[T, R]) error {
 }
 
 func (e *engine[T, R]) closeGuarded(closeState func() error) error {
-	err := e.contain(closeState)
+	ctx := e.named(context.Background(), -1)
+	err := e.contain(ctx, closeState)
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("pool: closing the state of a worker: %w", err)
 	if e.onError != nil {
+		pprof.SetGoroutineLabels(ctx)
 		e.onError(err)
 	}
 	return err
 }
 
-// contain calls fn on a goroutine of its own, so that a Goexit in it is an
-// error and nothing worse, and waits for it. Calls in fn come from inside a task.
-func (c *core) contain(fn func() error) (err error) {
+// contain calls fn on a goroutine of its own, with the labels of ctx, so that a Goexit
+// in it is an error and nothing worse, and waits for it. Calls in fn come from inside a
+// task.
+func (c *core) contain(ctx context.Context, fn func() error) (err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		pprof.SetGoroutineLabels(ctx)
 		defer c.enter(goid.Current(), place{})()
 		outcome.Run(func() (struct{}, error) { return struct{}{}, fn() },
 			func(_ struct{}, e error) { err = e })

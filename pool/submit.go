@@ -85,6 +85,7 @@ func (e *engine[T, R]) submitSlowly(ctx context.Context, task T, t *ticket[T, R]
 		switch {
 		case e.closed:
 			defer e.mu.Unlock()
+			e.in.tickets.clear() // there may be no worker to do so
 			e.in.mu.Unlock()
 			e.forgetLocked(r)
 			return e.why

@@ -11,7 +11,7 @@ import (
 type ticket[T, R any] struct {
 	ctx    context.Context // what the task lives under
 	mortal bool            // ctx can end
-	own    *taskContext    // to run under; nil: one of the worker's
+	own    *running        // if the task can be cancelled on its own while it runs
 	to     receiver[T, R]  // nil if no one waits for the task
 	many   bool            // to keeps several tasks; otherwise it knows without base
 	base   uint64          // the task with number seq in the queue is seq-base for to
@@ -70,7 +70,7 @@ type cached[T, R any] struct {
 
 // find looks beyond last.
 func (c *ticketCache[T, R]) find(ctx context.Context) *ticket[T, R] {
-	for _, r := range c.recent {
+	for _, r := range &c.recent {
 		if r.ticket != nil && identical(r.under, ctx) {
 			c.last, c.under = r.ticket, r.under
 			return r.ticket
@@ -87,7 +87,12 @@ func (c *ticketCache[T, R]) add(ctx context.Context, t *ticket[T, R]) {
 
 // clear forgets all but what holds nothing.
 func (c *ticketCache[T, R]) clear() {
-	if c.last != nil && !isBackground(c.under) {
-		*c = ticketCache[T, R]{}
+	if c.turn == 0 && c.recent[0].ticket == nil {
+		return
+	}
+	t := c.find(context.Background())
+	*c = ticketCache[T, R]{}
+	if t != nil {
+		c.add(context.Background(), t)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/goid"
@@ -18,9 +17,11 @@ import (
 type worker[T, R any] struct {
 	seat
 	batch     batch[T, R]
-	fn        Func[T, R]   // nil until the state is open
-	close     func() error // of the state; nil if there is none
-	ctx       *taskContext // of the last task; nil after a park
+	fn        Func[T, R]      // nil until the state is open
+	close     func() error    // of the state; nil if there is none
+	ctx       *taskContext    // of the last task; nil after a park
+	own       context.Context // with the labels of the worker itself
+	dressed   bool            // the goroutine may have others
 	current   *ticket[T, R]
 	index     int  // of the current task, for its receiver
 	inUser    bool // current's function is on the stack
@@ -75,10 +76,10 @@ func (e *engine[T, R]) addSeatLocked() *seat {
 }
 
 func (e *engine[T, R]) work(w *worker[T, R]) {
-	if e.name != "" {
-		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(),
-			pprof.Labels("pool", e.name, "worker", strconv.Itoa(w.id))))
+	if w.own == nil {
+		w.own = e.named(context.Background(), w.id)
 	}
+	w.undress() // those of whoever has started the goroutine
 	point.At("pool: worker before it starts")
 	g := goid.Current()
 	e.mu.Lock()
@@ -103,7 +104,7 @@ func (e *engine[T, R]) loop(w *worker[T, R]) (again bool) {
 			err, again = &PanicError{Value: v, Stack: debug.Stack()}, true
 		}
 		var zero R
-		e.tell(w.current, err)
+		e.tellOf(w, w.current, err)
 		w.tally.count(oneFailed)
 		e.publish(w.current, w.index, zero, err)
 	}()
@@ -132,6 +133,7 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 	tasks, fn, sampled, first := w.batch.tasks, w.fn, w.batch.sampled, t.index(w.batch.seq)
 	ctx := w.contextFor(&e.core, t)
 	w.current = t
+	w.wear(ctx)
 	w.inUser = true // only user code can panic until it is false
 	for ok = true; ok && i != sampled && e.alert.Load() == 0 && !e.over() && (!t.mortal || t.ctx.Err() == nil); {
 		if t.to == nil {
@@ -143,6 +145,9 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 			}
 			point.At("pool: worker before it counts")
 			i, ok = w.tally.next(oneCompleted)
+			if ctx.labels != nil {
+				w.wear(ctx) // the task may have set others
+			}
 			continue
 		}
 		point.At("pool: worker before it claims")
@@ -162,6 +167,9 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 		i, ok = w.tally.next(oneCompleted)
 		point.At("pool: worker before it settles")
 		t.to.settle(at, v, nil)
+		if ctx.labels != nil {
+			w.wear(ctx)
+		}
 	}
 	w.inUser = false
 	if !ok {
@@ -190,7 +198,7 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 	if count, err := e.unfit(w, t); err != nil {
 		point.At("pool: worker before it gives up a task")
 		if t.to != nil || e.alert.Load()&ended == 0 || !e.orphan(item[T, R]{w.batch.seq + uint64(i), task, t}) {
-			e.tell(t, err)
+			e.tellOf(w, t, err)
 		}
 		w.tally.count(count)
 		var zero R
@@ -199,6 +207,7 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 	}
 	ctx := w.contextFor(&e.core, t)
 	w.current, w.index = t, index
+	w.wear(ctx)
 	if i != w.batch.sampled {
 		w.inUser = true
 		v, err := w.fn(ctx, task)
@@ -232,7 +241,7 @@ func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, 
 	point.At("pool: worker before it counts")
 	count := uint64(oneCompleted)
 	if err != nil {
-		e.tell(t, err)
+		e.tellOf(w, t, err)
 		count = oneFailed
 	}
 	next, ok = w.tally.next(count)
@@ -243,11 +252,20 @@ func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, 
 	return next, ok
 }
 
-// tell calls the error handler if no one waits for the task. The task is counted
-// after that, so that it is running as long as the handler is.
-func (e *engine[T, R]) tell(t *ticket[T, R], err error) {
+// tell calls the error handler if no one waits for the task, with the labels of ctx. The
+// task is counted after that, so that it is running as long as the handler is.
+func (e *engine[T, R]) tell(t *ticket[T, R], err error, ctx *taskContext) {
 	if t.to == nil && err != nil && e.onError != nil {
+		pprof.SetGoroutineLabels(ctx.wears())
 		e.onError(err)
+	}
+}
+
+// tellOf is tell for a task of w.
+func (e *engine[T, R]) tellOf(w *worker[T, R], t *ticket[T, R], err error) {
+	if t.to == nil && err != nil && e.onError != nil {
+		w.dressed = true
+		e.tell(t, err, w.contextFor(&e.core, t))
 	}
 }
 
@@ -281,20 +299,28 @@ func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (count uint64, er
 
 // contextFor returns the context to run a task under.
 func (w *worker[T, R]) contextFor(c *core, t *ticket[T, R]) *taskContext {
-	if t.own != nil {
-		t.own.worker = int32(w.id)
-		return t.own
+	own := t.own != nil
+	x := w.ctx
+	if x == nil || x.cuttable != own || !identical(x.submitted, t.ctx) || own && (x.used.Load() || x.doomed.Load()) {
+		x = c.newTaskContext(t.ctx, own, w.id)
+		w.ctx = x
 	}
-	if w.ctx == nil || !identical(w.ctx.submitted, t.ctx) {
-		w.dropContext()
-		w.ctx = &taskContext{submitted: t.ctx, core: c, worker: int32(w.id)}
+	if own {
+		t.own.begin(x)
 	}
-	return w.ctx
+	return x
 }
 
-func (w *worker[T, R]) dropContext() {
-	if w.ctx != nil {
-		w.ctx.release()
+func (c *core) newTaskContext(submitted context.Context, cuttable bool, worker int) *taskContext {
+	x := &taskContext{worker: int32(worker), labels: c.labelsFor(submitted, worker)}
+	x.submitted, x.stem, x.cuttable = submitted, c.stem, cuttable
+	return x
+}
+
+// rest lets go of what was worked on last.
+func (w *worker[T, R]) rest() {
+	if w.ctx != nil && (!isBackground(w.ctx.submitted) || w.ctx.cuttable) {
 		w.ctx = nil
 	}
+	w.undress()
 }
