@@ -198,7 +198,7 @@ func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R
 	wake()
 	point.At("pool: before all contexts end")
 	if !rests { // or there is nothing to end, but what outlives the pool
-		e.end(cause)
+		e.ctx.stop(cause)
 	}
 	e.afterwards(gone)
 	return running, dropped
@@ -274,7 +274,9 @@ func (c *core) goneLocked() bool {
 func (c *core) afterwards(gone bool) {
 	if gone {
 		point.At("pool: before the end of all")
-		c.unwatch()
-		c.leave()
+		c.mu.Lock()
+		unwatch := c.unwatch
+		c.mu.Unlock()
+		unwatch()
 	}
 }

@@ -10,79 +10,79 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// A scope is a context that ends with the one that work was submitted under and with
-// those of the pool. The context of a task is one, and those of a group and of a walk
-// are.
+// A scope is a context that ends with the one that work was submitted under, with that of
+// the pool and, if it is cancellable, by end. It does not end because the work has
+// returned.
 //
-// Nothing is linked before somebody asks for Done: most tasks never do, and a joined
-// context costs more than everything else that the pool does for a task. It does not end
-// with the work. Who asks for Err looks at the other contexts at once; a joined one hears
-// of them a little later.
+// It is joined to the others at the first call of Done. Most tasks never call Done, and a
+// joined context costs more than everything else that the pool does for a task. Err asks
+// the others, so that it reports their end at once; the Done channel is closed by a
+// function that they call a little later.
 type scope struct {
-	submitted context.Context
-	stem      *stem // nil in that of a group or of a walk
-	cuttable  bool  // it can be ended on its own
-	joined    atomic.Pointer[joined]
+	submitted   context.Context
+	pool        *poolContext // nil for a group or a walk: their tasks have it
+	cancellable bool
+	joined      atomic.Pointer[joined]
 }
 
 func (s *scope) Done() <-chan struct{} {
 	if h := s.joined.Load(); h != nil {
 		return h.Done()
 	}
-	switch {
-	case s.cuttable:
-	case s.submitted.Done() == nil:
-		return s.stem.Done()
-	case s.stem == nil:
-		return s.submitted.Done()
+	if !s.cancellable && s.submitted.Done() == nil {
+		return s.pool.Done()
 	}
 	return s.join().Done()
 }
 
 func (s *scope) Err() error {
+	by := s.endedBy()
 	h := s.joined.Load()
-	if h != nil {
-		if err := h.Err(); err != nil {
-			return err
-		}
+	switch {
+	case h != nil && by != nil:
+		h.link.fire(by)
+		return h.Err()
+	case h != nil:
+		return h.Err()
+	case by != nil:
+		return by.Err()
 	}
-	by := s.submitted
-	err := by.Err()
-	if err == nil && s.stem != nil {
-		by = s.stem
-		err = by.Err()
+	return nil
+}
+
+// endedBy returns the context that s ends with and that has ended, nil if none has.
+func (s *scope) endedBy() context.Context {
+	switch {
+	case s.submitted.Err() != nil:
+		return s.submitted
+	case s.pool != nil && s.pool.Err() != nil:
+		return s.pool
 	}
-	if err != nil && h != nil {
-		h.joint.fire(by) // so that all is as Err says
-		err = h.Err()
-	}
-	return err
+	return nil
 }
 
 // Value looks in the submitter's context, then in the pool's.
 func (s *scope) Value(key any) any {
-	switch {
-	case key == cancelKey:
-		return s.ender().Value(key)
-	case key == any(keeperKey{}):
-		return s.ender().Value(key)
+	if key == cancelKey || key == any(watchKey{}) {
+		return s.source().Value(key)
 	}
-	if v := s.submitted.Value(key); v != nil || s.stem == nil {
+	if v := s.submitted.Value(key); v != nil || s.pool == nil {
 		return v
 	}
-	return s.stem.Value(key)
+	return s.pool.Value(key)
 }
 
-// ender returns the context that knows why s has ended, or that s ends with.
-func (s *scope) ender() context.Context {
+// source returns the context that has the cause of s, and whose Done channel s has.
+func (s *scope) source() context.Context {
 	if h := s.joined.Load(); h != nil {
+		_ = s.Err() // context.Cause asks for the source before it calls Err
 		return h
 	}
-	switch {
-	case s.stem == nil || s.submitted.Err() != nil:
-		return s.submitted
-	case s.stem.Err() != nil || !s.cuttable && s.submitted.Done() == nil:
-		return s.stem
+	if by := s.endedBy(); by != nil {
+		return by
+	}
+	if s.pool != nil && !s.cancellable && s.submitted.Done() == nil {
+		return s.pool
 	}
 	return s.submitted
 }
@@ -90,17 +90,17 @@ func (s *scope) ender() context.Context {
 // Deadline returns the earlier one of the submitter's and the pool's.
 func (s *scope) Deadline() (time.Time, bool) {
 	d, ok := s.submitted.Deadline()
-	if s.stem == nil {
+	if s.pool == nil {
 		return d, ok
 	}
-	r, rok := s.stem.root.Deadline()
+	r, rok := s.pool.root.Deadline()
 	if rok && (!ok || r.Before(d)) {
 		return r, true
 	}
 	return d, ok
 }
 
-// join returns the joined context, made now if there was none.
+// join returns the joined context. The first call makes it.
 func (s *scope) join() *joined {
 	if h := s.joined.Load(); h != nil {
 		return h
@@ -109,41 +109,42 @@ func (s *scope) join() *joined {
 	if canEnd(s.submitted) {
 		parents = append(parents, s.submitted)
 	}
-	if s.stem != nil {
-		parents = append(parents, s.stem)
+	if s.pool != nil {
+		parents = append(parents, s.pool)
 	}
 	h := join(parents...)
 	point.At("pool: before a joined context is kept")
-	if !s.joined.CompareAndSwap(nil, h) { // somebody was quicker
+	if !s.joined.CompareAndSwap(nil, h) { // another goroutine was quicker
 		h.cancel(nil)
 		return s.joined.Load()
 	}
 	return h
 }
 
-// cut ends a scope that is cuttable.
-func (s *scope) cut(cause error) {
+// end ends a cancellable scope.
+func (s *scope) end(cause error) {
 	h := s.join()
 	point.At("pool: before a joined context ends")
 	h.cancel(cause)
 }
 
-// A commonScope is what the tasks of a group or of a walk live under. It does not end with
-// that, unless the group fails, or is left, or the walk is.
+// A commonScope is the context under which a group or a walk submits its tasks. It ends
+// when the group fails and when the loop over the results is left early. It does not end
+// when all tasks have returned.
 type commonScope struct {
 	scope
 	under context.Context // as given by the caller
-	stop  func() bool     // ends a watch on what was submitted
+	stop  func() bool     // removes the AfterFunc on submitted
 }
 
 func (c *core) newCommonScope(ctx context.Context) *commonScope {
 	s := &commonScope{under: ctx, stop: func() bool { return true }}
-	s.submitted, s.cuttable = c.life(ctx), true
+	s.submitted, s.cancellable = c.life(ctx), true
 	return s
 }
 
-// canEnd reports whether ctx can end. It does not ask a task's context, which can and
-// would link itself.
+// canEnd reports whether ctx can end. It does not call Done of a scope, which would join
+// it to others.
 func canEnd(ctx context.Context) bool {
 	switch c := ctx.(type) {
 	case *taskContext, *commonScope:
@@ -157,51 +158,27 @@ func canEnd(ctx context.Context) bool {
 // A taskContext is the context given to a task. It carries the mark by which calls
 // inside the task are recognized.
 //
-// A worker gives the same one to successive tasks that were submitted under the same
-// context. It does not change, unless a task of the worker can be cancelled on its own:
-// then it is not given to others once it has been used for anything.
+// It never changes, and a worker gives the same one to successive tasks that were
+// submitted under the same context. A task that can be cancelled on its own has one of
+// its own.
 type taskContext struct {
 	scope
 	worker int32
-	used   atomic.Bool     // kept up to date if cuttable
-	doomed atomic.Bool     // it has been cut, or is about to be
 	outer  *taskContext    // of the task that runs this one in place
 	key    *key            // whose lane this one makes run in place
-	labels context.Context // what to set the profiler labels by; nil if there are none
+	labels context.Context // has the profiler labels of the task; nil if there are none
 }
 
 // markKey asks for the taskContext of a pool, workerKey for the innermost.
 type (
-	markKey   struct{ stem *stem }
+	markKey   struct{ pool *poolContext }
 	workerKey struct{}
 )
 
-func (c *taskContext) use() {
-	if c.cuttable && !c.used.Load() {
-		c.used.Store(true)
-	}
-}
-
-func (c *taskContext) Done() <-chan struct{} {
-	c.use()
-	return c.scope.Done()
-}
-
-func (c *taskContext) Err() error {
-	c.use()
-	return c.scope.Err()
-}
-
-func (c *taskContext) Deadline() (time.Time, bool) {
-	c.use()
-	return c.scope.Deadline()
-}
-
 func (c *taskContext) Value(key any) any {
-	c.use()
 	switch k := key.(type) {
 	case markKey:
-		if k.stem == c.stem {
+		if k.pool == c.pool {
 			return c
 		}
 	case workerKey:
@@ -213,87 +190,81 @@ func (c *taskContext) Value(key any) any {
 	return c.scope.Value(key)
 }
 
-// A running tells the task of a future that runs from its context, so that it can be
-// cancelled on its own.
+// A running is how a future cancels its task while the task runs.
 type running struct {
 	mu    sync.Mutex
-	ctx   *taskContext // nil unless it runs
-	cause error        // why it has been cancelled; nil if it has not
+	ctx   *taskContext // nil unless the task runs
+	cause error        // why the task has been cancelled; nil if it has not
 }
 
-// begin notes the context that the task runs under.
+// begin is called with the context of the task before the task runs.
 func (r *running) begin(c *taskContext) {
 	r.mu.Lock()
 	r.ctx = c
 	cause := r.cause
 	r.mu.Unlock()
 	if cause != nil {
-		c.doomed.Store(true)
-		c.cut(cause)
+		c.end(cause)
 	}
 }
 
-// end lets go of the context. Other tasks may be given it afterwards.
-func (r *running) end() {
+// finish is called when the task has returned. Its context does not end any more by
+// cancel, and the future does not keep it.
+func (r *running) finish() {
 	r.mu.Lock()
 	r.ctx = nil
 	r.mu.Unlock()
 }
 
-// cancel ends the context of the task, now or as it starts.
+// cancel ends the context of the task, at once or as the task begins.
 func (r *running) cancel(cause error) {
 	r.mu.Lock()
 	if r.cause == nil {
 		r.cause = cause
 	}
 	c := r.ctx
-	if c != nil {
-		c.doomed.Store(true)
-	}
 	r.mu.Unlock()
-	point.At("pool: before a running task is cut")
+	point.At("pool: before the context of a running task ends")
 	if c != nil {
-		c.cut(cause)
+		c.end(cause)
 	}
 }
 
-// life returns the context that a task lives under if it is submitted under ctx. That is
-// ctx, unless it is the context of a task, or one without an end of its own that is
-// derived from it: then it is what that task was submitted with, and the ends of other
-// pools. So a task that submits the next one, and that the next, makes no chain of
-// contexts, through several pools neither.
+// life returns the context that bounds the life of a task submitted under ctx. That is
+// ctx itself, unless ctx is the context of a running task or is derived from one without
+// an end of its own. In that case it is what that task was submitted with, together with
+// the contexts of the other pools on the way: a task that submits the next task, which
+// submits the next, makes no chain of contexts, also through several pools.
 func (c *core) life(ctx context.Context) context.Context {
 	t, _ := ctx.Value(workerKey{}).(*taskContext)
 	switch {
 	case t == nil:
 		return ctx
 	case ctx == context.Context(t):
-		return c.lift(t)
+		return c.inherited(t)
 	case ctx.Done() != t.Done():
 		return ctx
 	}
-	return &valuesContext{Context: c.lift(t), values: context.WithoutCancel(ctx)}
+	return &valuesContext{Context: c.inherited(t), values: context.WithoutCancel(ctx)}
 }
 
-// lift returns the context of t without what is t's own and what is c's own.
-func (c *core) lift(t *taskContext) context.Context {
-	if t.stem == c.stem {
-		return c.without(t.submitted)
+// inherited returns what a task of c inherits from ctx: without the taskContexts of c,
+// and without the end of a single task.
+func (c *core) inherited(ctx context.Context) context.Context {
+	t, ok := ctx.(*taskContext)
+	if !ok {
+		return ctx
 	}
-	below := c.without(t.submitted)
-	if !t.cuttable && identical(below, t.submitted) {
+	below := c.inherited(t.submitted)
+	switch {
+	case t.pool == c.ctx:
+		return below
+	case !t.cancellable && identical(below, t.submitted):
 		return t
 	}
 	l := &taskContext{worker: t.worker, outer: t.outer, key: t.key, labels: t.labels}
-	l.submitted, l.stem = below, t.stem
+	l.submitted, l.pool = below, t.pool
 	return l
-}
-
-func (c *core) without(ctx context.Context) context.Context {
-	if t, ok := ctx.(*taskContext); ok {
-		return c.lift(t)
-	}
-	return ctx
 }
 
 // A valuesContext has the end of one context and the values of another.
@@ -303,7 +274,7 @@ type valuesContext struct {
 }
 
 func (c *valuesContext) Value(key any) any {
-	if key != cancelKey && key != any(keeperKey{}) {
+	if key != cancelKey && key != any(watchKey{}) {
 		if v := c.values.Value(key); v != nil {
 			return v
 		}

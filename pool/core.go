@@ -16,7 +16,7 @@ type core struct {
 	options
 	base time.Time // that of all times kept as durations
 
-	*stem
+	ctx     *poolContext
 	unwatch func() bool // ends the watch on the context given by WithContext
 
 	waits, runs recorder // of sampled tasks
@@ -51,24 +51,24 @@ type core struct {
 
 // What a worker has to know before it starts a task, see core.alert.
 const (
-	ended   = 1 << iota // the stem has ended, or is about to
+	ended   = 1 << iota // ctx has ended, or is about to
 	crowded             // someone waits for room
 )
 
 // lock takes the lock for a caller that may admit submitters. It finds out first
 // whether the pool is over, as methods of the user's contexts are not called under it.
 func (c *core) lock() {
-	if c.over() {
+	if c.ctx.over() {
 		c.alert.Or(ended)
 	}
 	c.mu.Lock()
 }
 
 // cause returns why all contexts have ended, nil if they have not.
-func (c *core) cause() error { return context.Cause(c.stem) }
+func (c *core) cause() error { return context.Cause(c.ctx) }
 
 // rootError is what a pool answers whose context has ended.
-func (c *core) rootError() error { return fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.stem.root)) }
+func (c *core) rootError() error { return fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.ctx.root)) }
 
 // setCrowdedLocked says whether someone waits for room.
 func (c *core) setCrowdedLocked(yes bool) {

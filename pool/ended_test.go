@@ -332,8 +332,7 @@ func TestP6NothingStartsInPlace(t *testing.T) {
 func TestP6NoStateIsOpened(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	opened := 0
-	var p *pool.Pool[int, int]
-	p = pool.NewStateful(1, func(context.Context) (int, error) { opened++; cancel(); return 0, errors.New("fails") },
+	p := pool.NewStateful(1, func(context.Context) (int, error) { opened++; cancel(); return 0, errors.New("fails") },
 		func(context.Context, int, int) (int, error) { return 0, nil },
 		func(int) error { return nil }, pool.WithContext(ctx))
 	for i := range 10 {

@@ -60,10 +60,10 @@ type engine[T, R any] struct {
 
 func newEngine[T, R any](workers int, o options, order *order[T, R]) *engine[T, R] {
 	e := &engine[T, R]{order: order, core: core{options: o, base: time.Now(), limit: workers, inside: make(map[uint64]place)}}
-	e.stem = newStem(o.root)
+	e.ctx = newPoolContext(o.root)
 	e.unwatch = func() bool { return true }
-	if e.rootEnd != nil {
-		e.unwatch = context.AfterFunc(o.root, func() {
+	if e.ctx.rootEnd != nil {
+		stop := context.AfterFunc(o.root, func() {
 			point.At("pool: before its context ends it")
 			cause := context.Cause(o.root)
 			_, dropped := e.abort(e.rootError(), cause)
@@ -71,6 +71,9 @@ func newEngine[T, R any](workers int, o options, order *order[T, R]) *engine[T, 
 			e.giveUpAll(dropped, cause)
 			e.tellAll(dropped, cause)
 		})
+		e.mu.Lock() // the function above may be running already
+		e.unwatch = stop
+		e.mu.Unlock()
 	}
 	return e
 }

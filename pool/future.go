@@ -87,7 +87,7 @@ func (c *call[T, R]) claim(int) (task T, ok bool) {
 func (c *call[T, R]) waits(int) bool { return c.state.Load() == unclaimed }
 
 func (c *call[T, R]) settle(_ int, v R, err error) {
-	c.running.end()
+	c.running.finish()
 	point.At("pool: future before it settles")
 	c.mu.Lock()
 	c.value, c.err = v, err

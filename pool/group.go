@@ -145,7 +145,7 @@ func (g *Group[T, R]) note(i int, err error) {
 	g.mu.Unlock()
 	if fails {
 		point.At("pool: before a group fails")
-		s.cut(err)
+		s.end(err)
 		g.dropQueued()
 	}
 }
@@ -227,7 +227,7 @@ func (g *Group[T, R]) Results() iter.Seq2[int, Result[R]] {
 		defer func() {
 			if left {
 				if s := g.open.Load(); s != nil {
-					s.cut(context.Canceled)
+					s.end(context.Canceled)
 				}
 				g.dropQueued()
 				g.waitAll()

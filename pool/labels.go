@@ -6,22 +6,22 @@ import (
 	"strconv"
 )
 
-// Profiler labels. User code runs with those of its own context, and in a pool with a
-// name with the pool's besides, whatever goroutine it is on. The context of a task
-// answers with all of them, so that pprof.Do in the task sets them again.
+// Profiler labels. A task runs with the labels of its own context, and in a pool with a
+// name with those of the pool as well, on any goroutine. The context of a task answers with
+// all of them, so that pprof.Do in the task restores them.
 //
-// A goroutine's labels cannot be read. A worker sets them before each task that has
-// some, and otherwise when the last one that it set may still be there.
+// The labels of a goroutine cannot be read, so a worker sets them before every task: the
+// task before it may have set others.
 
-// labelKey is what package pprof asks contexts for.
+// labelKey is the key by which package pprof looks for the labels of a context.
 var labelKey = func() any {
 	p := keyProbe{Context: context.Background()}
 	pprof.Label(&p, "")
 	return p.key
 }()
 
-// labelsFor returns what to set labels by for work that was submitted under ctx, nil if
-// it has none. worker is -1 for work that no worker does.
+// labelsFor returns a context that has the labels for a task submitted under ctx, nil if
+// there are none. worker is -1 for a task that no worker runs.
 func (c *core) labelsFor(ctx context.Context, worker int) context.Context {
 	has := false
 	pprof.ForLabels(ctx, func(string, string) bool { has = true; return false })
@@ -45,34 +45,17 @@ func (c *core) named(ctx context.Context, worker int) context.Context {
 	return pprof.WithLabels(ctx, pprof.Labels("pool", c.name, "worker", strconv.Itoa(worker)))
 }
 
-// wears returns what to set labels by for a task under c.
-func (c *taskContext) wears() context.Context {
+// labelContext returns a context that has the labels for a task under c, and no others.
+func (c *taskContext) labelContext() context.Context {
 	if c.labels == nil {
 		return context.Background()
 	}
 	return c.labels
 }
 
-// wear sets the labels for a task under c.
-func (w *worker[T, R]) wear(c *taskContext) {
-	switch {
-	case c.labels != nil:
-		pprof.SetGoroutineLabels(c.labels)
-		w.dressed = true
-	case w.dressed:
-		w.undress()
-	}
-}
-
-// undress sets the worker's own labels.
-func (w *worker[T, R]) undress() {
-	pprof.SetGoroutineLabels(w.own)
-	w.dressed = false
-}
-
-// waiterLabels returns what to set labels by after a task has run in place on the
-// calling goroutine, g, which waits under ctx: those of ctx if it comes from the task
-// that waits, or else those of that task.
+// waiterLabels returns a context that has the labels to restore on the calling goroutine,
+// g, which waits under ctx, after a task has run in place on it. That is ctx if it comes
+// from the task that waits, and otherwise the context of that task.
 func (e *engine[T, R]) waiterLabels(ctx context.Context, at place, g uint64) context.Context {
 	switch {
 	case e.mark(ctx) != nil:

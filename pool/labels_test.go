@@ -173,6 +173,50 @@ func TestC14Labels(t *testing.T) {
 	}
 }
 
+// C14: labels that a task sets and leaves are not those of the next task, also when a worker
+// has taken several tasks at once, however they were submitted.
+func TestC14LabelsInABatch(t *testing.T) {
+	for _, name := range []string{"", "P"} {
+		for _, how := range []string{"Go", "Submit", "Group"} {
+			gate := make(chan struct{})
+			var got []string
+			opts, want := []pool.Option(nil), ""
+			if name != "" {
+				opts, want = append(opts, pool.WithName(name)), "pool:P, worker:0"
+			}
+			p := pool.New(1, func(_ context.Context, i int) (int, error) {
+				<-gate
+				got = append(got, labelled())
+				pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("left", "by another")))
+				return i, nil
+			}, opts...)
+			g := p.Group(context.Background())
+			for i := range 40 {
+				switch how {
+				case "Go":
+					must0(p.Go(context.Background(), i))
+				case "Submit":
+					must(p.Submit(context.Background(), i))
+				case "Group":
+					must0(g.Go(i))
+				}
+			}
+			close(gate)
+			must(g.Wait())
+			p.Close()
+			for i, labels := range got {
+				if labels != want {
+					t.Errorf("pool %q, %s, task %d: labels %q, want %q", name, how, i, labels, want)
+					break
+				}
+			}
+			if len(got) != 40 {
+				t.Errorf("%d tasks have run", len(got))
+			}
+		}
+	}
+}
+
 // C14: what opens and closes states has none of the labels of whoever has submitted.
 func TestC14LabelsOfStates(t *testing.T) {
 	for _, name := range []string{"", "P"} {

@@ -182,7 +182,7 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 	for !w.over {
 		if w.ctx.Err() != nil {
 			w.over = true
-			if w.eng.over() {
+			if w.eng.ctx.over() {
 				return v, w.eng.rootError(), true
 			}
 			return v, context.Cause(w.ctx), true
@@ -299,7 +299,7 @@ func (w *walk[T, R]) help() bool {
 // leave ends the walk: whatever is not done is cancelled, and waited for.
 func (w *walk[T, R]) leave() {
 	if !w.over {
-		w.ctx.cut(context.Canceled)
+		w.ctx.end(context.Canceled)
 	}
 	point.At("pool: walk before it waits for the feeder")
 	w.feeding.Wait()

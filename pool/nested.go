@@ -19,7 +19,7 @@ type place struct {
 // mark returns the context of the task that calls under ctx come from, nil if
 // they come from elsewhere or cannot be told by it.
 func (c *core) mark(ctx context.Context) *taskContext {
-	t, _ := ctx.Value(markKey{c.stem}).(*taskContext)
+	t, _ := ctx.Value(markKey{c.ctx}).(*taskContext)
 	return t
 }
 
@@ -192,7 +192,7 @@ func (e *engine[T, R]) runInPlace(under context.Context, at place, t *ticket[T, 
 		t.own.begin(ctx)
 	}
 	defer e.enter(g, place{at.worker, ctx})()
-	pprof.SetGoroutineLabels(ctx.wears())
+	pprof.SetGoroutineLabels(ctx.labelContext())
 	outcome.Run(
 		func() (R, error) { return fn(ctx, task) },
 		func(v R, err error) {

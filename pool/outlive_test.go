@@ -279,6 +279,93 @@ func TestP11CancelIsForOneTask(t *testing.T) {
 	})
 }
 
+// P11: what a task has left behind is not ended by the Cancel of a later task's future, even
+// if it has not used the context yet, nor by a late Cancel of its own.
+func TestP11CancelLeavesEarlierTasksAlone(t *testing.T) {
+	for _, background := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx := context.Background()
+			if !background {
+				c, cancel := context.WithCancel(ctx)
+				defer cancel()
+				ctx = c
+			}
+			var kept context.Context
+			p := pool.New(1, func(ctx context.Context, i int) (int, error) {
+				if i == 0 {
+					kept = ctx
+					return 0, nil
+				}
+				<-ctx.Done()
+				return 0, context.Cause(ctx)
+			})
+			first := must(p.Submit(ctx, 0))
+			must(first.Wait(ctx))
+			first.Cancel(errRoot)
+			second := must(p.Submit(ctx, 1))
+			synctest.Wait()
+			second.Cancel(errRoot)
+			if _, err := second.Wait(ctx); err != errRoot {
+				t.Errorf("the second one ended with %v", err)
+			}
+			if kept.Err() != nil {
+				t.Errorf("the first one's context has ended: %v", context.Cause(kept))
+			}
+			p.Close()
+		})
+	}
+}
+
+// C9, P11: the cause and the error of a task's context are right at once when what it ends
+// with has ended, before and after the first call of Done.
+func TestP11CauseIsThereAtOnce(t *testing.T) {
+	for _, asks := range []bool{false, true} {
+		for _, ends := range []string{"submitter", "root", "deadline of the root"} {
+			for name, submit := range runs {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithCancelCause(context.Background())
+					root, endRoot := context.WithCancelCause(context.Background())
+					under, cause, is := root, errRoot, context.Canceled
+					if ends == "deadline of the root" {
+						c, cancel := context.WithTimeout(root, time.Hour)
+						defer cancel()
+						under, cause, is = c, context.DeadlineExceeded, context.DeadlineExceeded
+					}
+					var kept context.Context
+					p := pool.New(1, func(ctx context.Context, f func(context.Context)) (int, error) { f(ctx); return 0, nil },
+						pool.WithContext(under))
+					submit(ctx, p)(func(ctx context.Context) {
+						kept = ctx
+						if asks {
+							_ = ctx.Done()
+						}
+					})
+					synctest.Wait()
+					switch ends {
+					case "submitter":
+						cancel(errRoot)
+					case "root":
+						endRoot(errRoot)
+					default:
+						time.Sleep(time.Hour)
+						<-under.Done()
+					}
+					if got := context.Cause(kept); got != cause {
+						t.Errorf("%s, %s, asks %v: the cause is %v, want %v", name, ends, asks, got, cause)
+					}
+					if got := kept.Err(); got != is {
+						t.Errorf("%s, %s, asks %v: the error is %v, want %v", name, ends, asks, got, is)
+					}
+					<-kept.Done()
+					p.Close()
+					cancel(nil)
+					endRoot(nil)
+				})
+			}
+		}
+	}
+}
+
 // P11: a group that fails ends what its tasks have started, one that has been waited for
 // does not; the same holds for a walk that is left.
 func TestP11WhatFailsEndsWhatItStarted(t *testing.T) {
@@ -395,8 +482,7 @@ func TestC8NothingIsLeftAtALongLivedContext(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector uses memory of its own")
 	}
-	long, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	long := t.Context()
 	use := func(ctx context.Context) {
 		_ = ctx.Done()
 		c, cancel := context.WithTimeout(context.WithValue(ctx, keyed{}, 1), time.Hour)

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"runtime/pprof"
 	"slices"
 
 	"github.com/tandemgo/tandem/internal/point"
@@ -10,7 +11,6 @@ import (
 // parks while there is nothing to do.
 func (e *engine[T, R]) refill(w *worker[T, R]) bool {
 	w.current = nil
-	w.dressed = true // tasks may have left theirs
 	point.At("pool: worker before it looks for tasks")
 	e.lock()
 	w.batch.same = nil // no thief is looking
@@ -130,7 +130,7 @@ func (e *engine[T, R]) retireLocked(w *worker[T, R]) {
 // leave ends a worker that has retired.
 func (e *engine[T, R]) leave(w *worker[T, R]) {
 	w.ctx = nil
-	w.undress()
+	pprof.SetGoroutineLabels(w.own)
 	point.At("pool: worker before it leaves")
 	e.noteClosing(e.closeState(w))
 	e.mu.Lock()

@@ -16,7 +16,7 @@ func (e *engine[T, R]) openState(w *worker[T, R]) (err error) {
 }
 
 func (e *engine[T, R]) openGuarded() (fn Func[T, R], closeState func() error, err error) {
-	ctx := e.named(e.stem, -1)
+	ctx := e.named(e.ctx, -1)
 	err = e.contain(ctx, func() (err error) {
 		fn, closeState, err = e.opener(ctx)
 		return err

@@ -28,7 +28,7 @@ var errRefused = errors.New("pool: refused")
 // for it. With wait it waits for room, unless nested, in which case it goes
 // above the bound.
 func (e *engine[T, R]) submit(ctx context.Context, task T, to receiver[T, R], wait, nested bool) error {
-	if e.over() {
+	if e.ctx.over() {
 		return e.rootError()
 	}
 	if ctx.Err() != nil {

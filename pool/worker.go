@@ -16,17 +16,16 @@ import (
 // ends the goroutine; the next one takes the worker over as it is.
 type worker[T, R any] struct {
 	seat
-	batch     batch[T, R]
-	fn        Func[T, R]      // nil until the state is open
-	close     func() error    // of the state; nil if there is none
-	ctx       *taskContext    // of the last task; nil after a park
-	own       context.Context // with the labels of the worker itself
-	dressed   bool            // the goroutine may have others
-	current   *ticket[T, R]
-	index     int  // of the current task, for its receiver
-	inUser    bool // current's function is on the stack
-	searching bool // counted in core.searching
-	rank      rank // of the task it has, in a pool with keys
+	batch      batch[T, R]
+	fn         Func[T, R]      // nil until the state is open
+	close      func() error    // of the state; nil if there is none
+	ctx        *taskContext    // of the last task; nil after a park
+	own        context.Context // with the labels of the worker itself
+	current    *ticket[T, R]
+	index      int  // of the current task, for its receiver
+	inUser     bool // current's function is on the stack
+	searching  bool // counted in core.searching
+	rank       rank // of the task it has, in a pool with keys
 }
 
 // rouseLocked takes one worker off the idle stack, or adds one, if there is one
@@ -79,7 +78,7 @@ func (e *engine[T, R]) work(w *worker[T, R]) {
 	if w.own == nil {
 		w.own = e.named(context.Background(), w.id)
 	}
-	w.undress() // those of whoever has started the goroutine
+	pprof.SetGoroutineLabels(w.own) // it has those of the goroutine that started it
 	point.At("pool: worker before it starts")
 	g := goid.Current()
 	e.mu.Lock()
@@ -132,22 +131,20 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 	var zero T
 	tasks, fn, sampled, first := w.batch.tasks, w.fn, w.batch.sampled, t.index(w.batch.seq)
 	ctx := w.contextFor(&e.core, t)
+	labels := ctx.labelContext()
 	w.current = t
-	w.wear(ctx)
 	w.inUser = true // only user code can panic until it is false
-	for ok = true; ok && i != sampled && e.alert.Load() == 0 && !e.over() && (!t.mortal || t.ctx.Err() == nil); {
+	for ok = true; ok && i != sampled && e.alert.Load() == 0 && !e.ctx.over() && (!t.mortal || t.ctx.Err() == nil); {
 		if t.to == nil {
 			task := tasks[i]
 			tasks[i] = zero
+			pprof.SetGoroutineLabels(labels)
 			if _, err := fn(ctx, task); err != nil {
 				w.inUser = false
 				return e.settle(w, t, 0, *new(R), err)
 			}
 			point.At("pool: worker before it counts")
 			i, ok = w.tally.next(oneCompleted)
-			if ctx.labels != nil {
-				w.wear(ctx) // the task may have set others
-			}
 			continue
 		}
 		point.At("pool: worker before it claims")
@@ -157,6 +154,7 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 			continue
 		}
 		w.index = first + i
+		pprof.SetGoroutineLabels(labels)
 		v, err := fn(ctx, task)
 		if err != nil {
 			w.inUser = false
@@ -167,9 +165,6 @@ func (e *engine[T, R]) runAlike(w *worker[T, R], t *ticket[T, R], i int) (next i
 		i, ok = w.tally.next(oneCompleted)
 		point.At("pool: worker before it settles")
 		t.to.settle(at, v, nil)
-		if ctx.labels != nil {
-			w.wear(ctx)
-		}
 	}
 	w.inUser = false
 	if !ok {
@@ -207,7 +202,7 @@ func (e *engine[T, R]) runOne(w *worker[T, R], i int) (next int, ok bool) {
 	}
 	ctx := w.contextFor(&e.core, t)
 	w.current, w.index = t, index
-	w.wear(ctx)
+	pprof.SetGoroutineLabels(ctx.labelContext())
 	if i != w.batch.sampled {
 		w.inUser = true
 		v, err := w.fn(ctx, task)
@@ -256,7 +251,7 @@ func (e *engine[T, R]) settle(w *worker[T, R], t *ticket[T, R], index int, v R, 
 // task is counted after that, so that it is running as long as the handler is.
 func (e *engine[T, R]) tell(t *ticket[T, R], err error, ctx *taskContext) {
 	if t.to == nil && err != nil && e.onError != nil {
-		pprof.SetGoroutineLabels(ctx.wears())
+		pprof.SetGoroutineLabels(ctx.labelContext())
 		e.onError(err)
 	}
 }
@@ -264,7 +259,6 @@ func (e *engine[T, R]) tell(t *ticket[T, R], err error, ctx *taskContext) {
 // tellOf is tell for a task of w.
 func (e *engine[T, R]) tellOf(w *worker[T, R], t *ticket[T, R], err error) {
 	if t.to == nil && err != nil && e.onError != nil {
-		w.dressed = true
 		e.tell(t, err, w.contextFor(&e.core, t))
 	}
 }
@@ -286,7 +280,7 @@ func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (count uint64, er
 	if t.mortal && t.ctx.Err() != nil {
 		return oneCancelled, context.Cause(t.ctx)
 	}
-	if e.alert.Load()&ended != 0 || e.over() {
+	if e.alert.Load()&ended != 0 || e.ctx.over() {
 		if cause := e.cause(); cause != nil {
 			return oneCancelled, cause
 		}
@@ -300,27 +294,25 @@ func (e *engine[T, R]) unfit(w *worker[T, R], t *ticket[T, R]) (count uint64, er
 // contextFor returns the context to run a task under.
 func (w *worker[T, R]) contextFor(c *core, t *ticket[T, R]) *taskContext {
 	own := t.own != nil
-	x := w.ctx
-	if x == nil || x.cuttable != own || !identical(x.submitted, t.ctx) || own && (x.used.Load() || x.doomed.Load()) {
-		x = c.newTaskContext(t.ctx, own, w.id)
-		w.ctx = x
+	if own || w.ctx == nil || w.ctx.cancellable || !identical(w.ctx.submitted, t.ctx) {
+		w.ctx = c.newTaskContext(t.ctx, own, w.id)
 	}
 	if own {
-		t.own.begin(x)
+		t.own.begin(w.ctx)
 	}
-	return x
+	return w.ctx
 }
 
-func (c *core) newTaskContext(submitted context.Context, cuttable bool, worker int) *taskContext {
+func (c *core) newTaskContext(submitted context.Context, cancellable bool, worker int) *taskContext {
 	x := &taskContext{worker: int32(worker), labels: c.labelsFor(submitted, worker)}
-	x.submitted, x.stem, x.cuttable = submitted, c.stem, cuttable
+	x.submitted, x.pool, x.cancellable = submitted, c.ctx, cancellable
 	return x
 }
 
 // rest lets go of what was worked on last.
 func (w *worker[T, R]) rest() {
-	if w.ctx != nil && (!isBackground(w.ctx.submitted) || w.ctx.cuttable) {
+	if w.ctx != nil && (w.ctx.cancellable || !isBackground(w.ctx.submitted)) {
 		w.ctx = nil
 	}
-	w.undress()
+	pprof.SetGoroutineLabels(w.own)
 }
