@@ -197,7 +197,7 @@ func (e *engine[T, R]) abort(why, cause error) (running int, dropped []item[T, R
 	e.mu.Unlock()
 	wake()
 	point.At("pool: before all contexts end")
-	if !rests { // or there is nothing to end, but what outlives the pool
+	if !rests { // a pool at rest has nothing of its own to end
 		e.ctx.stop(cause)
 	}
 	e.afterwards(gone)

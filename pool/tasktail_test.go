@@ -74,7 +74,7 @@ var elsewhere = map[string]func(ctx context.Context, step func()) error{
 		b := broadcast.New[int]()
 		defer b.Close()
 		sub := must(b.Subscribe())
-		time.AfterFunc(time.Minute, func() { must0(b.Send(context.Background(), 1)) })
+		time.AfterFunc(time.Minute, func() { _ = b.Send(context.Background(), 1) })
 		if _, err := sub.Next(ctx); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ var elsewhere = map[string]func(ctx context.Context, step func()) error{
 		b := broadcast.New[int]()
 		defer b.Close()
 		sub := must(b.Subscribe())
-		time.AfterFunc(time.Minute, func() { must0(b.Send(context.Background(), 1)) })
+		time.AfterFunc(time.Minute, func() { _ = b.Send(context.Background(), 1) })
 		dst := make([]int, 4)
 		if _, err := sub.NextBatch(ctx, dst); err != nil {
 			return err
@@ -99,7 +99,7 @@ var elsewhere = map[string]func(ctx context.Context, step func()) error{
 		b := broadcast.New[int](broadcast.WithCapacity(1))
 		defer b.Close()
 		sub := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
-		time.AfterFunc(time.Minute, func() { must(sub.Next(context.Background())) })
+		time.AfterFunc(time.Minute, func() { _, _ = sub.Next(context.Background()) })
 		must0(b.Send(ctx, 1))
 		if err := b.Send(ctx, 2); err != nil { // waits for room
 			return err
@@ -111,7 +111,7 @@ var elsewhere = map[string]func(ctx context.Context, step func()) error{
 		b := broadcast.New[int]()
 		defer b.Close()
 		sub := must(b.Subscribe(broadcast.WithContext(ctx)))
-		time.AfterFunc(time.Minute, func() { must0(b.Send(context.Background(), 1)) })
+		time.AfterFunc(time.Minute, func() { _ = b.Send(context.Background(), 1) })
 		if _, err := sub.Next(context.Background()); err != nil {
 			return err
 		}

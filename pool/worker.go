@@ -16,16 +16,16 @@ import (
 // ends the goroutine; the next one takes the worker over as it is.
 type worker[T, R any] struct {
 	seat
-	batch      batch[T, R]
-	fn         Func[T, R]      // nil until the state is open
-	close      func() error    // of the state; nil if there is none
-	ctx        *taskContext    // of the last task; nil after a park
-	own        context.Context // with the labels of the worker itself
-	current    *ticket[T, R]
-	index      int  // of the current task, for its receiver
-	inUser     bool // current's function is on the stack
-	searching  bool // counted in core.searching
-	rank       rank // of the task it has, in a pool with keys
+	batch     batch[T, R]
+	fn        Func[T, R]      // nil until the state is open
+	close     func() error    // of the state; nil if there is none
+	ctx       *taskContext    // of the last task; nil after a park
+	own       context.Context // with the labels of the worker itself
+	current   *ticket[T, R]
+	index     int  // of the current task, for its receiver
+	inUser    bool // current's function is on the stack
+	searching bool // counted in core.searching
+	rank      rank // of the task it has, in a pool with keys
 }
 
 // rouseLocked takes one worker off the idle stack, or adds one, if there is one
