@@ -184,6 +184,11 @@ func TestP6BlockedSubmittersAreRefused(t *testing.T) {
 	}
 }
 
+// inBubble returns a test that runs in a bubble of its own.
+func inBubble(test func(t *testing.T)) func(t *testing.T) {
+	return func(t *testing.T) { synctest.Test(t, test) }
+}
+
 // P6: once the context of the pool has ended, or its own, no task starts that is queued,
 // taken or about to be run in place, and all of them resolve with the reason.
 func TestP6QueuedTasksDoNotStart(t *testing.T) {
@@ -227,7 +232,7 @@ func TestP6QueuedTasksDoNotStart(t *testing.T) {
 					if shape == "no queue" {
 						continue
 					}
-					t.Run(fmt.Sprint(shape, "/own ", own, "/", name, "/", last), func(t *testing.T) {
+					t.Run(fmt.Sprint(shape, "/own ", own, "/", name, "/", last), inBubble(func(t *testing.T) {
 						var told atomic.Int64
 						ctx, cancel := context.WithCancelCause(context.Background())
 						gate := make(chan struct{})
@@ -276,10 +281,11 @@ func TestP6QueuedTasksDoNotStart(t *testing.T) {
 						if checkSum(t, s); s.Cancelled != n {
 							t.Errorf("%+v", s)
 						}
+						synctest.Wait() // Close does not wait for the handler of tasks that were dropped
 						if name == "Go" && told.Load() != n {
 							t.Errorf("the handler was told of %d tasks, want %d", told.Load(), n)
 						}
-					})
+					}))
 				}
 			}
 		}
