@@ -192,8 +192,10 @@ func (c *core) inside() bool {
 	return false
 }
 
+// tell calls the error handler, with the profiler labels of the tasks.
 func (c *core) tell(err error) {
 	if err != nil && c.onError != nil {
+		pprof.SetGoroutineLabels(c.tasks)
 		c.onError(err)
 	}
 }

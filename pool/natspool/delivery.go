@@ -79,7 +79,6 @@ func (c *core) run(local context.Context, d *delivery) (none struct{}, err error
 		returned = true
 		return result, err
 	}, func(result []byte, failure error) {
-		pprof.SetGoroutineLabels(c.tasks) // for the error handler
 		err = c.settle(d, result, failure)
 		if !returned && failure == outcome.ErrGoexit {
 			g.Store(0) // another goroutine takes its place

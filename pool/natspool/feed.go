@@ -3,7 +3,6 @@ package natspool
 import (
 	"context"
 	"fmt"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +72,6 @@ func (c *core) ask(n int, inbox string) {
 
 // arrive is called with each message of the feed, one after the other.
 func (c *core) arrive(inbox string, m *nats.Msg) {
-	pprof.SetGoroutineLabels(c.tasks) // the error handler may be called
 	if strings.HasPrefix(m.Subject, inbox) {
 		c.hear(inbox, m)
 		return

@@ -33,7 +33,7 @@ type fake struct {
 func newFake(t testing.TB) (*fake, *redis.Client) {
 	t.Helper()
 	f := &fake{keys: map[string]string{}}
-	client := redis.NewClient(&redis.Options{Addr: "nowhere.invalid:1", ContextTimeoutEnabled: true})
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
 	client.AddHook(f)
 	return f, client
