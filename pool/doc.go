@@ -82,8 +82,8 @@
 //
 // Tasks are moved by value. Go and TryGo do not allocate while successive tasks
 // are submitted under the same few contexts; a worker makes a small context
-// when that of its tasks changes. Submit allocates the Future, a group one block
-// of results for many tasks. A task that waits takes its own size and up to 8
+// when that of its tasks changes. Submit allocates the Future, and the worker a context
+// that [Future.Cancel] can end; a group allocates one block of results for many tasks. A task that waits takes its own size and up to 8
 // bytes. Two short locks are all that goroutines meet at: submitters at one,
 // workers at the other, and each worker takes up to 32 tasks at once, which
 // others can take from it again as long as it has not started them. On two
