@@ -26,6 +26,16 @@ func (r *Run) access(a sched.Access) {
 	s.accesses = append(s.accesses, access{n, a.Kind, n == known})
 }
 
+// know numbers the objects that are accessed while the program is set up, in the same
+// order in each run. r.mu is held.
+func (r *Run) know(as []sched.Access) {
+	for _, a := range as {
+		if a.Object != nil {
+			r.object(a)
+		}
+	}
+}
+
 func (r *Run) object(a sched.Access) int {
 	n, ok := r.objects[a.Object]
 	if !ok {

@@ -32,6 +32,8 @@ type Run struct {
 	chooser chooser
 	after   []func()
 
+	setUp   uint64 // number of the goroutine that sets up the program
+
 	mu      sync.Mutex
 	on      bool
 	ids     map[uint64]int // by number of goroutine
@@ -113,8 +115,9 @@ func (r *Run) After(fn func()) { r.after = append(r.after, fn) }
 func (r *Run) play(t *testing.T, p Program) {
 	synctest.Test(t, func(t *testing.T) {
 		r.came = make(chan struct{}, 1)
-		p(t, r)
 		detach := sched.Attach(r)
+		r.setUp = current()
+		p(t, r)
 		r.mu.Lock() // goroutines that were set up may come to operations already
 		r.on = true
 		r.mu.Unlock()
@@ -282,6 +285,9 @@ func (r *Run) wait(op *sched.Op, d time.Duration) {
 	g := current()
 	r.mu.Lock()
 	if !r.on || !inBubble() {
+		if g == r.setUp {
+			r.know(op.Ways)
+		}
 		r.mu.Unlock()
 		return
 	}
