@@ -67,8 +67,22 @@ var programs = map[string]explore.Program{
 	},
 	"two locks": func(_ testing.TB, r *explore.Run) {
 		var one, two sched.Mutex
-		r.Go("a", func() { one.Lock(); two.Lock(); two.Unlock(); one.Unlock() })
-		r.Go("b", func() { two.Lock(); two.Unlock(); one.Lock(); one.Unlock() })
+		var x sched.Uint64
+		r.Go("a", func() {
+			one.Lock()
+			two.Lock()
+			x.Load()
+			two.Unlock()
+			one.Unlock()
+		})
+		r.Go("b", func() {
+			two.Lock()
+			x.Load()
+			two.Unlock()
+			one.Lock()
+			x.Load()
+			one.Unlock()
+		})
 	},
 	"readers and a writer": func(_ testing.TB, r *explore.Run) {
 		var mu sched.RWMutex
