@@ -32,7 +32,7 @@ type Run struct {
 	chooser chooser
 	after   []func()
 
-	setUp   uint64 // number of the goroutine that sets up the program
+	setUp uint64 // number of the goroutine that sets up the program
 
 	mu      sync.Mutex
 	on      bool
