@@ -42,9 +42,5 @@ func Permanent(err error) error {
 // errEnough ends what is upstream of a Take that has all it wants.
 var errEnough = errors.New("pipeline: downstream takes no more")
 
-// errEnding is what a goroutine leaves with that sees a context end before the cause
-// is known.
-var errEnding = errors.New("pipeline: the run ends")
-
 // errLeft ends a run whose caller has left the loop.
 var errLeft = errors.New("pipeline: the loop over the results was left")

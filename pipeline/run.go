@@ -205,10 +205,10 @@ func (s scope) fail(stage string, err error) (recorded bool) {
 	return context.Cause(s.ctx) != errEnough && s.run.fail(stage, err)
 }
 
-// cause returns why ctx ends. Its bell may say that it does a moment before.
+// cause returns why ctx ends. Its bell may have said so a moment before: then cause
+// waits for that moment, since no error may be taken for one that has nothing to do with
+// the end.
 func cause(ctx context.Context) error {
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return errEnding
+	<-ctx.Done()
+	return context.Cause(ctx)
 }

@@ -175,6 +175,7 @@ func (s scope) sleep(d time.Duration) error {
 // end of the run, which is an error.
 func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error) {
 	if w.ended() {
+		_ = cause(w.ctx) // known before it is seen whether err matters
 		w.stop(err)
 		return out, false, err
 	}
