@@ -175,7 +175,6 @@ func (s scope) sleep(d time.Duration) error {
 // end of the run, which is an error.
 func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error) {
 	if w.ended() {
-		_ = cause(w.ctx) // known before it is seen whether err matters
 		w.stop(err)
 		return out, false, err
 	}
@@ -202,6 +201,9 @@ func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error)
 
 func (w *worker[In, Out]) stop(err error) {
 	w.stopped = true
+	if w.over.Load() {
+		_ = cause(w.ctx) // known before it is seen whether err matters
+	}
 	w.fail(w.name, err)
 }
 
