@@ -16,8 +16,8 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// Go and TryGo do not allocate, Submit does so once, and a group once for many
-// tasks. The pool is saturated, so that nothing is started meanwhile.
+// Go and TryGo do not allocate, Submit does so once, and so does the worker for its
+// task; a group does so once for many tasks. The pool is saturated, so that nothing is started meanwhile.
 func TestAllocations(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector allocates")
@@ -30,7 +30,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		"Go":     {0.001, func(p *pool.Pool[int, int]) { must0(p.Go(ctx, 1)) }},
 		"TryGo":  {0.001, func(p *pool.Pool[int, int]) { must0(p.TryGo(ctx, 1)) }},
-		"Submit": {1.01, func(p *pool.Pool[int, int]) { must(p.Submit(ctx, 1)) }},
+		"Submit": {2.01, func(p *pool.Pool[int, int]) { must(p.Submit(ctx, 1)) }},
 	} {
 		p := pool.New(2, double, pool.WithQueue(2*n))
 		for range n {

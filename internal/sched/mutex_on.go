@@ -23,8 +23,17 @@ type RWMutex struct {
 
 // Lock locks m for writing.
 func (m *RWMutex) Lock() {
-	m.await("Lock", Acquire, m.lockable)
-	m.take(m.lockable, func() { m.held = true })
+	if Attached() {
+		m.await("Lock", Acquire, m.lockable)
+	} else {
+		giveWay()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for !m.lockable() {
+		m.wait()
+	}
+	m.held = true
 }
 
 // TryLock locks m for writing if it is free, and reports whether it did.
@@ -39,18 +48,41 @@ func (m *RWMutex) TryLock() bool {
 
 // Unlock unlocks m for writing.
 func (m *RWMutex) Unlock() {
-	m.leave("Unlock", Release, func() bool { return m.held }, func() { m.held = false })
+	accessed(unsafe.Pointer(m), Release)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.held {
+		panic("sched: Unlock: the mutex must be locked")
+	}
+	m.held = false
+	m.wake()
 }
 
 // RLock locks m for reading.
 func (m *RWMutex) RLock() {
-	m.await("RLock", AcquireShared, m.readable)
-	m.take(m.readable, func() { m.readers++ })
+	if Attached() {
+		m.await("RLock", AcquireShared, m.readable)
+	} else {
+		giveWay()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for !m.readable() {
+		m.wait()
+	}
+	m.readers++
 }
 
 // RUnlock undoes an RLock.
 func (m *RWMutex) RUnlock() {
-	m.leave("RUnlock", ReleaseShared, func() bool { return m.readers > 0 }, func() { m.readers-- })
+	accessed(unsafe.Pointer(m), ReleaseShared)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.readers == 0 {
+		panic("sched: RUnlock: the mutex must be locked")
+	}
+	m.readers--
+	m.wake()
 }
 
 func (m *RWMutex) lockable() bool { return m.readable() && m.readers == 0 }
@@ -64,27 +96,17 @@ func (m *RWMutex) await(name string, k Kind, ready func() bool) {
 	})
 }
 
-// take waits for the lock, for goroutines that no hook controls.
-func (m *RWMutex) take(ready func() bool, take func()) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for !ready() {
-		if m.free == nil {
-			m.free = sync.NewCond(&m.mu)
-		}
-		m.free.Wait()
+// wait waits until the lock is released, for goroutines that no hook controls. m.mu is
+// held.
+func (m *RWMutex) wait() {
+	if m.free == nil {
+		m.free = sync.NewCond(&m.mu)
 	}
-	take()
+	m.free.Wait()
 }
 
-func (m *RWMutex) leave(name string, k Kind, locked func() bool, leave func()) {
-	accessed(unsafe.Pointer(m), k)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !locked() {
-		panic("sched: " + name + ": the mutex must be locked")
-	}
-	leave()
+// wake wakes all that wait. m.mu is held.
+func (m *RWMutex) wake() {
 	if m.free != nil {
 		m.free.Broadcast()
 	}
@@ -94,10 +116,7 @@ func (m *RWMutex) leave(name string, k Kind, locked func() bool, leave func()) {
 type Mutex struct{ rw RWMutex }
 
 // Lock locks m.
-func (m *Mutex) Lock() {
-	m.rw.await("Lock", Acquire, m.rw.lockable)
-	m.rw.take(m.rw.lockable, func() { m.rw.held = true })
-}
+func (m *Mutex) Lock() { m.rw.Lock() }
 
 // TryLock locks m if it is free, and reports whether it did.
 func (m *Mutex) TryLock() bool { return m.rw.TryLock() }

@@ -24,6 +24,11 @@ func Signal(ch chan<- struct{}) {
 
 // Park waits for a signal.
 func Park(signal <-chan struct{}) {
+	if !Attached() {
+		giveWay()
+		<-signal
+		return
+	}
 	await(1, &Op{
 		Name:  "Park",
 		Ways:  []Access{{object(signal), Acquire}},
@@ -40,6 +45,11 @@ func ParkCtx(ctx context.Context, signal <-chan struct{}) { park(signal, ctx.Don
 func ParkCtxOr(ctx context.Context, signal, done <-chan struct{}) { park(signal, ctx.Done(), done) }
 
 func park(signal, done, other <-chan struct{}) {
+	if !Attached() {
+		giveWay()
+		wait(signal, done, other)
+		return
+	}
 	op := &Op{
 		Name: "Park",
 		Ways: []Access{{object(signal), Acquire}, {unsafe.Pointer(&contexts), Read}},
@@ -59,7 +69,11 @@ func park(signal, done, other <-chan struct{}) {
 			return
 		}
 	}
-	select { // also if the hook has let the operation go without a choice
+	wait(signal, done, other) // the hook has let the operation go without a choice
+}
+
+func wait(signal, done, other <-chan struct{}) {
+	select {
 	case <-signal:
 	case <-done:
 	case <-other:
@@ -86,10 +100,11 @@ func Ended(done <-chan struct{}) bool {
 }
 
 // Err returns ctx.Err().
+//
+// It does not call ctx.Done, which may make a channel: that would belong to a bubble of
+// testing/synctest even if ctx does not.
 func Err(ctx context.Context) error {
-	if ctx.Done() != nil {
-		access(unsafe.Pointer(&contexts), Read, "Err")
-	}
+	access(unsafe.Pointer(&contexts), Read, "Err")
 	return ctx.Err()
 }
 
