@@ -13,9 +13,10 @@
 // this package checks for the folders that it lists:
 //
 //   - It does not import sync or sync/atomic.
-//   - It parks with [Park] or [ParkCtx] only, on a channel of capacity 1 that
-//     [Signal] sends to, and looks at the end of a context with [Err] only.
-//   - It ends a context with [Cancel].
+//   - It parks with [Park], [ParkCtx] or [ParkCtxOr] only, on a channel of capacity 1
+//     that [Signal] sends to.
+//   - It looks whether a context has ended with [Err] or [Ended], ends one with
+//     [Cancel], and calls [AfterFunc] in place of that of package context.
 //   - Anything else that other goroutines can notice, such as a send on a channel
 //     of the user, comes after a call of [Opaque].
 //
