@@ -32,7 +32,7 @@ func (s Subject) Windows(t *testing.T) {
 					n := 1 + rnd.IntN(min(r.burst, 6))
 					var c call
 					if !ledger.Note(n, func() bool { c = x.take("a", n); return c.OK }) {
-						time.Sleep(time.Duration(rnd.Int64N(int64(2 * c.RetryAfter))))
+						time.Sleep(time.Duration(rnd.Int64N(1 + int64(2*c.RetryAfter))))
 					}
 				}
 			})

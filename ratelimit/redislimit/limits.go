@@ -187,6 +187,10 @@ func (p *limits) decision(ok bool, debts []amount, ago, n uint64) ratelimit.Deci
 			d.RetryAfter = max(d.RetryAfter, w.delay(debt, n))
 		}
 	}
+	if !ok {
+		// The permits may have come back while Redis answered.
+		d.RetryAfter = max(d.RetryAfter, time.Microsecond)
+	}
 	return d
 }
 
