@@ -11,40 +11,7 @@
 // goroutine, so that a Goexit costs a goroutine but never a worker.
 package outcome
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
-)
-
-// ErrGoexit is the error of user code that ended its goroutine by calling
-// [runtime.Goexit], as t.FailNow does.
-var ErrGoexit = errors.New("tandem: function called runtime.Goexit")
-
-// PanicError is the error of user code that panicked.
-type PanicError struct {
-	// Value is what was given to panic.
-	Value any
-	// Stack is the stack of the goroutine at the panic, as formatted by
-	// [debug.Stack].
-	Stack []byte
-}
-
-// Error returns one line, without the stack.
-func (e *PanicError) Error() string {
-	return fmt.Sprintf("tandem: function panicked: %v", e.Value)
-}
-
-// Unwrap returns Value if it is an error, nil otherwise.
-func (e *PanicError) Unwrap() error {
-	err, _ := e.Value.(error)
-	return err
-}
-
-// Panicked returns the error of a call for which recover has returned r, not
-// nil. It is called while the stack of the panic is there.
-func Panicked(r any) error { return &PanicError{Value: r, Stack: debug.Stack()} }
+import "context"
 
 // Run calls fn once and hands what came of it to settle, exactly once and on
 // the same goroutine: the value and error of fn, a zero value with a

@@ -135,3 +135,61 @@ func TestPermanent(t *testing.T) {
 		t.Errorf("marked: %v", marked)
 	}
 }
+
+//go:noinline
+func indexOutOf(list []int) (int, error) { return list[len(list)], nil }
+
+// C4: the error of a panic names its place, in one line, and %+v prints the stack.
+func TestC4APanicNamesItsPlace(t *testing.T) {
+	for name, fn := range map[string]func() (int, error){
+		"Panics":     func() (int, error) { panic("boom") },
+		"indexOutOf": func() (int, error) { return indexOutOf(nil) },
+		"repanic": func() (int, error) {
+			defer func() { panic(fmt.Sprint("again: ", recover())) }()
+			panic("boom")
+		},
+	} {
+		_, _, err := settled(fn)
+		text := err.Error()
+		if !strings.Contains(text, "outcome_test.go:") || !strings.Contains(text, "outcome_test.") || strings.Contains(text, "\n") {
+			t.Errorf("%s: %q names no place", name, text)
+		}
+		if name == "indexOutOf" && !strings.Contains(text, "outcome_test.indexOutOf (") {
+			t.Errorf("%q names another place", text)
+		}
+		if full := fmt.Sprintf("%+v", err); !strings.HasPrefix(full, text) || !strings.Contains(full, "goroutine ") {
+			t.Errorf("%%+v has no stack: %s", full)
+		}
+		if plain := fmt.Sprintf("%v|%s", err, err); plain != text+"|"+text {
+			t.Errorf("%%v and %%s print %q", plain)
+		}
+		if quoted := fmt.Sprintf("%q", err); quoted != fmt.Sprintf("%q", text) {
+			t.Errorf("%%q prints %s", quoted)
+		}
+	}
+	if got := (&outcome.PanicError{Value: "boom"}).Error(); !strings.HasSuffix(got, ": boom") {
+		t.Errorf("without a place: %q", got)
+	}
+}
+
+// C11: what never started says so, and why.
+func TestC11NotStartedMatchesItsCause(t *testing.T) {
+	err := outcome.NotStarted(io.EOF)
+	if !errors.Is(err, outcome.ErrNotStarted) || !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v matches the wrong errors", err)
+	}
+	if again := outcome.NotStarted(err); again != err {
+		t.Errorf("marked twice: %v", again)
+	}
+	if errors.Is(io.EOF, outcome.ErrNotStarted) {
+		t.Error("any error matches ErrNotStarted")
+	}
+}
+
+// C10: the error of work names the work, and keeps its error.
+func TestC10TaskErrorNamesTheTask(t *testing.T) {
+	err := error(&outcome.TaskError{Index: 3, Err: io.EOF})
+	if err.Error() != "task 3: EOF" || !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
