@@ -14,7 +14,7 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// Whoever asks the context of a Map for its end first, all calls get the same.
+// All calls of a Map get the same channel from Done, in whatever order they ask for it.
 func TestCallsShareOneDone(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		const n = 4
@@ -38,8 +38,7 @@ func TestCallsShareOneDone(t *testing.T) {
 	})
 }
 
-// Who keeps the context of a Map sees its end, also one who asks for it only as
-// the Map returns.
+// A context of a Map that is kept ends, also if Done is called only as the Map returns.
 func TestKeptContextEnds(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		var wg sync.WaitGroup
@@ -68,11 +67,11 @@ func TestErrorsAtOnce(t *testing.T) {
 				met.Wait()
 				return errNumber(v)
 			})
-			if _, ok := err.(errNumber); !ok {
+			if _, ok := errors.AsType[errNumber](err); !ok {
 				t.Fatalf("it returned %v", err)
 			}
 			if cause := context.Cause(ctxs[0]); cause != err {
-				t.Fatalf("it returned %d, and the cause of the context is %v", err, cause)
+				t.Fatalf("it returned %v, and the cause of the context is %v", err, cause)
 			}
 		}
 	})
@@ -94,17 +93,17 @@ func TestErrorsOfMapAtOnce(t *testing.T) {
 				met.Wait()
 				return 0, errNumber(v)
 			})
-			if _, ok := err.(errNumber); !ok {
+			if _, ok := errors.AsType[errNumber](err); !ok {
 				t.Fatalf("it returned %v", err)
 			}
 			if cause := context.Cause(inner); cause != err {
-				t.Fatalf("it returned %d, and the cause of the context is %v", err, cause)
+				t.Fatalf("it returned %v, and the cause of the context is %v", err, cause)
 			}
 		}
 	})
 }
 
-// A Map may end at the very moment at which others join: nobody waits for them, or
+// A Map may end at the very moment at which others join: no goroutine waits for them, or
 // for the end of its context, then.
 func TestMapEndsAsOthersJoin(t *testing.T) {
 	rounds := 4000
@@ -130,7 +129,7 @@ func TestMapEndsAsOthersJoin(t *testing.T) {
 	})
 }
 
-// A foreignContext has ended when the user says so, and tells nobody who waits.
+// A foreignContext ends when the test says so, and does not close Done.
 type foreignContext struct {
 	context.Context
 	ended atomic.Bool
@@ -153,7 +152,7 @@ func TestC2AForeignContext(t *testing.T) {
 		ctx.ended.Store(true)
 		return fmt.Errorf("wrapped: %w", context.Canceled)
 	})
-	if err != errCaller {
+	if !errors.Is(err, errCaller) {
 		t.Errorf("got %v", err)
 	}
 }

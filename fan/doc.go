@@ -11,42 +11,46 @@
 //
 // # Blocking and leaving
 //
-// The channel functions return at once; their goroutines end when the inputs
-// are closed and everything has been received, or when ctx ends. A consumer
-// that leaves early must therefore end ctx. All other functions return, or
-// their loops end, only when every goroutine that they started has ended; they
-// need no cleaning up.
+// [Out], [In], [Tee] and [Partition] return at once and leave goroutines. These end when
+// the inputs are closed and everything has been received, or when ctx ends, so a consumer
+// that leaves early must end ctx. All other functions return, and the loops over [Seq] and
+// [ByKey] end, only when every goroutine that they started has ended; they need no
+// cleaning up.
 //
-// When ctx ends they return [context.Cause] of it, and the channel functions
-// close their channels.
-//
-// When ctx has ended, or the first error of a call that stops at it has been
-// recorded, no function is called any more, on any goroutine.
+// When ctx ends they return an error that wraps [context.Cause] of it, and the channel
+// functions close their channels. When ctx has ended, or the first error of a call that
+// stops at it has been recorded, no function is called any more, on any goroutine.
 //
 // # Order and errors
 //
-// Each item that goes in comes out once, if nothing ends early. Map, Reduce,
-// and Seq keep the order of the input; ByKey and Partition keep it for items
-// with the same key.
+// Each item that goes in comes out once, if nothing ends early. Map, Reduce, and Seq keep
+// the order of the input; ByKey and Partition keep it for items with the same key. In
+// takes turns between its inputs.
 //
-// Map, ForEach and Reduce stop at the first error and return it: an error that
-// only follows from that is never returned in its place. Out, Seq and ByKey
-// give each item its own error and go on.
+// Map, ForEach and Reduce stop at the first error and return it: an error that only
+// follows from that is never returned in its place. Seq and ByKey give each item its own
+// error and go on. These errors are of type [*TaskError], which has the index of the
+// element, as are those of functions in First and Quorum. Out gives each item the error of
+// the function as it is: an item of a channel has no index.
+//
+// An error of a call that has ended before all elements have started matches
+// [ErrNotStarted], in Map and Reduce after any error, in ForEach, Seq and ByKey if ctx has
+// ended. That of Map and Reduce lists these elements.
 //
 // # Slow elements
 //
 // An element or item waits for a free goroutine and for nothing else, with these
-// exceptions. Map and Reduce take elements that take less than a microsecond in runs:
-// if one of these is slow, those behind it in its run wait until it has returned, and
-// are begun at once then. An ordered Seq has a window, and ByKey has lanes.
+// exceptions. Map and Reduce take elements that take less than a microsecond in runs: if
+// one of these is slow, those behind it in its run wait until it has returned, and begin
+// at once then. An ordered Seq has a window, and items of ByKey wait for those with their
+// key.
 //
 // # Profiler labels
 //
 // The goroutines that a call starts have the profiler labels of its ctx (see
-// [runtime/pprof.WithLabels]), and its functions run with these. If ctx has none, they
-// have those of the goroutine that started them: the caller, or none if it was a
-// timer, as may be in Map and Reduce. The goroutine of the caller keeps its own labels,
-// so functions that run there run with these.
+// [runtime/pprof.WithLabels]), or none if ctx has none, and its functions run with these.
+// The goroutine of the caller keeps its own labels, which can be replaced but not read and
+// restored, so functions that run there run with these.
 //
 // # Panics and Goexit
 //
@@ -59,15 +63,15 @@
 //
 // # Cost
 //
-// Map and Reduce cost less than a microsecond. A cheap element costs a look at one
-// word, and a call of ctx.Err if ctx can end. An element that takes more than a
-// microsecond costs an atomic operation. Goroutines other than the caller's are started
-// when the work has lasted for 20 µs, so it costs little to use Map and Reduce for
-// cheap elements and short inputs. ForEach, Seq and ByKey cost an item some 100 ns, on its way over links
-// like those of package pipeline, and no allocation. The channel functions cost a
-// channel operation or two for an item. First and Quorum start a goroutine for each
-// function. In a bubble of [testing/synctest], a goroutine that waits here is
-// durably blocked.
+// Map and Reduce cost about a microsecond. A cheap element costs a look at one word, and a
+// call of ctx.Err if ctx can end. An element that takes more than a microsecond costs an
+// atomic operation. Goroutines other than the caller's start when the work has lasted for
+// 20 µs, so it costs little to use Map and Reduce for cheap elements and short inputs.
+// ForEach, Seq and ByKey cost an item some 200 ns and no allocation. The channel functions
+// cost a channel operation or two for an item. First and Quorum start a goroutine for each
+// function. Memory is never allocated in proportion to n, but for a channel for each of
+// the n results of Out, Tee and Partition. In a bubble of [testing/synctest], a goroutine
+// that waits here is durably blocked.
 //
 // # When not to use it
 //

@@ -2,6 +2,7 @@ package fan_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"runtime"
 	"sync/atomic"
@@ -30,13 +31,13 @@ func TestForEachLeavesTheSourceAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pulled := 0
 		err := fan.ForEach(t.Context(), 1, slow(&pulled), func(context.Context, int) error { return errItem })
-		if err != errItem || pulled != 1 {
+		if !errors.Is(err, errItem) || pulled != 1 {
 			t.Errorf("%v after %d items", err, pulled)
 		}
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 2500*time.Millisecond, errItem)
 		defer cancel()
 		pulled = 0
-		if err := fan.ForEach(ctx, 1, slow(&pulled), func(context.Context, int) error { return nil }); err != errItem || pulled != 3 {
+		if err := fan.ForEach(ctx, 1, slow(&pulled), func(context.Context, int) error { return nil }); !errors.Is(err, errItem) || pulled != 3 {
 			t.Errorf("%v after %d items", err, pulled)
 		}
 	})
@@ -116,10 +117,10 @@ func TestMapNoticesTheEnd(t *testing.T) {
 			cancel(errItem)
 			return 0, nil
 		})
-		if calls != 1 || err != errItem {
+		if calls != 1 || !errors.Is(err, errItem) {
 			t.Fatalf("%d calls, %v", calls, err)
 		}
-		if _, err := fan.Map(ctx, 1, numbers(0), func(context.Context, int) (int, error) { return 0, nil }); err != errItem {
+		if _, err := fan.Map(ctx, 1, numbers(0), func(context.Context, int) (int, error) { return 0, nil }); !errors.Is(err, errItem) {
 			t.Fatalf("without elements: %v", err)
 		}
 	}
@@ -159,7 +160,7 @@ func TestReduceFails(t *testing.T) {
 			return acc + 1, nil
 		},
 		func(a, b int) int { t.Error("merge is called"); return a + b })
-	if got != 0 || err != errItem {
+	if got != 0 || !errors.Is(err, errItem) {
 		t.Errorf("got %d, %v", got, err)
 	}
 }
@@ -178,7 +179,7 @@ func TestReduceIsLeftWithinAPart(t *testing.T) {
 				return acc, nil
 			},
 			func(a, b int) int { return a })
-		if err != errItem || calls != 1 {
+		if !errors.Is(err, errItem) || calls != 1 {
 			t.Errorf("%v, %d elements of a part of two", err, calls)
 		}
 	})

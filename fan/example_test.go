@@ -142,15 +142,45 @@ func ExampleMap() {
 
 // The first error is returned; what was done by then is there.
 func ExampleMap_error() {
-	_, err := fan.Map(context.Background(), 4, []int{1, 2, 0, 4},
+	quotients, err := fan.Map(context.Background(), 1, []int{1, 2, 0, 4},
 		func(_ context.Context, n int) (int, error) {
 			if n == 0 {
 				return 0, errors.New("division by zero")
 			}
 			return 100 / n, nil
 		})
-	fmt.Println(err)
-	// Output: division by zero
+	fmt.Println(quotients, err)
+	// Output: [100 50 0 0] task 2: division by zero (elements not started: 1)
+}
+
+// An error names the element; elements that never started are listed, too.
+func ExampleTaskError() {
+	_, err := fan.Map(context.Background(), 1, []string{"a", "b", "c", "d"},
+		func(_ context.Context, s string) (int, error) {
+			if s == "b" {
+				return 0, errors.New("bad letter")
+			}
+			return len(s), nil
+		})
+	first, _ := errors.AsType[*fan.TaskError](err)
+	fmt.Println(first.Index, first.Err)
+	for _, err := range err.(interface{ Unwrap() []error }).Unwrap()[1:] {
+		missing, _ := errors.AsType[*fan.TaskError](err)
+		fmt.Println(missing.Index, errors.Is(err, fan.ErrNotStarted))
+	}
+	// Output:
+	// 1 bad letter
+	// 2 true
+	// 3 true
+}
+
+// A context that ends before the work has begun is an error of its own.
+func ExampleErrNotStarted() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	err := fan.ForEach(ctx, 4, slices.Values([]int{1, 2, 3}), func(context.Context, int) error { return nil })
+	fmt.Println(errors.Is(err, fan.ErrNotStarted), errors.Is(err, context.Canceled))
+	// Output: true true
 }
 
 func ExampleForEach() {
@@ -176,7 +206,7 @@ func ExampleForEach_functions() {
 	err := fan.ForEach(context.Background(), len(steps), slices.Values(steps),
 		func(ctx context.Context, step func(context.Context) error) error { return step(ctx) })
 	fmt.Println(err)
-	// Output: cache is not there
+	// Output: task 1: cache is not there
 }
 
 // Results in the order of the input, each with its own error.
@@ -192,7 +222,7 @@ func ExampleSeq() {
 	}
 	// Output:
 	// page /a <nil>
-	//  404
+	//  task 1: 404
 	// page /c <nil>
 }
 
@@ -226,7 +256,7 @@ func ExampleFirst() {
 	mirror := func(name string, up bool) func(context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) {
 			if !up {
-				<-ctx.Done() // hangs until somebody else has won
+				<-ctx.Done() // hangs until another one has won
 				return "", ctx.Err()
 			}
 			return "from " + name, nil

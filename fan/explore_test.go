@@ -13,13 +13,13 @@ import (
 
 	"github.com/tandemgo/tandem/fan"
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 var errCause = errors.New("enough")
 
-// A function of Map is called once for each element, whoever it is that calls.
+// The function of Map is called once for each element.
 func TestExploreMap(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -37,7 +37,7 @@ func TestExploreMap(t *testing.T) {
 					out, err := fan.Map(t.Context(), c.n, numbers(c.size), func(_ context.Context, v int) (int, error) {
 						calls.Note(v)
 						if v < 4 {
-							point.At("at work")
+							sched.Opaque("at work")
 						}
 						return v * v, nil
 					})
@@ -124,18 +124,18 @@ func TestExploreNothingBeginsAfterTheEnd(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				r.Go("caller", func() {
-					err := run(ctx, func(fnCtx context.Context, v int) (int, error) {
-						if ctx.Err() != nil || fnCtx.Err() != nil {
+					err := run(ctx, func(_ context.Context, v int) (int, error) {
+						if ctx.Err() != nil {
 							t.Errorf("%d is begun after the end", v)
 						}
-						point.At("at work")
+						sched.Opaque("at work")
 						return v, nil
 					})
-					if err != nil && err != errCause {
+					if err != nil && !errors.Is(err, errCause) {
 						t.Errorf("got %v", err)
 					}
 				})
-				r.Go("canceller", func() { cancel(errCause) })
+				r.Go("canceller", func() { sched.Cancel(func() { cancel(errCause) }) })
 			})
 		})
 	}
@@ -162,10 +162,10 @@ func TestExploreMapFails(t *testing.T) {
 						calls.Note(v)
 						switch v {
 						case 1:
-							point.At("before it fails")
+							sched.Opaque("before it fails")
 							return 0, fail()
 						case 2: // it may wait for the end
-							point.At("at work")
+							sched.Opaque("at work")
 							if calls.Seen(1) == 1 {
 								<-ctx.Done()
 							}
@@ -186,21 +186,21 @@ func TestExploreMapFails(t *testing.T) {
 	}
 }
 
-// Two fail at once: the first one counts, whoever says so first, and the other
-// functions see it as the cause.
+// Two fail at once: the first one counts, and the other functions see it
+// as the cause.
 func TestExploreTwoFail(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		r.Go("caller", func() {
 			var inner context.Context
 			_, err := fan.Map(t.Context(), 2, numbers(2), func(ctx context.Context, v int) (int, error) {
 				inner = ctx
-				point.At("before it fails")
+				sched.Opaque("before it fails")
 				return 0, []error{errItem, errCause}[v]
 			})
-			if err != errItem && err != errCause {
+			if !errors.Is(err, errItem) && !errors.Is(err, errCause) {
 				t.Errorf("got %v", err)
 			}
-			if cause := context.Cause(inner); cause != err {
+			if cause := context.Cause(inner); !errors.Is(err, cause) {
 				t.Errorf("the context ended with %v, the call with %v", cause, err)
 			}
 		})
@@ -222,15 +222,15 @@ func TestExploreMapIsCancelled(t *testing.T) {
 				return v, nil
 			})
 			calls.AtMostOnce(t)
-			if err != errCause || len(out) != 3 {
+			if !errors.Is(err, errCause) || len(out) != 3 {
 				t.Errorf("got %v, %v", out, err)
 			}
 		})
-		r.Go("canceller", func() { cancel(errCause) })
+		r.Go("canceller", func() { sched.Cancel(func() { cancel(errCause) }) })
 	})
 }
 
-// Somebody asks for the end of the context as the call ends: he gets to see it.
+// Done of the context is called as the call ends: its channel is closed.
 func TestExploreTheContextOfMap(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		ctxs := make(chan context.Context, 1)
@@ -246,7 +246,7 @@ func TestExploreTheContextOfMap(t *testing.T) {
 			r.Go("watcher", func() {
 				ctx := <-ctxs
 				ctxs <- ctx
-				point.At("knows the context")
+				sched.Opaque("knows the context")
 				<-ctx.Done()
 				if ctx.Err() == nil {
 					t.Error("it has ended without an error")
@@ -262,7 +262,7 @@ func TestExploreReduce(t *testing.T) {
 		r.Go("caller", func() {
 			got, err := fan.Reduce(t.Context(), 2, numbers(4),
 				func() []int { return nil },
-				func(acc []int, v int) ([]int, error) { point.At("folds"); return append(acc, v), nil },
+				func(acc []int, v int) ([]int, error) { sched.Opaque("folds"); return append(acc, v), nil },
 				func(a, b []int) []int { return append(a, b...) })
 			if err != nil || !slices.Equal(got, numbers(4)) {
 				t.Errorf("got %v, %v", got, err)
@@ -280,7 +280,7 @@ func TestExploreForEach(t *testing.T) {
 					calls := testkit.NewLedger(3)
 					err := fan.ForEach(t.Context(), 2, count(3), func(_ context.Context, v int) error {
 						calls.Note(v)
-						point.At("at work")
+						sched.Opaque("at work")
 						if v == failing {
 							return errItem
 						}
@@ -288,7 +288,7 @@ func TestExploreForEach(t *testing.T) {
 					})
 					if failing < 0 {
 						calls.ExactlyOnce(t)
-					} else if err != errItem {
+					} else if !errors.Is(err, errItem) {
 						t.Errorf("got %v", err)
 					}
 					calls.AtMostOnce(t)

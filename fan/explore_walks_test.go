@@ -11,7 +11,7 @@ import (
 
 	"github.com/tandemgo/tandem/fan"
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
@@ -65,11 +65,11 @@ func TestExploreSeqIsCancelled(t *testing.T) {
 					got = append(got, v)
 				}
 			}
-			if last == nil && len(got) != 2 || last != nil && last != errCause || !slices.Equal(got, squares(2)[:len(got)]) {
+			if last == nil && len(got) != 2 || last != nil && !errors.Is(last, errCause) || !slices.Equal(got, squares(2)[:len(got)]) {
 				t.Errorf("got %v, %v", got, last)
 			}
 		})
-		r.Go("canceller", func() { cancel(errCause) })
+		r.Go("canceller", func() { sched.Cancel(func() { cancel(errCause) }) })
 	})
 }
 
@@ -128,8 +128,7 @@ func TestExploreByKey(t *testing.T) {
 	}
 }
 
-// What goes out comes in, each once, and all goroutines end with the context of
-// whoever has had enough.
+// Items of Out come in by In, each once, and all goroutines end with the context.
 func TestExploreOutAndIn(t *testing.T) {
 	for name, want := range map[string]int{"all": 2, "left": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +160,7 @@ func TestExploreFirst(t *testing.T) {
 				return func(ctx context.Context) (int, error) {
 					at.Enter()
 					defer at.Leave()
-					point.At("runs")
+					sched.Opaque("runs")
 					return v, err
 				}
 			}

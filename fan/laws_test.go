@@ -476,10 +476,10 @@ func TestC2CauseOfTheContext(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				time.AfterFunc(time.Second, func() { cancel(cause) })
-				if err := call(ctx); err != cause {
+				if err := call(ctx); !errors.Is(err, cause) {
 					t.Errorf("during: %v, want %v", err, cause)
 				}
-				if err := call(ctx); err != cause {
+				if err := call(ctx); !errors.Is(err, cause) {
 					t.Errorf("ended before: %v, want %v", err, cause)
 				}
 			})
@@ -562,7 +562,7 @@ func TestC4PanicsAndGoexit(t *testing.T) {
 			calls["Map alone"] = func(ctx context.Context) error { _, err := fan.Map(ctx, 1, numbers(20), at); return err }
 			calls["Reduce merge"] = func(ctx context.Context) error {
 				_, err := fan.Reduce(ctx, 2, numbers(20), func() int { return 0 },
-					func(a, b int) (int, error) { return a + b, nil }, func(int, int) int { end(); return 0 })
+					func(a, b int) (int, error) { time.Sleep(time.Second); return a + b, nil }, func(int, int) int { end(); return 0 })
 				return err
 			}
 			calls["key"] = func(ctx context.Context) (bad error) {
@@ -725,7 +725,7 @@ func TestC2MapNoticesTheEndBetweenElements(t *testing.T) {
 				time.Sleep(time.Second) // does not look at its context
 				return 0, nil
 			})
-			if err != cause || begun.Now() != 11*n {
+			if !errors.Is(err, cause) || begun.Now() != 11*n {
 				t.Errorf("%d by %d begun in 10 s, %v", begun.Now(), n, err)
 			}
 		})
@@ -748,7 +748,7 @@ func TestMapContext(t *testing.T) {
 			child, cancel := context.WithTimeout(ctx, time.Hour)
 			defer cancel()
 			<-child.Done() // ends with the other's error
-			if kept = ctx; context.Cause(child) != errItem || context.Cause(ctx) != errItem || ctx.Err() != context.Canceled {
+			if kept = ctx; !errors.Is(context.Cause(child), errItem) || !errors.Is(context.Cause(ctx), errItem) || ctx.Err() != context.Canceled {
 				t.Errorf("causes %v and %v", context.Cause(child), context.Cause(ctx))
 			}
 			return 0, child.Err()
@@ -756,7 +756,7 @@ func TestMapContext(t *testing.T) {
 		<-begun
 		return 0, errItem
 	})
-	if err != errItem {
+	if !errors.Is(err, errItem) {
 		t.Errorf("got %v", err)
 	}
 	if kept.Err() == nil {

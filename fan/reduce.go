@@ -3,42 +3,55 @@ package fan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
-	"sync"
 
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// Reduce folds the elements of in, on up to n goroutines, of which the caller
-// is one. Each folds parts of neighbouring elements, from the left, starting
-// with zero(); merge then puts the parts together from left to right. For a
-// merge that is associative and has zero() as its neutral element, the result
-// is that of the sequential fold. Of no elements it is zero().
+// Reduce folds the elements of in, on up to n goroutines, of which the caller is one.
+// Each folds parts of neighbouring elements, from the left, starting with zero(); merge
+// then puts neighbouring parts together, on up to n goroutines, until one is left. For a
+// merge that is associative and has zero() as its neutral element, the result is that of
+// the sequential fold. Of no elements it is zero().
 //
-// The first error of fold ends the others. It returns that error, or the cause
-// of ctx if that has ended, with the zero value of Acc. An ended ctx is noticed
-// before each call of fold and merge. Reduce panics if ctx or a function is nil or
-// n is less than 1.
+// The first error of fold ends the others. Reduce returns that error as a [*TaskError],
+// or the cause of ctx if that has ended, with the zero value of Acc; the error matches
+// [ErrNotStarted] if elements were not folded. A panic of merge is returned as a
+// [*PanicError]. An ended ctx is noticed before each call of fold and merge. Reduce
+// panics if ctx or a function is nil or n is less than 1.
 //
-// Goroutines other than the caller join as those of [Map] do. There are some 8n
-// parts. A goroutine that has nothing to do takes over elements of another one's
-// part, which makes a part more, so an element that is not begun waits for a free
-// goroutine no longer than in Map.
+// Goroutines other than the caller join as those of [Map] do. There are about n parts. A
+// goroutine that has nothing to do takes over elements of another one's part, which makes
+// a part more, so an element that has not begun waits for a free goroutine no longer than
+// in Map.
 func Reduce[In, Acc any](ctx context.Context, n int, in []In, zero func() Acc, fold func(Acc, In) (Acc, error), merge func(Acc, Acc) Acc) (Acc, error) {
 	check(ctx, "fan: Reduce", n)
 	misuse.Nil(zero == nil || fold == nil || merge == nil, "fan: Reduce: function")
 	r := &reduction[In, Acc]{in: in, zero: zero, fold: fold}
-	r.floor = (len(in)-1)/8/max(1, min(n, len(in))) + 1 // 8·n may be more than an int holds
+	r.floor = (len(in)-1)/min(n, max(1, len(in))) + 1
 	err := r.do(ctx, n, len(in), r)
-	if err == nil {
-		var result Acc
-		if result, err = outcome.Call(ctx, r.merge, merge, func() {}); err == nil {
-			return result, nil
-		}
+	parts := r.sorted()
+	for err == nil && len(parts) > 1 {
+		parts, err = Map(ctx, n, slices.Collect(slices.Chunk(parts, 2)), func(_ context.Context, pair []folded[Acc]) (folded[Acc], error) {
+			if len(pair) == 2 {
+				pair[0].acc = merge(pair[0].acc, pair[1].acc)
+			}
+			return pair[0], nil
+		})
 	}
-	var none Acc
-	return none, err
+	switch {
+	case err != nil:
+		var none Acc
+		if failed, ok := errors.AsType[*TaskError](err); ok && len(parts) > 0 && r.err == nil {
+			err = failed.Err // its index is that of a pair
+		}
+		return none, err
+	case len(parts) == 0: // there are no elements
+		return zero(), nil
+	}
+	return parts[0].acc, nil
 }
 
 // A reduction is the work of the folds of a Reduce.
@@ -48,95 +61,60 @@ type reduction[In, Acc any] struct {
 	zero func() Acc
 	fold func(Acc, In) (Acc, error)
 
-	mu      sync.Mutex // guards folders
+	parts   sched.Mutex // guards folders
 	folders []*folder[In, Acc]
 }
 
 func (r *reduction[In, Acc]) part() part {
 	f := &folder[In, Acc]{reduction: r}
-	r.mu.Lock()
-	if len(r.folders) == 0 {
-		f.folded = make([]folded[Acc], 0, (r.size-1)/r.floor+1)
-	}
+	r.parts.Lock()
 	r.folders = append(r.folders, f)
-	r.mu.Unlock()
+	r.parts.Unlock()
 	return f
 }
 
-// merge returns what merge makes of the parts, in the order of the elements.
-func (r *reduction[In, Acc]) merge(ctx context.Context, merge func(Acc, Acc) Acc) (result Acc, err error) {
-	if len(r.folders) == 0 { // there are no elements
-		return r.zero(), nil
+// sorted returns the folded values in the order of the elements.
+func (r *reduction[In, Acc]) sorted() (all []folded[Acc]) {
+	for _, f := range r.folders {
+		all = append(all, f.folded...)
 	}
-	parts := r.folders[0].folded
-	for _, f := range r.folders[1:] {
-		parts = append(parts, f.folded...)
-	}
-	if len(r.folders) > 1 {
-		slices.SortFunc(parts, func(a, b folded[Acc]) int { return cmp.Compare(a.lo, b.lo) })
-	}
-	result = parts[0].acc
-	for _, p := range parts[1:] {
-		if r.ends && ctx.Err() != nil {
-			return result, context.Cause(ctx)
-		}
-		result = merge(result, p.acc)
-	}
-	return result, nil
+	slices.SortFunc(all, func(a, b folded[Acc]) int { return cmp.Compare(a.lo, b.lo) })
+	return all
 }
 
-// A folder is a worker of a reduction. It folds up to floor elements that follow
-// each other into one value.
+// A folder is a worker of a reduction. It folds elements that follow each other into one
+// value.
 type folder[In, Acc any] struct {
 	*reduction[In, Acc]
 	folded []folded[Acc]
-	hi     int // the end of the last of them
 }
 
-// A folded value is that of elements from lo on.
+// A folded is the value of the elements from lo up to hi.
 type folded[Acc any] struct {
-	lo  int
-	acc Acc
+	lo, hi int
+	acc    Acc
 }
 
-func (f *folder[In, Acc]) run(lo, hi, more int) (done int, err error) {
-	for {
-		to := f.last(lo)
-		acc, at := to.acc, lo
-		for _, v := range f.in[lo:min(hi, to.lo+f.floor)] {
-			if f.ends && f.caller.Err() != nil {
-				return done, context.Cause(f.caller)
-			}
-			if acc, err = f.fold(acc, v); err != nil {
-				return done, err
-			}
-			at++
-			if f.signal.Load() != 0 {
-				hi, more = at, 0
-				break
-			}
-		}
-		to.acc, f.hi = acc, at
-		done += at - lo
-		if lo = at; lo < hi {
-			continue
-		}
-		if more == 0 {
-			return done, nil
-		}
-		more--
-		if lo = f.another(); lo >= f.size {
-			return done, nil
-		}
-		hi = lo + 1
+func (f *folder[In, Acc]) run(at *int, lo, hi int) (err error) {
+	*at = lo + 1 // zero is called for the first element, too
+	if n := len(f.folded); n == 0 || f.folded[n-1].hi != lo {
+		f.folded = append(f.folded, folded[Acc]{lo, lo, f.zero()})
 	}
-}
-
-// last returns the value that lo is to be folded into.
-func (f *folder[In, Acc]) last(lo int) *folded[Acc] {
-	if n := len(f.folded); n > 0 && lo == f.hi && lo < f.folded[n-1].lo+f.floor {
-		return &f.folded[n-1]
+	to := &f.folded[len(f.folded)-1]
+	acc := to.acc
+	for i, v := range f.in[lo:hi] {
+		if f.ends && sched.Err(f.Context) != nil {
+			*at = lo + i
+			break
+		}
+		*at = lo + i + 1
+		if acc, err = f.fold(acc, v); err != nil {
+			return err
+		}
+		if f.signal.Load() != 0 {
+			break
+		}
 	}
-	f.folded = append(f.folded, folded[Acc]{lo, f.zero()})
-	return &f.folded[len(f.folded)-1]
+	to.hi, to.acc = *at, acc
+	return nil
 }

@@ -126,7 +126,7 @@ func (w *work) run() {
 // without one everything was done. It reports whether there was one.
 func (w *work) stopped(err error) bool {
 	switch failed := len(w.good()) < len(w.items); {
-	case err == errLeft && w.leave > 0 || err == errBad && failed:
+	case errors.Is(err, errLeft) && w.leave > 0 || errors.Is(err, errBad) && failed:
 		return true
 	case err != nil || failed:
 		w.t.Errorf("got %v; every %d-th of %d fails", err, w.bad, len(w.items))

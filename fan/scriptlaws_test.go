@@ -2,6 +2,7 @@ package fan_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -26,7 +27,7 @@ func (w *work) runSeq() {
 	failed, n := 0, 0
 	for v, err := range walk {
 		switch {
-		case err == errBad:
+		case errors.Is(err, errBad):
 			failed++
 		case err != nil:
 			w.t.Errorf("a result is %v", err)

@@ -4,127 +4,145 @@ import (
 	"context"
 	"iter"
 
-	"github.com/tandemgo/tandem/internal/link"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// Seq walks the results of calling fn for each item of in, on n goroutines. Each
-// result has its own error: one that fails does not end the walk, leaving it
-// does. Results come in the order of the input, or with Unordered as they are
-// ready. Workers stay busy behind a slow item: 2n items, at least 16, may be in
-// work or have results that wait, and 16 more may wait for a worker; both are
-// more while items take no longer than a few microseconds, up to 1,024.
+// An Option changes how [Seq] walks. A nil Option is ignored.
+type Option func(*options)
+
+type options struct{ unordered bool }
+
+// Unordered makes Seq yield results as they are ready. The default is the order of the
+// input.
+func Unordered() Option { return func(o *options) { o.unordered = true } }
+
+// Seq walks the results of calling fn for each item of in, on n goroutines. Each result
+// has its own error, a [*TaskError] with the index of the item: an item that fails does
+// not end the walk. Results come in the order of the input, or with Unordered as they are
+// ready. Workers stay busy behind a slow item: 2n + 16 items may wait, be in work or have
+// results that wait, and 16 more may be about to be yielded; while items take no longer
+// than two microseconds, up to 2,047.
 //
-// Nothing is started before the walk, and the loop body runs on the goroutine
-// that walks. The source runs on a goroutine of its own; if it panics or calls
-// runtime.Goexit, that is the error of one last pair with a zero value. When
-// ctx ends, the last pair is a zero value and the cause of ctx. However the
-// walk ends, the context of the calls ends with it, and it returns when all
-// goroutines have ended. A source that blocks cannot be interrupted. Seq
-// panics if ctx, in or fn is nil or n is less than 1.
+// Nothing starts before the walk, and the loop body runs on the goroutine that walks. The
+// source runs on a goroutine of its own; if it panics or calls runtime.Goexit, that is
+// the error of one last pair with a zero value. When ctx ends, the last pair is a zero
+// value and the cause of ctx; it matches [ErrNotStarted] if items never started. However
+// the walk ends, the context of the calls ends with it, and it returns when all
+// goroutines have ended. A source that blocks cannot be interrupted. Seq panics if ctx,
+// in or fn is nil or n is less than 1.
 func Seq[In, Out any](ctx context.Context, n int, in iter.Seq[In], fn func(context.Context, In) (Out, error), opts ...Option) iter.Seq2[Out, error] {
 	check(ctx, "fan: Seq", n)
 	misuse.Nil(fn == nil, "fan: Seq: function")
 	misuse.Nil(in == nil, "fan: Seq: input")
 	var o options
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return func(yield func(Out, error) bool) {
-		w := newWalk[Out](ctx, n)
-		defer w.leave()
-		items := link.Adaptive[In](link.Base)
-		startHands(ctx, w.ctx, &w.wg, n, !o.unordered, items, w.results, fn, nil)
-		source(w, in, func(v In) error { return items.Send(w.ctx, v) }, items.Close)
-		w.yield(yield)
+		s := newStream[struct{}](ctx, n, fn)
+		s.ordered = !o.unordered
+		s.walk(in, func(In) (none struct{}) { return none }, yield)
 	}
 }
 
-// ByKey walks the results of calling fn for each item of in, on n goroutines.
-// Items with the same key are worked on one after the other, in their order,
-// and their results come in that order; those of different keys come as they
-// are ready. Keys are hashed to n lanes, each with a goroutine of its own: an
-// item may wait for one with another key in the same lane. Otherwise it is like
-// [Seq]: each item has its own error, and the walk may be left. A panic of key
-// is the error of the last pair.
+// ByKey walks the results of calling fn for each item of in, on n goroutines. Items with
+// the same key are worked on one after the other, in their order, and their results come
+// in that order; those of different keys come as they are ready, and do not wait for each
+// other. Like [Seq], it limits the items that wait: a key with more items than that holds
+// the source up. A panic of key is the error of the last pair. In all else it is like
+// [Seq].
 func ByKey[K comparable, In, Out any](ctx context.Context, n int, in iter.Seq[In], key func(In) K, fn func(context.Context, In) (Out, error)) iter.Seq2[Out, error] {
 	check(ctx, "fan: ByKey", n)
 	misuse.Nil(key == nil || fn == nil, "fan: ByKey: function")
 	misuse.Nil(in == nil, "fan: ByKey: input")
 	return func(yield func(Out, error) bool) {
-		w := newWalk[Out](ctx, n)
-		defer w.leave()
-		out := &merged[Out]{gate: link.NewGate(), results: w.results, left: n}
-		queues := make([]*link.Link[In], n)
-		for i := range queues {
-			// With some room, so that one busy lane does not hold up the rest.
-			queues[i] = link.Adaptive[In](link.Base)
-			l := &laneHand[In, Out]{caller: ctx, ctx: w.ctx, labels: w.labels, fn: fn, in: queues[i], out: out}
-			w.wg.Add(1)
-			outcome.Spawn(l.loop, w.wg.Done)
-		}
-		lane := lanes[K](n)
-		source(w, in, func(v In) error { return queues[lane(key(v))].Send(w.ctx, v) }, func() {
-			for _, q := range queues {
-				q.Close()
-			}
-		})
-		w.yield(yield)
+		s := newStream[K](ctx, n, fn)
+		s.keyed = true
+		s.walk(in, key, yield)
 	}
 }
 
-// A laneHand works on the items of one lane of ByKey.
-type laneHand[In, Out any] struct {
-	caller context.Context // of the walk
-	ctx    context.Context // of the functions
-	labels labels
-	fn     func(context.Context, In) (Out, error)
-	in     *link.Link[In]
-	out    *merged[Out]
-}
-
-func (l *laneHand[In, Out]) loop() {
-	exited := func() {
-		var none Out
-		l.out.send(l.ctx, Result[Out]{none, ErrGoexit})
-	}
+// walk starts the source and yields results, and then why there are no more, if that is
+// an error.
+func (s *stream[K, In, Out]) walk(in iter.Seq[In], key func(In) K, yield func(Out, error) bool) {
+	s.consume = true
+	defer s.join(errDone)
+	s.group.start(func() { s.source(in, key) })
+	var batch []*item[K, In, Out]
 	for {
-		item, ok, err := l.in.Receive(l.ctx)
-		if err != nil || ended(l.caller, l.ctx) != nil {
+		var err error
+		if batch, err = s.take(batch); err != nil {
+			var none Out
+			yield(none, err)
+		}
+		if len(batch) == 0 {
 			return
 		}
-		if !ok {
-			l.out.end(l.ctx)
-			return
+		for i, it := range batch {
+			if i > 0 && ended(s.caller, s.ctx) != nil {
+				break // take returns why
+			}
+			if err := it.err; err != nil {
+				it.err = &TaskError{Index: it.index, Err: err}
+			}
+			if !yield(it.out, it.err) {
+				return
+			}
 		}
-		l.labels.set()
-		v, err := outcome.Call(l.ctx, l.fn, item, exited)
-		l.out.send(l.ctx, Result[Out]{v, err})
 	}
 }
 
-// merged is the sending end of the results, for all lanes.
-type merged[Out any] struct {
-	gate    *link.Gate
-	results *link.Link[Result[Out]]
-	left    int // lanes that have not ended; guarded by the gate
+// source is the goroutine that ranges over in.
+func (s *stream[K, In, Out]) source(in iter.Seq[In], key func(In) K) {
+	inherit(s.caller)
+	outcome.Run(func() (none struct{}, err error) {
+		if err = ended(s.caller, s.ctx); err != nil {
+			return none, err
+		}
+		for v := range in {
+			if ended(s.caller, s.ctx) != nil || !s.push(v, key(v)) {
+				return none, ended(s.caller, s.ctx)
+			}
+		}
+		return none, nil
+	}, func(_ struct{}, err error) { s.end(err) })
 }
 
-// send sends r, if the walk has not ended.
-func (m *merged[Out]) send(ctx context.Context, r Result[Out]) {
-	if m.gate.Enter(ctx) == nil {
-		_ = m.results.Send(ctx, r)
-		m.gate.Leave()
+// take returns results that are done, in place of those of the last call, and waits for
+// one. It returns none at the end, and the error that is the reason.
+func (s *stream[K, In, Out]) take(batch []*item[K, In, Out]) ([]*item[K, In, Out], error) {
+	for more := true; ; {
+		batch, more = s.tryTake(batch)
+		err := ended(s.caller, s.ctx) // after the look: it may be why the source has ended
+		switch {
+		case err != nil:
+			return nil, s.because(err)
+		case len(batch) > 0:
+			return batch, nil
+		case !more:
+			return nil, s.last
+		}
+		sched.ParkCtx(s.ctx, s.done)
 	}
 }
 
-func (m *merged[Out]) end(ctx context.Context) {
-	if m.gate.Enter(ctx) != nil {
-		return
+// tryTake returns false if there are no more results.
+func (s *stream[K, In, Out]) tryTake(batch []*item[K, In, Out]) (done []*item[K, In, Out], more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, it := range batch {
+		s.recycle(it)
 	}
-	if m.left--; m.left == 0 {
-		m.results.Close()
+	clear(batch)
+	batch = batch[:0]
+	for len(batch) < ahead && s.results.n > 0 && s.results.front().done {
+		batch = append(batch, s.results.pop())
 	}
-	m.gate.Leave()
+	s.left(len(batch))
+	s.waits = len(batch) == 0
+	return batch, !s.ended || s.inside > 0
 }

@@ -42,7 +42,7 @@ func TestErrgroupReturnsWhatTheFunctionsReturn(t *testing.T) {
 		t.Errorf("errgroup: %v", err)
 	}
 	fine := func(context.Context, int) error { return nil }
-	if err := fan.ForEach(parent, 1, slices.Values([]int{1}), fine); err != over {
+	if err := fan.ForEach(parent, 1, slices.Values([]int{1}), fine); !errors.Is(err, over) {
 		t.Errorf("fan: %v", err)
 	}
 }
@@ -73,7 +73,7 @@ func TestWhatComesBehindAFailureIsNotBegun(t *testing.T) {
 
 	begun = 0
 	fail := func(context.Context, int) error { begun++; return bad }
-	if err := fan.ForEach(t.Context(), 1, slices.Values(make([]int, tasks)), fail); err != bad || begun != 1 {
+	if err := fan.ForEach(t.Context(), 1, slices.Values(make([]int, tasks)), fail); !errors.Is(err, bad) || begun != 1 {
 		t.Errorf("fan.ForEach: %d begun, error %v", begun, err)
 	}
 

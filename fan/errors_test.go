@@ -1,0 +1,260 @@
+package fan_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tandemgo/tandem/fan"
+)
+
+// C10: the error of an element names it, on any goroutine, however it came.
+func TestC10ErrorsNameTheElement(t *testing.T) {
+	for name, c := range calls {
+		if c.channels {
+			continue
+		}
+		for how, fail := range map[string]func() error{
+			"error": func() error { return errItem },
+			"panic": func() error { panic(errItem) },
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				err := c.run(t.Context(), 12, func(ctx context.Context, v int) (int, error) {
+					if v == 7 {
+						return 0, fail()
+					}
+					if name == "First" {
+						return 0, errors.New("another")
+					}
+					return v, nil
+				})
+				failed := false
+				for _, err := range leaves(err) {
+					if te, ok := errors.AsType[*fan.TaskError](err); ok && errors.Is(te.Err, errItem) && !errors.Is(err, fan.ErrNotStarted) {
+						failed = true
+						equal(t, name+": index", 7, te.Index)
+					}
+				}
+				if !failed {
+					t.Errorf("%s, %s: got %v", name, how, err)
+				}
+			})
+		}
+	}
+}
+
+// leaves returns the errors that err joins, or err.
+func leaves(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// C11: the error of a Map lists the elements that never started, and no others: after an
+// error, a panic, a Goexit of another goroutine, and the end of the context.
+func TestC11MapListsElementsThatNeverStarted(t *testing.T) {
+	for _, n := range []int{1, 3, 8} {
+		for _, cost := range []time.Duration{0, 10, time.Microsecond, time.Second} {
+			for at := range 40 {
+				for how, fail := range map[string]func(cancel func()) error{
+					"error":  func(func()) error { return errItem },
+					"panic":  func(func()) error { panic(errItem) },
+					"goexit": func(func()) error { runtime.Goexit(); return nil },
+					"cancel": func(cancel func()) error { cancel(); return nil },
+				} {
+					synctest.Test(t, func(t *testing.T) {
+						ctx, cancel := context.WithCancelCause(t.Context())
+						defer cancel(nil)
+						started := make([]bool, 40)
+						returned := false
+						done := make(chan struct{})
+						var err error
+						go func() { // a Goexit may end it
+							defer close(done)
+							_, err = fan.Map(ctx, n, numbers(40), func(_ context.Context, v int) (int, error) {
+								started[v] = true
+								time.Sleep(cost)
+								if v == at {
+									return 0, fail(func() { cancel(errItem) })
+								}
+								return v, nil
+							})
+							returned = true
+						}()
+						<-done
+						if !returned {
+							return
+						}
+						listed := slices.Repeat([]bool{true}, 40)
+						for _, err := range leaves(err) {
+							if te, ok := errors.AsType[*fan.TaskError](err); ok && errors.Is(err, fan.ErrNotStarted) {
+								listed[te.Index] = false
+								if !errors.Is(te.Err, errItem) && !errors.Is(te.Err, fan.ErrGoexit) {
+									t.Errorf("element %d has the error %v", te.Index, te.Err)
+								}
+							}
+						}
+						equal(t, fmt.Sprintf("%s at %d of %v by %d: elements that started", how, at, cost, n), started, listed)
+						if some := slices.Contains(started, false); some != errors.Is(err, fan.ErrNotStarted) {
+							t.Errorf("elements have not started: %v; got %v", some, err)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// C11: so says an error of a call whose context has ended before all has started.
+func TestC11TheContextEndsBeforeTheStart(t *testing.T) {
+	for name, c := range calls {
+		if c.channels {
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			cancel(errCaller)
+			if err := c.run(ctx, 10, square); !errors.Is(err, fan.ErrNotStarted) || !errors.Is(err, errCaller) {
+				t.Errorf("%s: got %v", name, err)
+			}
+			ctx, cancel = context.WithCancelCause(t.Context())
+			started := 0
+			err := c.run(ctx, 10, func(context.Context, int) (int, error) {
+				started++
+				cancel(errCaller)
+				time.Sleep(time.Second)
+				return 0, nil
+			})
+			if name != "First" && name != "Quorum" && (started == 10 || !errors.Is(err, fan.ErrNotStarted) || !errors.Is(err, errCaller)) {
+				t.Errorf("%s: %d of 10 started, got %v", name, started, err)
+			}
+		})
+	}
+}
+
+// C12: a nil Option is ignored.
+func TestC12ANilOption(t *testing.T) {
+	got := 0
+	for v := range fan.Seq(t.Context(), 2, count(3), square, nil, fan.Unordered(), nil) {
+		got += v
+	}
+	equal(t, "sum", 5, got)
+}
+
+// C8: nothing is allocated in proportion to a number of goroutines that is not reached.
+func TestC8NothingForGoroutinesThatAreNotReached(t *testing.T) {
+	const most = int(^uint(0) >> 1)
+	for name, run := range map[string]func(n int) error{
+		"Map": func(n int) error { _, err := fan.Map(t.Context(), n, numbers(10), square); return err },
+		"Seq": func(n int) error { return last(fan.Seq(t.Context(), n, count(10), square)) },
+		"ByKey": func(n int) error {
+			return last(fan.ByKey(t.Context(), n, count(10), func(v int) int { return v }, square))
+		},
+		"Reduce": func(n int) error { return reduceSum(t.Context(), n, 10) },
+		"ForEach": func(n int) error {
+			return fan.ForEach(t.Context(), n, count(10), func(context.Context, int) error { return nil })
+		},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := run(most); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		runtime.ReadMemStats(&after)
+		if made := after.TotalAlloc - before.TotalAlloc; made > 1<<20 {
+			t.Errorf("%s: %d bytes for ten items", name, made)
+		}
+	}
+}
+
+func reduceSum(ctx context.Context, n, size int) error {
+	_, err := fan.Reduce(ctx, n, numbers(size), func() int { return 0 },
+		func(a, v int) (int, error) { return a + v, nil }, func(a, b int) int { return a + b })
+	return err
+}
+
+// F3: In is fair: of two inputs that always have an item, each gives every second one.
+func TestF3InTakesTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		busy := func(v int) <-chan int {
+			ch := make(chan int, 100)
+			for range cap(ch) {
+				ch <- v
+			}
+			return ch
+		}
+		merged := fan.In(ctx, busy(0), busy(1), busy(2))
+		var counts [3]int
+		for range 90 {
+			synctest.Wait() // all inputs have an item ready
+			counts[<-merged]++
+		}
+		equal(t, "items of each input", [3]int{30, 30, 30}, counts)
+	})
+}
+
+// F4: items with different keys do not wait for each other: four keys with four items of
+// a second each take four goroutines four seconds, though all items of a key come at once.
+func TestF4KeysDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		for _, err := range fan.ByKey(t.Context(), 4, count(16), func(v int) int { return v / 4 },
+			func(_ context.Context, v int) (int, error) { time.Sleep(time.Second); return v, nil }) {
+			equal(t, "error", nil, err)
+		}
+		equal(t, "time", 4*time.Second, time.Since(start))
+	})
+}
+
+// F4: a merge that takes as long as a fold leaves Reduce n/2 times as fast as a loop.
+func TestF4ReduceMergesInParallel(t *testing.T) {
+	const size, cost = 1000, 100 * time.Millisecond
+	for _, n := range []int{2, 8, 32} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			got, err := fan.Reduce(t.Context(), n, numbers(size), func() []int { return nil },
+				func(acc []int, v int) ([]int, error) { time.Sleep(cost); return append(acc, v), nil },
+				func(a, b []int) []int { time.Sleep(cost); return append(a, b...) })
+			if !slices.Equal(got, numbers(size)) || err != nil {
+				t.Errorf("by %d: %v", n, err)
+			}
+			took := time.Since(start)
+			if limit := size * cost / time.Duration(n/2); took > limit {
+				t.Errorf("by %d: took %v, the limit is %v", n, took, limit)
+			}
+			t.Logf("by %d: %v", n, took)
+		})
+	}
+}
+
+// F5: Out, In, Tee and Partition leave goroutines until their context ends, and nothing
+// else does.
+func TestF5WhatIsLeftRunning(t *testing.T) {
+	never := make(chan int)
+	for name, run := range map[string]func(context.Context){
+		"Out":       func(ctx context.Context) { fan.Out(ctx, never, 3, square) },
+		"In":        func(ctx context.Context) { fan.In(ctx, never) },
+		"Tee":       func(ctx context.Context) { fan.Tee(ctx, never, 3) },
+		"Partition": func(ctx context.Context) { fan.Partition(ctx, never, 3, func(v int) int { return v }) },
+		"":          func(ctx context.Context) { _, _ = fan.Map(ctx, 3, numbers(100), square) },
+	} {
+		before := runtime.NumGoroutine()
+		ctx, cancel := context.WithCancel(t.Context())
+		run(ctx)
+		if left := runtime.NumGoroutine() > before; left != (name != "") {
+			t.Errorf("%s: it leaves goroutines: %v", name, left)
+		}
+		cancel()
+		for runtime.NumGoroutine() > before {
+			runtime.Gosched()
+		}
+	}
+}
