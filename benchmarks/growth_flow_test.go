@@ -18,7 +18,7 @@ func growPipeline(b *testing.B, n, rounds int) func(held func()) {
 // growPipelineOrdered sends n items through a stage of 8 workers that keeps their
 // order.
 func growPipelineOrdered(b *testing.B, n, rounds int) func(held func()) {
-	return growStage(b, n, 1, pipeline.Map(stepOf(rounds), pipeline.Workers(work.Workers)))
+	return growStage(b, n, 1, pipeline.Map(stepOf(rounds), pipeline.WithWorkers(work.Workers)))
 }
 
 // growStage runs s, which adds something to each item and keeps the order. The
@@ -26,7 +26,7 @@ func growPipelineOrdered(b *testing.B, n, rounds int) func(held func()) {
 func growStage(b *testing.B, n, adds int, s pipeline.Stage[int, int]) func(held func()) {
 	return func(held func()) {
 		next := adds
-		for v, err := range s.Run(context.Background(), work.Count(n)) {
+		for v, err := range s.Run(context.Background(), pipeline.Seq(work.Count(n))) {
 			if err != nil || v != next {
 				b.Fatalf("got %d, error %v; want %d", v, err, next)
 			}

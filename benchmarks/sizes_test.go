@@ -137,7 +137,7 @@ func pipelineSizes[E any](b *testing.B, name string, k kind[E]) {
 					}
 				}
 			}
-			for v, err := range chain.Run(b.Context(), source) {
+			for v, err := range chain.Run(b.Context(), pipeline.Seq(source)) {
 				work.Must(b, err)
 				got(v)
 			}

@@ -13,21 +13,21 @@ import (
 // input has come to its end; maxAge 0 means no such limit. Each batch is a
 // slice of its own, with at least one item. Batch panics if size is less than 1
 // or maxAge is negative.
-func Batch[T any](size int, maxAge time.Duration) Stage[T, []T] {
-	return batch[T, []T](size, maxAge)
+func Batch[T any](size int, maxAge time.Duration, opts ...Option) Stage[T, []T] {
+	return batch[T, []T](size, maxAge, opts)
 }
 
 // batch is Batch for a method of a Stage, which cannot name []T for a T of its
 // own.
-func batch[T any, B SliceOf[T]](size int, maxAge time.Duration) Stage[T, B] {
+func batch[T any, B SliceOf[T]](size int, maxAge time.Duration, opts []Option) Stage[T, B] {
 	misuse.Below(size, 1, "pipeline: Batch: size")
 	misuse.Negative(maxAge, "pipeline: Batch: age")
-	n := node{name: "batch", detail: fmt.Sprint(size)}
+	n := named("Batch", "batch", fmt.Sprint(size), opts)
 	if maxAge == 0 {
 		s := inlined(shapeOf(n), func(s scope, out outlet[B]) (context.Context, outlet[T]) {
 			sends(s, out)
 			b := &batching[T, B]{size: size, out: out}
-			s.begins(func() uint64 { return b.begun })
+			b.counted(s)
 			return s.ctx, b
 		})
 		s.before = true
@@ -42,7 +42,7 @@ func batch[T any, B SliceOf[T]](size int, maxAge time.Duration) Stage[T, B] {
 			receives(s, in)
 			sends(s, out)
 			b := &ageing[T, B]{batching[T, B]{size: size, out: out}, s, in, maxAge}
-			s.begins(func() uint64 { return b.begun })
+			b.counted(s)
 			s.run.spawn(s.team.timed(b.loop))
 			return s.ctx, in
 		},
@@ -60,6 +60,12 @@ type batching[T any, B SliceOf[T]] struct {
 	batch B
 	last  int    // the length of the one before
 	begun uint64 // items received
+}
+
+// counted has the figures of the stage in scope s taken from b.
+func (b *batching[T, B]) counted(s scope) {
+	s.begins(func() uint64 { return b.begun })
+	s.leaves(func() uint64 { return uint64(len(b.batch)) })
 }
 
 func (b *batching[T, B]) send(v T) error {

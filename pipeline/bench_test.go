@@ -30,8 +30,8 @@ func BenchmarkThreeStages(b *testing.B) {
 	benchmark(b, pipeline.Then(pipeline.Then(add(1), add(1)), add(1)))
 }
 
-func BenchmarkOrdered(b *testing.B) { benchmark(b, add(1, pipeline.Workers(8))) }
+func BenchmarkOrdered(b *testing.B) { benchmark(b, add(1, pipeline.WithWorkers(8))) }
 
 func BenchmarkUnordered(b *testing.B) {
-	benchmark(b, add(1, pipeline.Workers(8), pipeline.Unordered()))
+	benchmark(b, add(1, pipeline.WithWorkers(8), pipeline.Unordered()))
 }

@@ -27,7 +27,7 @@ func TestL1TheBoundHoldsForEveryMixOfSpeeds(t *testing.T) {
 				} {
 					for _, first := range []int{0, quick} {
 						synctest.Test(t, func(t *testing.T) {
-							opts := []pipeline.Option{pipeline.Workers(workers)}
+							opts := []pipeline.Option{pipeline.WithWorkers(workers)}
 							if unordered {
 								opts = append(opts, pipeline.Unordered())
 							}

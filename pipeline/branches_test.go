@@ -29,11 +29,11 @@ func wide(at func(ctx context.Context, v int) error) pipeline.Stage[int, int] {
 		pipeline.Then(
 			pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{
 				true:  pipeline.Fuse(add(0), here),
-				false: pipeline.Then(pipeline.FlatMap(emit, pipeline.Workers(2)), here),
+				false: pipeline.Then(pipeline.FlatMap(emit, pipeline.WithWorkers(2)), here),
 			}),
-			pipeline.Zip(add(1, pipeline.Workers(2)), add(2), func(a, b int) int { return a + b - 3 - (a - 1) })),
+			pipeline.Zip(add(1, pipeline.WithWorkers(2)), add(2), func(a, b int) int { return a + b - 3 - (a - 1) })),
 		pipeline.Then(
-			pipeline.ByKey(3, func(v int) int { return v % 5 }, pipeline.FlatMap(emit, pipeline.Workers(2), pipeline.Unordered())),
+			pipeline.ByKey(3, func(v int) int { return v % 5 }, pipeline.FlatMap(emit, pipeline.WithWorkers(2), pipeline.Unordered())),
 			pipeline.Then(pipeline.Batch[int](3, time.Millisecond), pipeline.Unbatch[int]())))
 }
 
@@ -81,7 +81,7 @@ func TestL4EveryEndOfBranches(t *testing.T) {
 		}
 		synctest.Test(t, func(t *testing.T) { // break
 			got := 0
-			for _, err := range wide(func(context.Context, int) error { return nil }).Run(forever, endless(new(error))) {
+			for _, err := range wide(func(context.Context, int) error { return nil }).Run(forever, pipeline.Seq(endless(new(error)))) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -91,7 +91,7 @@ func TestL4EveryEndOfBranches(t *testing.T) {
 			}
 		})
 		synctest.Test(t, func(t *testing.T) { // Take
-			out, err := wide(func(context.Context, int) error { return nil }).Take(at+1).Collect(forever, endless(new(error)))
+			out, err := wide(func(context.Context, int) error { return nil }).Take(at+1).Collect(forever, pipeline.Seq(endless(new(error))))
 			if len(out) != at+1 || err != nil {
 				t.Errorf("take %d: %v, %v", at+1, out, err)
 			}
@@ -103,7 +103,7 @@ func TestL4EveryEndOfBranches(t *testing.T) {
 					cancel()
 				}
 				return nil
-			}).Collect(ctx, endless(new(error)))
+			}).Collect(ctx, pipeline.Seq(endless(new(error))))
 			if err != context.Canceled {
 				t.Errorf("cancel at %d: %v", at, err)
 			}
@@ -167,7 +167,7 @@ func TestL4BranchesThatHaveEnough(t *testing.T) {
 			t.Errorf("error %v (-want +got):\n%s", err, diff)
 		}
 		var drained error
-		out, err = pipeline.Merge(take(3), take(1), take(0)).Collect(t.Context(), endless(&drained))
+		out, err = pipeline.Merge(take(3), take(1), take(0)).Collect(t.Context(), pipeline.Seq(endless(&drained)))
 		slices.Sort(out)
 		if diff := cmp.Diff([]int{0, 0, 1, 2}, out); diff != "" || err != nil || drained != nil {
 			t.Errorf("error %v, %v (-want +got):\n%s", err, drained, diff)
@@ -192,10 +192,13 @@ func TestSplitWithoutABranch(t *testing.T) {
 func TestL5ZipKeepsPairs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wait := func(mod int) pipeline.Stage[int, int] {
-			return pipeline.Map(func(_ context.Context, v int) (int, error) {
+			return pipeline.MapOr(func(_ context.Context, v int) (int, error) {
 				time.Sleep(time.Duration(v % mod))
+				if v%11 == 0 {
+					return 0, errItem
+				}
 				return v, nil
-			}, pipeline.Workers(mod), pipeline.Replace(func(err error) (int, error) { return 0, err }))
+			}, func(_ context.Context, f pipeline.Failure[int]) (int, error) { return f.Item, nil }, pipeline.WithWorkers(mod))
 		}
 		out, err := pipeline.Zip(wait(3), pipeline.Then(wait(7).Buffer(2), wait(2)), func(a, b int) bool { return a == b }).Collect(t.Context(), count(300))
 		if len(out) != 300 || slices.Contains(out, false) || err != nil {
@@ -206,13 +209,12 @@ func TestL5ZipKeepsPairs(t *testing.T) {
 
 // Zip takes branches that keep pairs together, and no others.
 func TestC5ZipRejectsWhatBreaksPairs(t *testing.T) {
-	skip := pipeline.OnError(func(error) pipeline.Decision { return pipeline.Skip })
+	skip := pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { return pipeline.Skip })
 	for _, s := range []pipeline.Stage[int, int]{
 		add(1).Filter(func(context.Context, int) (bool, error) { return true, nil }),
 		add(1).Take(3),
-		add(1, pipeline.Workers(2), pipeline.Unordered()),
+		add(1, pipeline.WithWorkers(2), pipeline.Unordered()),
 		add(1, skip),
-		add(1, pipeline.DeadLetter(func(int, error) error { return nil })),
 		pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error { return emit(v) }),
 		pipeline.Merge(add(1)),
 	} {
@@ -227,57 +229,74 @@ func TestC5ZipRejectsWhatBreaksPairs(t *testing.T) {
 	}
 }
 
-// C5: Fuse, Split and the typed options say what is wrong.
+// C5: the stages of several parts say what is wrong, and which option does not apply.
 func TestC5MisuseOfCombinators(t *testing.T) {
 	var zero pipeline.Stage[int, int]
 	one := map[bool]pipeline.Stage[int, int]{true: zero}
 	join := func(a, b int) int { return a + b }
+	letter := func(_ context.Context, f pipeline.Failure[int]) (int, error) { return 0, f.Err }
+	open := func(context.Context) (int, error) { return 0, nil }
+	each := func(context.Context, int, int, func(int) error) error { return nil }
+	done := func(context.Context, int, func(int) error) error { return nil }
 	testkit.Panics(t, map[string]func(){
-		"pipeline: Fuse: both stages must work on one goroutine each, got map(2 workers)":                        func() { pipeline.Fuse(add(1), add(1, pipeline.Workers(2))) },
-		"pipeline: Fuse: both stages must work on one goroutine each, got map → map":                             func() { pipeline.Fuse(pipeline.Then(add(1), add(1)), add(1)) },
-		"pipeline: Fuse: the zero Stage is not usable, make one with Map, Filter, …":                             func() { pipeline.Fuse(add(1), zero) },
-		"pipeline: Fuse: both stages must work on one goroutine each, got map":                                   func() { pipeline.Fuse(add(1).Observe(new(pipeline.Observer)), add(1)) },
-		"pipeline: Split: function must not be nil":                                                              func() { pipeline.Split(nil, one) },
-		"pipeline: Split: there must be at least one branch":                                                     func() { pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{}) },
-		"pipeline: Split: the zero Stage is not usable, make one with Map, Filter, …":                            func() { pipeline.Split(parity, one) },
-		"pipeline: Merge: there must be at least one branch":                                                     func() { pipeline.Merge[int, int]() },
-		"pipeline: ByKey: function must not be nil":                                                              func() { pipeline.ByKey[int](1, nil, add(1)) },
-		"pipeline: ByKey: lanes must be at least 1, got 0":                                                       func() { pipeline.ByKey(0, parity, add(1)) },
-		"pipeline: Zip: function must not be nil":                                                                func() { pipeline.Zip[int, int, int, int](add(1), add(1), nil) },
-		"pipeline: Zip: the zero Stage is not usable, make one with Map, Filter, …":                              func() { pipeline.Zip(add(1), zero, join) },
-		"pipeline: Replace: function must not be nil":                                                            func() { pipeline.Replace[int](nil) },
-		"pipeline: DeadLetter: function must not be nil":                                                         func() { pipeline.DeadLetter[int](nil) },
-		`pipeline: Replace: stage "map" must have a func(error) (int, error), got a func(error) (string, error)`: func() { add(1, pipeline.Replace(func(error) (string, error) { return "", nil })) },
-		`pipeline: DeadLetter: stage "map" must have a func(int, error) error, got a func(string, error) error`:  func() { add(1, pipeline.DeadLetter(func(string, error) error { return nil })) },
-		"pipeline: FlatMap: Replace does not go with it, a call has no result of its own": func() {
-			pipeline.FlatMap(func(context.Context, int, func(int) error) error { return nil }, pipeline.Replace(func(error) (int, error) { return 0, nil }))
+		"pipeline: Fuse: both stages must work on one goroutine each, got map(2 workers)": func() { pipeline.Fuse(add(1), add(1, pipeline.WithWorkers(2))) },
+		"pipeline: Fuse: both stages must work on one goroutine each, got map → map":      func() { pipeline.Fuse(pipeline.Then(add(1), add(1)), add(1)) },
+		"pipeline: Fuse: the zero Stage is not usable, make one with Map, Filter, …":      func() { pipeline.Fuse(add(1), zero) },
+		"pipeline: Fuse: both stages must work on one goroutine each, got map":            func() { pipeline.Fuse(add(1).Observe(new(pipeline.Observer)), add(1)) },
+		"pipeline: Split: function must not be nil":                                       func() { pipeline.Split(nil, one) },
+		"pipeline: Split: there must be at least one branch":                              func() { pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{}) },
+		"pipeline: Split: the zero Stage is not usable, make one with Map, Filter, …":     func() { pipeline.Split(parity, one) },
+		"pipeline: Merge: there must be at least one branch":                              func() { pipeline.Merge[int, int]() },
+		"pipeline: ByKey: function must not be nil":                                       func() { pipeline.ByKey[int](1, nil, add(1)) },
+		"pipeline: ByKey: lanes must be at least 1, got 0":                                func() { pipeline.ByKey(0, parity, add(1)) },
+		"pipeline: Zip: function must not be nil":                                         func() { pipeline.Zip[int, int, int, int](add(1), add(1), nil) },
+		"pipeline: Zip: the zero Stage is not usable, make one with Map, Filter, …":       func() { pipeline.Zip(add(1), zero, join) },
+		"pipeline: MapOr: function must not be nil":                                       func() { pipeline.MapOr[int](nil, letter) },
+		"pipeline: MapOr: second function must not be nil":                                func() { pipeline.MapOr(plus(1), nil) },
+		"pipeline: OnDiscard: function must not be nil":                                   func() { pipeline.OnDiscard[int](nil) },
+		"pipeline: Stateful: open must not be nil":                                        func() { pipeline.Stateful[int](nil, each, done, nil) },
+		"pipeline: Stateful: each must not be nil":                                        func() { pipeline.Stateful[int, int](open, nil, done, nil) },
+		"pipeline: Stateful: end must not be nil":                                         func() { pipeline.Stateful(open, each, nil, nil) },
+		"pipeline: Stateful: WithWorkers does not apply to this stage": func() {
+			pipeline.Stateful(open, each, done, nil, pipeline.WithWorkers(1))
+		},
+		"pipeline: Stateful: WithRetry does not apply to this stage": func() {
+			pipeline.Stateful(open, each, done, nil, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 1}))
+		},
+		"pipeline: Batch: WithTimeout does not apply to this stage": func() { pipeline.Batch[int](1, 0, pipeline.WithTimeout(1)) },
+		"pipeline: Zip: WithErrorHandler does not apply to this stage": func() {
+			pipeline.Zip(add(1), add(1), join, pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { return pipeline.Stop }))
 		},
 	})
 }
 
-// L7: an item that failed is replaced, or given to DeadLetter with its error, or
-// both in turn; what is not wanted ends the run.
-func TestL7ReplaceAndDeadLetter(t *testing.T) {
-	for _, workers := range [][]pipeline.Option{nil, {pipeline.Workers(3)}} {
-		for _, how := range []func() error{
-			func() error { return errItem },
-			func() error { panic("boom") },
-			func() error { runtime.Goexit(); return nil },
+// L7: an item that failed is replaced, or dropped after its failure has been seen, with its
+// error and its attempts; an error of the second function ends the run.
+func TestL7MapOr(t *testing.T) {
+	for _, workers := range [][]pipeline.Option{nil, {pipeline.WithWorkers(3)}} {
+		for name, how := range map[string]func() error{
+			"error":  func() error { return errItem },
+			"panic":  func() error { panic("boom") },
+			"goexit": func() error { runtime.Goexit(); return nil },
 		} {
 			var o pipeline.Observer
 			letters := testkit.NewLedger(30)
-			s := pipeline.Map(func(_ context.Context, v int) (int, error) {
+			third := func(_ context.Context, v int) (int, error) {
 				if v%3 != 0 {
 					return v, how()
 				}
 				return v, nil
-			}, append(workers,
-				pipeline.DeadLetter(func(v int, err error) error {
-					if letters.Note(v); err == nil {
-						t.Error("no error")
-					}
-					return nil
-				}))...).Observe(&o)
+			}
+			attempts := 1
+			if name == "error" {
+				attempts = 4
+			}
+			s := pipeline.MapOr(third, func(_ context.Context, f pipeline.Failure[int]) (int, error) {
+				if letters.Note(f.Item); f.Err == nil || f.Attempts != attempts {
+					t.Errorf("%s: %+v", name, f)
+				}
+				return 0, fmt.Errorf("put aside: %w", pipeline.ErrSkip)
+			}, append(workers, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 4}))...).Observe(&o)
 			out, err := s.Collect(t.Context(), count(30))
 			if len(out) != 10 || letters.Total() != 20 || err != nil {
 				t.Errorf("%d results, %d letters, %v", len(out), letters.Total(), err)
@@ -288,39 +307,33 @@ func TestL7ReplaceAndDeadLetter(t *testing.T) {
 					t.Errorf("%d letters for item %d", letters.Seen(v), v)
 				}
 			}
-			if st := o.Stages()[0]; st.Errors != 20 || st.Skipped != 20 {
+			if st := o.Stats()[0]; st.Done != 10 || st.Skipped != 20 || st.Failed != 0 {
 				t.Errorf("%+v", st)
 			}
 
-			replaced := pipeline.Map(func(_ context.Context, v int) (int, error) {
-				if v%3 != 0 {
-					return v, how()
-				}
-				return v, nil
-			}, append(workers, pipeline.Replace(func(error) (int, error) { return -1, nil }))...)
+			replaced := pipeline.MapOr(third, func(context.Context, pipeline.Failure[int]) (int, error) { return -1, nil }, workers...)
 			out, err = replaced.Collect(t.Context(), count(6))
 			if diff := cmp.Diff([]int{0, -1, -1, 3, -1, -1}, out); diff != "" || err != nil {
 				t.Errorf("error %v (-want +got):\n%s", err, diff)
 			}
 		}
 	}
-	lost := errors.New("letter box is full")
-	_, err := pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem },
-		pipeline.DeadLetter(func(int, error) error { return lost })).Collect(t.Context(), count(3))
-	if !errors.Is(err, lost) || !errors.Is(err, errItem) {
-		t.Errorf("got %v", err)
-	}
+	fails := func(context.Context, int) (int, error) { return 0, errItem }
 	other := errors.New("translated")
-	_, err = pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem },
-		pipeline.Replace(func(error) (int, error) { return 0, other }),
-		pipeline.OnError(func(err error) pipeline.Decision {
-			if !errors.Is(err, other) || !errors.Is(err, errItem) {
-				t.Errorf("OnError saw %v", err)
-			}
-			return pipeline.Stop
-		})).Collect(t.Context(), count(3))
+	or := func(context.Context, pipeline.Failure[int]) (int, error) { return 0, other }
+	_, err := pipeline.MapOr(fails, or).Collect(t.Context(), count(3))
 	if !errors.Is(err, other) || !errors.Is(err, errItem) {
 		t.Errorf("got %v", err)
+	}
+	asked := 0
+	out, err := pipeline.MapOr(fails, or, pipeline.WithErrorHandler(func(err error) pipeline.ErrorAction {
+		if asked++; !errors.Is(err, other) || !errors.Is(err, errItem) {
+			t.Errorf("the handler saw %v", err)
+		}
+		return pipeline.Skip
+	})).Collect(t.Context(), count(3))
+	if len(out) != 0 || err != nil || asked != 3 {
+		t.Errorf("%v, %v, handler asked %d times", out, err, asked)
 	}
 }
 
@@ -328,7 +341,7 @@ func TestL7ReplaceAndDeadLetter(t *testing.T) {
 // errors with names, counts, retries, all of it.
 func TestFusedEqualsUnfused(t *testing.T) {
 	build := func(join func(a, b pipeline.Stage[int, int]) pipeline.Stage[int, int], o *pipeline.Observer, end func(v int) error) pipeline.Stage[int, int] {
-		skip := pipeline.OnError(func(err error) pipeline.Decision {
+		skip := pipeline.WithErrorHandler(func(err error) pipeline.ErrorAction {
 			if errors.Is(err, errItem) {
 				return pipeline.Stop
 			}
@@ -336,8 +349,8 @@ func TestFusedEqualsUnfused(t *testing.T) {
 		})
 		twice := pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
 			return errors.Join(emit(v), emit(v))
-		}, pipeline.Name("twice"))
-		fail := pipeline.Map(func(_ context.Context, v int) (int, error) { return v, end(v) }, pipeline.Name("fail"), skip)
+		}, pipeline.WithName("twice"))
+		fail := pipeline.Map(func(_ context.Context, v int) (int, error) { return v, end(v) }, pipeline.WithName("fail"), skip)
 		odd := pipeline.Filter(func(_ context.Context, v int) (bool, error) { return v%2 == 1, nil })
 		s := join(join(add(1), odd), join(fail, twice))
 		return join(s, pipeline.Tap(func(int) {})).Take(25).Observe(o)
@@ -372,8 +385,8 @@ func TestFusedEqualsUnfused(t *testing.T) {
 			if diff := cmp.Diff(apart, fused); diff != "" || ferr != nil || aerr != nil || len(fused) != 25 {
 				t.Errorf("errors %v and %v (-apart +fused):\n%s", ferr, aerr, diff)
 			}
-			f := of.Stages()
-			if len(f) != 6 || f[3].Name != "twice" || f[5].Out != 25 || f[2].Errors != f[2].Skipped || (f[2].Errors > 0) != (name != "nothing") {
+			f := of.Stats()
+			if len(f) != 6 || f[3].Name != "twice" || f[5].Out != 25 || f[2].Failed > 0 || (f[2].Skipped > 0) != (name != "nothing") {
 				t.Errorf("stages %+v", f)
 			}
 		})
@@ -400,10 +413,10 @@ func TestFusedStagesShareAGoroutine(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			before := bubble()
 			counted := make(chan struct{})
-			err := s.ForEach(t.Context(), func(yield func(int) bool) {
+			err := s.ForEach(t.Context(), pipeline.Seq(func(yield func(int) bool) {
 				yield(1)
 				<-counted // or some would have ended by then
-			}, func(context.Context, int) error {
+			}), func(context.Context, int) error {
 				synctest.Wait()
 				n = bubble() - before
 				close(counted)
@@ -452,11 +465,11 @@ func TestL1BatchesFillWhileOthersAreWorkedOn(t *testing.T) {
 func TestObserverTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var o pipeline.Observer
-		quick := pipeline.Map(func(_ context.Context, v int) (int, error) { time.Sleep(time.Second); return v, nil }, pipeline.Name("quick"))
-		slow := pipeline.Map(func(_ context.Context, v int) (int, error) { time.Sleep(10 * time.Second); return v, nil }, pipeline.Name("slow"))
-		s := pipeline.Then(quick, pipeline.Then(slow, add(0, pipeline.Workers(2), pipeline.Name("pair")))).Observe(&o)
+		quick := pipeline.Map(func(_ context.Context, v int) (int, error) { time.Sleep(time.Second); return v, nil }, pipeline.WithName("quick"))
+		slow := pipeline.Map(func(_ context.Context, v int) (int, error) { time.Sleep(10 * time.Second); return v, nil }, pipeline.WithName("slow"))
+		s := pipeline.Then(quick, pipeline.Then(slow, add(0, pipeline.WithWorkers(2), pipeline.WithName("pair")))).Observe(&o)
 		time.AfterFunc(5000*time.Second+time.Millisecond, func() {
-			st := o.Stages()
+			st := o.Stats()
 			if st[1].In != 500 || st[1].Out != 499 && st[1].Out != 500 || st[1].Depth < 10 || st[1].Busy < 4990*time.Second {
 				t.Errorf("half-way: %+v", st[1])
 			}
@@ -467,7 +480,7 @@ func TestObserverTimes(t *testing.T) {
 		if _, err := s.Collect(t.Context(), count(1000)); err != nil {
 			t.Error(err)
 		}
-		st := o.Stages()
+		st := o.Stats()
 		if st[0].Busy != 1000*time.Second || st[0].Blocked < 8000*time.Second {
 			t.Errorf("quick: %+v", st[0])
 		}
@@ -495,7 +508,7 @@ func TestMermaidMarksTheSlowest(t *testing.T) {
 			return func(_ context.Context, v int) (int, error) { time.Sleep(d); return v, nil }
 		}
 		s := pipeline.Then(pipeline.Map(pause(time.Millisecond)).Buffer(100),
-			pipeline.Map(pause(time.Second), pipeline.Workers(4), pipeline.Name("slow"))).Observe(&o)
+			pipeline.Map(pause(time.Second), pipeline.WithWorkers(4), pipeline.WithName("slow"))).Observe(&o)
 		if _, err := s.Collect(t.Context(), count(50)); err != nil {
 			t.Error(err)
 		}
@@ -548,8 +561,8 @@ func TestAllocations(t *testing.T) {
 	}
 	for name, s := range map[string]pipeline.Stage[int, int]{
 		"three stages": pipeline.Then(add(1), pipeline.Then(add(1), add(1))),
-		"ordered":      add(1, pipeline.Workers(4)),
-		"unordered":    add(1, pipeline.Workers(4), pipeline.Unordered()),
+		"ordered":      add(1, pipeline.WithWorkers(4)),
+		"unordered":    add(1, pipeline.WithWorkers(4), pipeline.Unordered()),
 		"split":        pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{true: add(1), false: add(1)}),
 	} {
 		cost := func(items int) float64 {
@@ -571,13 +584,13 @@ func TestAllocations(t *testing.T) {
 // An observer counts what goes through branches and fused stages, too.
 func TestObserverCountsBranches(t *testing.T) {
 	var o pipeline.Observer
-	name := pipeline.Name
+	name := pipeline.WithName
 	odd := func(_ context.Context, v int) (bool, error) { return v%2 == 1, nil }
 	s := pipeline.Then(
 		pipeline.Fuse(add(0, name("first")), pipeline.Filter(odd)),
 		pipeline.Then(
 			pipeline.Split(func(v int) bool { return v < 20 }, map[bool]pipeline.Stage[int, int]{
-				true:  pipeline.Merge(add(0, name("a")), add(0, name("b"), pipeline.Workers(2))),
+				true:  pipeline.Merge(add(0, name("a")), add(0, name("b"), pipeline.WithWorkers(2))),
 				false: add(0, name("c")),
 			}),
 			pipeline.Zip(add(0, name("left")), add(0, name("right")), func(a, _ int) int { return a }))).Observe(&o)
@@ -585,20 +598,20 @@ func TestObserverCountsBranches(t *testing.T) {
 	if len(out) != 60 || err != nil {
 		t.Fatalf("%d results, %v", len(out), err)
 	}
-	want := []pipeline.StageStats{
-		{Name: "first", In: 100, Out: 100},
-		{Name: "filter", In: 100, Out: 50},
-		{Name: "split", In: 50, Out: 50},
-		{Name: "c", In: 40, Out: 40},
-		{Name: "merge", In: 10, Out: 20},
-		{Name: "a", In: 10, Out: 10},
-		{Name: "b", In: 10, Out: 10},
-		{Name: "tee", In: 60, Out: 120},
-		{Name: "left", In: 60, Out: 60},
-		{Name: "right", In: 60, Out: 60},
-		{Name: "zip", In: 60, Out: 60},
+	want := pipeline.Stats{
+		{Name: "first", In: 100, Done: 100, Out: 100},
+		{Name: "filter", In: 100, Done: 50, Skipped: 50, Out: 50},
+		{Name: "split", In: 50, Done: 50, Out: 50},
+		{Name: "c", In: 40, Done: 40, Out: 40},
+		{Name: "merge", In: 10, Done: 10, Out: 20},
+		{Name: "a", In: 10, Done: 10, Out: 10},
+		{Name: "b", In: 10, Done: 10, Out: 10},
+		{Name: "tee", In: 60, Done: 60, Out: 120},
+		{Name: "left", In: 60, Done: 60, Out: 60},
+		{Name: "right", In: 60, Done: 60, Out: 60},
+		{Name: "zip", In: 60, Done: 60, Out: 60},
 	}
-	if diff := cmp.Diff(want, o.Stages(), noTimes); diff != "" {
+	if diff := cmp.Diff(want, o.Stats(), noTimes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -37,14 +37,14 @@ var runs = map[string]func(ctx context.Context, s pipeline.Stage[int, int], n in
 		}
 		return last
 	},
-	"RunSeq2": func(ctx context.Context, s pipeline.Stage[int, int], n int) (last error) {
-		for _, last = range s.RunSeq2(ctx, func(yield func(int, error) bool) {
+	"Run of Seq2": func(ctx context.Context, s pipeline.Stage[int, int], n int) (last error) {
+		for _, last = range s.Run(ctx, pipeline.Seq2(func(yield func(int, error) bool) {
 			for i := range n {
 				if !yield(i, nil) {
 					return
 				}
 			}
-		}) {
+		})) {
 		}
 		return last
 	},
@@ -173,12 +173,12 @@ func TestFaultFC7EndInsideAFunction(t *testing.T) {
 	endings(t, func(cancel func()) { cancel() })
 	synctest.Test(t, func(t *testing.T) {
 		inner := func(ctx context.Context, v int) (int, error) {
-			for got, err := range add(v).Run(ctx, endless(new(error))) {
+			for got, err := range add(v).Run(ctx, pipeline.Seq(endless(new(error)))) {
 				return got, err
 			}
 			return 0, nil
 		}
-		out, err := pipeline.Map(inner, pipeline.Workers(3)).Take(20).Collect(t.Context(), endless(new(error)))
+		out, err := pipeline.Map(inner, pipeline.WithWorkers(3)).Take(20).Collect(t.Context(), pipeline.Seq(endless(new(error))))
 		if len(out) != 20 || out[19] != 19 || err != nil {
 			t.Errorf("%v, %v", out, err)
 		}
@@ -212,7 +212,7 @@ func endings(t *testing.T, end func(cancel func())) {
 func TestFaultFC8ProcessorsChange(t *testing.T) {
 	const n = 20_000
 	change := testkit.Procs(t)
-	s := pipeline.Then(add(1), pipeline.Then(five(func(_ context.Context, v int) error { return nil }), add(1, pipeline.Workers(4))))
+	s := pipeline.Then(add(1), pipeline.Then(five(func(_ context.Context, v int) error { return nil }), add(1, pipeline.WithWorkers(4))))
 	testkit.Watchdog(t, func() {
 		next := 0
 		err := s.ForEach(t.Context(), count(n), func(_ context.Context, v int) error {
@@ -231,7 +231,7 @@ func TestFaultFC8ProcessorsChange(t *testing.T) {
 }
 
 func TestFaultFC9HeapReturns(t *testing.T) {
-	s := pipeline.Then(add(1), pipeline.Then(add(1, pipeline.Workers(3)), pipeline.Then(pipeline.Batch[int](100, 0), pipeline.Unbatch[int]())))
+	s := pipeline.Then(add(1), pipeline.Then(add(1, pipeline.WithWorkers(3)), pipeline.Then(pipeline.Batch[int](100, 0), pipeline.Unbatch[int]())))
 	testkit.HeapReturns(t, func(items int) {
 		n := 0
 		if err := s.ForEach(t.Context(), count(items), func(context.Context, int) error { n++; return nil }); err != nil || n != items {
@@ -256,7 +256,8 @@ func TestFaultFC10AllPairsAtOnce(t *testing.T) {
 	}
 	calls := map[string]func(fixture){
 		"cancel":          func(f fixture) { f.cancel() },
-		"Observer.Stages": func(f fixture) { f.seen.Stages() },
+		"Observer.Stats":  func(f fixture) { _ = f.seen.Stats() },
+		"Stage.OnDiscard": func(f fixture) { collect(f, f.s.OnDiscard(func(int) {})) },
 		"Stage.Buffer":    func(f fixture) { collect(f, f.s.Buffer(3)) },
 		"Stage.Filter":    func(f fixture) { collect(f, f.s.Filter(keep)) },
 		"Stage.Mermaid":   func(f fixture) { _ = f.s.Mermaid() },

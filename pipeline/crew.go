@@ -38,6 +38,7 @@ func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, O
 	begun := new(atomic.Uint64)
 	s.begins(begun.Load)
 	hands := newWorker(of.step, s, nil)
+	hands.index = 0
 	s.run.prepare(func() {
 		var start func()
 		var behind *link.Link[Out]
@@ -48,7 +49,7 @@ func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, O
 		c.Prepare, c.End = of.prepare, of.end
 		c.Waits, c.Blocks = s.team.clocks()
 		start = func() {
-			h := &hand[In, Out]{worker: hands, crew: c, total: begun, done: of.done}
+			h := &hand[In, Out]{worker: hands, in: in, crew: c, total: begun, done: of.done}
 			h.exited = h.finish
 			if of.outfit != nil {
 				h.fn = of.outfit(h)
@@ -56,12 +57,16 @@ func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, O
 			s.run.begin(s.team.timed(h.loop))
 		}
 		start()
+		if behind != nil {
+			s.run.settle(func() { c.Drain(out.refuse) })
+		}
 	})
 }
 
 // A hand is one of several workers of a stage.
 type hand[In, Out any] struct {
 	worker[In, Out]
+	in    *hop[In]
 	crew  *link.Crew[In, Out]
 	job   link.Job[In, Out]
 	total *atomic.Uint64 // items that the workers have begun, of those who have ended
@@ -94,8 +99,12 @@ func (h *hand[In, Out]) loop() {
 		if !ok {
 			return
 		}
+		h.index = h.job.Number()
 		out, keep, err := h.work(h.job.Item)
 		if err != nil {
+			if h.refused {
+				h.in.giveBack(h.job.Item)
+			}
 			return
 		}
 		h.finish(out, keep)

@@ -5,20 +5,22 @@
 // 1.27 every combinator is one, also those that change the type. Running a stage
 // is structured: the call that runs it, be it [Stage.Run], [Stage.ForEach],
 // [Stage.Collect] or the wait function of [Stage.Execute], returns only when all
-// goroutines of the run have ended. Sources and sinks are the standard iterators
-// and channels.
+// goroutines of the run have ended. A [Source] is made of values, an iterator or a
+// channel, and sees the end of the run.
 //
 // # What there is
 //
+//   - Input: [Values], [Seq], [Seq2], [Chan]; [Until] ends it cleanly, as on SIGINT.
 //   - One item, one result: [Map], [Tap], [Throttle]. Some of the items: [Filter],
-//     [Take]. Any number: [FlatMap], [Batch], [Unbatch].
+//     [Take]. Any number: [FlatMap], [Batch], [Unbatch]. With a state: [Stateful].
 //   - One behind the other: [Then], in parallel, and [Fuse], on one goroutine.
 //     [Buffer] says how much may wait in between.
 //   - Side by side: [Split] by a key, [ByKey] in lanes, [Merge] and [Zip] for
 //     every branch. Branches are part of the run.
-//   - Several items at once: [Workers], in the order of the input or [Unordered].
-//   - When an item fails: [Retry], [Timeout], [Replace], [OnError], [DeadLetter].
-//   - Seeing it: [Stage.Observe], [Stage.Mermaid], [Stage.String].
+//   - Several items at once: [WithWorkers], in the order of the input or [Unordered].
+//   - When an item fails: [WithRetry], [WithTimeout], [MapOr], [WithErrorHandler],
+//     [ErrSkip]. When a run ends early: [OnDiscard].
+//   - Figures and pictures: [Stage.Observe], [Stage.Mermaid], [Stage.String].
 //
 // # Promises
 //
@@ -28,36 +30,37 @@
 //   - what is on its way from one stage to the next: up to 16 items, and up to
 //     1,024, or 64 KiB, while both sides need no more than a few microseconds for
 //     one; or what [Buffer] says;
-//   - behind Workers(n), what is in work, or done and waiting for its turn: as
+//   - behind WithWorkers(n), what is in work, or done and waiting for its turn: as
 //     many, or 2n if that is more;
 //   - the size of each [Batch].
 //
 // Nothing is stranded: what a stage has produced can be taken downstream before
 // the stage calls its function again or waits.
 //
-// Output keeps the order of input, also with Workers, unless Unordered says
+// Output keeps the order of input, also with several workers, unless Unordered says
 // otherwise, and equals what a sequential program would give. Branches keep
 // their own order.
 //
 // # Errors
 //
 // The first error ends the run at once, wherever it happens, and is what the
-// run returns, as a [*StageError] with the name of its stage. No function of a stage
-// begins after that. Errors that
-// happen meanwhile are joined to it; those that only follow from the end of
-// the run are not. What has come out before an error is the beginning of what
-// would have. [Retry] tries an item that failed again, then [Replace] may put
-// something in its place, then [OnError] decides, and [DeadLetter] gets what is
-// skipped. An [Observer] counts them.
+// run returns, as a [*StageError] with the name of its stage and the number of the item.
+// No function of a stage begins after that, except those of [OnDiscard] and the
+// closeState of a [Stateful]. Errors that happen meanwhile are joined to it; those that
+// only follow from the end of the run are not. The results before an error are the
+// beginning of those without it. [WithRetry] tries an item that failed again, then the
+// second function of [MapOr] may give another value or drop the item, and then
+// [WithErrorHandler] decides. The error of the function itself stays in the chain through
+// all of them. An [Observer] counts the items.
 //
 // When the context of a run ends, the run returns its [context.Cause].
 //
 // # Leaving early
 //
-// A loop over Run that is left, and a [Take] that has enough, cancel the
-// contexts of the functions upstream and wait for them. They do not drain the
-// source. A source that blocks inside its own code, and not in the loop, cannot
-// be interrupted: the run waits for it.
+// A loop over Run that is left, and a [Take] that has enough, cancel the contexts of the
+// source and of the functions upstream, and wait for them. They do not drain the source.
+// A source that watches its context, as [Chan] does, leaves at once. A run waits for one
+// that blocks and does not. [OnDiscard] gets the items that are under way.
 //
 // # Panics and Goexit
 //

@@ -53,7 +53,7 @@ func kinds() []kind {
 	}
 	fixed := func(s stage) func(func()) stage { return func(func()) stage { return s } }
 	unbatch := pipeline.Unbatch[int]()
-	two := pipeline.Workers(2)
+	two := pipeline.WithWorkers(2)
 	// flaky fails the first time at each item.
 	flaky := func(calls func(), opts ...pipeline.Option) stage {
 		failed := false
@@ -68,23 +68,34 @@ func kinds() []kind {
 	return []kind{
 		{name: "map", stage: mapped()},
 		{name: "map, workers", stage: mapped(two)},
-		{name: "map, unordered", stage: mapped(pipeline.Workers(3), pipeline.Unordered()), loose: true},
-		{name: "map, time limit", stage: mapped(pipeline.Timeout(time.Hour))},
+		{name: "map, unordered", stage: mapped(pipeline.WithWorkers(3), pipeline.Unordered()), loose: true},
+		{name: "map, time limit", stage: mapped(pipeline.WithTimeout(time.Hour))},
 		{name: "retry", stage: func(calls func()) stage {
-			return flaky(calls, pipeline.Retry(pipeline.Policy{Attempts: 2, Delay: time.Millisecond}))
+			return flaky(calls, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 2, Delay: time.Millisecond}))
 		}},
 		{name: "replace", stage: func(calls func()) stage {
-			return pipeline.Map(func(_ context.Context, v int) (int, error) { calls(); return 0, number(v) },
-				pipeline.Replace(func(err error) (int, error) { return int(err.(number)), nil }))
+			return pipeline.MapOr(func(_ context.Context, v int) (int, error) { calls(); return 0, number(v) },
+				func(_ context.Context, f pipeline.Failure[int]) (int, error) { return int(f.Err.(number)), nil })
 		}},
 		{name: "dead letter", even: true, stage: func(calls func()) stage {
-			return pipeline.Map(func(_ context.Context, v int) (int, error) {
+			return pipeline.MapOr(func(_ context.Context, v int) (int, error) {
 				if calls(); v%2 != 0 {
 					return 0, errItem
 				}
 				return v, nil
-			}, two, pipeline.DeadLetter(func(int, error) error { return nil }))
+			}, func(context.Context, pipeline.Failure[int]) (int, error) { return 0, pipeline.ErrSkip }, two)
 		}},
+		{name: "stateful", times: 2, stage: func(calls func()) stage {
+			return pipeline.Stateful(
+				func(context.Context) (*int, error) { return new(int), nil },
+				func(_ context.Context, state *int, v int, emit func(int) error) error {
+					calls()
+					*state++
+					return errors.Join(emit(v), emit(v))
+				},
+				func(context.Context, *int, func(int) error) error { return nil }, nil)
+		}},
+		{name: "on discard", stage: fixed(pipeline.OnDiscard(func(int) {})), counted: -1},
 		{name: "filter", even: true, stage: func(calls func()) stage { return pipeline.Filter(keep(calls)) }},
 		{name: "filter, workers", even: true, stage: func(calls func()) stage { return pipeline.Filter(keep(calls), two) }},
 		{name: "flat map", times: 2, stage: flat()},
@@ -147,7 +158,7 @@ func waysToEnd() []ending {
 					return v, end(cancel)
 				}
 				return v, nil
-			}, pipeline.Name("middle"))
+			}, pipeline.WithName("middle"))
 		}
 	}
 	is := func(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
@@ -159,7 +170,7 @@ func waysToEnd() []ending {
 	}
 	none := func(err error) bool { return err == nil }
 	return []ending{
-		{name: "break", at: nothing, stop: 3, ok: none, forms: []string{"Run", "RunSeq2", "endless"}},
+		{name: "break", at: nothing, stop: 3, ok: none, forms: []string{"Run", "Seq2", "endless"}},
 		{name: "sink", at: nothing, stop: 3, failed: true, ok: from("sink"), forms: []string{"ForEach"}},
 		{name: "take", at: func(func()) pipeline.Stage[int, int] { return pipeline.Take[int](enough) }, ok: none},
 		{name: "take nothing", at: func(func()) pipeline.Stage[int, int] { return pipeline.Take[int](0) }, ok: none},
@@ -172,7 +183,7 @@ func waysToEnd() []ending {
 		{name: "cancel", at: at(func(cancel func()) error { cancel(); return nil }), failed: true, ok: is(errEnds)},
 		{name: "cancel of the idle", at: nothing, failed: true, ok: is(errEnds), forms: []string{"Execute"}},
 		{name: "cancel before", at: nothing, failed: true, ok: is(errEnds), before: true},
-		{name: "source fails", at: nothing, failed: true, ok: from("source"), source: errItem, forms: []string{"RunSeq2"}},
+		{name: "source fails", at: nothing, failed: true, ok: from("source"), source: errItem, forms: []string{"Seq2"}},
 		{name: "end", at: nothing, ok: none, source: errEnds, whole: true},
 	}
 }
@@ -217,18 +228,18 @@ func try(ctx context.Context, form string, s pipeline.Stage[int, int], e ending)
 	}
 	switch form {
 	case "Run", "endless":
-		walk(s.Run(ctx, seq))
-	case "RunSeq2":
-		walk(s.RunSeq2(ctx, items))
+		walk(s.Run(ctx, pipeline.Seq(seq)))
+	case "Seq2":
+		walk(s.Run(ctx, pipeline.Seq2(items)))
 	case "ForEach":
-		r.err = s.ForEach(ctx, seq, func(_ context.Context, v int) error {
+		r.err = s.ForEach(ctx, pipeline.Seq(seq), func(_ context.Context, v int) error {
 			if !take(v) {
 				return errItem
 			}
 			return nil
 		})
 	case "Collect":
-		r.got, r.err = s.Collect(ctx, seq)
+		r.got, r.err = s.Collect(ctx, pipeline.Seq(seq))
 	case "Execute":
 		in := make(chan int, fed)
 		for i := range fed {
@@ -252,7 +263,7 @@ func try(ctx context.Context, form string, s pipeline.Stage[int, int], e ending)
 // if a goroutine is left.
 func TestL4EveryEndWithEveryPairOfStages(t *testing.T) {
 	all := kinds()
-	forms := []string{"Run", "RunSeq2", "ForEach", "Collect", "endless"}
+	forms := []string{"Run", "Seq2", "ForEach", "Collect", "endless"}
 	for i, a := range all {
 		for j, b := range all {
 			if testing.Short() && (i+3*j)%7 != 0 {
@@ -299,13 +310,13 @@ func tryEnd(t *testing.T, form string, a, b kind, e ending) {
 	}
 	say := func(format string, args ...any) {
 		t.Helper()
-		t.Errorf("%s, %s: %s\n%v, %v\n%+v", e.name, form, fmt.Sprintf(format, args...), r.got, r.err, o.Stages())
+		t.Errorf("%s, %s: %s\n%v, %v\n%+v", e.name, form, fmt.Sprintf(format, args...), r.got, r.err, o.Stats())
 	}
 	if !e.ok(r.err) || e.failed == (r.err == nil) {
 		say("the error is wrong")
 	}
 	checkResults(say, a, b, e, r.got)
-	checkFigures(say, s, o.Stages(), a, b, e, &calls)
+	checkFigures(say, s, o.Stats(), a, b, e, &calls)
 	cancel(nil)
 }
 
@@ -325,7 +336,7 @@ func checkResults(say func(string, ...any), a, b kind, e ending, got []int) {
 	if len(got) > 0 && slices.Max(got) >= fed {
 		items = slices.Max(got) + 1 // from an endless source
 	}
-	mid := through(a, slices.Collect(count(items)))
+	mid := through(a, slices.Collect(numbers(items)))
 	all := through(b, mid)
 	switch {
 	case e.before || e.name == "take nothing":
@@ -393,8 +404,8 @@ func checkFigures(say func(string, ...any), s pipeline.Stage[int, int], st []pip
 	}
 	sent, received := map[string]uint64{}, map[string]uint64{} // by who sends
 	for i := range st {
-		if st[i].Depth != 0 || st[i].Skipped > st[i].Errors {
-			say("stage %d: depth %d, %d errors, %d skipped", i, st[i].Depth, st[i].Errors, st[i].Skipped)
+		if s := st[i]; s.Depth != 0 || s.In != s.Done+s.Skipped+s.Failed+s.Discarded {
+			say("stage %d: depth %d, %v", i, s.Depth, s)
 		}
 		from := senders(i)
 		if isBuffer(i) || len(from) == 0 {
@@ -425,17 +436,16 @@ func checkFigures(say func(string, ...any), s pipeline.Stage[int, int], st []pip
 	for i := range st {
 		switch name := st[i].Name; {
 		case name == "map" || name == "tap" || name == "throttle" || name == "middle" || name == "zip" || name == "split" || name == "by key":
-			replaced := name == "map" && (a.name == "replace" || b.name == "replace")
-			if given := st[i].Out + st[i].Errors; !replaced && (given > st[i].In || e.whole && given != st[i].In) {
-				say("stage %d has received %d and given %d", i, st[i].In, given)
+			if st[i].Out != st[i].Done {
+				say("stage %d: %v", i, st[i])
 			}
 		case name == "take":
 			if st[i].Out > st[i].In || st[i].In > st[i].Out+1 {
 				say("take has received %d and sent %d", st[i].In, st[i].Out)
 			}
-		case name == "filter":
-			if st[i].Out > st[i].In {
-				say("stage %d has received %d and sent %d", i, st[i].In, st[i].Out)
+		case name == "filter" || name == "on discard":
+			if st[i].Out != st[i].Done {
+				say("stage %d: %v", i, st[i])
 			}
 		}
 	}
@@ -450,8 +460,8 @@ func checkFigures(say func(string, ...any), s pipeline.Stage[int, int], st []pip
 		if e.failed && e.name != "cancel" {
 			failed = 1
 		}
-		if mid.Errors != failed {
-			say("%d errors in the middle", mid.Errors)
+		if mid.Failed != failed {
+			say("%d failed in the middle", mid.Failed)
 		}
 	}
 }

@@ -20,14 +20,14 @@ func ExampleStage_Map() {
 	shop := newShop()
 	defer shop.Close()
 
-	load := pipeline.Map(getFrom(shop), pipeline.Workers(8), pipeline.Name("fetch")).
-		Map(parseProduct, pipeline.Name("parse")).
+	load := pipeline.Map(getFrom(shop), pipeline.WithWorkers(8), pipeline.WithName("fetch")).
+		Map(parseProduct, pipeline.WithName("parse")).
 		Filter(hasPrice).
 		Batch(100, time.Second).
-		Map(storeProducts, pipeline.Workers(2), pipeline.Name("store"))
+		Map(storeProducts, pipeline.WithWorkers(2), pipeline.WithName("store"))
 
 	total := 0
-	err := load.ForEach(context.Background(), productURLs(shop, 250), func(_ context.Context, n int) error {
+	err := load.ForEach(context.Background(), pipeline.Seq(productURLs(shop, 250)), func(_ context.Context, n int) error {
 		total += n
 		return nil
 	})
@@ -47,7 +47,7 @@ func ExampleStage_FlatMap() {
 		}
 		return nil
 	})
-	fmt.Println(countdown.Collect(context.Background(), slices.Values([]int{1, 2})))
+	fmt.Println(countdown.Collect(context.Background(), pipeline.Values(1, 2)))
 	// Output: [2 1 4 3 2 1] <nil>
 }
 
@@ -55,7 +55,7 @@ func ExampleStage_FlatMap() {
 func ExampleStage_Then() {
 	fields := pipeline.Map(func(_ context.Context, line string) ([]string, error) { return strings.Fields(line), nil })
 	words := fields.Then(pipeline.Unbatch[string]())
-	fmt.Println(words.Collect(context.Background(), slices.Values([]string{"to be", "or not"})))
+	fmt.Println(words.Collect(context.Background(), pipeline.Values("to be", "or not")))
 	// Output: [to be or not] <nil>
 }
 
@@ -63,7 +63,7 @@ func ExampleStage_Then() {
 func ExampleStage_Fuse() {
 	s := pipeline.Map(times2).Fuse(pipeline.Map(plus10))
 	fmt.Println(s)
-	fmt.Println(s.Collect(context.Background(), slices.Values([]int{1, 2})))
+	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2)))
 	// Output:
 	// map + map
 	// [12 14] <nil>
@@ -71,7 +71,7 @@ func ExampleStage_Fuse() {
 
 func ExampleStage_Batch() {
 	s := pipeline.Map(times2).Batch(2, 0)
-	fmt.Println(s.Collect(context.Background(), slices.Values([]int{1, 2, 3})))
+	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2, 3)))
 	// Output: [[2 4] [6]] <nil>
 }
 
@@ -81,7 +81,7 @@ func ExampleStage_Split() {
 		true:  pipeline.Map(times2),
 		false: pipeline.Map(plus10),
 	})
-	all, err := s.Collect(context.Background(), slices.Values([]int{1, 5, 2, 6}))
+	all, err := s.Collect(context.Background(), pipeline.Values(1, 5, 2, 6))
 	slices.Sort(all) // the two branches come as they are ready
 	fmt.Println(all, err)
 	// Output: [4 8 20 22] <nil>
@@ -94,7 +94,7 @@ func ExampleStage_ByKey() {
 	s := pipeline.Map(trim).ByKey(4, func(w string) byte { return w[0] }, pipeline.Map(upper))
 
 	byLetter := map[string][]string{}
-	for w, err := range s.Run(context.Background(), slices.Values([]string{"ant ", " bee", "ape", "bug", " asp"})) {
+	for w, err := range s.Run(context.Background(), pipeline.Values("ant ", " bee", "ape", "bug", " asp")) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -108,7 +108,7 @@ func ExampleStage_ByKey() {
 // Every number goes through both branches.
 func ExampleStage_Merge() {
 	s := pipeline.Map(times2).Merge(pipeline.Map(times2), pipeline.Map(plus10))
-	all, err := s.Collect(context.Background(), slices.Values([]int{1, 2}))
+	all, err := s.Collect(context.Background(), pipeline.Values(1, 2))
 	slices.Sort(all) // the two branches come as they are ready
 	fmt.Println(all, err)
 	// Output: [4 8 12 14] <nil>
@@ -119,6 +119,6 @@ func ExampleStage_Zip() {
 	s := pipeline.Map(times2).Zip(pipeline.Map(times2), pipeline.Map(plus10), func(a, b int) string {
 		return fmt.Sprintf("%d+%d", a, b)
 	})
-	fmt.Println(s.Collect(context.Background(), slices.Values([]int{1, 2})))
+	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2)))
 	// Output: [4+12 8+14] <nil>
 }

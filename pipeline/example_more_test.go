@@ -15,9 +15,9 @@ import (
 // A source that delivers in bursts fills the buffer while the next stage works,
 // which then has something to do while the source is silent.
 func ExampleBuffer() {
-	s := pipeline.Then(pipeline.Buffer[int](100), pipeline.Map(times2, pipeline.Name("slow")))
+	s := pipeline.Then(pipeline.Buffer[int](100), pipeline.Map(times2, pipeline.WithName("slow")))
 	fmt.Println(s)
-	fmt.Println(s.Collect(context.Background(), slices.Values([]int{1, 2, 3})))
+	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2, 3)))
 	// Output:
 	// buffer(100) → slow
 	// [2 4 6] <nil>
@@ -28,7 +28,7 @@ func ExampleBuffer() {
 func ExampleStage_Throttle() {
 	limiter := ratelimit.New(ratelimit.Every(time.Millisecond), 5)
 	start := time.Now()
-	n, err := pipeline.Map(times2).Throttle(limiter.Wait).Collect(context.Background(), slices.Values(make([]int, 8)))
+	n, err := pipeline.Map(times2).Throttle(limiter.Wait).Collect(context.Background(), pipeline.Seq(slices.Values(make([]int, 8))))
 	fmt.Println(len(n), err, time.Since(start) >= 3*time.Millisecond)
 	// Output: 8 <nil> true
 }
@@ -41,7 +41,7 @@ func ExampleErrNoBranch() {
 		"other":  pipeline.Map(func(_ context.Context, s string) (string, error) { return s + " by bike", nil }),
 	}
 	_, err := pipeline.Split(func(kind string) string { return kind }, letters).
-		Collect(context.Background(), slices.Values([]string{"parcel"}))
+		Collect(context.Background(), pipeline.Seq(slices.Values([]string{"parcel"})))
 	fmt.Println(errors.Is(err, pipeline.ErrNoBranch))
 
 	sent, err := pipeline.Split(func(kind string) string {
@@ -49,7 +49,7 @@ func ExampleErrNoBranch() {
 			return "other"
 		}
 		return kind
-	}, letters).Collect(context.Background(), slices.Values([]string{"parcel"}))
+	}, letters).Collect(context.Background(), pipeline.Values("parcel"))
 	fmt.Println(sent, err)
 	// Output:
 	// true
@@ -60,7 +60,7 @@ func ExampleErrNoBranch() {
 // with an error like any other.
 func ExampleErrGoexit() {
 	s := pipeline.Map(func(context.Context, int) (int, error) { runtime.Goexit(); return 0, nil })
-	_, err := s.Collect(context.Background(), slices.Values([]int{1}))
+	_, err := s.Collect(context.Background(), pipeline.Values(1))
 	fmt.Println(errors.Is(err, pipeline.ErrGoexit))
 	// Output: true
 }
@@ -71,6 +71,6 @@ func last[B pipeline.SliceOf[T], T any](batch B) T { return batch[len(batch)-1] 
 func ExampleSliceOf() {
 	s := pipeline.Then(pipeline.Batch[int](3, 0),
 		pipeline.Map(func(_ context.Context, batch []int) (int, error) { return last(batch), nil }))
-	fmt.Println(s.Collect(context.Background(), slices.Values([]int{1, 2, 3, 4, 5})))
+	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2, 3, 4, 5)))
 	// Output: [3 5] <nil>
 }

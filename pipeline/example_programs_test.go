@@ -58,8 +58,8 @@ func Example_md5All() {
 		"doc/two.txt": {Data: []byte("2")},
 		"empty":       {},
 	}
-	digest := pipeline.Map(md5Of(tree), pipeline.Workers(8), pipeline.Name("digest"))
-	for line, err := range digest.RunSeq2(context.Background(), files(tree, ".")) {
+	digest := pipeline.Map(md5Of(tree), pipeline.WithWorkers(8), pipeline.WithName("digest"))
+	for line, err := range digest.Run(context.Background(), pipeline.Seq2(files(tree, "."))) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -88,22 +88,22 @@ func Example_md5AllCancel() {
 		running.Add(1)
 		defer running.Add(-1)
 		return read(ctx, name)
-	}, pipeline.Workers(8))
+	}, pipeline.WithWorkers(8))
 
-	for line, err := range digest.RunSeq2(context.Background(), files(tree, "src")) {
+	for line, err := range digest.Run(context.Background(), pipeline.Seq2(files(tree, "src"))) {
 		fmt.Println(line, err)
 		break
 	}
 	fmt.Println("all read:", begun.Load() == 10_000, "running:", running.Load())
 
-	for _, err := range digest.RunSeq2(context.Background(), files(tree, "docs")) {
+	for _, err := range digest.Run(context.Background(), pipeline.Seq2(files(tree, "docs"))) {
 		fmt.Println(err)
 	}
 	fmt.Println("running:", running.Load())
 	// Output:
 	// cfcd208495d565ef66e7dff9f98764da  src/0000 <nil>
 	// all read: false running: 0
-	// pipeline: stage "source": open docs: file does not exist
+	// pipeline: stage "source": item 0: open docs: file does not exist
 	// running: 0
 }
 
@@ -122,16 +122,16 @@ func Example_primeSieve() {
 	}
 
 	prime, primes := 2, []int{2}
-	sieve := pipeline.Filter(indivisible(2), pipeline.Name("2"))
+	sieve := pipeline.Filter(indivisible(2), pipeline.WithName("2"))
 	for len(primes) < 10 {
-		next, err := sieve.Take(1).Collect(context.Background(), after(prime))
+		next, err := sieve.Take(1).Collect(context.Background(), pipeline.Seq(after(prime)))
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
 		prime = next[0]
 		primes = append(primes, prime)
-		sieve = sieve.Filter(indivisible(prime), pipeline.Name(strconv.Itoa(prime)))
+		sieve = sieve.Filter(indivisible(prime), pipeline.WithName(strconv.Itoa(prime)))
 	}
 	fmt.Println(primes)
 	fmt.Println(sieve)
@@ -163,10 +163,10 @@ func Example_wordCount() {
 			}
 		}
 		return sc.Err()
-	}, pipeline.Workers(4), pipeline.Unordered()))
+	}, pipeline.WithWorkers(4), pipeline.Unordered()))
 
 	counts := map[string]int{}
-	for word, err := range words.RunSeq2(context.Background(), files(dir, ".")) {
+	for word, err := range words.Run(context.Background(), pipeline.Seq2(files(dir, "."))) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -238,37 +238,37 @@ func Example_fetchParseStore() {
 	shop := newShop()
 	defer shop.Close()
 
-	fetched := pipeline.Map(getFrom(shop), pipeline.Workers(8), pipeline.Name("fetch"))
-	parsed := pipeline.Then(fetched, pipeline.Map(parseProduct, pipeline.Name("parse")))
+	fetched := pipeline.Map(getFrom(shop), pipeline.WithWorkers(8), pipeline.WithName("fetch"))
+	parsed := pipeline.Then(fetched, pipeline.Map(parseProduct, pipeline.WithName("parse")))
 	batched := pipeline.Then(parsed.Filter(hasPrice), pipeline.Batch[product](100, time.Second))
-	stored := pipeline.Then(batched, pipeline.Map(storeProducts, pipeline.Workers(2), pipeline.Name("store")))
+	stored := pipeline.Then(batched, pipeline.Map(storeProducts, pipeline.WithWorkers(2), pipeline.WithName("store")))
 
 	total := 0
 	add := func(_ context.Context, n int) error { total += n; return nil }
-	err := stored.ForEach(context.Background(), productURLs(shop, 250), add)
+	err := stored.ForEach(context.Background(), pipeline.Seq(productURLs(shop, 250)), add)
 	fmt.Println(total, "stored, error:", err)
 
-	err = stored.ForEach(context.Background(), productURLs(shop, 251), add)
+	err = stored.ForEach(context.Background(), pipeline.Seq(productURLs(shop, 251)), add)
 	fmt.Println("error:", err)
 	fmt.Println(stored)
 	// Output:
 	// 200 stored, error: <nil>
-	// error: pipeline: stage "fetch": /250: 404 Not Found
+	// error: pipeline: stage "fetch": item 250: /250: 404 Not Found
 	// fetch(8 workers) → parse → filter → batch(100, 1s) → store(2 workers)
 }
 
 // Where is the time spent? An observer watches a chain, and the picture of it
 // has the figures. The stage with the thick frame is the bottleneck.
 func Example_bottleneck() {
-	parse := pipeline.Map(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) }, pipeline.Name("parse"))
+	parse := pipeline.Map(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) }, pipeline.WithName("parse"))
 	store := pipeline.Map(func(_ context.Context, n int) (int, error) {
 		time.Sleep(time.Millisecond) // a database takes its time
 		return n, nil
-	}, pipeline.Name("store"))
+	}, pipeline.WithName("store"))
 
 	var o pipeline.Observer
 	s := pipeline.Then(parse, store).Observe(&o)
-	if _, err := s.Collect(context.Background(), slices.Values(slices.Repeat([]string{"7"}, 100))); err != nil {
+	if _, err := s.Collect(context.Background(), pipeline.Seq(slices.Values(slices.Repeat([]string{"7"}, 100)))); err != nil {
 		fmt.Println(err)
 	}
 	// What differs from run to run is left out here: which part of its time each
@@ -284,11 +284,11 @@ func Example_bottleneck() {
 
 // Two cheap stages on one goroutine: the + says so.
 func ExampleFuse() {
-	trim := pipeline.Map(func(_ context.Context, s string) (string, error) { return strings.TrimSpace(s), nil }, pipeline.Name("trim"))
-	parse := pipeline.Map(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) }, pipeline.Name("parse"))
+	trim := pipeline.Map(func(_ context.Context, s string) (string, error) { return strings.TrimSpace(s), nil }, pipeline.WithName("trim"))
+	parse := pipeline.Map(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) }, pipeline.WithName("parse"))
 	s := pipeline.Fuse(trim, parse)
 	fmt.Println(s)
-	fmt.Println(s.Collect(context.Background(), slices.Values([]string{" 4", "5\n"})))
+	fmt.Println(s.Collect(context.Background(), pipeline.Values(" 4", "5\n")))
 	// Output:
 	// trim + parse
 	// [4 5] <nil>
@@ -300,10 +300,10 @@ func ExampleSplit() {
 		return func(_ context.Context, size int) (string, error) { return fmt.Sprintf("%d %s", size, how), nil }
 	}
 	s := pipeline.Split(func(size int) bool { return size > 1000 }, map[bool]pipeline.Stage[int, string]{
-		true:  pipeline.Map(send("in parts"), pipeline.Workers(4), pipeline.Name("parts")),
-		false: pipeline.Map(send("at once"), pipeline.Name("whole")),
+		true:  pipeline.Map(send("in parts"), pipeline.WithWorkers(4), pipeline.WithName("parts")),
+		false: pipeline.Map(send("at once"), pipeline.WithName("whole")),
 	})
-	sent, err := s.Collect(context.Background(), slices.Values([]int{9000, 10, 5000, 20}))
+	sent, err := s.Collect(context.Background(), pipeline.Values(9000, 10, 5000, 20))
 	slices.Sort(sent) // the two branches come as they are ready
 	fmt.Printf("%q %v\n", sent, err)
 	fmt.Println(s)
@@ -320,9 +320,9 @@ func ExampleByKey() {
 	s := pipeline.ByKey(4, func(e event) string { return e.user }, handle)
 
 	did := map[string][]string{}
-	for e, err := range s.Run(context.Background(), slices.Values([]event{
+	for e, err := range s.Run(context.Background(), pipeline.Seq(slices.Values([]event{
 		{"ann", "login"}, {"bob", "login"}, {"ann", "buy"}, {"bob", "logout"}, {"ann", "logout"},
-	})) {
+	}))) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -337,7 +337,7 @@ func ExampleByKey() {
 func ExampleMerge() {
 	pack := pipeline.Map(func(_ context.Context, order int) (string, error) { return fmt.Sprint("packed ", order), nil })
 	bill := pipeline.Map(func(_ context.Context, order int) (string, error) { return fmt.Sprint("billed ", order), nil })
-	done, err := pipeline.Merge(pack, bill).Collect(context.Background(), slices.Values([]int{1, 2}))
+	done, err := pipeline.Merge(pack, bill).Collect(context.Background(), pipeline.Values(1, 2))
 	slices.Sort(done) // the two branches come as they are ready
 	fmt.Printf("%q %v\n", done, err)
 	// Output: ["billed 1" "billed 2" "packed 1" "packed 2"] <nil>
@@ -351,53 +351,50 @@ func ExampleZip() {
 	lookup := func(table map[string]int) pipeline.Stage[string, int] {
 		return pipeline.Map(func(_ context.Context, item string) (int, error) {
 			return table[item], nil // a service would be asked
-		}, pipeline.Workers(4))
+		}, pipeline.WithWorkers(4))
 	}
 	s := pipeline.Zip(lookup(prices), lookup(stock), func(price, left int) string {
 		return fmt.Sprintf("%d left at %d", left, price)
 	})
-	offers, err := s.Collect(context.Background(), slices.Values([]string{"tea", "salt"}))
+	offers, err := s.Collect(context.Background(), pipeline.Values("tea", "salt"))
 	fmt.Printf("%q %v\n", offers, err)
 	// Output: ["12 left at 4" "0 left at 1"] <nil>
 }
 
-// A price that is not known is 0. Any other error is one all the same.
-func ExampleReplace() {
+// A price that is not known is 0. Any other error ends the run.
+func ExampleMapOr() {
 	errUnknown := errors.New("unknown")
-	prices := pipeline.Map(func(_ context.Context, item string) (int, error) {
+	prices := pipeline.MapOr(func(_ context.Context, item string) (int, error) {
 		if item != "tea" {
 			return 0, errUnknown
 		}
 		return 4, nil
-	}, pipeline.Replace(func(err error) (int, error) {
-		if errors.Is(err, errUnknown) {
+	}, func(_ context.Context, f pipeline.Failure[string]) (int, error) {
+		if errors.Is(f.Err, errUnknown) {
 			return 0, nil
 		}
-		return 0, err
-	}))
-	fmt.Println(prices.Collect(context.Background(), slices.Values([]string{"tea", "gold", "tea"})))
+		return 0, f.Err
+	})
+	fmt.Println(prices.Collect(context.Background(), pipeline.Values("tea", "gold", "tea")))
 	// Output: [4 0 4] <nil>
 }
 
-// Lines that are no numbers are put aside with their errors, and the run goes
-// on. Numbers that are too large would end it.
-func ExampleDeadLetter() {
+// Lines that are no numbers go to a dead-letter queue with their errors, and the run goes
+// on. A number that is too large ends it.
+func ExampleErrSkip() {
 	var letters []string
-	parse := pipeline.Map(func(_ context.Context, line string) (int, error) { return strconv.Atoi(line) },
-		pipeline.OnError(func(err error) pipeline.Decision {
-			if errors.Is(err, strconv.ErrSyntax) {
-				return pipeline.Skip
+	parse := pipeline.MapOr(func(_ context.Context, line string) (int, error) { return strconv.Atoi(line) },
+		func(_ context.Context, f pipeline.Failure[string]) (int, error) {
+			if !errors.Is(f.Err, strconv.ErrSyntax) {
+				return 0, f.Err
 			}
-			return pipeline.Stop
-		}),
-		pipeline.DeadLetter(func(line string, err error) error {
-			letters = append(letters, fmt.Sprintf("%q: %v", line, errors.Unwrap(err)))
-			return nil
-		}))
-	fmt.Println(parse.Collect(context.Background(), slices.Values([]string{"1", "two", "3", ""})))
+			letters = append(letters, fmt.Sprintf("%q: %v, %d attempt", f.Item, errors.Unwrap(f.Err), f.Attempts))
+			return 0, pipeline.ErrSkip
+		})
+	fmt.Println(parse.Collect(context.Background(), pipeline.Values("1", "two", "3", "")))
 	fmt.Println(strings.Join(letters, "\n"))
 	// Output:
 	// [1 3] <nil>
-	// "two": invalid syntax
-	// "": invalid syntax
+	// "two": invalid syntax, 1 attempt
+	// "": invalid syntax, 1 attempt
 }

@@ -15,15 +15,15 @@ func Example_readme() {
 	shop := newShop()
 	defer shop.Close()
 	fetch, parse, store := getFrom(shop), parseProduct, storeProducts
-	urls := productURLs(shop, 250)
+	urls := pipeline.Seq(productURLs(shop, 250))
 
 	total := 0
 	run := func(ctx context.Context) error {
-		load := pipeline.Map(fetch, pipeline.Workers(8), pipeline.Name("fetch")).
-			Map(parse, pipeline.Name("parse")).
+		load := pipeline.Map(fetch, pipeline.WithWorkers(8), pipeline.WithName("fetch")).
+			Map(parse, pipeline.WithName("parse")).
 			Filter(hasPrice).
 			Batch(100, time.Second). // or when the first of them is a second old
-			Map(store, pipeline.Workers(2), pipeline.Name("store"))
+			Map(store, pipeline.WithWorkers(2), pipeline.WithName("store"))
 
 		for stored, err := range load.Run(ctx, urls) {
 			if err != nil {

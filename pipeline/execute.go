@@ -16,66 +16,47 @@ const (
 	sinkName   = "sink"
 )
 
-// Run returns the results of running s on the items of in. Nothing is started
-// before the loop over it; each loop is a run of its own. The loop body runs on
-// the goroutine of the caller, the source and the stages on others. If the run
-// fails, the last pair is a zero value and the error. However the loop ends,
-// all goroutines of the run have ended when it does; leaving it early cancels
-// them, and what they then return is dropped. It panics if ctx or in is nil.
-func (s Stage[In, Out]) Run(ctx context.Context, in iter.Seq[In]) iter.Seq2[Out, error] {
-	s.check(ctx, "Run", in == nil)
-	return func(yield func(Out, error) bool) {
-		s.drive(ctx, fromSeq(in), yield)
-	}
+// Run returns the results of running s on the items of src. Nothing is started before the
+// loop over them; each loop is a run of its own. The loop body runs on the goroutine of
+// the caller, the source and the stages on others. If the run fails, the last pair is a
+// zero value and the error. However the loop ends, all goroutines of the run have ended
+// when it does: leaving it early cancels them, and drops what they then return. Run panics
+// if ctx or src is nil.
+func (s Stage[In, Out]) Run(ctx context.Context, src Source[In]) iter.Seq2[Out, error] {
+	s.check(ctx, "Run", src == nil)
+	return func(yield func(Out, error) bool) { s.drive(ctx, src, yield) }
 }
 
-// RunSeq2 is Run on a source that can fail, such as the lines of a file. Its first
-// error ends the run.
-func (s Stage[In, Out]) RunSeq2(ctx context.Context, in iter.Seq2[In, error]) iter.Seq2[Out, error] {
-	s.check(ctx, "RunSeq2", in == nil)
-	return func(yield func(Out, error) bool) {
-		s.drive(ctx, func(_ context.Context, send func(In) error) error {
-			for v, err := range in {
-				if err == nil {
-					err = send(v)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		}, yield)
-	}
-}
-
-// ForEach runs s on the items of in and calls fn with each result, on the
-// goroutine of the caller. It returns the error of the run, or of fn, once all
-// goroutines have ended. If fn calls runtime.Goexit, that ends the caller, as
-// in a plain loop. No Option applies to fn: a sink with workers, or one that is
-// tried again, is a [Map] at the end of s. It panics if ctx, in or fn is nil.
-func (s Stage[In, Out]) ForEach(ctx context.Context, in iter.Seq[In], fn func(context.Context, Out) error) (err error) {
-	s.check(ctx, "ForEach", in == nil)
+// ForEach runs s on the items of src and calls fn with each result, on the goroutine of
+// the caller. It returns the error of the run, or of fn, once all goroutines have ended.
+// If fn calls runtime.Goexit, that ends the caller, as in a plain loop. No Option applies
+// to fn: for a sink with workers, or one that is tried again, append a [Map] to s. ForEach
+// panics if ctx, src or fn is nil.
+func (s Stage[In, Out]) ForEach(ctx context.Context, src Source[In], fn func(context.Context, Out) error) (err error) {
+	s.check(ctx, "ForEach", src == nil)
 	misuse.Nil(fn == nil, "pipeline: ForEach: function")
-	r, out := s.start(ctx, fromSeq(in))
+	r, out := s.start(ctx, src)
 	defer func() { err = r.end(false) }()
+	index := -1
 	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
+		index++
 		outcome.Run(
 			func() (struct{}, error) { return struct{}{}, fn(r.ctx, v) },
 			func(_ struct{}, err error) {
-				if err != nil {
-					r.fail(sinkName, err)
+				if err != nil && !skips(err) {
+					r.fail(sinkName, index, err)
 				}
 			})
 	}
 	return nil
 }
 
-// Collect runs s on the items of in and returns the results in a slice. If the
-// run fails, these are the results up to then.
-func (s Stage[In, Out]) Collect(ctx context.Context, in iter.Seq[In]) ([]Out, error) {
-	s.check(ctx, "Collect", in == nil)
+// Collect runs s on the items of src and returns the results in a slice. If the run fails,
+// it returns the results up to then and the error.
+func (s Stage[In, Out]) Collect(ctx context.Context, src Source[In]) ([]Out, error) {
+	s.check(ctx, "Collect", src == nil)
 	var all []Out
-	for v, err := range s.Run(ctx, in) {
+	for v, err := range s.Run(ctx, src) {
 		if err != nil {
 			return all, err
 		}
@@ -84,24 +65,14 @@ func (s Stage[In, Out]) Collect(ctx context.Context, in iter.Seq[In]) ([]Out, er
 	return all, nil
 }
 
-// Execute runs s on what is received from in, until in is closed, and sends the
-// results on the channel it returns. That is closed when the run has ended; wait
-// waits for it and returns the error of the run, any number of times. The run
-// starts at once. It ends early with ctx, and a caller that stops receiving must
-// end ctx; in is not drained then. Execute panics if ctx or in is nil.
+// Execute runs s on what is received from in, until in is closed, and sends the results on
+// the channel it returns. It closes that channel when the run has ended; wait blocks until
+// then and returns the error of the run, any number of times. The run starts at once. It
+// ends early with ctx, and a caller that stops receiving must end ctx; in is not drained
+// then. Execute panics if ctx or in is nil.
 func (s Stage[In, Out]) Execute(ctx context.Context, in <-chan In) (out <-chan Out, wait func() error) {
 	s.check(ctx, "Execute", in == nil)
-	r, results := s.start(ctx, func(ctx context.Context, send func(In) error) error {
-		for {
-			v, ok, err := ctxselect.Recv(ctx, in)
-			if ok {
-				err = send(v)
-			}
-			if !ok || err != nil {
-				return err
-			}
-		}
-	})
+	r, results := s.start(ctx, Chan(in))
 	ch := make(chan Out)
 	done := make(chan struct{})
 	var err error
@@ -109,6 +80,7 @@ func (s Stage[In, Out]) Execute(ctx context.Context, in <-chan In) (out <-chan O
 		for v, ok := receive(r, results); ok; v, ok = receive(r, results) {
 			point.At("pipeline: before it hands a result out")
 			if ctxselect.Send(r.ctx, ch, v) != nil {
+				results.giveBack(v)
 				r.interrupted()
 				break
 			}
@@ -129,24 +101,8 @@ func (s Stage[In, Out]) check(ctx context.Context, call string, noInput bool) {
 	misuse.Nil(noInput, "pipeline: "+call+": input")
 }
 
-// A source calls send for each item, until that returns an error, and returns
-// the error that ends the run. Its context ends when no more items are wanted:
-// a source that waits for anything else waits for that, too.
-type source[T any] func(ctx context.Context, send func(T) error) error
-
-func fromSeq[T any](in iter.Seq[T]) source[T] {
-	return func(_ context.Context, send func(T) error) error {
-		for v := range in {
-			if err := send(v); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// start starts a run on what from sends.
-func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[Out]) {
+// start starts a run on src.
+func (s Stage[In, Out]) start(ctx context.Context, src Source[In]) (*run, *hop[Out]) {
 	r := newRun(ctx)
 	out := newHop[Out](r, r.ctx)
 	up, in := s.connect(scope{run: r, ctx: r.ctx}, out)
@@ -162,22 +118,34 @@ func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[
 			r.interrupted()
 			return
 		}
+		read := 0
 		outcome.Run(
 			func() (struct{}, error) {
-				return struct{}{}, from(up, func(v In) error {
-					if up.Err() != nil { // there may be room for many more
-						return context.Cause(up)
+				for v, err := range src(up) {
+					if err != nil {
+						return struct{}{}, err
 					}
-					return in.send(v)
-				})
+					if up.Err() != nil { // there may be room for many more
+						in.refuse(v)
+						break
+					}
+					if in.send(v) != nil {
+						break
+					}
+					read++
+				}
+				return struct{}{}, nil
 			},
 			func(_ struct{}, err error) {
 				point.At("pipeline: before the source ends")
-				if err != nil {
-					feed.fail(sourceName, err)
-					return
+				switch {
+				case err != nil:
+					feed.fail(sourceName, read, err)
+				case up.Err() != nil: // the source may have left because of it
+					r.interrupted()
+				default:
+					in.end()
 				}
-				in.end()
 			})
 	})
 	r.start()
@@ -185,8 +153,8 @@ func (s Stage[In, Out]) start(ctx context.Context, from source[In]) (*run, *hop[
 }
 
 // drive runs s and yields its results, then its error.
-func (s Stage[In, Out]) drive(ctx context.Context, from source[In], yield func(Out, error) bool) {
-	r, out := s.start(ctx, from)
+func (s Stage[In, Out]) drive(ctx context.Context, src Source[In], yield func(Out, error) bool) {
+	r, out := s.start(ctx, src)
 	over := false
 	defer func() {
 		if !over { // break, panic or Goexit of the loop body
@@ -219,6 +187,9 @@ func receive[T any](r *run, out *hop[T]) (v T, ok bool) {
 		v, ok, err = out.items.Receive(r.ctx)
 	}
 	if over || err != nil {
+		if ok {
+			out.giveBack(v)
+		}
 		r.interrupted()
 		return v, false
 	}

@@ -75,8 +75,8 @@ func TestExploreStages(t *testing.T) {
 		"one":             {add(1), 1, want(1)},
 		"one, narrow":     {narrow(1), 2, want(1, 2)},
 		"two, narrow":     {pipeline.Then(narrow(1), add(1).Buffer(0)), 3, want(2, 3, 4)},
-		"workers, narrow": {narrow(1, pipeline.Workers(2)), 3, want(1, 2, 3)},
-		"unordered":       {add(1, pipeline.Workers(2), pipeline.Unordered()), 2, inAnyOrder(1, 2)},
+		"workers, narrow": {narrow(1, pipeline.WithWorkers(2)), 3, want(1, 2, 3)},
+		"unordered":       {add(1, pipeline.WithWorkers(2), pipeline.Unordered()), 2, inAnyOrder(1, 2)},
 		"take, narrow":    {pipeline.Then(narrow(1), pipeline.Take[int](2)), 9, want(1, 2)},
 		"merge":           {atOnce(pipeline.Merge(add(1).Buffer(0), add(3).Buffer(0))), 2, inAnyOrder(1, 2, 3, 4)},
 		"split": {pipeline.Split(func(v int) bool { return v > 0 }, map[bool]pipeline.Stage[int, int]{
@@ -103,13 +103,13 @@ func emits(opts ...pipeline.Option) pipeline.Stage[int, int] {
 // A call may emit ahead of its turn, and its way is used again.
 func TestExploreFlatMap(t *testing.T) {
 	t.Run("ordered", func(t *testing.T) {
-		collect(t, emits(pipeline.Workers(2)), 2, want(0, 10, 1, 11))
+		collect(t, emits(pipeline.WithWorkers(2)), 2, want(0, 10, 1, 11))
 	})
 	t.Run("unordered", func(t *testing.T) {
-		collect(t, emits(pipeline.Workers(2), pipeline.Unordered()).Buffer(0), 2, inAnyOrder(0, 1, 10, 11))
+		collect(t, emits(pipeline.WithWorkers(2), pipeline.Unordered()).Buffer(0), 2, inAnyOrder(0, 1, 10, 11))
 	})
 	t.Run("left", func(t *testing.T) {
-		collect(t, pipeline.Then(emits(pipeline.Workers(2)), pipeline.Take[int](2)), 3, want(0, 10))
+		collect(t, pipeline.Then(emits(pipeline.WithWorkers(2)), pipeline.Take[int](2)), 3, want(0, 10))
 	})
 	t.Run("fails", func(t *testing.T) {
 		s := pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
@@ -117,7 +117,7 @@ func TestExploreFlatMap(t *testing.T) {
 				return errItem
 			}
 			return emit(v)
-		}, pipeline.Workers(2))
+		}, pipeline.WithWorkers(2))
 		collect(t, s, 3, fails(errItem))
 	})
 }
@@ -138,7 +138,7 @@ func TestExploreBatch(t *testing.T) {
 					}
 				}
 			}
-			for b, err := range pipeline.Batch[int](2, time.Second).Run(t.Context(), in) {
+			for b, err := range pipeline.Batch[int](2, time.Second).Run(t.Context(), pipeline.Seq(in)) {
 				if err != nil || len(b) == 0 {
 					t.Error(b, err)
 				}
@@ -171,7 +171,7 @@ func TestExploreAnError(t *testing.T) {
 		"first stage":  pipeline.Then(failing(1, errItem), narrow(0)),
 		"second stage": pipeline.Then(narrow(0), failing(1, errItem)),
 		"panic":        pipeline.Then(add(0), broken),
-		"workers":      failing(1, errItem, pipeline.Workers(2)),
+		"workers":      failing(1, errItem, pipeline.WithWorkers(2)),
 		"branch":       pipeline.Split(func(int) bool { return true }, map[bool]pipeline.Stage[int, int]{true: failing(1, errItem)}),
 		"zip":          pipeline.Zip(failing(1, errItem), add(0), func(a, b int) int { return a + b }),
 	} {
@@ -216,7 +216,7 @@ func TestExploreTwoErrors(t *testing.T) {
 func TestExploreBreak(t *testing.T) {
 	for name, s := range map[string]pipeline.Stage[int, int]{
 		"two stages": pipeline.Then(narrow(0), add(0).Buffer(0)),
-		"workers":    narrow(0, pipeline.Workers(2)),
+		"workers":    narrow(0, pipeline.WithWorkers(2)),
 		"merge":      atOnce(pipeline.Merge(add(0).Buffer(0), add(0).Buffer(0))),
 		"zip":        atOnce(pipeline.Zip(add(0).Buffer(0), add(0).Buffer(0), func(a, _ int) int { return a })),
 	} {
@@ -224,10 +224,10 @@ func TestExploreBreak(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				pulled, over := 0, false
 				r.Go("caller", func() {
-					for v, err := range s.Run(t.Context(), func(yield func(int) bool) {
+					for v, err := range s.Run(t.Context(), pipeline.Seq(func(yield func(int) bool) {
 						for pulled = 0; yield(pulled); pulled++ {
 						}
-					}) {
+					})) {
 						if v != 0 || err != nil {
 							t.Errorf("got %d, %v", v, err)
 						}
@@ -251,7 +251,7 @@ func TestExploreCancel(t *testing.T) {
 	for name, s := range map[string]pipeline.Stage[int, int]{
 		"one stage":  add(0),
 		"two stages": pipeline.Then(narrow(0), add(0).Buffer(0)),
-		"workers":    narrow(0, pipeline.Workers(2)),
+		"workers":    narrow(0, pipeline.WithWorkers(2)),
 		"take":       pipeline.Then(narrow(0), pipeline.Take[int](2)),
 		"zip":        atOnce(pipeline.Zip(add(0), add(0), func(a, _ int) int { return a })),
 	} {
@@ -287,17 +287,17 @@ func TestExploreCancelAtTheEnd(t *testing.T) {
 			return emit(v)
 		}),
 		"batch":   pipeline.Then(pipeline.Batch[int](1, time.Hour), pipeline.Unbatch[int]()),
-		"workers": add(0, pipeline.Workers(2)),
+		"workers": add(0, pipeline.WithWorkers(2)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				r.Go("caller", func() {
-					got, err := s.Collect(ctx, func(yield func(int) bool) {
+					got, err := s.Collect(ctx, pipeline.Seq(func(yield func(int) bool) {
 						if yield(0) && yield(1) {
 							cancel(errEnough)
 						}
-					})
+					}))
 					if err == nil && len(got) != 2 || err != nil && err != errEnough {
 						t.Errorf("got %v, %v", got, err)
 					}
@@ -310,7 +310,7 @@ func TestExploreCancelAtTheEnd(t *testing.T) {
 // Everybody is parked, for want of items from a source that waits for the
 // context: the bell wakes them.
 func TestExploreCancelOfTheIdle(t *testing.T) {
-	s := pipeline.Then(add(0, pipeline.Workers(2)), add(0))
+	s := pipeline.Then(add(0, pipeline.WithWorkers(2)), add(0))
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		in := make(chan int)

@@ -22,7 +22,7 @@ import (
 // C1: nothing is started before the loop over Run.
 func TestC1RunIsLazy(t *testing.T) {
 	pulled := false
-	seq := add(1).Run(t.Context(), func(yield func(int) bool) { pulled = true; yield(1) })
+	seq := add(1).Run(t.Context(), pipeline.Seq(func(yield func(int) bool) { pulled = true; yield(1) }))
 	if pulled {
 		t.Error("the source was called before the loop")
 	}
@@ -118,10 +118,10 @@ func TestC3RunsInsideRuns(t *testing.T) {
 	outer := pipeline.Map(func(ctx context.Context, v int) (int, error) {
 		out, err := inner.Collect(ctx, count(v))
 		return len(out), err
-	}, pipeline.Workers(4))
+	}, pipeline.WithWorkers(4))
 	testkit.Watchdog(t, func() {
 		got, err := outer.Collect(t.Context(), count(50))
-		if diff := cmp.Diff(slices.Collect(count(50)), got); diff != "" || err != nil {
+		if diff := cmp.Diff(slices.Collect(numbers(50)), got); diff != "" || err != nil {
 			t.Errorf("error %v (-want +got):\n%s", err, diff)
 		}
 	})
@@ -134,13 +134,13 @@ func TestC4PanicsAndGoexitEverywhere(t *testing.T) {
 	for name, end := range ends {
 		stages := map[string]pipeline.Stage[int, int]{
 			"map":      pipeline.Map(func(context.Context, int) (int, error) { end(); return 0, nil }),
-			"ordered":  pipeline.Map(func(context.Context, int) (int, error) { end(); return 0, nil }, pipeline.Workers(3), pipeline.Name("ordered")),
+			"ordered":  pipeline.Map(func(context.Context, int) (int, error) { end(); return 0, nil }, pipeline.WithWorkers(3), pipeline.WithName("ordered")),
 			"filter":   pipeline.Filter(func(context.Context, int) (bool, error) { end(); return true, nil }),
 			"flatmap":  pipeline.FlatMap(func(context.Context, int, func(int) error) error { end(); return nil }),
 			"tap":      pipeline.Tap(func(int) { end() }),
 			"throttle": pipeline.Throttle[int](func(context.Context) error { end(); return nil }),
-			"handler": pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem }, pipeline.Name("handler"),
-				pipeline.OnError(func(error) pipeline.Decision { end(); return pipeline.Skip })),
+			"handler": pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem }, pipeline.WithName("handler"),
+				pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { end(); return pipeline.Skip })),
 		}
 		for kind, s := range stages {
 			t.Run(name+"/"+kind, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestC4PanicsAndGoexitEverywhere(t *testing.T) {
 		}
 		t.Run(name+"/source", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, err := add(1).Collect(t.Context(), func(yield func(int) bool) { yield(1); end() })
+				_, err := add(1).Collect(t.Context(), pipeline.Seq(func(yield func(int) bool) { yield(1); end() }))
 				if err == nil || !strings.Contains(err.Error(), `stage "source"`) {
 					t.Errorf("got %v", err)
 				}
@@ -179,7 +179,7 @@ func TestC4GoexitCostsNoWorker(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 			return v, nil
-		}, pipeline.Workers(4), pipeline.OnError(func(error) pipeline.Decision { return pipeline.Skip }))
+		}, pipeline.WithWorkers(4), pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { return pipeline.Skip }))
 		start := time.Now()
 		out, err := s.Collect(t.Context(), count(40))
 		if len(out) != 20 || err != nil || time.Since(start) != 5*time.Second {
@@ -198,14 +198,14 @@ func TestC5MisusePanics(t *testing.T) {
 		"pipeline: FlatMap: function must not be nil":                                func() { pipeline.FlatMap[int, int](nil) },
 		"pipeline: Tap: function must not be nil":                                    func() { pipeline.Tap[int](nil) },
 		"pipeline: Throttle: function must not be nil":                               func() { pipeline.Throttle[int](nil) },
-		"pipeline: OnError: function must not be nil":                                func() { pipeline.OnError(nil) },
+		"pipeline: WithErrorHandler: function must not be nil":                       func() { pipeline.WithErrorHandler(nil) },
 		"pipeline: ForEach: function must not be nil":                                func() { _ = add(1).ForEach(t.Context(), count(1), nil) },
-		"pipeline: Workers: workers must be at least 1, got 0":                       func() { pipeline.Workers(0) },
-		"pipeline: Timeout: duration must be positive, got 0s":                       func() { pipeline.Timeout(0) },
-		"pipeline: Retry: Attempts must be at least 1, got 0":                        func() { pipeline.Retry(pipeline.Policy{}) },
-		"pipeline: Retry: Delay must not be negative, got -1ns":                      func() { pipeline.Retry(pipeline.Policy{Attempts: 1, Delay: -1}) },
+		"pipeline: WithWorkers: workers must be at least 1, got 0":                   func() { pipeline.WithWorkers(0) },
+		"pipeline: WithTimeout: duration must be positive, got 0s":                   func() { pipeline.WithTimeout(0) },
+		"pipeline: WithRetry: Attempts must be at least 1, got 0":                    func() { pipeline.WithRetry(pipeline.RetryPolicy{}) },
+		"pipeline: WithRetry: Delay must not be negative, got -1ns":                  func() { pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 1, Delay: -1}) },
 		"pipeline: Permanent: error must not be nil":                                 func() { _ = pipeline.Permanent(nil) },
-		"pipeline: Retry: MaxDelay must not be negative, got -1ns":                   func() { pipeline.Retry(pipeline.Policy{Attempts: 1, MaxDelay: -1}) },
+		"pipeline: WithRetry: MaxDelay must not be negative, got -1ns":               func() { pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 1, MaxDelay: -1}) },
 		"pipeline: Take: number must not be negative, got -1":                        func() { pipeline.Take[int](-1) },
 		"pipeline: Buffer: size must not be negative, got -1":                        func() { pipeline.Buffer[int](-1) },
 		"pipeline: Batch: size must be at least 1, got 0":                            func() { pipeline.Batch[int](0, 0) },
@@ -213,7 +213,13 @@ func TestC5MisusePanics(t *testing.T) {
 		"pipeline: Observe: observer must not be nil":                                func() { add(1).Observe(nil) },
 		"pipeline: Run: context must not be nil":                                     func() { add(1).Run(none, count(1)) },
 		"pipeline: Run: input must not be nil":                                       func() { add(1).Run(t.Context(), nil) },
-		"pipeline: RunSeq2: input must not be nil":                                   func() { add(1).RunSeq2(t.Context(), nil) },
+		"pipeline: Seq: iterator must not be nil":                                    func() { pipeline.Seq[int](nil) },
+		"pipeline: Seq2: iterator must not be nil":                                   func() { pipeline.Seq2[int](nil) },
+		"pipeline: Chan: channel must not be nil":                                    func() { pipeline.Chan[int](nil) },
+		"pipeline: Until: context must not be nil":                                   func() { pipeline.Until(none, count(1)) },
+		"pipeline: Until: source must not be nil":                                    func() { pipeline.Until[int](t.Context(), nil) },
+		"pipeline: RetryAfter: error must not be nil":                                func() { _ = pipeline.RetryAfter(nil, 1) },
+		"pipeline: RetryAfter: duration must not be negative, got -1ns":              func() { _ = pipeline.RetryAfter(errItem, -1) },
 		"pipeline: Collect: input must not be nil":                                   func() { _, _ = add(1).Collect(t.Context(), nil) },
 		"pipeline: Execute: input must not be nil":                                   func() { add(1).Execute(t.Context(), nil) },
 		"pipeline: Run: the zero Stage is not usable, make one with Map, Filter, …":  func() { zero.Run(t.Context(), count(1)) },
@@ -240,7 +246,7 @@ func TestC6LeavingWhileItFails(t *testing.T) {
 					<-ctx.Done()
 				}
 				return v, nil
-			}, pipeline.Workers(3))
+			}, pipeline.WithWorkers(3))
 			for v, err := range s.Run(t.Context(), count(10)) {
 				if err != nil {
 					t.Errorf("%v, before anything fails", err)
@@ -261,13 +267,13 @@ func TestC6LeavingWhileItFails(t *testing.T) {
 func TestC7TimeMovesWhileStagesWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		s := pipeline.Then(add(1, pipeline.Workers(3)), pipeline.Batch[int](100, time.Hour))
-		out, err := s.Collect(t.Context(), func(yield func(int) bool) {
+		s := pipeline.Then(add(1, pipeline.WithWorkers(3)), pipeline.Batch[int](100, time.Hour))
+		out, err := s.Collect(t.Context(), pipeline.Seq(func(yield func(int) bool) {
 			for i := range 3 {
 				yield(i)
 				time.Sleep(24 * time.Hour)
 			}
-		})
+		}))
 		if len(out) != 3 || err != nil || time.Since(start) != 72*time.Hour {
 			t.Errorf("%v, %v after %v", out, err, time.Since(start))
 		}
@@ -280,7 +286,7 @@ func TestC8PassedItemsAreGarbage(t *testing.T) {
 	var refs []weak.Pointer[blob]
 	in := make(chan *blob)
 	s := pipeline.Then(
-		pipeline.Map(func(_ context.Context, b *blob) (*blob, error) { return b, nil }, pipeline.Workers(2)),
+		pipeline.Map(func(_ context.Context, b *blob) (*blob, error) { return b, nil }, pipeline.WithWorkers(2)),
 		pipeline.Map(func(_ context.Context, b *blob) (bool, error) { return b != nil, nil }))
 	out, wait := s.Execute(t.Context(), in)
 	for range 20 {
@@ -314,7 +320,7 @@ func TestC9TypesFlow(t *testing.T) {
 		pipeline.Then(pipeline.Batch[int](2, 0),
 			pipeline.Map(func(_ context.Context, b []int) (time.Duration, error) { return time.Duration(len(b)), nil })))
 	var out []time.Duration
-	out, err := s.Collect(t.Context(), slices.Values([]string{"a", "b", "c"}))
+	out, err := s.Collect(t.Context(), pipeline.Values("a", "b", "c"))
 	if diff := cmp.Diff([]time.Duration{2, 1}, out); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
@@ -328,7 +334,7 @@ func TestRetry(t *testing.T) {
 		s := pipeline.Map(func(context.Context, int) (int, error) {
 			calls = append(calls, time.Since(start))
 			return 0, errItem
-		}, pipeline.Retry(pipeline.Policy{Attempts: 5, Delay: time.Second, MaxDelay: 3 * time.Second}))
+		}, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 5, Delay: time.Second, MaxDelay: 3 * time.Second}))
 		_, err := s.Collect(t.Context(), count(1))
 		if !errors.Is(err, errItem) || len(calls) != 5 {
 			t.Fatalf("%d calls, %v", len(calls), err)
@@ -350,7 +356,7 @@ func TestRetryEndsAtAPermanentError(t *testing.T) {
 			return 0, errItem
 		}
 		return 0, fmt.Errorf("wrapped: %w", pipeline.Permanent(errItem))
-	}, pipeline.Retry(pipeline.Policy{Attempts: 9}))
+	}, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 9}))
 	_, err := s.Collect(t.Context(), count(1))
 	if calls != 3 || !errors.Is(err, errItem) || !strings.HasSuffix(err.Error(), "wrapped: "+errItem.Error()) {
 		t.Errorf("%d calls, %v", calls, err)
@@ -359,7 +365,7 @@ func TestRetryEndsAtAPermanentError(t *testing.T) {
 
 // FL9: what must not be tried again is not.
 func TestRetryLimits(t *testing.T) {
-	policy := pipeline.Retry(pipeline.Policy{Attempts: 9, Delay: time.Hour})
+	policy := pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 9, Delay: time.Hour})
 	calls := 0
 	tests := map[string]pipeline.Stage[int, int]{
 		"panic": pipeline.Map(func(context.Context, int) (int, error) { calls++; panic(1) }, policy),
@@ -392,7 +398,7 @@ func TestRetryLimits(t *testing.T) {
 				calls++
 				time.AfterFunc(time.Nanosecond, cancel)
 				return 0, errItem
-			}, pipeline.Retry(pipeline.Policy{Attempts: 2, Delay: 1 << 62}))
+			}, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 2, Delay: 1 << 62}))
 			if _, err := s.Collect(ctx, count(1)); !errors.Is(err, context.Canceled) || !errors.Is(err, errItem) || calls != 1 {
 				t.Errorf("%d calls, %v", calls, err)
 			}
@@ -410,7 +416,7 @@ func TestTimeout(t *testing.T) {
 			}
 			<-ctx.Done()
 			return 0, ctx.Err()
-		}, pipeline.Timeout(time.Second), pipeline.Retry(pipeline.Policy{Attempts: 3}))
+		}, pipeline.WithTimeout(time.Second), pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 3}))
 		start := time.Now()
 		if out, err := s.Collect(t.Context(), count(1)); err != nil || len(out) != 1 || time.Since(start) != 2*time.Second {
 			t.Errorf("%v, %v after %v", out, err, time.Since(start))
@@ -425,7 +431,7 @@ func TestTimeout(t *testing.T) {
 
 // FL11: emit works from several goroutines of a call, and refuses late.
 func TestEmitFromGoroutinesAndLate(t *testing.T) {
-	for _, opts := range [][]pipeline.Option{nil, {pipeline.Workers(2)}} {
+	for _, opts := range [][]pipeline.Option{nil, {pipeline.WithWorkers(2)}} {
 		late := make(chan func(int) error, 10)
 		s := pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
 			var wg sync.WaitGroup
@@ -443,7 +449,7 @@ func TestEmitFromGoroutinesAndLate(t *testing.T) {
 		testkit.Watchdog(t, func() {
 			out, err := s.Collect(t.Context(), count(10))
 			slices.Sort(out)
-			if diff := cmp.Diff(slices.Collect(count(100)), out); diff != "" || err != nil {
+			if diff := cmp.Diff(slices.Collect(numbers(100)), out); diff != "" || err != nil {
 				t.Errorf("error %v (-want +got):\n%s", err, diff)
 			}
 			if (<-late)(1) == nil {
@@ -471,7 +477,7 @@ func TestThrottle(t *testing.T) {
 // Shapes are drawn, with names escaped.
 func TestShape(t *testing.T) {
 	s := pipeline.Then(
-		add(1, pipeline.Name(`a "quoted" #1`), pipeline.Workers(3), pipeline.Unordered()).Buffer(5).Take(9),
+		add(1, pipeline.WithName(`a "quoted" #1`), pipeline.WithWorkers(3), pipeline.Unordered()).Buffer(5).Take(9),
 		pipeline.Batch[int](10, time.Second))
 	if got, want := s.String(), `a "quoted" #1(3 workers, unordered) → buffer(5) → take(9) → batch(10, 1s)`; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -493,17 +499,17 @@ func TestShape(t *testing.T) {
 // An observer adds up runs, watches where it is put, and refuses another chain.
 func TestObserver(t *testing.T) {
 	var inner, outer pipeline.Observer
-	s := pipeline.Then(add(1).Observe(&inner), add(2, pipeline.Name("second"))).Take(5).Observe(&outer)
+	s := pipeline.Then(add(1).Observe(&inner), add(2, pipeline.WithName("second"))).Take(5).Observe(&outer)
 	for range 2 {
 		if _, err := s.Collect(t.Context(), count(5)); err != nil {
 			t.Error(err)
 		}
 	}
-	if diff := cmp.Diff([]pipeline.StageStats{{Name: "map", In: 10, Out: 10}}, inner.Stages(), noTimes); diff != "" {
+	if diff := cmp.Diff(pipeline.Stats{{Name: "map", In: 10, Done: 10, Out: 10}}, inner.Stats(), noTimes); diff != "" {
 		t.Errorf("inner (-want +got):\n%s", diff)
 	}
-	want := []pipeline.StageStats{{Name: "map"}, {Name: "second", In: 10, Out: 10}, {Name: "take", In: 10, Out: 10}}
-	if diff := cmp.Diff(want, outer.Stages(), noTimes); diff != "" {
+	want := pipeline.Stats{{Name: "map"}, {Name: "second", In: 10, Done: 10, Out: 10}, {Name: "take", In: 10, Done: 10, Out: 10}}
+	if diff := cmp.Diff(want, outer.Stats(), noTimes); diff != "" {
 		t.Errorf("outer (-want +got):\n%s", diff)
 	}
 	defer func() {
@@ -538,7 +544,7 @@ func TestChaosConservesItems(t *testing.T) {
 		n = 2000
 	}
 	out := testkit.NewLedger(n)
-	skip := pipeline.OnError(func(err error) pipeline.Decision {
+	skip := pipeline.WithErrorHandler(func(err error) pipeline.ErrorAction {
 		var id int
 		if _, e := fmt.Sscanf(err.Error(), "item %d", &id); e != nil {
 			return pipeline.Stop
@@ -552,8 +558,8 @@ func TestChaosConservesItems(t *testing.T) {
 		}
 		return v, nil
 	}
-	s := pipeline.Then(pipeline.Map(flaky, pipeline.Workers(3), skip), pipeline.Then(pipeline.Batch[int](7, time.Microsecond),
-		pipeline.Then(pipeline.Unbatch[int](), add(0, pipeline.Workers(2), pipeline.Unordered()))))
+	s := pipeline.Then(pipeline.Map(flaky, pipeline.WithWorkers(3), skip), pipeline.Then(pipeline.Batch[int](7, time.Microsecond),
+		pipeline.Then(pipeline.Unbatch[int](), add(0, pipeline.WithWorkers(2), pipeline.Unordered()))))
 	testkit.Watchdog(t, func() {
 		if err := s.ForEach(t.Context(), count(n), func(_ context.Context, v int) error { out.Note(v); return nil }); err != nil {
 			t.Error(err)

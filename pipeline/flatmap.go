@@ -18,11 +18,8 @@ import (
 // with several workers, a call may be up to 16 items ahead of its turn.
 func FlatMap[In, Out any](fn func(ctx context.Context, in In, emit func(Out) error) error, opts ...Option) Stage[In, Out] {
 	misuse.Nil(fn == nil, "pipeline: FlatMap: function")
-	o := newOptions(opts)
-	if o.replace != nil {
-		panic("pipeline: FlatMap: Replace does not go with it, a call has no result of its own")
-	}
-	p := flatMap[In, Out]{newStep[In, struct{}]("flatmap", o, nil), fn}
+	o := newOptions("FlatMap", "flatmap", opts)
+	p := flatMap[In, Out]{step[In, struct{}]{options: o}, fn}
 	sh := shapeOf(p.node())
 	switch {
 	case o.workers == 1:
@@ -53,6 +50,7 @@ type emission[Out any] struct {
 
 func (e *emission[Out]) emit(v Out) error {
 	if err := e.gate.Enter(e.ctx); err != nil {
+		refuse(e.to, v)
 		return err
 	}
 	defer e.gate.Leave() // a stage that is fused behind may call Goexit
@@ -60,6 +58,7 @@ func (e *emission[Out]) emit(v Out) error {
 		return errLate
 	}
 	if e.ending.Load() || e.ctx.Err() != nil { // there may be room for many more
+		refuse(e.to, v)
 		return cause(e.ctx)
 	}
 	e.some.Store(true)
@@ -89,13 +88,17 @@ func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*l
 }
 
 func (p flatMap[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context, outlet[In]) {
+	return s.ctx, newEmitter(p, s, out)
+}
+
+func newEmitter[In, Out any](p flatMap[In, Out], s scope, out outlet[Out]) *emitter[In, Out] {
 	w := &emitter[In, Out]{out: out}
 	w.worker = newWorker(p.step, s, func(struct{}, bool) {})
 	s.begins(func() uint64 { return w.begun })
 	gate := link.NewGate()
 	w.fn = calling(p, &w.worker, func() (*link.Gate, outlet[Out]) { return gate, out })
 	sends(s, out)
-	return s.ctx, w
+	return w
 }
 
 // An emitter is the one worker of a FlatMap.
@@ -137,9 +140,16 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Contex
 	order.widen(2 * p.workers)
 	s.team = s.newTeam()
 	passes(s, out, nil) // on a goroutine that is not one of the workers
-	spare := calls[Out]{s: s}
+	spare := calls[Out]{s: s, keeps: &out.keeps}
+	s.run.settle(func() {
+		for _, c := range spare.all {
+			for _, v := range c.rest() {
+				out.refuse(v)
+			}
+		}
+	})
 	startCrew(s, in, order, crewOf[In, *call[Out]]{
-		step: step[In, *call[Out]]{options: p.options, letters: p.letters},
+		step: step[In, *call[Out]]{options: p.options},
 		outfit: func(h *hand[In, *call[Out]]) func(context.Context, In) (*call[Out], error) {
 			return calling(p, &h.worker, func() (*link.Gate, outlet[Out]) { return h.job.Result.gate, h.job.Result })
 		},
@@ -176,9 +186,11 @@ type call[Out any] struct {
 
 // calls keeps calls that have been passed on, to be used again.
 type calls[Out any] struct {
-	s    scope
-	mu   sync.Mutex
-	free *call[Out]
+	s     scope
+	keeps *bool // of the hop behind
+	mu    sync.Mutex
+	free  *call[Out]
+	all   []*call[Out]
 }
 
 func (cs *calls[Out]) get() *call[Out] {
@@ -186,10 +198,12 @@ func (cs *calls[Out]) get() *call[Out] {
 	defer cs.mu.Unlock()
 	c := cs.free
 	if c == nil {
-		h := &hop[Out]{ctx: cs.s.ctx, items: link.New[Out](link.Base - 1)}
+		h := &hop[Out]{ctx: cs.s.ctx, items: link.New[Out](link.Base - 1), keeps: *cs.keeps}
 		_, blocks := cs.s.team.clocks()
 		h.items.TimeSender(blocks)
-		return &call[Out]{hop: h, gate: link.NewGate()}
+		c = &call[Out]{hop: h, gate: link.NewGate()}
+		cs.all = append(cs.all, c)
+		return c
 	}
 	cs.free, c.next = c.next, nil
 	c.items.Reopen()

@@ -14,7 +14,7 @@ const everyBranch = -1
 
 // fork returns a stage that sends each item to the branch that choose returns,
 // and what comes out of the branches on. call is the public function.
-func fork[In, Out any](call, name string, labels []string, branches []Stage[In, Out], choose func(context.Context, In) (int, error)) Stage[In, Out] {
+func fork[In, Out any](call, name string, labels []string, branches []Stage[In, Out], choose func(context.Context, In) (int, error), opts ...Option) Stage[In, Out] {
 	if len(branches) == 0 {
 		panic("pipeline: " + call + ": there must be at least one branch")
 	}
@@ -23,8 +23,9 @@ func fork[In, Out any](call, name string, labels []string, branches []Stage[In, 
 		b.require(call)
 		shapes[i] = b.shape
 	}
-	choosing := newStep(name, newOptions(nil), choose)
-	return inlined(forked(node{name: name}, labels, shapes), func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
+	n := named(call, name, "", opts)
+	choosing := step[In, int]{newOptions("", n.name, nil), choose, nil}
+	return inlined(forked(n, labels, shapes), func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
 		f := &forking[In]{}
 		var ctx context.Context
 		ctx, f.enough = s.run.within(s.ctx)
@@ -72,30 +73,38 @@ func (f *forking[In]) send(v In) error {
 	if err != nil || !keep {
 		return err
 	}
+	sent := false
 	if i != everyBranch {
-		return f.sendTo(i, v)
-	}
-	for i := range f.branches {
-		if err := f.sendTo(i, v); err != nil {
-			return err
+		sent, err = f.sendTo(f.branches[i], v)
+	} else {
+		for _, to := range f.branches {
+			ok, end := f.sendTo(to, v)
+			sent = sent || ok
+			if err = end; err != nil {
+				break
+			}
 		}
 	}
-	return nil
+	if !sent {
+		f.meter.discard()
+	}
+	return err
 }
 
-func (f *forking[In]) sendTo(i int, v In) error {
-	to := f.branches[i]
+// sendTo reports whether v was made for the branch: it has not had enough.
+func (f *forking[In]) sendTo(to *branch[In], v In) (sent bool, err error) {
 	if !to.over.Load() {
-		if err := to.send(v); err == nil {
-			return nil
+		if to.send(v) == nil {
+			return true, nil
 		}
+		sent = true
 	}
 	if f.ended() {
-		return cause(f.ctx)
+		return sent, cause(f.ctx)
 	}
 	point.At("pipeline: a branch has had enough")
 	f.drop(to) // only what is in front of a Take in that branch has ended
-	return nil
+	return sent, nil
 }
 
 // drop notes that a branch has had enough. The fork ends when all have.
@@ -122,12 +131,15 @@ type joint[Out any] struct {
 
 // connectTo connects a branch to j.
 func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (context.Context, *hop[In]) {
-	to := &lane[Out]{joint: j}
+	to := &lane[Out]{joint: j, lost: func(v Out) { refuse(j.out, v) }}
 	if branch.inline != nil {
 		return drive[In](s, to, branch.inline)
 	}
 	out := newHop[Out](s.run, s.ctx)
 	ctx, in := branch.connect(s, out)
+	if out.keeps {
+		to.lost = out.giveBack
+	}
 	s.run.spawn(func() {
 		if pass(s.ctx, out, to) != nil {
 			s.run.interrupted()
@@ -142,15 +154,17 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (cont
 // A lane is where one branch ends.
 type lane[Out any] struct {
 	*joint[Out]
-	n atomic.Uint64
+	n    atomic.Uint64
+	lost func(Out) // takes what cannot be sent, as the run has ended
 }
 
 func (l *lane[Out]) send(v Out) error {
+	l.n.Add(1)
 	if err := l.gate.Enter(l.ctx); err != nil {
+		l.lost(v)
 		return err
 	}
 	defer l.gate.Leave() // a stage that is fused behind may call Goexit
-	l.n.Add(1)
 	return l.out.send(v)
 }
 

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/link"
 	"github.com/tandemgo/tandem/internal/point"
@@ -23,6 +25,13 @@ type hop[T any] struct {
 	// items is what they wait on. Until the run starts, a Buffer may change it.
 	items    *link.Link[T]
 	buffered int // what Buffers have asked for; -1 if there is none
+
+	// unsent counts values that were made for the hop and found the run at its end.
+	unsent  atomic.Uint64
+	keeps   bool  // an OnDiscard wants what is left over
+	discard gauge // of the OnDiscard that gets it; nil if there is none
+	mu      sync.Mutex
+	left    []T // values that were not sent, or taken and not begun, if it keeps them
 }
 
 func newHop[T any](r *run, ctx context.Context) *hop[T] {
@@ -53,10 +62,55 @@ func (h *hop[T]) send(v T) error {
 	if h.items.Put(v) {
 		return nil
 	}
-	return h.items.Send(h.ctx, v)
+	return h.wait(v)
+}
+
+// wait is send when there is no room.
+func (h *hop[T]) wait(v T) error {
+	err := h.items.Send(h.ctx, v)
+	if err != nil {
+		h.refuse(v)
+	}
+	return err
 }
 
 func (h *hop[T]) end() { h.items.Close() }
+
+// refuse takes a value that was made for the hop and is not sent, as the run has ended. It
+// counts as sent: it is discarded between two stages.
+func (h *hop[T]) refuse(v T) {
+	h.unsent.Add(1)
+	h.giveBack(v)
+}
+
+// refuse has the hop behind to take v, which is not sent. A stage that is fused behind has
+// counted v already.
+func refuse[T any](to outlet[T], v T) {
+	if h, ok := to.(interface{ refuse(T) }); ok {
+		h.refuse(v)
+	}
+}
+
+// giveBack takes a value that was received from the hop and not begun.
+func (h *hop[T]) giveBack(v T) {
+	if h.keeps {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.left = append(h.left, v)
+	}
+}
+
+// rest returns what was left over. It is called when all goroutines have ended.
+func (h *hop[T]) rest() []T {
+	for v, ok := h.items.Next(); ok; v, ok = h.items.Next() {
+		h.left = append(h.left, v)
+	}
+	return h.left
+}
+
+// Sent and Freed make a hop a gauge.
+func (h *hop[T]) Sent() uint64  { return h.items.Sent() + h.unsent.Load() }
+func (h *hop[T]) Freed() uint64 { return h.items.Freed() }
 
 // hopped returns the connect of a stage that has inline: a goroutine that calls
 // it with what comes over a hop.
@@ -99,6 +153,11 @@ type looper[T any] interface {
 	loop(in *hop[T]) error
 }
 
+// A refuser is an outlet that may return without having begun the item it was sent.
+type refuser interface {
+	refuses() bool
+}
+
 // takeAll is the loop of any other outlet.
 func takeAll[T any](in *hop[T], to outlet[T]) error {
 	for in.ctx.Err() == nil {
@@ -106,11 +165,22 @@ func takeAll[T any](in *hop[T], to outlet[T]) error {
 		if !ok {
 			return nil
 		}
-		if err := to.send(v); err != nil {
+		if err := in.deliver(v, to); err != nil {
 			return err
 		}
 	}
 	return context.Cause(in.ctx)
+}
+
+// deliver sends on v, which was taken from the hop.
+func (h *hop[T]) deliver(v T, to outlet[T]) error {
+	err := to.send(v)
+	if err != nil {
+		if r, ok := to.(refuser); ok && r.refuses() {
+			h.giveBack(v)
+		}
+	}
+	return err
 }
 
 // pass sends on what comes over a hop, until that is at its end.
@@ -120,7 +190,7 @@ func pass[T any](ctx context.Context, from *hop[T], to outlet[T]) error {
 		if !ok || err != nil {
 			return err
 		}
-		if err := to.send(v); err != nil {
+		if err := from.deliver(v, to); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ import (
 func TestL3NoFunctionBeginsAfterTheEnd(t *testing.T) {
 	const quick = 3000 // items that are fast, and make the links hold many
 	type stage = pipeline.Stage[int, int]
-	two := pipeline.Workers(2)
+	two := pipeline.WithWorkers(2)
 	for name, make := range map[string]func(step func(v int) error) stage{
 		"map": func(step func(int) error) stage {
 			return pipeline.Map(func(_ context.Context, v int) (int, error) { return v, step(v) })
@@ -28,7 +28,7 @@ func TestL3NoFunctionBeginsAfterTheEnd(t *testing.T) {
 			return pipeline.Map(func(_ context.Context, v int) (int, error) { return v, step(v) }, two)
 		},
 		"time limit": func(step func(int) error) stage {
-			return pipeline.Map(func(_ context.Context, v int) (int, error) { return v, step(v) }, pipeline.Timeout(time.Hour))
+			return pipeline.Map(func(_ context.Context, v int) (int, error) { return v, step(v) }, pipeline.WithTimeout(time.Hour))
 		},
 		"retry": func(step func(int) error) stage {
 			return pipeline.Map(func(_ context.Context, v int) (int, error) {
@@ -37,11 +37,11 @@ func TestL3NoFunctionBeginsAfterTheEnd(t *testing.T) {
 					return 0, errItem
 				}
 				return v, nil
-			}, pipeline.Retry(pipeline.Policy{Attempts: 1000}))
+			}, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 1000}))
 		},
 		"replace": func(step func(int) error) stage {
-			return pipeline.Map(func(_ context.Context, v int) (int, error) { return 0, number(v) },
-				pipeline.Replace(func(err error) (int, error) { return 0, step(int(err.(number))) }))
+			return pipeline.MapOr(func(_ context.Context, v int) (int, error) { return 0, number(v) },
+				func(_ context.Context, f pipeline.Failure[int]) (int, error) { return 0, step(int(f.Err.(number))) })
 		},
 		"filter": func(step func(int) error) stage {
 			return pipeline.Filter(func(_ context.Context, v int) (bool, error) { return false, step(v) })
@@ -110,13 +110,13 @@ func TestL3NoFunctionBeginsAfterTheEnd(t *testing.T) {
 						}),
 						false: make(step),
 					})
-					_, err := side.Collect(ctx, func(yield func(int) bool) {
+					_, err := side.Collect(ctx, pipeline.Seq(func(yield func(int) bool) {
 						for i := range 2 * quick {
 							if i == quick+100 && !yield(-1) || !yield(i) {
 								return
 							}
 						}
-					})
+					}))
 					if late.Load() > 0 || !errors.Is(err, errEnds) {
 						t.Errorf("%d functions have begun after the end; %v", late.Load(), err)
 					}
@@ -175,16 +175,15 @@ func TestL3NoHandlerBeginsAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		asked := ""
-		s := pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem },
-			pipeline.Replace(func(err error) (int, error) {
-				asked += "replace "
+		s := pipeline.MapOr(func(context.Context, int) (int, error) { return 0, errItem },
+			func(_ context.Context, f pipeline.Failure[int]) (int, error) {
+				asked += "or "
 				cancel(errEnds)
-				return 0, err
-			}),
-			pipeline.OnError(func(error) pipeline.Decision { asked += "error "; return pipeline.Skip }),
-			pipeline.DeadLetter(func(int, error) error { asked += "letter "; return nil }))
+				return 0, f.Err
+			},
+			pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { asked += "error "; return pipeline.Skip }))
 		_, err := s.Collect(ctx, count(1))
-		if asked != "replace " || !errors.Is(err, errEnds) || !errors.Is(err, errItem) {
+		if asked != "or " || !errors.Is(err, errEnds) || !errors.Is(err, errItem) {
 			t.Errorf("%swere asked; %v", asked, err)
 		}
 	})
@@ -192,7 +191,7 @@ func TestL3NoHandlerBeginsAfterTheEnd(t *testing.T) {
 
 // L3, L4: emit returns an error once the run has ended, though there is room.
 func TestL4EmitEndsWithTheRun(t *testing.T) {
-	for _, opts := range [][]pipeline.Option{nil, {pipeline.Workers(2)}, {pipeline.Workers(2), pipeline.Unordered()}} {
+	for _, opts := range [][]pipeline.Option{nil, {pipeline.WithWorkers(2)}, {pipeline.WithWorkers(2), pipeline.Unordered()}} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			var got error
@@ -238,7 +237,7 @@ func TestL8ATimeLimitHidesNothing(t *testing.T) {
 							panic(errItem)
 						}
 						return 0, c.err
-					}, pipeline.Timeout(time.Second), pipeline.Retry(pipeline.Policy{Attempts: 3}), pipeline.Workers(workers))
+					}, pipeline.WithTimeout(time.Second), pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 3}), pipeline.WithWorkers(workers))
 					_, err := s.Collect(t.Context(), count(1))
 					for _, want := range c.is {
 						if !errors.Is(err, want) {
@@ -265,7 +264,7 @@ func TestL8ARetryHidesNothing(t *testing.T) {
 			}
 			<-ctx.Done()
 			return 0, ctx.Err()
-		}, pipeline.Timeout(time.Second), pipeline.Retry(pipeline.Policy{Attempts: 4}))
+		}, pipeline.WithTimeout(time.Second), pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 4}))
 		if _, err := s.Collect(t.Context(), count(1)); calls != 4 || !errors.Is(err, errItem) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%d calls, %v", calls, err)
 		}
@@ -273,7 +272,7 @@ func TestL8ARetryHidesNothing(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		s = pipeline.Map(func(context.Context, int) (int, error) { return 0, errItem },
-			pipeline.Retry(pipeline.Policy{Attempts: 1 << 30, Delay: time.Second}))
+			pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 1 << 30, Delay: time.Second}))
 		if _, err := s.Collect(ctx, count(1)); !errors.Is(err, errItem) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the run ends between two attempts: %v", err)
 		}
@@ -285,27 +284,23 @@ func TestL8ARetryHidesNothing(t *testing.T) {
 func TestL8AFailingHandlerHidesNothing(t *testing.T) {
 	errOther, errLetter := errors.New("no other value"), errors.New("letter box is full")
 	permanent := pipeline.Permanent(errItem)
+	other := func(context.Context, pipeline.Failure[int]) (int, error) { return 0, errOther }
 	for name, c := range map[string]struct {
+		or   func(context.Context, pipeline.Failure[int]) (int, error)
 		opts []pipeline.Option
 		is   []error
 	}{
-		"replace": {[]pipeline.Option{pipeline.Replace(func(error) (int, error) { return 0, errOther })}, []error{errOther}},
-		"replace that wraps": {[]pipeline.Option{
-			pipeline.Replace(func(err error) (int, error) { return 0, fmt.Errorf("%w: %w", errOther, err) })}, []error{errOther}},
-		"letter": {[]pipeline.Option{pipeline.DeadLetter(func(int, error) error { return errLetter })}, []error{errLetter}},
-		"both": {[]pipeline.Option{pipeline.Replace(func(error) (int, error) { return 0, errOther }),
-			pipeline.DeadLetter(func(_ int, err error) error {
-				if !errors.Is(err, errItem) {
-					return errors.New("the letter has not the error")
-				}
-				return errLetter
-			})}, []error{errOther, errLetter}},
-		"replace that panics": {[]pipeline.Option{pipeline.Replace(func(error) (int, error) { panic(errOther) })}, []error{errOther}},
-		"decision that panics": {[]pipeline.Option{pipeline.Replace(func(error) (int, error) { return 0, errOther }),
-			pipeline.OnError(func(error) pipeline.Decision { panic(errLetter) })}, []error{errOther, errLetter}},
+		"another error": {other, nil, []error{errOther}},
+		"an error that wraps": {func(_ context.Context, f pipeline.Failure[int]) (int, error) {
+			return 0, fmt.Errorf("%w: %w", errOther, f.Err)
+		}, nil, []error{errOther}},
+		"the same error": {func(_ context.Context, f pipeline.Failure[int]) (int, error) { return 0, f.Err }, nil, nil},
+		"a panic":        {func(context.Context, pipeline.Failure[int]) (int, error) { panic(errOther) }, nil, []error{errOther}},
+		"a handler that panics": {other, []pipeline.Option{
+			pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { panic(errLetter) })}, []error{errOther, errLetter}},
 	} {
 		for _, workers := range []int{1, 2} {
-			s := pipeline.Map(func(context.Context, int) (int, error) { return 0, permanent }, append(c.opts, pipeline.Workers(workers))...)
+			s := pipeline.MapOr(func(context.Context, int) (int, error) { return 0, permanent }, c.or, append(c.opts, pipeline.WithWorkers(workers))...)
 			_, err := s.Collect(t.Context(), count(1))
 			for _, want := range append(c.is, errItem, permanent) {
 				if !errors.Is(err, want) {

@@ -31,7 +31,7 @@ func TestC1ExecuteClosesLast(t *testing.T) {
 			time.Sleep(time.Hour)
 			ended = true
 			return v, nil
-		}, pipeline.Workers(2)).Take(1)
+		}, pipeline.WithWorkers(2)).Take(1)
 		out, wait := s.Execute(t.Context(), feed(0, 1))
 		for range out {
 		}
@@ -49,10 +49,10 @@ func TestC1ExecuteClosesLast(t *testing.T) {
 func TestL3WhatFailsLate(t *testing.T) {
 	asked := 0
 	for name, opt := range map[string]pipeline.Option{
-		"plain":        pipeline.Name("map"),
-		"time limit":   pipeline.Timeout(time.Hour),
-		"new attempts": pipeline.Retry(pipeline.Policy{Attempts: 3}),
-		"handler":      pipeline.OnError(func(error) pipeline.Decision { asked++; return pipeline.Stop }),
+		"plain":        pipeline.WithName("map"),
+		"time limit":   pipeline.WithTimeout(time.Hour),
+		"new attempts": pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 3}),
+		"handler":      pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { asked++; return pipeline.Stop }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestL3WhatFailsLate(t *testing.T) {
 					attempts++
 					<-ctx.Done()
 					return 0, late
-				}, pipeline.Workers(2), opt)
+				}, pipeline.WithWorkers(2), opt)
 				_, err := s.Collect(t.Context(), count(2))
 				if !errors.Is(err, errItem) || !errors.Is(err, late) || attempts != 1 || asked > 1 {
 					t.Errorf("%d attempts, handler asked %d times: %v", attempts, asked, err)
@@ -171,7 +171,7 @@ func TestTheContextOfACallEnds(t *testing.T) {
 		}
 		before = ctx
 		return v, nil
-	}, pipeline.Timeout(time.Hour))
+	}, pipeline.WithTimeout(time.Hour))
 	if _, err := s.Collect(t.Context(), count(3)); err != nil {
 		t.Error(err)
 	}
@@ -209,12 +209,12 @@ func TestObserverCountsUpToAnError(t *testing.T) {
 			return 0, errItem
 		}
 		return v, nil
-	}, pipeline.Name("fails"))).Observe(&o)
+	}, pipeline.WithName("fails"))).Observe(&o)
 	if _, err := s.Collect(t.Context(), count(4)); !errors.Is(err, errItem) {
 		t.Error(err)
 	}
-	want := pipeline.StageStats{Name: "fails", In: 4, Out: 3, Errors: 1}
-	if diff := cmp.Diff(want, o.Stages()[1], noTimes); diff != "" {
+	want := pipeline.StageStats{Name: "fails", In: 4, Done: 3, Out: 3, Failed: 1}
+	if diff := cmp.Diff(want, o.Stats()[1], noTimes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -229,11 +229,11 @@ func TestObserverIsShared(t *testing.T) {
 				if _, err := add(1).Observe(&o).Collect(t.Context(), count(3)); err != nil {
 					t.Error(err)
 				}
-				o.Stages()
+				o.Stats()
 			})
 		}
 		wg.Wait()
-		if got := o.Stages(); len(got) != 1 || got[0].In != 24 {
+		if got := o.Stats(); len(got) != 1 || got[0].In != 24 {
 			t.Errorf("got %+v", got)
 		}
 	})
@@ -266,7 +266,7 @@ func TestL3AForeignContext(t *testing.T) {
 				caller.ended.Store(true)
 				return v, nil
 			}),
-			pipeline.Then(add(0, pipeline.Workers(2)), pipeline.Take[int](1)))
+			pipeline.Then(add(0, pipeline.WithWorkers(2)), pipeline.Take[int](1)))
 		if _, err := s.Collect(caller, count(2)); err != errItem {
 			t.Errorf("got %v", err)
 		}

@@ -53,7 +53,7 @@ func TestL1MemoryIsBounded(t *testing.T) {
 		{"default links", pipeline.Then(add(1), add(1)), 3*16 + 2 + 2},
 		{"buffers", add(1).Buffer(2), 16 + 1 + 2 + 2},
 		{"no buffers", pipeline.Then(pipeline.Buffer[int](0), add(1).Buffer(0)), 3},
-		{"ordered window", pipeline.Then(pipeline.Buffer[int](0), add(1, pipeline.Workers(4)).Buffer(0)), 2*4 + 4 + 4},
+		{"ordered window", pipeline.Then(pipeline.Buffer[int](0), add(1, pipeline.WithWorkers(4)).Buffer(0)), 2*4 + 4 + 4},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -88,19 +88,19 @@ func TestL1MemoryIsBounded(t *testing.T) {
 func TestL2NothingIsStranded(t *testing.T) {
 	stages := map[string]pipeline.Stage[int, int]{
 		"one worker": add(0),
-		"ordered":    add(0, pipeline.Workers(3)),
-		"unordered":  add(0, pipeline.Workers(3), pipeline.Unordered()),
+		"ordered":    add(0, pipeline.WithWorkers(3)),
+		"unordered":  add(0, pipeline.WithWorkers(3), pipeline.Unordered()),
 		"flatmap": pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
 			return emit(v)
 		}),
 		"batched": pipeline.Then(pipeline.Batch[int](1, 0), pipeline.Unbatch[int]()),
 		"fused":   pipeline.Fuse(add(0), add(0)),
-		"split":   pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{true: add(0), false: add(0, pipeline.Workers(2))}),
+		"split":   pipeline.Split(parity, map[bool]pipeline.Stage[int, int]{true: add(0), false: add(0, pipeline.WithWorkers(2))}),
 		"by key":  pipeline.ByKey(3, func(v int) int { return v }, add(0)),
 		"zip":     pipeline.Zip(add(0), add(0), func(a, _ int) int { return a }),
 		"unordered flatmap": pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
 			return emit(v)
-		}, pipeline.Workers(2), pipeline.Unordered()),
+		}, pipeline.WithWorkers(2), pipeline.Unordered()),
 	}
 	for name, inner := range stages {
 		for stall := range 20 {
@@ -138,7 +138,7 @@ func TestL2NothingIsStranded(t *testing.T) {
 
 // L2: one call of FlatMap that stalls after emitting strands nothing either.
 func TestL2EmittedItemsPassAStalledCall(t *testing.T) {
-	for _, opts := range [][]pipeline.Option{nil, {pipeline.Workers(4)}, {pipeline.Workers(4), pipeline.Unordered()}} {
+	for _, opts := range [][]pipeline.Option{nil, {pipeline.WithWorkers(4)}, {pipeline.WithWorkers(4), pipeline.Unordered()}} {
 		synctest.Test(t, func(t *testing.T) {
 			s := pipeline.FlatMap(func(ctx context.Context, v int, emit func(int) error) error {
 				for i := range 50 {
@@ -186,17 +186,17 @@ func TestL3ErrorBehindABlockedHead(t *testing.T) {
 				return 0, errItem
 			}
 			return v, nil
-		}, pipeline.Workers(4), pipeline.Name("fetch"))
+		}, pipeline.WithWorkers(4), pipeline.WithName("fetch"))
 		start := time.Now()
 		out, err := s.Collect(t.Context(), count(100))
 		if time.Since(start) != time.Second || len(out) != 0 {
 			t.Errorf("%d results after %v", len(out), time.Since(start))
 		}
 		se, ok := errors.AsType[*pipeline.StageError](err)
-		if !ok || se.Stage != "fetch" || se.Err != errItem {
+		if !ok || se.Stage != "fetch" || se.Index != 3 || se.Err != errItem {
 			t.Errorf("got %v", err)
 		}
-		if want := `pipeline: stage "fetch": bad item`; err == nil || err.Error() != want {
+		if want := `pipeline: stage "fetch": item 3: bad item`; err == nil || err.Error() != want {
 			t.Errorf("text %v, want %s", err, want)
 		}
 	})
@@ -219,10 +219,10 @@ func TestL3LaterErrorsAreJoined(t *testing.T) {
 				}
 				<-ctx.Done()
 				return 0, fmt.Errorf("item %d: %w", v, ctx.Err())
-			}, pipeline.Workers(4), pipeline.Unordered(), pipeline.Name("work")),
+			}, pipeline.WithWorkers(4), pipeline.Unordered(), pipeline.WithName("work")),
 			add(1))
 		_, err := s.Collect(t.Context(), count(10))
-		want := "pipeline: stage \"work\": bad item\npipeline: stage \"work\": worker 1: cleanup failed"
+		want := "pipeline: stage \"work\": item 0: bad item\npipeline: stage \"work\": item 1: worker 1: cleanup failed"
 		if err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %v", err, want)
 		}
@@ -260,16 +260,16 @@ func TestL3CallersCauseComesBeforeLaterErrors(t *testing.T) {
 		cause := errors.New("user left")
 		for name, opts := range map[string][]pipeline.Option{
 			"as it is": nil,
-			"skipped":  {pipeline.OnError(func(error) pipeline.Decision { return pipeline.Skip })},
-			"workers":  {pipeline.Workers(2)},
+			"skipped":  {pipeline.WithErrorHandler(func(error) pipeline.ErrorAction { return pipeline.Skip })},
+			"workers":  {pipeline.WithWorkers(2)},
 		} {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			s := pipeline.Map(func(ctx context.Context, v int) (int, error) {
 				cancel(cause)
 				return 0, errItem
-			}, append(opts, pipeline.Name("work"))...)
+			}, append(opts, pipeline.WithName("work"))...)
 			_, err := s.Collect(ctx, count(1))
-			if want := "user left\npipeline: stage \"work\": bad item"; err == nil || err.Error() != want || !errors.Is(err, cause) {
+			if want := "user left\npipeline: stage \"work\": item 0: bad item"; err == nil || err.Error() != want || !errors.Is(err, cause) {
 				t.Errorf("%s: got %v, want %s", name, err, want)
 			}
 		}
@@ -281,14 +281,14 @@ func TestL3SourceError(t *testing.T) {
 	s := add(1)
 	var got []int
 	var last error
-	for v, err := range s.RunSeq2(t.Context(), func(yield func(int, error) bool) {
+	for v, err := range s.Run(t.Context(), pipeline.Seq2(func(yield func(int, error) bool) {
 		for i := range 3 {
 			if !yield(i, nil) {
 				return
 			}
 		}
 		yield(0, io.ErrUnexpectedEOF)
-	}) {
+	})) {
 		if last = err; err == nil {
 			got = append(got, v)
 		}
@@ -308,8 +308,8 @@ func five(at func(ctx context.Context, v int) error) pipeline.Stage[int, int] {
 		pipeline.Then(add(1), pipeline.Batch[int](2, 0)),
 		pipeline.Then(pipeline.Unbatch[int](), pipeline.Map(func(ctx context.Context, v int) (int, error) {
 			return v, at(ctx, v-1)
-		}, pipeline.Workers(3)))).
-		Filter(func(context.Context, int) (bool, error) { return true, nil }, pipeline.Workers(2))
+		}, pipeline.WithWorkers(3)))).
+		Filter(func(context.Context, int) (bool, error) { return true, nil }, pipeline.WithWorkers(2))
 }
 
 // L4, FL1: leaving early, in every way and at every item, cancels and joins; what
@@ -322,7 +322,7 @@ func TestL4EveryEndAtEveryItem(t *testing.T) {
 	}
 	ways := map[string]func(ctx context.Context, at int) outcome{
 		"break": func(ctx context.Context, at int) (o outcome) {
-			for v, err := range five(func(context.Context, int) error { return nil }).Run(ctx, endless(&o.err)) {
+			for v, err := range five(func(context.Context, int) error { return nil }).Run(ctx, pipeline.Seq(endless(&o.err))) {
 				if err != nil {
 					o.err = err
 				}
@@ -333,7 +333,7 @@ func TestL4EveryEndAtEveryItem(t *testing.T) {
 			return o
 		},
 		"take": func(ctx context.Context, at int) (o outcome) {
-			o.got, o.err = five(func(context.Context, int) error { return nil }).Take(at+1).Collect(ctx, endless(new(error)))
+			o.got, o.err = five(func(context.Context, int) error { return nil }).Take(at+1).Collect(ctx, pipeline.Seq(endless(new(error))))
 			return o
 		},
 		"error": func(ctx context.Context, at int) (o outcome) {
@@ -342,7 +342,7 @@ func TestL4EveryEndAtEveryItem(t *testing.T) {
 					return errItem
 				}
 				return nil
-			}).Collect(ctx, endless(new(error)))
+			}).Collect(ctx, pipeline.Seq(endless(new(error))))
 			return o
 		},
 		"panic": func(ctx context.Context, at int) (o outcome) {
@@ -351,7 +351,7 @@ func TestL4EveryEndAtEveryItem(t *testing.T) {
 					panic("boom")
 				}
 				return nil
-			}).Collect(ctx, endless(new(error)))
+			}).Collect(ctx, pipeline.Seq(endless(new(error))))
 			return o
 		},
 		"Goexit": func(ctx context.Context, at int) (o outcome) {
@@ -360,7 +360,7 @@ func TestL4EveryEndAtEveryItem(t *testing.T) {
 					runtime.Goexit()
 				}
 				return nil
-			}).Collect(ctx, endless(new(error)))
+			}).Collect(ctx, pipeline.Seq(endless(new(error))))
 			return o
 		},
 		"cancel": func(ctx context.Context, at int) (o outcome) {
@@ -371,11 +371,11 @@ func TestL4EveryEndAtEveryItem(t *testing.T) {
 					cancel()
 				}
 				return nil
-			}).Collect(ctx, endless(new(error)))
+			}).Collect(ctx, pipeline.Seq(endless(new(error))))
 			return o
 		},
 		"sink": func(ctx context.Context, at int) (o outcome) {
-			o.err = five(func(context.Context, int) error { return nil }).ForEach(ctx, endless(new(error)),
+			o.err = five(func(context.Context, int) error { return nil }).ForEach(ctx, pipeline.Seq(endless(new(error))),
 				func(_ context.Context, v int) error {
 					if v == at+1 {
 						return errItem
@@ -445,7 +445,7 @@ func TestL4EnoughIsNoError(t *testing.T) {
 			}
 			<-ctx.Done()
 			return 0, errItem
-		}, pipeline.Workers(2)).Take(3),
+		}, pipeline.WithWorkers(2)).Take(3),
 	}
 	for name, s := range stages {
 		t.Run(name, func(t *testing.T) {
@@ -480,7 +480,7 @@ func TestL4TakeCancelsUpstreamOnly(t *testing.T) {
 					return 0, errors.New("interrupted")
 				}
 				return v, nil
-			}, pipeline.Workers(2)).Take(2),
+			}, pipeline.WithWorkers(2)).Take(2),
 			pipeline.Map(func(ctx context.Context, v int) (int, error) {
 				time.Sleep(time.Hour) // long after Take has enough
 				return v, ctx.Err()
@@ -498,7 +498,7 @@ func TestL4TakeCancelsUpstreamOnly(t *testing.T) {
 // L4: Take(0) pulls nothing.
 func TestL4TakeNothing(t *testing.T) {
 	pulled := 0
-	out, err := add(1).Take(0).Collect(t.Context(), func(yield func(int) bool) { pulled++; yield(1) })
+	out, err := add(1).Take(0).Collect(t.Context(), pipeline.Seq(func(yield func(int) bool) { pulled++; yield(1) }))
 	if len(out) != 0 || err != nil || pulled != 0 {
 		t.Errorf("%v, %v, source called %d times", out, err, pulled)
 	}
@@ -522,7 +522,7 @@ func TestL5OrderedEqualsSequential(t *testing.T) {
 					}
 				}
 			}
-			workers := pipeline.Workers(1 + rnd.IntN(9))
+			workers := pipeline.WithWorkers(1 + rnd.IntN(9))
 			s := pipeline.Then(
 				pipeline.Filter(func(_ context.Context, i int) (bool, error) {
 					time.Sleep(pauses[n-1-i])
@@ -558,7 +558,7 @@ func TestL5Window(t *testing.T) {
 				started.Enter()
 			}
 			return v, nil
-		}, pipeline.Workers(workers))
+		}, pipeline.WithWorkers(workers))
 		out, wait := ordered.Execute(t.Context(), feedN(100))
 		synctest.Wait()
 		if low, high := 2*workers-1, 16; started.Now() < low || started.Now() > high {
@@ -594,13 +594,13 @@ func TestL5UnorderedOvertakes(t *testing.T) {
 				time.Sleep(time.Hour)
 			}
 			return v, nil
-		}, pipeline.Workers(2), pipeline.Unordered())
+		}, pipeline.WithWorkers(2), pipeline.Unordered())
 		got, err := s.Collect(t.Context(), count(50))
 		if err != nil || len(got) != 50 || got[49] != 0 {
 			t.Fatalf("%v, %v", got, err)
 		}
 		slices.Sort(got)
-		if diff := cmp.Diff(slices.Collect(count(50)), got); diff != "" {
+		if diff := cmp.Diff(slices.Collect(numbers(50)), got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
@@ -660,7 +660,7 @@ func TestL6SizeFreshSlicesAndFlush(t *testing.T) {
 
 // L7: a skipped item is counted and its error is seen.
 func TestL7SkippedItemsAreCounted(t *testing.T) {
-	for _, opts := range [][]pipeline.Option{nil, {pipeline.Workers(4)}, {pipeline.Workers(4), pipeline.Unordered()}} {
+	for _, opts := range [][]pipeline.Option{nil, {pipeline.WithWorkers(4)}, {pipeline.WithWorkers(4), pipeline.Unordered()}} {
 		var seen testkit.Gauge
 		var o pipeline.Observer
 		s := pipeline.Map(func(_ context.Context, v int) (int, error) {
@@ -673,7 +673,7 @@ func TestL7SkippedItemsAreCounted(t *testing.T) {
 				runtime.Goexit()
 			}
 			return v, nil
-		}, append(opts, pipeline.Name("risky"), pipeline.OnError(func(err error) pipeline.Decision {
+		}, append(opts, pipeline.WithName("risky"), pipeline.WithErrorHandler(func(err error) pipeline.ErrorAction {
 			if err == nil {
 				t.Error("no error")
 			}
@@ -684,11 +684,11 @@ func TestL7SkippedItemsAreCounted(t *testing.T) {
 		if err != nil || len(out) != 40 {
 			t.Errorf("%d results, %v", len(out), err)
 		}
-		want := []pipeline.StageStats{
-			{Name: "risky", In: 100, Out: 70, Errors: 30, Skipped: 30},
-			{Name: "filter", In: 70, Out: 40},
+		want := pipeline.Stats{
+			{Name: "risky", In: 100, Done: 70, Out: 70, Skipped: 30},
+			{Name: "filter", In: 70, Done: 40, Out: 40, Skipped: 30},
 		}
-		if diff := cmp.Diff(want, o.Stages(), noTimes); diff != "" || seen.Now() != 30 {
+		if diff := cmp.Diff(want, o.Stats(), noTimes); diff != "" || seen.Now() != 30 {
 			t.Errorf("%d seen; counts (-want +got):\n%s", seen.Now(), diff)
 		}
 	}
@@ -697,7 +697,7 @@ func TestL7SkippedItemsAreCounted(t *testing.T) {
 // L5: a worker that is busy for long does not keep those from work that are not,
 // also if they have never had any.
 func TestL5WorkersJoinWhenThereIsWork(t *testing.T) {
-	for _, opts := range [][]pipeline.Option{{pipeline.Workers(3)}, {pipeline.Workers(3), pipeline.Unordered()}} {
+	for _, opts := range [][]pipeline.Option{{pipeline.WithWorkers(3)}, {pipeline.WithWorkers(3), pipeline.Unordered()}} {
 		synctest.Test(t, func(t *testing.T) {
 			in := make(chan int)
 			out, wait := pipeline.Map(func(_ context.Context, v int) (int, error) {
@@ -733,7 +733,7 @@ func TestL3NothingIsBegunAfterAnError(t *testing.T) {
 			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil })
 		},
 		"map with a time limit": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
-			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil }, pipeline.Timeout(time.Hour))
+			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil }, pipeline.WithTimeout(time.Hour))
 		},
 		"flatmap": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
 			return pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error { pause(calls); return emit(v) })
@@ -745,7 +745,7 @@ func TestL3NothingIsBegunAfterAnError(t *testing.T) {
 			return pipeline.Fuse(add(0), pipeline.Tap(func(int) { pause(calls) }))
 		},
 		"workers": func(calls *testkit.Gauge) pipeline.Stage[int, int] {
-			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil }, pipeline.Workers(2))
+			return pipeline.Map(func(_ context.Context, v int) (int, error) { pause(calls); return v, nil }, pipeline.WithWorkers(2))
 		},
 	}
 	for name, stage := range slow {
@@ -767,11 +767,11 @@ func TestL3NothingIsBegunAfterAnError(t *testing.T) {
 	t.Run("source", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var pulls testkit.Gauge
-			err := add(0).ForEach(t.Context(), func(yield func(int) bool) {
+			err := add(0).ForEach(t.Context(), pipeline.Seq(func(yield func(int) bool) {
 				for i := 0; yield(i); i++ {
 					pause(&pulls)
 				}
-			}, func(_ context.Context, v int) error {
+			}), func(_ context.Context, v int) error {
 				if v == 3 {
 					return errItem
 				}

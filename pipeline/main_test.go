@@ -14,7 +14,9 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 var errItem = errors.New("bad item")
 
-func count(n int) iter.Seq[int] {
+func count(n int) pipeline.Source[int] { return pipeline.Seq(numbers(n)) }
+
+func numbers(n int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := range n {
 			if !yield(i) {

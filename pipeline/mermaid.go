@@ -16,10 +16,10 @@ import (
 // stage whose goroutines have been at work for the longest time each is marked:
 // that is the bottleneck.
 func (s Stage[In, Out]) Mermaid() string {
-	var stats []StageStats
+	var stats Stats
 	busiest := -1
 	if s.shape.watch != nil {
-		stats = s.shape.watch.Stages()
+		stats = s.shape.watch.Stats()
 		busiest = bottleneck(stats)
 	}
 	var b strings.Builder
@@ -60,8 +60,8 @@ func figures(st StageStats) string {
 		return ""
 	}
 	text := fmt.Sprintf("<br/>%d in, %d out", st.In, st.Out)
-	if st.Errors > 0 {
-		text += fmt.Sprintf("<br/>%d failed, %d skipped", st.Errors, st.Skipped)
+	if st.Skipped+st.Failed+st.Discarded > 0 {
+		text += fmt.Sprintf("<br/>%d skipped, %d failed, %d discarded", st.Skipped, st.Failed, st.Discarded)
 	}
 	if total := st.Busy + st.Blocked + st.Waiting; total > 0 {
 		text += fmt.Sprintf("<br/>busy %d%%, blocked %d%%, waiting %d%%",
@@ -75,7 +75,7 @@ func percent(part, total time.Duration) int { return int((100*part + total/2) / 
 // bottleneck returns the stage whose goroutines were at work for the longest time
 // each, -1 if none was. The part of its time would not do: a stage that is done
 // early has been at work for all of it.
-func bottleneck(stats []StageStats) int {
+func bottleneck(stats Stats) int {
 	busiest, most := -1, time.Duration(0)
 	for i, st := range stats {
 		if each := st.Busy / time.Duration(max(1, st.Workers)); each > most {

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,39 +20,69 @@ import (
 type Observer struct {
 	mu     sync.Mutex
 	names  []string
-	past   []StageStats         // sums over the runs that have ended
+	past   Stats                // sums over the runs that have ended
 	active map[*record]struct{} // the runs that have not
 }
 
-// StageStats is what one stage has done so far. A Buffer is part of the way
-// between its neighbours, and only Name is set for it.
+// StageStats are the figures of one stage. A Buffer is part of the way between its
+// neighbours, and only Name is set for it.
 //
-// Counts of a run that has ended are exact, however it ended. An item that a stage
-// has sent, and that the next one has not begun to work on, was discarded in between;
-// one that is in In and neither failed nor gave anything was dropped by a Filter, or
-// discarded by the stage as the run ended.
+// The counts of a run that has ended are exact, however it ended:
+//
+//   - In = Done + Skipped + Failed + Discarded.
+//   - Out minus In of the next stage is how many values were discarded between the two. An
+//     [OnDiscard] between them receives these values, and counts them as Discarded.
 type StageStats struct {
-	Name    string // as set by the option Name
-	In      uint64 // items that the stage has begun to work on
-	Out     uint64 // items sent
-	Errors  uint64 // items that failed, after the last retry
-	Skipped uint64 // of these, dropped by OnError or DeadLetter
-	Depth   int    // items on their way to the stage now
-	Workers int    // the most goroutines that it has had at once
+	Name      string // as set by [WithName]
+	In        uint64 // items that the stage has begun to work on
+	Done      uint64 // items worked off; during a run, also those in work
+	Skipped   uint64 // items dropped by a Filter, by ErrSkip or by an error handler
+	Failed    uint64 // items that ended the run, or failed when it had ended
+	Discarded uint64 // items given up since the run had ended, or a branch had enough
+	Out       uint64 // values sent
+	Depth     int    // items on their way to the stage now
+	Workers   int    // the most goroutines that the stage has had at once
 
-	// How long the goroutines of the stage have been at work, parked because
-	// downstream is busy, and parked for want of input: the sum over them. Work
-	// is everything else, so a function that sleeps is at work. Stages that share
-	// a goroutine by [Fuse] share these.
+	// Busy, Blocked and Waiting are how long the goroutines of the stage have been at
+	// work, parked because downstream is busy, and parked for want of input: the sum over
+	// them. Work is everything else, so a function that sleeps is at work. Stages that
+	// share a goroutine by [Fuse] share these.
 	Busy, Blocked, Waiting time.Duration
 }
 
-// Stages returns the figures of all stages, from the first to the last. Those of
-// one stage may be from moments that are a few items apart.
-func (o *Observer) Stages() []StageStats {
+// String returns the counts in one line.
+func (s StageStats) String() string {
+	return fmt.Sprintf("%s: in %d, done %d, skipped %d, failed %d, discarded %d, out %d",
+		s.Name, s.In, s.Done, s.Skipped, s.Failed, s.Discarded, s.Out)
+}
+
+// Stats are the figures of all stages of a chain, from the first to the last.
+type Stats []StageStats
+
+// String returns a line for each stage.
+func (s Stats) String() string {
+	lines := make([]string, len(s))
+	for i, stage := range s {
+		lines[i] = stage.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Stage returns the figures of the first stage of this name, zero figures if there is
+// none.
+func (s Stats) Stage(name string) StageStats {
+	if i := slices.IndexFunc(s, func(st StageStats) bool { return st.Name == name }); i >= 0 {
+		return s[i]
+	}
+	return StageStats{Name: name}
+}
+
+// Stats returns the figures of all stages, those of past runs included. During a run,
+// figures of one stage may be from moments that are a few items apart.
+func (o *Observer) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	stats := make([]StageStats, len(o.names))
+	stats := make(Stats, len(o.names))
 	copy(stats, o.past)
 	for i, name := range o.names {
 		stats[i].Name = name
@@ -91,7 +123,7 @@ func (o *Observer) join(r *run) *record {
 		defer o.mu.Unlock()
 		delete(o.active, rec)
 		if o.past == nil {
-			o.past = make([]StageStats, len(o.names))
+			o.past = make(Stats, len(o.names))
 		}
 		rec.addTo(o.past, true)
 	})
@@ -101,7 +133,7 @@ func (o *Observer) join(r *run) *record {
 // A record is what an observer sees of one run: a meter for each stage.
 type record struct{ meters []meter }
 
-func (rec *record) addTo(stats []StageStats, ended bool) {
+func (rec *record) addTo(stats Stats, ended bool) {
 	for i := range rec.meters {
 		rec.meters[i].addTo(&stats[i], ended)
 	}
@@ -110,11 +142,13 @@ func (rec *record) addTo(stats []StageStats, ended bool) {
 // A meter measures one stage in one run. A nil meter measures nothing. What is
 // not atomic is set before the run starts.
 type meter struct {
-	from          gauge         // what it receives from
-	begun         func() uint64 // how many items it has begun; not to be called during the run
-	to            []gauge       // what it sends to
-	errors, skips atomic.Uint64
-	team          *team
+	from  gauge         // what it receives from
+	begun func() uint64 // how many items it has begun; not to be called during the run
+	left  func() uint64 // how many it has begun and still holds, as begun; may be nil
+	to    []gauge       // what it sends to
+	team  *team
+
+	skipped, failed, discarded atomic.Uint64
 }
 
 // A gauge counts what goes by. It is a hop's link, or a counter between stages
@@ -124,15 +158,21 @@ type gauge interface {
 	Freed() uint64
 }
 
-func (m *meter) failed() {
+func (m *meter) skip() {
 	if m != nil {
-		m.errors.Add(1)
+		m.skipped.Add(1)
 	}
 }
 
-func (m *meter) skipped() {
+func (m *meter) fail() {
 	if m != nil {
-		m.skips.Add(1)
+		m.failed.Add(1)
+	}
+}
+
+func (m *meter) discard() {
+	if m != nil {
+		m.discarded.Add(1)
 	}
 }
 
@@ -140,21 +180,28 @@ func (m *meter) addTo(s *StageStats, ended bool) {
 	if m.from == nil {
 		return // a Buffer, or not yet begun
 	}
+	skipped, failed, discarded := m.skipped.Load(), m.failed.Load(), m.discarded.Load()
+	var in uint64
 	if ended {
-		s.In += m.begun()
+		in = m.begun()
+		if m.left != nil {
+			discarded += m.left()
+		}
 	} else {
 		// One item of what is not given back yet is in hand.
 		freed := m.from.Freed()
 		sent := m.from.Sent()
-		in := min(sent, freed+1)
-		s.In += in
-		s.Depth += int(sent - in)
+		in = max(min(sent, freed+1), skipped+failed+discarded)
+		s.Depth += int(max(sent, in) - in)
 	}
 	for _, g := range m.to {
 		s.Out += g.Sent()
 	}
-	s.Errors += m.errors.Load()
-	s.Skipped += m.skips.Load()
+	s.In += in
+	s.Done += in - skipped - failed - discarded
+	s.Skipped += skipped
+	s.Failed += failed
+	s.Discarded += discarded
 	if m.team != nil {
 		s.Workers = max(s.Workers, m.team.alive.Most())
 		s.Blocked += m.team.blocks.Total()
@@ -244,6 +291,13 @@ func (s scope) begins(n func() uint64) {
 	}
 }
 
+// leaves has the items that the stage holds at the end of a run counted by n.
+func (s scope) leaves(n func() uint64) {
+	if m := s.meter(); m != nil {
+		m.left = n
+	}
+}
+
 func (s scope) newTeam() *team {
 	if s.rec == nil {
 		return nil
@@ -255,7 +309,7 @@ func (s scope) newTeam() *team {
 func receives[T any](s scope, in *hop[T]) {
 	if m := s.meter(); m != nil {
 		s.run.prepare(func() { // a Buffer may change the link until then
-			m.from = in.items
+			m.from = in
 			in.items.TimeReceiver(&s.team.waits)
 		})
 	}
@@ -275,7 +329,7 @@ func passes[T any](s scope, out outlet[T], blocks *link.Clock) {
 	s.run.prepare(func() {
 		switch to := any(out).(type) {
 		case *hop[T]:
-			m.to = append(m.to, to.items)
+			m.to = append(m.to, to)
 			to.items.TimeSender(blocks)
 		case gauge:
 			m.to = append(m.to, to)

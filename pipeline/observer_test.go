@@ -14,8 +14,8 @@ import (
 func TestObserverSeesTheWorkersOfAFlatMap(t *testing.T) {
 	for name, opts := range map[string][]pipeline.Option{
 		"one worker": nil,
-		"ordered":    {pipeline.Workers(2)},
-		"unordered":  {pipeline.Workers(2), pipeline.Unordered()},
+		"ordered":    {pipeline.WithWorkers(2)},
+		"unordered":  {pipeline.WithWorkers(2), pipeline.Unordered()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestObserverSeesTheWorkersOfAFlatMap(t *testing.T) {
 				if err != nil || len(out) != items*emits {
 					t.Errorf("%d results, %v", len(out), err)
 				}
-				st := o.Stages()[0]
+				st := o.Stats()[0]
 				workers := min(2, 1+len(opts))
 				if st.In != items || st.Out != items*emits || st.Workers != workers {
 					t.Errorf("%+v", st)

@@ -1,129 +1,155 @@
 package pipeline
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/misuse"
 )
 
-// An Option changes how a Map, Filter or FlatMap stage works.
+// An Option changes how a stage works. Every stage takes [WithName]. Stages that call a
+// function for each item take the others, too; [Stateful] takes neither [WithWorkers] nor
+// [WithRetry]. A stage panics if it is given an option that does not apply to it. A nil
+// Option is ignored.
 type Option func(*options)
 
 type options struct {
 	workers   int
 	unordered bool
-	retry     Policy
-	onError   func(error) Decision
+	retry     RetryPolicy
+	onError   func(error) ErrorAction
 	name      string
 	timeout   time.Duration
-	replace   any // func(error) (Out, error)
-	letters   any // func(In, error) error
+	given     []string // the options other than WithName
 }
 
-func newOptions(opts []Option) options {
-	o := options{workers: 1, retry: Policy{Attempts: 1}}
+// perItem are the options of stages that call a function for each item.
+var perItem = []string{"WithWorkers", "Unordered", "WithTimeout", "WithErrorHandler", "WithRetry"}
+
+// newOptions returns the options of a stage made by the named function of this package.
+// It panics if one of them is among refused.
+func newOptions(call, name string, opts []Option, refused ...string) options {
+	o := options{workers: 1, name: name, retry: RetryPolicy{Attempts: 1}}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
+	}
+	for _, given := range o.given {
+		if slices.Contains(refused, given) {
+			panic("pipeline: " + call + ": " + given + " does not apply to this stage")
+		}
 	}
 	return o
 }
 
-// Workers sets how many items the stage works on at once. The default is 1.
-// Output keeps the order of input all the same, see Unordered: results that are
-// ready early wait for those before them, and the workers stay busy until as
-// many items are in work or waiting as the way to the next stage holds: 2n, at
-// least 16, and more while items are quick, see Buffer; 2n besides what a Buffer
-// says if there is one. Goroutines are started as there is work for them. It
-// panics if n is less than 1.
-func Workers(n int) Option {
-	misuse.Below(n, 1, "pipeline: Workers: workers")
-	return func(o *options) { o.workers = n }
+// named returns the node of a stage that takes no option other than WithName.
+func named(call, name, detail string, opts []Option) node {
+	return node{name: newOptions(call, name, opts, perItem...).name, detail: detail}
 }
 
-// Unordered lets results through as they are ready. The default is the order
-// of the input. Without Workers it changes nothing.
-func Unordered() Option { return func(o *options) { o.unordered = true } }
-
-// Name sets the name of the stage in errors, pictures and statistics. The
-// default is its kind, such as "map".
-func Name(s string) Option { return func(o *options) { o.name = s } }
-
-// Timeout bounds each call of the stage's function: its context ends after d,
-// and a call that then returns an error fails with one that wraps that error and
-// [context.DeadlineExceeded]. With Retry each attempt has d. The default is no
-// limit. It panics if d is not positive.
-func Timeout(d time.Duration) Option {
-	misuse.NotPositive(d, "pipeline: Timeout: duration")
-	return func(o *options) { o.timeout = d }
+func option(name string, set func(*options)) Option {
+	return func(o *options) {
+		o.given = append(o.given, name)
+		set(o)
+	}
 }
 
-// A Decision says what becomes of an item that failed.
-type Decision int
+// WithWorkers sets how many items the stage works on at once. The default is 1. Output
+// keeps the order of the input unless the stage is [Unordered]: a result waits until all
+// results before it have been sent. Workers stay busy meanwhile, until as many items are
+// in work or waiting as the way to the next stage holds: 2n, at least 16, and more while
+// items are quick; 2n more than the size of a [Buffer] if there is one. The stage starts a
+// goroutine when there is work for it. WithWorkers panics if n is less than 1.
+func WithWorkers(n int) Option {
+	misuse.Below(n, 1, "pipeline: WithWorkers: workers")
+	return option("WithWorkers", func(o *options) { o.workers = n })
+}
+
+// Unordered sends results as soon as they are ready. The default is the order of the
+// input. It changes nothing without [WithWorkers].
+func Unordered() Option { return option("Unordered", func(o *options) { o.unordered = true }) }
+
+// WithName sets the name of the stage in errors, pictures and statistics. The default is
+// its kind, such as "map".
+func WithName(s string) Option { return func(o *options) { o.name = s } }
+
+// WithTimeout bounds each call of the stage's function. The context of the call ends after
+// d. If the call then returns an error, the item fails with an error that wraps this one
+// and [context.DeadlineExceeded]. With [WithRetry], d bounds each attempt. The default is
+// no limit. WithTimeout panics if d is not positive.
+func WithTimeout(d time.Duration) Option {
+	misuse.NotPositive(d, "pipeline: WithTimeout: duration")
+	return option("WithTimeout", func(o *options) { o.timeout = d })
+}
+
+// An ErrorAction says what a stage does about an item that failed.
+type ErrorAction int
 
 const (
-	// Stop ends the run with the item's error. It is the default.
-	Stop Decision = iota
-	// Skip drops the item, which is counted as skipped, and goes on.
+	// Stop ends the run with the error of the item.
+	Stop ErrorAction = iota
+	// Skip drops the item and counts it as skipped.
 	Skip
 )
 
-// OnError sets a function that sees the error of each item that failed, after
-// the last retry, and decides what becomes of it. With Workers several calls at
-// once are possible. It does not see what follows from the end of the run. The
-// default is to Stop. It panics if fn is nil.
-func OnError(fn func(error) Decision) Option {
-	misuse.Nil(fn == nil, "pipeline: OnError: function")
-	return func(o *options) { o.onError = fn }
+// String returns the name of the constant.
+func (a ErrorAction) String() string {
+	switch a {
+	case Stop:
+		return "Stop"
+	case Skip:
+		return "Skip"
+	}
+	return fmt.Sprintf("ErrorAction(%d)", int(a))
 }
 
-// Replace sets a function that may put a value in the place of what an item that
-// failed would have given, after the last retry: it returns the value, or an
-// error, and then the item fails with that one and its own. It comes before OnError. Out is
-// what the stage sends, and a stage of another type panics as it is made; so
-// does FlatMap. It panics if fn is nil.
-func Replace[Out any](fn func(err error) (Out, error)) Option {
-	misuse.Nil(fn == nil, "pipeline: Replace: function")
-	return func(o *options) { o.replace = fn }
+// WithErrorHandler sets a function that receives the error of each item that failed, after
+// the last attempt and after the second function of [MapOr], and returns what to do about
+// it. It receives no error that only follows from the end of the run. A stage with several
+// workers may call it from several goroutines at once. The default is to [Stop].
+// WithErrorHandler panics if fn is nil.
+func WithErrorHandler(fn func(error) ErrorAction) Option {
+	misuse.Nil(fn == nil, "pipeline: WithErrorHandler: function")
+	return option("WithErrorHandler", func(o *options) { o.onError = fn })
 }
 
-// DeadLetter sets a function that is given each item that is skipped because it
-// failed, and its error, to keep it elsewhere: those that OnError says to Skip,
-// all that fail if there is no OnError. If it returns an error, that ends the
-// run. With Workers several calls at once are possible. In is what the stage
-// receives, behind a Batch a whole one, and a stage of another type panics as it is
-// made. It panics if fn is nil.
-func DeadLetter[In any](fn func(item In, err error) error) Option {
-	misuse.Nil(fn == nil, "pipeline: DeadLetter: function")
-	return func(o *options) { o.letters = fn }
-}
-
-// A Policy says how often and how soon a failed item is tried again. The pause
-// before retry number n is chosen at random below Delay·2ⁿ⁻¹, bounded by
-// MaxDelay: exponential backoff with full jitter, after Marc Brooker,
-// "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
-type Policy struct {
+// A RetryPolicy says how often and how soon a failed item is tried again. The pause
+// before retry number n is chosen at random below Delay·2ⁿ⁻¹, bounded by MaxDelay:
+// exponential backoff with full jitter, after Marc Brooker, "Exponential Backoff And
+// Jitter", AWS Architecture Blog, 2015. An error that asks for a pause, see [RetryAfter],
+// gets that pause instead.
+type RetryPolicy struct {
 	Attempts int           // calls in all, at least 1
 	Delay    time.Duration // bound of the first pause
 	MaxDelay time.Duration // bound of any pause; 0 means none
 }
 
-// Retry tries an item that failed again. What is not tried again: an error made by
-// [Permanent], a call that panicked or called runtime.Goexit, a FlatMap call that
-// has emitted, and anything once the run has ended. The item fails with the error of
-// the last attempt; if that is only that time was up, also with the function's own error
-// before. If the run ends during a pause, the item's error is joined to that of the run.
-// The default is no retry. It panics if Attempts is less than 1 or a duration is
-// negative.
-func Retry(p Policy) Option {
-	misuse.Below(p.Attempts, 1, "pipeline: Retry: Attempts")
-	misuse.Negative(p.Delay, "pipeline: Retry: Delay")
-	misuse.Negative(p.MaxDelay, "pipeline: Retry: MaxDelay")
-	return func(o *options) { o.retry = p }
+// WithRetry tries an item that failed again. There is no further attempt after an error
+// made by [Permanent], [ErrSkip], a panic or [runtime.Goexit], after a call of a FlatMap
+// that has emitted, and once the run has ended. The item fails with the error of the last
+// attempt. If that error only says that time was up, it is joined with the last error of
+// the function itself. If the run ends during a pause, the error of the item is joined to
+// that of the run. The default is no retry. WithRetry panics if Attempts is less than 1 or
+// a duration is negative.
+func WithRetry(p RetryPolicy) Option {
+	misuse.Below(p.Attempts, 1, "pipeline: WithRetry: Attempts")
+	misuse.Negative(p.Delay, "pipeline: WithRetry: Delay")
+	misuse.Negative(p.MaxDelay, "pipeline: WithRetry: MaxDelay")
+	return option("WithRetry", func(o *options) { o.retry = p })
 }
 
-// pause returns how long to wait before retry number n, from 1.
-func (p Policy) pause(n int) time.Duration {
+// pause returns how long to wait before retry number n, from 1, after err.
+func (p RetryPolicy) pause(n int, err error) time.Duration {
+	if asks, ok := errors.AsType[interface {
+		error
+		RetryAfter() time.Duration
+	}](err); ok {
+		return asks.RetryAfter()
+	}
 	bound := p.Delay
 	for i := 1; i < n && bound > 0 && bound < 1<<61; i++ {
 		bound *= 2

@@ -51,7 +51,9 @@ type run struct {
 	prepares []func() // before the goroutines start, when all links are what they will be
 	begun    []func() // after that
 	starts   []func() // the goroutines
-	ended    []func() // when they have
+	settles  []func() // when they have: what is left over is counted
+	finals   []func() // then, each on a goroutine: functions of the user that the end of a run calls
+	ended    []func() // at the very end
 
 	failed atomic.Bool // or has been interrupted
 	mu     sync.Mutex
@@ -87,6 +89,13 @@ func (r *run) stop(cause error) {
 // prepare has fn called before the goroutines start.
 func (r *run) prepare(fn func()) { r.prepares = append(r.prepares, fn) }
 
+// settle has fn called when all goroutines have ended.
+func (r *run) settle(fn func()) { r.settles = append(r.settles, fn) }
+
+// finally has fn called on a goroutine of its own when all others have ended, also in a
+// run that has failed. fn calls a function of the user.
+func (r *run) finally(fn func()) { r.finals = append(r.finals, fn) }
+
 // spawn has a goroutine started with the others, see begin.
 func (r *run) spawn(loop func()) { r.starts = append(r.starts, loop) }
 
@@ -112,18 +121,18 @@ func (r *run) begin(loop func()) {
 	outcome.Spawn(loop, r.wg.Done)
 }
 
-// fail ends the run with an error of the named stage, which is the first one if
-// it becomes the cause of the run's context. Later ones are joined to that, and
-// those that only follow from the end of the run are dropped.
+// fail ends the run with an error of the named stage for its item number index, -1 for
+// none. It is the first error if it becomes the cause of the run's context. Later ones are
+// joined to that, and those that only follow from the end of the run are dropped.
 //
 // It reports whether err was recorded.
-func (r *run) fail(stage string, err error) bool {
+func (r *run) fail(stage string, index int, err error) bool {
 	r.failed.Store(true)
 	if follows(err, r.ctx) {
 		r.interrupted()
 		return false
 	}
-	own := &StageError{stage, err}
+	own := &StageError{stage, index, err}
 	point.At("pipeline: before the run ends")
 	if r.stop(own); context.Cause(r.ctx) != own {
 		r.mu.Lock()
@@ -148,6 +157,14 @@ func (r *run) end(left bool) error {
 	if left {
 		r.stop(errLeft)
 	}
+	r.wg.Wait()
+	for _, fn := range r.settles {
+		fn()
+	}
+	for _, fn := range r.finals {
+		r.begin(fn)
+	}
+	r.settles, r.finals = nil, nil
 	r.wg.Wait()
 	point.At("pipeline: before the bells are stopped")
 	for _, b := range r.bells {
@@ -186,6 +203,8 @@ type scope struct {
 	rec   *record // what an observer gets to see; nil if nobody looks
 	index int     // of the stage, in rec
 	team  *team   // who works on the stage; nil if nobody looks
+	// exactly says that each item must give one, as in a branch of Zip.
+	exactly bool
 }
 
 // at is the scope of a stage n stages further on.
@@ -201,8 +220,8 @@ func (s scope) under(ctx context.Context) scope {
 }
 
 // fail is run.fail, unless what is downstream has enough anyway.
-func (s scope) fail(stage string, err error) (recorded bool) {
-	return context.Cause(s.ctx) != errEnough && s.run.fail(stage, err)
+func (s scope) fail(stage string, index int, err error) (recorded bool) {
+	return context.Cause(s.ctx) != errEnough && s.run.fail(stage, index, err)
 }
 
 // cause returns why ctx ends. Its bell may have said so a moment before: then cause

@@ -26,8 +26,7 @@ type program struct {
 	gauges    []*testkit.Gauge
 	workers   []int              // the bounds of gauges
 	seen      *pipeline.Observer // nil: nobody looks
-	errors    int                // that it will see
-	skipped   int                // of these, by items that will be
+	skipped   int                // items that it will see dropped
 	kept      []int              // of these, the items that are kept elsewhere
 	letters   chan int           // where that is
 }
@@ -74,7 +73,7 @@ func (p *program) busy(more ...pipeline.Option) (work func(context.Context, int)
 	g := new(testkit.Gauge)
 	workers, pace := 1+p.in.IntN(4), p.in.IntN(8)
 	p.gauges, p.workers = append(p.gauges, g), append(p.workers, workers)
-	opts = append(more, pipeline.Workers(workers))
+	opts = append(more, pipeline.WithWorkers(workers))
 	if pace%2 == 1 {
 		opts = append(opts, pipeline.Unordered())
 		p.unordered = p.unordered || workers > 1
@@ -97,7 +96,7 @@ func (p *program) add(kind int) {
 		work, opts := p.busy()
 		m := 2 + p.in.IntN(4)
 		p.then(pipeline.Filter(func(ctx context.Context, v int) (bool, error) { work(ctx, v); return v%m != 0, nil }, opts...))
-		p.each(func(v int) []int { return slices.Repeat([]int{v}, min(1, v%m)) })
+		p.drop(func(v int) bool { return v%m == 0 })
 	case 2:
 		work, opts := p.busy()
 		p.then(pipeline.FlatMap(func(ctx context.Context, v int, emit func(int) error) error {
@@ -124,7 +123,7 @@ func (p *program) add(kind int) {
 		p.stage = p.stage.Buffer(p.in.IntN(5))
 	case 6:
 		p.then(pipeline.Fuse(pipeline.Tap(func(int) {}), pipeline.Filter(func(_ context.Context, v int) (bool, error) { return v%5 != 0, nil })))
-		p.each(func(v int) []int { return slices.Repeat([]int{v}, min(1, v%5)) })
+		p.drop(func(v int) bool { return v%5 == 0 })
 	case 7:
 		p.skip()
 	case 8:
@@ -138,7 +137,7 @@ func (p *program) add(kind int) {
 	case 9:
 		even := pipeline.Filter(func(_ context.Context, v int) (bool, error) { return v%4 == 0, nil })
 		p.then(pipeline.Split(func(v int) bool { return v%2 == 0 }, map[bool]pipeline.Stage[int, int]{true: even, false: pipeline.Buffer[int](2)}))
-		p.each(func(v int) []int { return slices.Repeat([]int{v}, max(v%2, 1-min(v%4, 1))) })
+		p.drop(func(v int) bool { return v%4 == 2 || v%4 == -2 })
 		p.unordered = true
 	case 10:
 		work, opts := p.busy()
@@ -162,41 +161,55 @@ func (p *program) add(kind int) {
 	}
 }
 
+// drop has the stage just added skip the items of which fn says so.
+func (p *program) drop(fn func(int) bool) {
+	p.each(func(v int) []int {
+		if fn(v) {
+			p.skipped++
+			return nil
+		}
+		return []int{v}
+	})
+}
+
 // skip adds a stage at which items fail, and are dropped, replaced, or kept
 // elsewhere.
 func (p *program) skip() {
 	work, opts := p.busy()
 	m, how := 2+p.in.IntN(4), p.in.IntN(3)
-	switch how {
-	case 0:
-		opts = append(opts, pipeline.OnError(func(err error) pipeline.Decision {
+	if how == 0 {
+		opts = append(opts, pipeline.WithErrorHandler(func(err error) pipeline.ErrorAction {
 			if !errors.Is(err, errProgram) {
-				p.t.Errorf("OnError saw %v", err)
+				p.t.Errorf("the handler saw %v", err)
 			}
 			return pipeline.Skip
 		}))
-	case 1:
-		opts = append(opts, pipeline.Replace(func(error) (int, error) { return 100, nil }))
-	case 2:
-		opts = append(opts, pipeline.DeadLetter(func(v int, err error) error {
-			if v%m != 0 || !errors.Is(err, errProgram) {
-				p.t.Errorf("a letter of %d: %v", v, err)
-			}
-			p.letters <- v
-			return nil
-		}))
 	}
-	p.then(pipeline.Map(func(ctx context.Context, v int) (int, error) {
+	fn := func(ctx context.Context, v int) (int, error) {
 		if work(ctx, v); v%m == 0 {
 			return 0, errProgram
 		}
 		return v, nil
-	}, opts...))
+	}
+	or := func(_ context.Context, f pipeline.Failure[int]) (int, error) {
+		if f.Item%m != 0 || !errors.Is(f.Err, errProgram) {
+			p.t.Errorf("a failure of %d: %v", f.Item, f.Err)
+		}
+		if how == 1 {
+			return 100, nil
+		}
+		p.letters <- f.Item
+		return 0, pipeline.ErrSkip
+	}
+	if how == 0 {
+		p.then(pipeline.Map(fn, opts...))
+	} else {
+		p.then(pipeline.MapOr(fn, or, opts...))
+	}
 	p.each(func(v int) []int {
 		if v%m != 0 {
 			return []int{v}
 		}
-		p.errors++
 		switch how {
 		case 0:
 			p.skipped++
@@ -212,7 +225,7 @@ func (p *program) skip() {
 
 // retry adds a stage whose function succeeds at the second attempt.
 func (p *program) retry() {
-	work, opts := p.busy(pipeline.Retry(pipeline.Policy{Attempts: 2, Delay: time.Millisecond}))
+	work, opts := p.busy(pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 2, Delay: time.Millisecond}))
 	type attempt struct{ n int }
 	first := pipeline.Map(func(_ context.Context, v int) (int, error) { return v, nil })
 	key := make(chan map[int]*attempt, 1)
@@ -233,7 +246,7 @@ func (p *program) retry() {
 
 // fail adds a stage that fails at some items, by an error or a panic.
 func (p *program) fail() {
-	work, opts := p.busy(pipeline.Name(badStage))
+	work, opts := p.busy(pipeline.WithName(badStage))
 	at, panics := p.in.IntN(64), p.in.Bool()
 	p.then(pipeline.Map(func(ctx context.Context, v int) (int, error) {
 		if work(ctx, v); v%64 == at && panics {

@@ -98,15 +98,15 @@ func forked(n node, labels []string, branches []shape) shape {
 }
 
 // zipped is two branches and a node that joins them.
-func zipped(a, b shape) shape {
+func zipped(name string, a, b shape) shape {
 	out := forked(node{name: "tee"}, []string{"", ""}, []shape{a, b})
-	join := node{name: "zip"}
+	join := node{name: name}
 	for _, t := range out.tails {
 		join.from = append(join.from, edge{node: t})
 	}
 	out.nodes = append(out.nodes, join)
 	out.tails = []int{len(out.nodes) - 1}
-	out.text = "zip(" + a.text + " | " + b.text + ")"
+	out.text = name + "(" + a.text + " | " + b.text + ")"
 	return out
 }
 

@@ -130,13 +130,13 @@ func someStage(plan *rand.Rand) (s pipeline.Stage[int, int], ordered bool) {
 	case 0:
 		return pipeline.Map(pass), true
 	case 1:
-		return pipeline.Map(pass, pipeline.Workers(n)), true
+		return pipeline.Map(pass, pipeline.WithWorkers(n)), true
 	case 2:
-		return pipeline.Map(pass, pipeline.Workers(n), pipeline.Unordered()), n == 1
+		return pipeline.Map(pass, pipeline.WithWorkers(n), pipeline.Unordered()), n == 1
 	case 3:
-		return pipeline.Filter(func(context.Context, int) (bool, error) { return true, nil }, pipeline.Workers(n)), true
+		return pipeline.Filter(func(context.Context, int) (bool, error) { return true, nil }, pipeline.WithWorkers(n)), true
 	case 4:
-		return pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error { return emit(v) }, pipeline.Workers(n)), true
+		return pipeline.FlatMap(func(_ context.Context, v int, emit func(int) error) error { return emit(v) }, pipeline.WithWorkers(n)), true
 	case 5:
 		return pipeline.Then(pipeline.Batch[int](1+plan.IntN(100), 0), pipeline.Unbatch[int]()), true
 	case 6:

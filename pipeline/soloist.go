@@ -31,14 +31,17 @@ func (p step[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context,
 	s.begins(func() uint64 { return w.begun })
 	sends(s, out)
 	if p.timeout > 0 {
-		return s.ctx, guarded[In]{w}
+		return s.ctx, guarded[In]{w, w}
 	}
 	return s.ctx, w
 }
 
 // guarded hides what a soloist can besides being an outlet: it has to set up
 // something for each call.
-type guarded[T any] struct{ outlet[T] }
+type guarded[T any] struct {
+	outlet[T]
+	refuser
+}
 
 func (w *soloist[In, Out]) send(v In) error {
 	out, keep, err := w.work(v)
@@ -69,7 +72,7 @@ type culprit interface {
 
 func (w *soloist[In, Out]) pass(v In, f *frame) error {
 	if w.over.Load() {
-		return cause(w.ctx) // v is dropped, so this must not look like the end
+		return w.refuse() // v is dropped, so this must not look like the end
 	}
 	w.begun++
 	w.item = v
@@ -78,7 +81,8 @@ func (w *soloist[In, Out]) pass(v In, f *frame) error {
 	f.at = nil
 	switch {
 	case err != nil:
-		if err == errDropped {
+		if err == ErrSkip && !w.exactly {
+			w.meter.skip()
 			return nil
 		}
 		return w.caught(err)
@@ -129,9 +133,13 @@ func (w *soloist[In, Out]) takeAll(in *hop[In]) (err error) {
 			return nil
 		}
 		if in.items.Rested() && w.ctx.Err() != nil {
+			in.giveBack(v)
 			return context.Cause(w.ctx)
 		}
 		if err := w.pass(v, &w.frame); err != nil {
+			if w.refused {
+				in.giveBack(v)
+			}
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/tandemgo/tandem/internal/misuse"
 )
 
-// ErrNoBranch is the error of a [Split] that has no branch for an item.
+// ErrNoBranch is the error of an item for which a [Split] has no branch.
 var ErrNoBranch = errors.New("pipeline: no branch for this key")
 
 // Split returns a stage that sends each item through the branch for its key, and
@@ -26,7 +26,7 @@ var ErrNoBranch = errors.New("pipeline: no branch for this key")
 // fails with [ErrNoBranch]. A branch that has had enough, as with a [Take],
 // drops what else is for it. Split panics if key is nil, if there is no branch,
 // or if one is the zero Stage.
-func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, Out]) Stage[In, Out] {
+func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, Out], opts ...Option) Stage[In, Out] {
 	misuse.Nil(key == nil, "pipeline: Split: function")
 	type named struct {
 		name string
@@ -51,7 +51,7 @@ func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, O
 			return 0, fmt.Errorf("%w: %v", ErrNoBranch, k)
 		}
 		return i, nil
-	})
+	}, opts...)
 }
 
 // ByKey returns a stage that runs n of the same lane in parallel and sends items
@@ -59,13 +59,13 @@ func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, O
 // out of the lanes is brought together as it comes. Keys are hashed: an item may
 // wait for one with another key in its lane. ByKey panics if n is less than 1,
 // key is nil, or lane is the zero Stage.
-func ByKey[K comparable, In, Out any](n int, key func(In) K, lane Stage[In, Out]) Stage[In, Out] {
+func ByKey[K comparable, In, Out any](n int, key func(In) K, lane Stage[In, Out], opts ...Option) Stage[In, Out] {
 	misuse.Nil(key == nil, "pipeline: ByKey: function")
 	misuse.Below(n, 1, "pipeline: ByKey: lanes")
 	seed := maphash.MakeSeed()
 	return fork("ByKey", "by key", make([]string, n), slices.Repeat([]Stage[In, Out]{lane}, n), func(_ context.Context, v In) (int, error) {
 		return int(maphash.Comparable(seed, key(v)) % uint64(n)), nil
-	})
+	}, opts...)
 }
 
 // Merge returns a stage that sends each item through every branch, and brings

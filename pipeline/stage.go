@@ -6,10 +6,9 @@ import "context"
 // it holds no goroutine and no data, may be copied, shared and run any number
 // of times, also at once. The zero value is not usable.
 //
-// Its methods put another stage behind it. Those that change the type of the items,
-// Map, FlatMap, Batch, Then, Fuse, Split, ByKey, Merge and Zip, are there on Go 1.27
-// and later. An older compiler says that it has no such method: the functions of
-// the same names and [Then] do it there.
+// Its methods append another stage. Those that change the type of the items, such as Map
+// and Batch, need Go 1.27. An older compiler says that Stage has no such method: use the
+// functions of the same names and [Then] there.
 type Stage[In, Out any] struct {
 	shape shape
 	// connect puts the stage into a run, in front of out. It returns what the
@@ -58,9 +57,9 @@ func Then[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
 // does next to nothing. Everything else stays as it is: names, errors, counts,
 // order.
 //
-// Neither may have goroutines or queues of its own: Fuse panics if it is given a
-// stage with several Workers, a Buffer, a Batch with an age, a chain made by Then,
-// or one that is observed on its own.
+// Neither may have goroutines, queues or a state of its own: Fuse panics if it is given a
+// stage with several workers, a Buffer, an OnDiscard, a Stateful, a Batch with an age, a
+// chain made by Then, or one that is observed on its own.
 func Fuse[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
 	first.require("Fuse")
 	second.require("Fuse")
@@ -93,21 +92,32 @@ func (s Stage[In, Out]) require(call string) {
 	}
 }
 
-// Filter is [Filter] behind s.
+// Filter appends a [Filter] stage to s.
 func (s Stage[In, Out]) Filter(keep func(context.Context, Out) (bool, error), opts ...Option) Stage[In, Out] {
 	return Then(s, Filter(keep, opts...))
 }
 
-// Tap is [Tap] behind s.
-func (s Stage[In, Out]) Tap(fn func(Out)) Stage[In, Out] { return Then(s, Tap(fn)) }
+// Tap appends a [Tap] stage to s.
+func (s Stage[In, Out]) Tap(fn func(Out), opts ...Option) Stage[In, Out] {
+	return Then(s, Tap(fn, opts...))
+}
 
-// Take is [Take] behind s.
-func (s Stage[In, Out]) Take(n int) Stage[In, Out] { return Then(s, Take[Out](n)) }
+// Take appends a [Take] stage to s.
+func (s Stage[In, Out]) Take(n int, opts ...Option) Stage[In, Out] {
+	return Then(s, Take[Out](n, opts...))
+}
 
-// Buffer is [Buffer] behind s.
-func (s Stage[In, Out]) Buffer(n int) Stage[In, Out] { return Then(s, Buffer[Out](n)) }
+// Buffer appends a [Buffer] stage to s.
+func (s Stage[In, Out]) Buffer(n int, opts ...Option) Stage[In, Out] {
+	return Then(s, Buffer[Out](n, opts...))
+}
 
-// Throttle is [Throttle] behind s.
-func (s Stage[In, Out]) Throttle(wait func(context.Context) error) Stage[In, Out] {
-	return Then(s, Throttle[Out](wait))
+// OnDiscard appends an [OnDiscard] stage to s.
+func (s Stage[In, Out]) OnDiscard(fn func(Out), opts ...Option) Stage[In, Out] {
+	return Then(s, OnDiscard(fn, opts...))
+}
+
+// Throttle appends a [Throttle] stage to s.
+func (s Stage[In, Out]) Throttle(wait func(context.Context) error, opts ...Option) Stage[In, Out] {
+	return Then(s, Throttle[Out](wait, opts...))
 }

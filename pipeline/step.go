@@ -8,32 +8,15 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 )
 
-// A step is a stage that calls a function for each item and sends on what that
-// returns: Map, Filter, Tap and Throttle in one.
+// A step is a stage that calls a function for each item and sends the result: Map, MapOr,
+// Filter, Tap and Throttle in one.
 type step[In, Out any] struct {
 	options
-	fn      func(context.Context, In) (Out, error)
-	replace func(error) (Out, error)
-	letters func(In, error) error
-}
-
-// errDropped is what the function of a step returns for an item that is to go
-// no further, and is no failure.
-var errDropped = errors.New("pipeline: dropped")
-
-func newStep[In, Out any](kind string, o options, fn func(context.Context, In) (Out, error)) step[In, Out] {
-	s := step[In, Out]{options: o, fn: fn}
-	if o.name == "" {
-		s.name = kind
-	}
-	stage := fmt.Sprintf("stage %q", s.name)
-	s.replace = misuse.Untyped[func(error) (Out, error)](o.replace, "pipeline: Replace: "+stage)
-	s.letters = misuse.Untyped[func(In, error) error](o.letters, "pipeline: DeadLetter: "+stage)
-	return s
+	fn func(context.Context, In) (Out, error)
+	or func(context.Context, Failure[In]) (Out, error) // of MapOr; nil otherwise
 }
 
 func (p step[In, Out]) stage(exact bool) Stage[In, Out] {
@@ -42,7 +25,7 @@ func (p step[In, Out]) stage(exact bool) Stage[In, Out] {
 	if p.workers == 1 {
 		s = inlined(sh, p.connectInline)
 	}
-	s.exact = exact && p.onError == nil && p.letters == nil && !(p.unordered && p.workers > 1)
+	s.exact = exact && p.onError == nil && !(p.unordered && p.workers > 1)
 	return s
 }
 
@@ -50,44 +33,65 @@ func (p step[In, Out]) stage(exact bool) Stage[In, Out] {
 type worker[In, Out any] struct {
 	step[In, Out]
 	scope
-	meter *meter
-	over  *atomic.Bool // no function is to begin
-	begun uint64       // items
-	item  In           // what it works on, if someone may want to see it
+	meter    *meter
+	over     *atomic.Bool // no function is to begin
+	begun    uint64       // items
+	index    int          // of the item in work among those of the stage; -1: the worker is the only one
+	attempts int          // calls for the item in work
+	item     In           // the item in work, if a handler may need it
 	// spent says that an attempt has had effects: there must not be another.
 	spent bool
+	// refused says that the last item was not begun, because the run has ended.
+	refused bool
 	// stopped says that an item has ended the run: the worker does no more.
 	stopped bool
 	exit    func()
-	// exited gets what has become of an item whose function has called Goexit,
-	// while the goroutine unwinds.
+	// exited gets the result for an item whose function has called Goexit, while the
+	// goroutine unwinds.
 	exited func(out Out, keep bool)
 }
 
 func newWorker[In, Out any](p step[In, Out], s scope, exited func(Out, bool)) worker[In, Out] {
-	return worker[In, Out]{step: p, scope: s, meter: s.meter(), over: &s.run.bell(s.ctx).over, exited: exited}
+	return worker[In, Out]{step: p, scope: s, meter: s.meter(), index: -1, over: &s.run.bell(s.ctx).over, exited: exited}
 }
 
 // ended reports whether no function is to begin.
 func (w *worker[In, Out]) ended() bool { return w.over.Load() || w.ctx.Err() != nil }
 
+// at returns the number of the item in work.
+func (w *worker[In, Out]) at() int {
+	if w.index < 0 {
+		return int(w.begun) - 1
+	}
+	return w.index
+}
+
+// refuses reports whether the last item was not begun.
+func (w *worker[In, Out]) refuses() bool { return w.refused }
+
+// refuse notes that the item just received is not begun, and returns the cause.
+func (w *worker[In, Out]) refuse() error {
+	w.refused = true
+	return cause(w.ctx)
+}
+
 // work returns what comes of v, and whether anything does. An error says that
 // the run has ended, or that it is to end now.
 func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
 	if w.ended() {
-		return out, false, cause(w.ctx)
+		return out, false, w.refuse()
 	}
 	w.begun++
 	if w.exit == nil {
 		w.exit = w.goexit
 	}
-	if w.letters != nil {
+	if w.or != nil {
 		w.item = v
 	}
-	if out, err = w.call(v); err != nil && err != errDropped {
+	if out, err = w.call(v); err != nil {
 		return w.failed(v, err)
 	}
-	return out, err == nil, nil
+	return out, true, nil
 }
 
 func (w *worker[In, Out]) goexit() {
@@ -105,7 +109,7 @@ func (w *worker[In, Out]) call(v In) (Out, error) {
 	ctx, cancel := context.WithTimeoutCause(w.ctx, w.timeout, limit)
 	defer cancel()
 	out, err := outcome.Call(ctx, w.fn, v, w.exit)
-	if err != nil && err != errDropped && ctx.Err() != nil && w.ctx.Err() == nil && !panicked(err) {
+	if err != nil && ctx.Err() != nil && w.ctx.Err() == nil && !skips(err) && !panicked(err) {
 		if err == ctx.Err() || err == error(limit) {
 			return out, limit
 		}
@@ -117,7 +121,7 @@ func (w *worker[In, Out]) call(v In) (Out, error) {
 // A lateError is the error of a call that had no result within its time limit.
 type lateError struct {
 	limit time.Duration
-	own   error // of the function; nil if it said no more than that its context has ended
+	own   error // of the function; nil if it only said that its context has ended
 }
 
 func (e *lateError) Error() string {
@@ -135,26 +139,23 @@ func (e *lateError) Unwrap() []error {
 	return []error{context.DeadlineExceeded, e.own}
 }
 
-func panicked(err error) bool {
-	_, yes := errors.AsType[*PanicError](err)
-	return yes
-}
-
-// again reports whether it makes sense to try again after err.
-func again(err error) bool { return !panicked(err) && !outcome.IsPermanent(err) }
+// again reports whether a further attempt after err makes sense.
+func again(err error) bool { return !panicked(err) && !outcome.IsPermanent(err) && !skips(err) }
 
 // failed tries v again, and decides what becomes of it if that does not help.
 func (w *worker[In, Out]) failed(v In, err error) (out Out, keep bool, _ error) {
-	var before error // what the function said last, if it says no more than that time is up
-	for n := 1; n < w.retry.Attempts && !w.spent && again(err); n++ {
-		if w.ended() || w.sleep(w.retry.pause(n)) != nil || w.ended() {
+	defer func() { w.attempts = 0 }()
+	var before error // the last error of the function that says more than that time is up
+	for w.attempts = 1; w.attempts < w.retry.Attempts && !w.spent && again(err); {
+		if w.ended() || w.sleep(w.retry.pause(w.attempts, err)) != nil || w.ended() {
 			break
 		}
 		if late, ok := err.(*lateError); !ok || late.own != nil {
 			before = err
 		}
-		if out, err = w.call(v); err == nil || err == errDropped {
-			return out, err == nil, nil
+		w.attempts++
+		if out, err = w.call(v); err == nil {
+			return out, true, nil
 		}
 	}
 	if late, ok := err.(*lateError); ok && late.own == nil && before != nil {
@@ -171,25 +172,28 @@ func (s scope) sleep(d time.Duration) error {
 	return err
 }
 
-// judge decides what becomes of v, which failed: another value, nothing, or the
-// end of the run, which is an error.
+// judge decides what becomes of v, for which the function returned err: another value,
+// nothing, or the end of the run, which is an error.
 func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error) {
+	if skips(err) && !w.exactly {
+		w.meter.skip()
+		return out, false, nil
+	}
 	if w.ended() {
 		w.stop(err)
 		return out, false, err
 	}
-	w.meter.failed()
 	outcome.Run(
-		func() (fate fate[Out], _ error) { return w.decide(v, &err), nil },
-		func(f fate[Out], broken error) {
+		func() (verdict[Out], error) { return w.decide(v, &err), nil },
+		func(d verdict[Out], broken error) {
 			switch {
 			case broken != nil: // a handler panicked, or called Goexit and does not return
 				end = errors.Join(broken, err)
-			case f.keep:
-				out, keep = f.value, true
+			case d.keep:
+				out, keep = d.value, true
 				return
-			case f.skip:
-				w.meter.skipped()
+			case d.action == Skip:
+				w.meter.skip()
 				return
 			default:
 				end = err
@@ -199,50 +203,46 @@ func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error)
 	return out, keep, end
 }
 
+// A verdict is what handlers decide on a failed item.
+type verdict[Out any] struct {
+	value  Out
+	keep   bool
+	action ErrorAction // unless keep
+}
+
+// decide asks the handlers about v, unless the run ends. err gets what they add to the
+// error of v.
+func (w *worker[In, Out]) decide(v In, err *error) (d verdict[Out]) {
+	skip := skips(*err)
+	if w.or != nil && !skip {
+		value, failed := w.or(w.ctx, Failure[In]{v, *err, max(1, w.attempts)})
+		if failed == nil {
+			return verdict[Out]{value: value, keep: true}
+		}
+		if skip = skips(failed); !skip {
+			*err = both(failed, *err)
+		}
+	}
+	switch {
+	case skip && w.exactly:
+		*err = both(errZipSkip, *err)
+	case skip:
+		d.action = Skip
+	case w.onError != nil && !w.ended():
+		d.action = w.onError(*err)
+	}
+	return d
+}
+
+// stop ends the run with err, or joins it to the errors of a run that has ended.
 func (w *worker[In, Out]) stop(err error) {
 	w.stopped = true
 	if w.over.Load() {
 		_ = cause(w.ctx) // known before it is seen whether err matters
 	}
-	w.fail(w.name, err)
-}
-
-// A fate is what handlers decide on a failed item.
-type fate[Out any] struct {
-	value      Out
-	keep, skip bool
-}
-
-// decide asks the handlers, unless the run ends. What they add to the error of v is
-// in err.
-func (w *worker[In, Out]) decide(v In, err *error) fate[Out] {
-	if w.replace != nil {
-		value, failed := w.replace(*err)
-		if failed == nil {
-			return fate[Out]{value: value, keep: true}
-		}
-		*err = both(failed, *err)
+	if w.fail(w.name, w.at(), err) {
+		w.meter.fail()
+	} else {
+		w.meter.discard()
 	}
-	skip := w.letters != nil && !w.ended()
-	if w.onError != nil && !w.ended() {
-		skip = w.onError(*err) == Skip
-	}
-	if skip && w.letters != nil {
-		if w.ended() {
-			return fate[Out]{}
-		}
-		if lost := w.letters(v, *err); lost != nil {
-			*err = both(lost, *err)
-			return fate[Out]{}
-		}
-	}
-	return fate[Out]{skip: skip}
-}
-
-// both returns an error in whose chain are later and first, which later may wrap.
-func both(later, first error) error {
-	if errors.Is(later, first) {
-		return later
-	}
-	return errors.Join(later, first)
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// Take returns a stage that sends the first n items. Then everything before it
-// is cancelled, which is no error, and what is behind it comes to its end. It
-// panics if n is negative.
-func Take[T any](n int) Stage[T, T] {
+// Take returns a stage that sends the first n items. Then it cancels everything in front
+// of it, which is no error, and the stages behind it come to their end. Take panics if n
+// is negative.
+func Take[T any](n int, opts ...Option) Stage[T, T] {
 	misuse.Negative(n, "pipeline: Take: number")
-	s := inlined(shapeOf(node{name: "take", detail: fmt.Sprint(n)}), func(s scope, out outlet[T]) (context.Context, outlet[T]) {
+	s := inlined(shapeOf(named("Take", "take", fmt.Sprint(n), opts)), func(s scope, out outlet[T]) (context.Context, outlet[T]) {
 		sends(s, out)
 		t := &taking[T]{left: n, out: out}
 		s.begins(func() uint64 { return uint64(n - t.left) })

@@ -3,10 +3,10 @@ package pipeline
 import "context"
 
 // Unbatch returns a stage that sends the elements of each slice.
-func Unbatch[T any]() Stage[[]T, T] {
-	s := inlined(shapeOf(node{name: "unbatch"}), func(s scope, out outlet[T]) (context.Context, outlet[[]T]) {
+func Unbatch[T any](opts ...Option) Stage[[]T, T] {
+	s := inlined(shapeOf(named("Unbatch", "unbatch", "", opts)), func(s scope, out outlet[T]) (context.Context, outlet[[]T]) {
 		sends(s, out)
-		u := &unbatching[T]{out: out}
+		u := &unbatching[T]{out: out, meter: s.meter()}
 		s.begins(func() uint64 { return u.begun })
 		return s.ctx, u
 	})
@@ -17,12 +17,16 @@ func Unbatch[T any]() Stage[[]T, T] {
 type unbatching[T any] struct {
 	out   outlet[T]
 	begun uint64
+	meter *meter
 }
 
 func (u *unbatching[T]) send(vs []T) error {
 	u.begun++
-	for _, v := range vs {
+	for i, v := range vs {
 		if err := u.out.send(v); err != nil {
+			if i < len(vs)-1 {
+				u.meter.discard()
+			}
 			return err
 		}
 	}

@@ -11,12 +11,11 @@ import (
 // makes of the two results on, in the order of the items. a and b run in
 // parallel, and are part of the run.
 //
-// Each of them must give one item for each that it gets, in order, or results
-// would be joined that do not belong together: Zip panics unless they are made
-// of Map, Tap, Throttle, Buffer and Zip, with any number of ordered Workers,
-// Retry, Timeout and Replace, and without OnError or DeadLetter. It panics, too,
-// if join is nil.
-func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out) Stage[In, Out] {
+// Each branch must give one item for each that it gets, in order, or Zip would join
+// results that do not belong together. So Zip panics unless both are made of Map, MapOr,
+// Tap, Throttle, Buffer, OnDiscard and Zip, with any number of ordered workers and without
+// [WithErrorHandler], and [ErrSkip] ends the run. Zip also panics if join is nil.
+func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out, opts ...Option) Stage[In, Out] {
 	misuse.Nil(join == nil, "pipeline: Zip: function")
 	a.require("Zip")
 	b.require("Zip")
@@ -32,12 +31,15 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out)
 		a A
 		b B
 	}
-	joining := newStep("zip", newOptions(nil), func(_ context.Context, p pair) (Out, error) { return join(p.a, p.b), nil })
-	sh := zipped(a.shape, b.shape)
+	o := newOptions("Zip", "zip", opts, perItem...)
+	joining := step[pair, Out]{o, func(_ context.Context, p pair) (Out, error) { return join(p.a, p.b), nil }, nil}
+	sh := zipped(o.name, a.shape, b.shape)
 	s := inlined(sh, func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
 		outA, outB := newHop[A](s.run, s.ctx), newHop[B](s.run, s.ctx)
-		_, inA := a.connect(s.at(1), outA)
-		_, inB := b.connect(s.at(1+len(a.shape.nodes)), outB)
+		branch := s
+		branch.exactly = true
+		_, inA := a.connect(branch.at(1), outA)
+		_, inB := b.connect(branch.at(1+len(a.shape.nodes)), outB)
 		sends[In](s, inA)
 		sends[In](s, inB)
 		zs := s.at(len(sh.nodes) - 1)
@@ -50,7 +52,9 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out)
 				var ok bool
 				var err error
 				if p.a, ok, err = outA.items.Receive(s.ctx); err == nil && ok {
-					p.b, ok, err = outB.items.Receive(s.ctx)
+					if p.b, ok, err = outB.items.Receive(s.ctx); !ok {
+						outA.giveBack(p.a)
+					}
 				}
 				if err != nil {
 					break
@@ -61,6 +65,10 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out)
 					return
 				}
 				if to.send(p) != nil {
+					if r, ok := to.(refuser); ok && r.refuses() {
+						outA.giveBack(p.a)
+						outB.giveBack(p.b)
+					}
 					break
 				}
 			}
@@ -83,6 +91,7 @@ type teeing[T any] struct {
 func (t *teeing[T]) send(v T) error {
 	t.begun++
 	if err := t.a.send(v); err != nil {
+		t.b.refuse(v)
 		return err
 	}
 	return t.b.send(v)

@@ -52,8 +52,8 @@ var elsewhere = map[string]func(ctx context.Context, step func()) error{
 				<-ctx.Done()
 			}
 			return i, context.Cause(ctx)
-		}, pipeline.Workers(2))
-		_, err := s.Collect(ctx, count(10))
+		}, pipeline.WithWorkers(2))
+		_, err := s.Collect(ctx, pipeline.Seq(count(10)))
 		return err
 	},
 	"limiter": func(ctx context.Context, step func()) error {

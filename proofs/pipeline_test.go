@@ -20,7 +20,7 @@ type step struct {
 // drawStep draws a step that keeps the order.
 func drawStep(r *rapid.T) step {
 	n := rapid.IntRange(1, 9).Draw(r, "n")
-	workers := pipeline.Workers(rapid.IntRange(1, 5).Draw(r, "workers"))
+	workers := pipeline.WithWorkers(rapid.IntRange(1, 5).Draw(r, "workers"))
 	pace := time.Duration(rapid.IntRange(0, 3).Draw(r, "pace")) * time.Millisecond
 	work := func(v int) { time.Sleep(pace * time.Duration(v&3)) }
 	switch rapid.SampledFrom([]string{"map", "filter", "flatmap", "take", "batch", "buffer", "zip"}).Draw(r, "stage") {
@@ -95,13 +95,13 @@ func TestPipelineIsALoop(t *testing.T) {
 			s := drawStep(r)
 			chain, want = pipeline.Then(chain, s.stage), s.loop(want)
 		}
-		got, err := chain.Collect(r.Context(), slices.Values(items))
+		got, err := chain.Collect(r.Context(), pipeline.Values(items...))
 		if err != nil || !slices.Equal(got, want) {
 			r.Fatalf("%v gave %v, %v; want %v", chain, got, err, want)
 		}
 		leave := rapid.IntRange(1, 70).Draw(r, "leave")
 		got = nil
-		for v, err := range chain.Run(r.Context(), slices.Values(items)) {
+		for v, err := range chain.Run(r.Context(), pipeline.Values(items...)) {
 			if err != nil {
 				r.Fatal(err)
 			}

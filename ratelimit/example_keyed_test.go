@@ -3,7 +3,6 @@ package ratelimit_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tandemgo/tandem/pipeline"
@@ -74,7 +73,7 @@ func Example_pacing() {
 		pipeline.Throttle[int](limiter.Wait),
 		pipeline.Map(func(_ context.Context, n int) (string, error) { return fmt.Sprint("item ", n), nil }))
 	start := time.Now()
-	out, err := paced.Collect(context.Background(), slices.Values([]int{1, 2, 3, 4, 5}))
+	out, err := paced.Collect(context.Background(), pipeline.Values(1, 2, 3, 4, 5))
 	fmt.Println(out, err, time.Since(start) >= 4*time.Millisecond)
 	// Output: [item 1 item 2 item 3 item 4 item 5] <nil> true
 }

@@ -26,7 +26,7 @@ func tandemObserved(stages ...work.Step) work.Flow {
 		if err := run(ctx, in, func(v int) { all++; sink(v) }); err != nil {
 			return err
 		}
-		for _, stage := range seen.Stages() {
+		for _, stage := range seen.Stats() {
 			if stage.In != all || stage.Out != all {
 				return fmt.Errorf("%d items observed to go in and %d out, want %d", stage.In, stage.Out, all)
 			}
@@ -37,7 +37,7 @@ func tandemObserved(stages ...work.Step) work.Flow {
 
 func tandemWorkers(opts ...pipeline.Option) work.NewWorkers {
 	return func(workers int, stage work.Step) work.Flow {
-		return tandemFlow(pipeline.Map(stage, append(opts, pipeline.Workers(workers))...))
+		return tandemFlow(pipeline.Map(stage, append(opts, pipeline.WithWorkers(workers))...))
 	}
 }
 
@@ -51,7 +51,7 @@ func chain(join func(a, b pipeline.Stage[int, int]) pipeline.Stage[int, int], st
 
 func tandemFlow(s pipeline.Stage[int, int]) work.Flow {
 	return func(ctx context.Context, in iter.Seq[int], sink func(int)) error {
-		for v, err := range s.Run(ctx, in) {
+		for v, err := range s.Run(ctx, pipeline.Seq(in)) {
 			if err != nil {
 				return err
 			}

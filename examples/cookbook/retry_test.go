@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +32,7 @@ func Example_retryWithBackoff() {
 		path   string
 		status int
 	}
-	get := pipeline.Map(func(ctx context.Context, path string) (answer, error) {
+	get := pipeline.MapOr(func(ctx context.Context, path string) (answer, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, service.URL+path, nil)
 		if err != nil {
 			return answer{}, err
@@ -50,21 +49,19 @@ func Example_retryWithBackoff() {
 			err = pipeline.Permanent(err) // it will not be there the next time
 		}
 		return answer{path, res.StatusCode}, err
+	}, func(_ context.Context, f pipeline.Failure[string]) (answer, error) {
+		fmt.Printf("given up after %d: %v\n", f.Attempts, f.Err)
+		return answer{}, pipeline.ErrSkip
 	},
-		pipeline.Workers(4), // others go on while one of them waits
-		pipeline.Timeout(time.Minute),
-		pipeline.Retry(pipeline.Policy{Attempts: 5, Delay: time.Millisecond, MaxDelay: time.Second}),
-		pipeline.OnError(func(error) pipeline.Decision { return pipeline.Skip }),
-		pipeline.DeadLetter(func(path string, err error) error {
-			fmt.Println("given up:", err)
-			return nil
-		}))
+		pipeline.WithWorkers(4), // others go on while one of them waits
+		pipeline.WithTimeout(time.Minute),
+		pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 5, Delay: time.Millisecond, MaxDelay: time.Second}))
 
-	fmt.Println(get.Collect(context.Background(), slices.Values([]string{"/a", "/gone", "/broken", "/b"})))
-	fmt.Println(asked) // the run is over: nobody asks any more
+	fmt.Println(get.Collect(context.Background(), pipeline.Values("/a", "/gone", "/broken", "/b")))
+	fmt.Println(asked) // the run is over: no call is left
 	// Unordered output:
-	// given up: /broken: 503 Service Unavailable
-	// given up: /gone: 404 Not Found
+	// given up after 5: /broken: 503 Service Unavailable
+	// given up after 1: /gone: 404 Not Found
 	// [{/a 200} {/b 200}] <nil>
 	// map[/a:3 /b:3 /broken:5 /gone:1]
 }

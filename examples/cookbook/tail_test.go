@@ -47,7 +47,7 @@ func Example_tailAndAlert() {
 	alerts := pipeline.Then(bad, pipeline.Batch[string](2, time.Minute))
 	hourly := ratelimit.New(ratelimit.Every(time.Hour), 1)
 	held := 0
-	for batch, err := range alerts.RunSeq2(ctx, lines) {
+	for batch, err := range alerts.Run(ctx, pipeline.Seq2(lines)) {
 		switch {
 		case err != nil:
 			fmt.Println("the log has ended:", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"slices"
 
 	"github.com/tandemgo/tandem/pipeline"
 )
@@ -28,7 +27,7 @@ func (s *site) load(ctx context.Context, seen func(Page)) error {
 			page, err = Page{Name: u, Err: err}, nil // a row, not the end of the run
 		}
 		return page, err
-	}, pipeline.Name("fetch"), pipeline.Workers(s.workers))
+	}, pipeline.WithName("fetch"), pipeline.WithWorkers(s.workers))
 
 	known := map[string]bool{}
 	for level := []string{plain(s.start)}; len(level) > 0; {
@@ -36,7 +35,7 @@ func (s *site) load(ctx context.Context, seen func(Page)) error {
 			known[u] = true
 		}
 		var next []string
-		for page, err := range fetch.Run(ctx, slices.Values(level)) {
+		for page, err := range fetch.Run(ctx, pipeline.Values(level...)) {
 			if err != nil {
 				return err
 			}

@@ -76,10 +76,10 @@ func readTree(ctx context.Context, root fs.FS, skip string, workers int, seen fu
 	}
 	parse := pipeline.Map(func(_ context.Context, name string) (Page, error) {
 		return parseFile(root, name), nil
-	}, pipeline.Name("parse"), pipeline.Workers(workers), pipeline.Unordered())
+	}, pipeline.WithName("parse"), pipeline.WithWorkers(workers), pipeline.Unordered())
 
 	pages := map[string]Page{}
-	for page, err := range parse.Run(ctx, names) {
+	for page, err := range parse.Run(ctx, pipeline.Seq(names)) {
 		if err != nil {
 			return pages, err
 		}

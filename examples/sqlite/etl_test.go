@@ -3,22 +3,20 @@ package main
 import (
 	"context"
 	"database/sql"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
-	"strings"
-	"time"
+	"os"
+	"os/signal"
+	"sync/atomic"
 
 	"github.com/tandemgo/tandem/pipeline"
 )
 
-// From CSV to a database: lines are parsed while others are stored, many in one
-// transaction, since each of these is a write to the disk. A line that is no item
-// is put aside; an error of the file or of the database ends it all.
-func Example_csvToDatabase() {
-	ctx := context.Background()
+// From a stream of 500,000 rows to a database, by way of a service that fails now and
+// then. The first run reads all rows. Ctrl-C ends the second one early: it works off what
+// it has read, and its figures agree with the tables.
+func Example_etl() {
+	const total = 500_000
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		fmt.Println(err)
@@ -26,49 +24,50 @@ func Example_csvToDatabase() {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1) // each connection would have a memory of its own
-	_, err = db.ExecContext(ctx, "CREATE TABLE stock (name TEXT PRIMARY KEY, n INTEGER NOT NULL)")
-
-	type item struct {
-		name string
-		n    int
-	}
-	parse := pipeline.Map(func(_ context.Context, line []string) (item, error) {
-		n, err := strconv.Atoi(line[1])
-		return item{line[0], n}, err
-	}, pipeline.DeadLetter(func(line []string, err error) error {
-		fmt.Println("put aside:", line, err)
-		return nil
-	}))
-	store := pipeline.Map(func(ctx context.Context, batch []item) (n int, err error) {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return 0, err
+	var calls atomic.Int64
+	price := func(_ context.Context, r stockRow) (stockRow, error) {
+		switch {
+		case r.id%1000 == 7:
+			return r, pipeline.Permanent(errors.New("no such item"))
+		case calls.Add(1)%10_000 == 0: // the service is busy
+			return r, errors.New("try again")
 		}
-		defer func() { _ = tx.Rollback() }() // does nothing after Commit
-		for _, it := range batch {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO stock VALUES (?, ?)", it.name, it.n); err != nil {
-				return 0, err
+		r.price = r.id % 100
+		return r, nil
+	}
+	rows := func(interrupt func()) pipeline.Source[stockRow] {
+		return pipeline.Seq(func(yield func(stockRow) bool) {
+			for id := range total {
+				if id == total/2 {
+					interrupt()
+				}
+				if !yield(stockRow{id: id}) {
+					return
+				}
 			}
-		}
-		return len(batch), tx.Commit()
-	}, pipeline.Name("store"))
-	load := pipeline.Then(pipeline.Then(parse, pipeline.Batch[item](500, time.Second)), store)
-
-	file := csv.NewReader(strings.NewReader("tea,12\nsalt,some\nsugar,3\n"))
-	lines := func(yield func([]string, error) bool) {
-		for {
-			line, err := file.Read()
-			if errors.Is(err, io.EOF) || !yield(line, err) {
-				return
+		})
+	}
+	for _, interrupt := range []func(stop context.Context){
+		func(context.Context) {},
+		func(stop context.Context) { // Ctrl-C
+			self, _ := os.FindProcess(os.Getpid())
+			if self.Signal(os.Interrupt) == nil {
+				<-stop.Done()
 			}
-		}
+		},
+	} {
+		_, _ = db.Exec("DROP TABLE IF EXISTS stock; DROP TABLE IF EXISTS dead; CREATE TABLE stock (id INTEGER PRIMARY KEY, price INTEGER); CREATE TABLE dead (id INTEGER PRIMARY KEY, error TEXT, attempts INTEGER)")
+		stop, restore := signal.NotifyContext(context.Background(), os.Interrupt)
+		stats, err := etl(stop, db, rows(func() { interrupt(stop) }), price)
+		restore()
+		var stored, dead uint64
+		_ = db.QueryRow("SELECT (SELECT count(*) FROM stock), (SELECT count(*) FROM dead)").Scan(&stored, &dead)
+		fmt.Println(stats.Stage("enrich").In, "read,", stats.Stage("stored").Out, "stored,", stats.Stage("enrich").Skipped, "dead letters", err)
+		fmt.Println("the tables agree:", stored == stats.Stage("stored").Out && dead == stats.Stage("enrich").Skipped)
 	}
-	stored := 0
-	for n, e := range load.RunSeq2(ctx, lines) {
-		stored, err = stored+n, errors.Join(err, e)
-	}
-	fmt.Println("stored", stored, err)
 	// Output:
-	// put aside: [salt some] strconv.Atoi: parsing "some": invalid syntax
-	// stored 2 <nil>
+	// 500000 read, 499500 stored, 500 dead letters <nil>
+	// the tables agree: true
+	// 250001 read, 249751 stored, 250 dead letters <nil>
+	// the tables agree: true
 }

@@ -68,6 +68,19 @@ type Job[In, Out any] struct {
 	open   bool
 }
 
+// Number returns the number of the item among those that the crew has taken, from 0.
+func (j *Job[In, Out]) Number() int { return int(j.number) }
+
+// Drain calls fn with each result that waits for its turn, in order. It is called when
+// all workers have ended.
+func (c *Crew[In, Out]) Drain(fn func(Out)) {
+	for n := c.settled; n < c.claimed && len(c.pending) > 0; n++ {
+		if p := c.pending[n%uint64(len(c.pending))]; p.there && p.keep {
+			fn(p.value)
+		}
+	}
+}
+
 // NewCrew returns a crew of size workers, of which the caller starts the first
 // and spawn any other.
 func NewCrew[In, Out any](in *Link[In], out *Link[Out], size int, ordered bool, spawn func()) *Crew[In, Out] {

@@ -23,8 +23,8 @@ type mapper func(workers, n int, fn func(int) int) ([]int, error)
 
 var mappers = map[string]mapper{
 	tandem: func(workers, n int, fn func(int) int) ([]int, error) {
-		return pipeline.Map(func(_ context.Context, v int) (int, error) { return fn(v), nil }, pipeline.Workers(workers)).
-			Collect(context.Background(), numbers(n))
+		return pipeline.Map(func(_ context.Context, v int) (int, error) { return fn(v), nil }, pipeline.WithWorkers(workers)).
+			Collect(context.Background(), pipeline.Seq(numbers(n)))
 	},
 	"tandem-fan": func(workers, n int, fn func(int) int) (got []int, failed error) {
 		for v, err := range fan.Seq(context.Background(), workers, numbers(n), func(_ context.Context, v int) (int, error) { return fn(v), nil }) {
@@ -79,7 +79,7 @@ var mappers = map[string]mapper{
 var takers = map[string]func(n int) (got int){
 	tandem: func(n int) (got int) {
 		one := pipeline.Map(func(_ context.Context, v int) (int, error) { return v, nil })
-		for range pipeline.Then(one, one).Run(context.Background(), numbers(endless)) {
+		for range pipeline.Then(one, one).Run(context.Background(), pipeline.Seq(numbers(endless))) {
 			if got++; got == n {
 				break
 			}

@@ -8,16 +8,15 @@ import (
 	"log"
 	"net/http"
 	"os"
-	"slices"
 
 	"github.com/tandemgo/tandem/pipeline"
 )
 
 func main() {
 	ctx := context.Background()
-	sizes := pipeline.Map(size, pipeline.Workers(8))
+	sizes := pipeline.Map(size, pipeline.WithWorkers(8))
 	lines := pipeline.Then(sizes, pipeline.Batch[int64](4, 0))
-	err := lines.ForEach(ctx, slices.Values(os.Args[1:]), func(_ context.Context, line []int64) error {
+	err := lines.ForEach(ctx, pipeline.Values(os.Args[1:]...), func(_ context.Context, line []int64) error {
 		_, err := fmt.Println(line)
 		return err
 	})
