@@ -258,3 +258,21 @@ func TestF5WhatIsLeftRunning(t *testing.T) {
 		}
 	}
 }
+
+// C4: a key that cannot be compared panics, which is the error of the last pair.
+func TestC4AKeyThatCannotBeCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []error
+		for _, err := range fan.ByKey(t.Context(), 2, count(5), func(v int) any {
+			if v == 3 {
+				return []int{v}
+			}
+			return v
+		}, square) {
+			got = append(got, err)
+		}
+		if _, ok := errors.AsType[*fan.PanicError](got[len(got)-1]); len(got) != 4 || !ok {
+			t.Errorf("got %v", got)
+		}
+	})
+}

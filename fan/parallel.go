@@ -288,14 +288,11 @@ func (f *parallelFor) claim(w *worker) (lo, hi int) {
 	if signal&share != 0 {
 		grain = 1
 	}
-	if w.shares {
-		if lo, hi = f.own(w, grain); lo < hi {
+	left := f.size - int(f.next.Load())
+	if w.shares || left <= 0 {
+		if lo, hi = f.take(w, grain); lo < hi || left <= 0 {
 			return lo, hi
 		}
-	}
-	left := f.size - int(f.next.Load())
-	if left <= 0 {
-		return f.steal(w)
 	}
 	n := grain
 	if workers := f.workers.Load(); workers > 1 {
@@ -304,7 +301,7 @@ func (f *parallelFor) claim(w *worker) (lo, hi int) {
 	}
 	hi = int(f.next.Add(uint64(n)))
 	if lo = hi - n; lo >= f.size {
-		return f.steal(w)
+		return f.take(w, grain)
 	}
 	if hi = min(hi, f.size); lo+grain < hi {
 		f.leaveOver(w, lo+grain, hi)
@@ -315,44 +312,37 @@ func (f *parallelFor) claim(w *worker) (lo, hi int) {
 
 // leaveOver adds the elements lo … hi-1 to the rest of w, in front.
 func (f *parallelFor) leaveOver(w *worker, lo, hi int) {
-	w.shares = true
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := &w.rest
-	if r.lo == r.hi {
-		r.hi = hi
-		f.rests = append(f.rests, r)
+	if w.rest.lo == w.rest.hi {
+		w.rest.hi = hi
+		f.rests = append(f.rests, &w.rest)
 	}
-	if r.lo = lo; f.alarm != nil {
+	w.rest.lo, w.shares = lo, true
+	if f.alarm != nil {
 		f.helpLocked()
 	}
 }
 
-// own takes up to n elements from the rest of w, at the front.
-func (f *parallelFor) own(w *worker, n int) (lo, hi int) {
+// take returns up to n elements of the rest of w, at the front. If that is empty, the back
+// half of another rest becomes the rest of w first, and take returns one element.
+func (f *parallelFor) take(w *worker, n int) (lo, hi int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	lo = w.rest.lo
-	hi = min(lo+n, w.rest.hi)
-	w.rest.lo, w.shares = hi, lo < hi
-	return lo, hi
-}
-
-// steal takes the back half of a rest, and returns its first element.
-func (f *parallelFor) steal(w *worker) (lo, hi int) {
-	f.mu.Lock()
-	from := f.restLocked()
-	if from == nil {
-		f.mu.Unlock()
-		return 0, 0
+	r := &w.rest
+	if r.lo == r.hi {
+		from := f.restLocked()
+		if w.shares = from != nil; !w.shares {
+			return 0, 0
+		}
+		*r = rest{from.lo + (from.hi-from.lo)/2, from.hi}
+		from.hi = r.lo
+		f.rests = append(f.rests, r)
+		w.grain, n = 1, 1
 	}
-	lo, hi = from.lo+(from.hi-from.lo)/2, from.hi
-	from.hi = lo
-	f.mu.Unlock()
-	if w.grain = 1; lo+1 < hi {
-		f.leaveOver(w, lo+1, hi)
-	}
-	return lo, lo + 1
+	lo = r.lo
+	r.lo = min(lo+n, r.hi)
+	return lo, r.lo
 }
 
 // restLocked returns a rest that is not empty, or nil.

@@ -31,25 +31,29 @@ func Reduce[In, Acc any](ctx context.Context, n int, in []In, zero func() Acc, f
 	misuse.Nil(zero == nil || fold == nil || merge == nil, "fan: Reduce: function")
 	r := &reduction[In, Acc]{in: in, zero: zero, fold: fold}
 	r.floor = (len(in)-1)/min(n, max(1, len(in))) + 1
-	err := r.do(ctx, n, len(in), r)
-	parts := r.sorted()
-	for err == nil && len(parts) > 1 {
-		parts, err = Map(ctx, n, slices.Collect(slices.Chunk(parts, 2)), func(_ context.Context, pair []folded[Acc]) (folded[Acc], error) {
+	var none Acc
+	if err := r.do(ctx, n, len(in), r); err != nil {
+		return none, err
+	}
+	if len(in) == 0 {
+		return zero(), nil
+	}
+	parts := r.parts
+	slices.SortFunc(parts, func(a, b *folded[Acc]) int { return cmp.Compare(a.lo, b.lo) })
+	for len(parts) > 1 {
+		merged, err := Map(ctx, n, slices.Collect(slices.Chunk(parts, 2)), func(_ context.Context, pair []*folded[Acc]) (*folded[Acc], error) {
 			if len(pair) == 2 {
 				pair[0].acc = merge(pair[0].acc, pair[1].acc)
 			}
 			return pair[0], nil
 		})
-	}
-	switch {
-	case err != nil:
-		var none Acc
-		if failed, ok := errors.AsType[*TaskError](err); ok && len(parts) > 0 && r.err == nil {
-			err = failed.Err // its index is that of a pair
+		if failed, ok := errors.AsType[*TaskError](err); ok {
+			err = failed.Err // the index is that of a pair
 		}
-		return none, err
-	case len(parts) == 0: // there are no elements
-		return zero(), nil
+		if err != nil {
+			return none, err
+		}
+		parts = merged
 	}
 	return parts[0].acc, nil
 }
@@ -57,36 +61,19 @@ func Reduce[In, Acc any](ctx context.Context, n int, in []In, zero func() Acc, f
 // A reduction is the work of the folds of a Reduce.
 type reduction[In, Acc any] struct {
 	parallelFor
-	in   []In
-	zero func() Acc
-	fold func(Acc, In) (Acc, error)
-
-	parts   sched.Mutex // guards folders
-	folders []*folder[In, Acc]
+	in    []In
+	zero  func() Acc
+	fold  func(Acc, In) (Acc, error)
+	parts []*folded[Acc] // guarded by mu
 }
 
-func (r *reduction[In, Acc]) part() part {
-	f := &folder[In, Acc]{reduction: r}
-	r.parts.Lock()
-	r.folders = append(r.folders, f)
-	r.parts.Unlock()
-	return f
-}
-
-// sorted returns the folded values in the order of the elements.
-func (r *reduction[In, Acc]) sorted() (all []folded[Acc]) {
-	for _, f := range r.folders {
-		all = append(all, f.folded...)
-	}
-	slices.SortFunc(all, func(a, b folded[Acc]) int { return cmp.Compare(a.lo, b.lo) })
-	return all
-}
+func (r *reduction[In, Acc]) part() part { return &folder[In, Acc]{reduction: r} }
 
 // A folder is a worker of a reduction. It folds elements that follow each other into one
 // value.
 type folder[In, Acc any] struct {
 	*reduction[In, Acc]
-	folded []folded[Acc]
+	to *folded[Acc] // nil before the first element
 }
 
 // A folded is the value of the elements from lo up to hi.
@@ -97,11 +84,13 @@ type folded[Acc any] struct {
 
 func (f *folder[In, Acc]) run(at *int, lo, hi int) (err error) {
 	*at = lo + 1 // zero is called for the first element, too
-	if n := len(f.folded); n == 0 || f.folded[n-1].hi != lo {
-		f.folded = append(f.folded, folded[Acc]{lo, lo, f.zero()})
+	if f.to == nil || f.to.hi != lo {
+		f.to = &folded[Acc]{lo, lo, f.zero()}
+		f.mu.Lock()
+		f.parts = append(f.parts, f.to)
+		f.mu.Unlock()
 	}
-	to := &f.folded[len(f.folded)-1]
-	acc := to.acc
+	acc := f.to.acc
 	for i, v := range f.in[lo:hi] {
 		if f.ends && sched.Err(f.Context) != nil {
 			*at = lo + i
@@ -115,6 +104,6 @@ func (f *folder[In, Acc]) run(at *int, lo, hi int) (err error) {
 			break
 		}
 	}
-	to.hi, to.acc = *at, acc
+	f.to.hi, f.to.acc = *at, acc
 	return nil
 }

@@ -73,18 +73,25 @@ func (s *stream[K, In, Out]) walk(in iter.Seq[In], key func(In) K, yield func(Ou
 	defer s.join(errDone)
 	s.group.start(func() { s.source(in, key) })
 	var batch []*item[K, In, Out]
-	for {
-		var err error
-		if batch, err = s.take(batch); err != nil {
-			var none Out
-			yield(none, err)
-		}
-		if len(batch) == 0 {
+	var none Out
+	for more := true; ; {
+		batch, more = s.take(batch)
+		over := ended(s.caller, s.ctx) // after the look: it may be why there are no more
+		switch {
+		case over != nil:
+			yield(none, s.because(over))
 			return
+		case len(batch) == 0 && !more:
+			if s.last != nil {
+				yield(none, s.last)
+			}
+			return
+		case len(batch) == 0:
+			sched.ParkCtx(s.ctx, s.done)
 		}
 		for i, it := range batch {
 			if i > 0 && ended(s.caller, s.ctx) != nil {
-				break // take returns why
+				break
 			}
 			if err := it.err; err != nil {
 				it.err = &TaskError{Index: it.index, Err: err}
@@ -112,26 +119,9 @@ func (s *stream[K, In, Out]) source(in iter.Seq[In], key func(In) K) {
 	}, func(_ struct{}, err error) { s.end(err) })
 }
 
-// take returns results that are done, in place of those of the last call, and waits for
-// one. It returns none at the end, and the error that is the reason.
-func (s *stream[K, In, Out]) take(batch []*item[K, In, Out]) ([]*item[K, In, Out], error) {
-	for more := true; ; {
-		batch, more = s.tryTake(batch)
-		err := ended(s.caller, s.ctx) // after the look: it may be why the source has ended
-		switch {
-		case err != nil:
-			return nil, s.because(err)
-		case len(batch) > 0:
-			return batch, nil
-		case !more:
-			return nil, s.last
-		}
-		sched.ParkCtx(s.ctx, s.done)
-	}
-}
-
-// tryTake returns false if there are no more results.
-func (s *stream[K, In, Out]) tryTake(batch []*item[K, In, Out]) (done []*item[K, In, Out], more bool) {
+// take returns results that are done, in place of those of the last call. It returns false
+// if there will be no more. If there are none yet, the consumer has to park.
+func (s *stream[K, In, Out]) take(batch []*item[K, In, Out]) (done []*item[K, In, Out], more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, it := range batch {

@@ -80,60 +80,49 @@ func newStream[K comparable, In, Out any](ctx context.Context, n int, fn func(co
 
 // push adds an item. It returns false if no function may be called any more.
 func (s *stream[K, In, Out]) push(v In, key K) bool {
-	for {
-		if ended(s.caller, s.ctx) != nil {
-			return false
-		}
-		if s.tryPush(v, key) {
+	var parked time.Duration
+	for ended(s.caller, s.ctx) == nil {
+		if s.tryPush(v, key, parked) {
 			return true
 		}
 		began := now()
 		sched.ParkCtx(s.ctx, s.room)
-		s.grow(now() - began)
+		parked = now() - began
 	}
+	return false
 }
 
-func (s *stream[K, In, Out]) tryPush(v In, key K) bool {
+// tryPush adds an item if there is room, after the source has been parked until a quarter
+// of the window was free, or not at all. The window doubles if that took no longer than
+// that many quick items take; under a clock that stands still it does not.
+func (s *stream[K, In, Out]) tryPush(v In, key K, parked time.Duration) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.mu.Unlock() // also if a key cannot be compared
 	if s.full || s.inside >= s.window || s.err != nil {
 		s.full = true
 		return false
 	}
-	it := s.item()
-	it.index, it.in = s.count, v
+	if s.window < mostAhead && 0 < parked && parked < time.Duration(s.window/4)*quick {
+		s.window *= 2
+	}
+	var it *item[K, In, Out]
+	if last := len(s.free) - 1; last >= 0 {
+		it, s.free = s.free[last], s.free[:last]
+	} else {
+		it = new(item[K, In, Out])
+	}
+	it.index, it.in, it.entry.Value = s.count, v, it
+	begins := !s.keyed || s.keys.Enter(key, &it.entry)
 	s.count++
 	s.inside++
 	if s.ordered {
 		s.results.push(it)
 	}
-	if !s.keyed || s.keys.Enter(key, &it.entry) {
+	if begins {
 		s.ready.push(it)
 		s.wakeWorker()
 	}
 	return true
-}
-
-// grow doubles the window if it took the source no longer to get a quarter of the window
-// than that many quick items take. Under a clock that stands still it does nothing.
-func (s *stream[K, In, Out]) grow(took time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.window < mostAhead && 0 < took && took < time.Duration(s.window/4)*quick {
-		s.window *= 2
-	}
-}
-
-// item returns an empty item. mu is held.
-func (s *stream[K, In, Out]) item() *item[K, In, Out] {
-	if last := len(s.free) - 1; last >= 0 {
-		it := s.free[last]
-		s.free = s.free[:last]
-		return it
-	}
-	it := new(item[K, In, Out])
-	it.entry.Value = it
-	return it
 }
 
 // wakeWorker wakes or starts a worker if there is an item for it. mu is held, as in left,
@@ -187,7 +176,6 @@ func (s *stream[K, In, Out]) complete(it *item[K, In, Out]) {
 // recycle keeps an item to be used again.
 func (s *stream[K, In, Out]) recycle(it *item[K, In, Out]) {
 	*it = item[K, In, Out]{}
-	it.entry.Value = it
 	s.free = append(s.free, it)
 }
 
@@ -196,42 +184,43 @@ type streamWorker[K comparable, In, Out any] struct {
 	*stream[K, In, Out]
 	item   *item[K, In, Out] // in work
 	signal chan struct{}
-	leaves bool
 }
 
 func (w *streamWorker[K, In, Out]) loop() {
-	l := inherit(w.caller)
-	exited := func() { w.item.err = ErrGoexit }
-	for w.turn() {
-		if ended(w.caller, w.ctx) != nil { // since w looked for an item
-			w.mu.Lock()
-			w.begun--
-			w.mu.Unlock()
-			return
-		}
+	l, exited := inherit(w.caller), func() { w.item.err = ErrGoexit }
+	for w.next() {
 		l.set()
 		w.item.out, w.item.err = outcome.Call(w.ctx, w.fn, w.item.in, exited)
 	}
 }
 
-// turn completes the item in work and waits for the next one. It returns false if there
-// are no more.
-func (w *streamWorker[K, In, Out]) turn() bool {
+// next completes the item in work and waits for the next one. It returns false if there
+// are no more, or no function may be called any more.
+func (w *streamWorker[K, In, Out]) next() bool {
 	if it := w.item; it != nil && it.err != nil && !w.consume {
 		w.fail(it.index, it.err)
 	}
-	for !w.next() {
-		if w.leaves || ended(w.caller, w.ctx) != nil {
+	for {
+		more := w.tryNext()
+		switch over := ended(w.caller, w.ctx) != nil; {
+		case over && w.item != nil:
+			w.mu.Lock()
+			w.begun--
+			w.mu.Unlock()
 			return false
+		case over || !more:
+			return false
+		case w.item != nil:
+			return true
 		}
 		sched.ParkCtx(w.ctx, w.signal)
 	}
-	return true
 }
 
-// next completes the item in work and takes the next one. If there is none, it says that
-// the worker is about to park, or that it leaves.
-func (w *streamWorker[K, In, Out]) next() bool {
+// tryNext completes the item in work and takes the next one, if there is one. It returns
+// false if there will be none: an item behind another of its key goes to the worker of
+// that one.
+func (w *streamWorker[K, In, Out]) tryNext() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if it := w.item; it != nil {
@@ -241,19 +230,16 @@ func (w *streamWorker[K, In, Out]) next() bool {
 		w.waking = false
 	}
 	switch {
-	case w.err != nil:
-		w.leaves = true
+	case w.err != nil || w.ended && w.ready.n == 0:
+		return false
 	case w.ready.n > 0:
 		w.item = w.ready.pop()
 		w.begun++
 		w.wakeWorker()
-		return true
-	case w.ended: // an item behind another of its key goes to the worker of that
-		w.leaves = true
 	default:
 		w.idle = append(w.idle, w.signal)
 	}
-	return false
+	return true
 }
 
 // fail ends the stream with the error of an item, if that is the first error.
