@@ -8,11 +8,12 @@ import (
 	"github.com/tandemgo/tandem/internal/misuse"
 )
 
-// Batch returns a stage that collects items into slices of the given size. A
-// batch that is not full is sent once its first item is maxAge old, or when the
-// input has come to its end; maxAge 0 means no such limit. Each batch is a
-// slice of its own, with at least one item. Batch panics if size is less than 1
-// or maxAge is negative.
+// Batch returns a stage that collects items into slices of the given size. A batch that is
+// not full is sent when its first item is maxAge old and the next stage is free to take
+// it: while that is busy, the batch keeps filling. It is also sent when the input has come
+// to its end. maxAge 0 means that only a full batch is sent before the end. Each batch is a
+// slice of its own, with at least one item. Batch panics if size is less than 1 or maxAge
+// is negative.
 func Batch[T any](size int, maxAge time.Duration, opts ...Option) Stage[T, []T] {
 	return batch[T, []T](size, maxAge, opts)
 }
@@ -41,8 +42,13 @@ func batch[T any, B SliceOf[T]](size int, maxAge time.Duration, opts []Option) S
 			in := newHop[T](s.run, s.ctx)
 			receives(s, in)
 			sends(s, out)
-			b := &ageing[T, B]{batching[T, B]{size: size, out: out}, s, in, maxAge}
+			b := &ageing[T, B]{batching[T, B]{size: size, out: out}, s, in, out, maxAge}
 			b.counted(s)
+			s.run.prepare(func() { // it waits for items and for the next stage at once
+				wake := make(chan struct{}, 1)
+				in.items.Wakers(nil, wake)
+				out.items.Wakers(wake, nil)
+			})
 			s.run.spawn(s.team.timed(b.loop))
 			return s.ctx, in
 		},
@@ -97,39 +103,44 @@ type ageing[T any, B SliceOf[T]] struct {
 	batching[T, B]
 	scope
 	in     *hop[T]
+	next   *hop[B] // the same as out
 	maxAge time.Duration
 }
 
 func (b *ageing[T, B]) loop() {
-	var tick <-chan time.Time // nil while there is no batch
+	var tick <-chan time.Time // nil while there is no batch, or an old one
+	var old func() bool       // nil unless the batch is old: then it is for the next stage to come
 	timer := time.NewTimer(b.maxAge)
 	timer.Stop()
 	defer timer.Stop()
 	for {
-		ok, late, err := b.in.items.AwaitUntil(b.ctx, tick)
+		ok, late, err := b.in.items.AwaitUntil(b.ctx, tick, old)
 		switch {
 		case err != nil || b.ctx.Err() != nil: // there may be many more
 			err = cause(b.ctx)
 		case ok:
 			v, _ := b.in.items.Next()
-			// The age counts from the first item, whatever comes after.
-			if err = b.send(v); b.batch == nil {
-				tick = nil
-			} else if tick == nil {
+			if err = b.send(v); tick == nil && old == nil && b.batch != nil {
+				// The age counts from the first item, whatever comes after.
 				timer.Reset(b.maxAge)
 				tick = timer.C
 			}
 		case late:
-			tick = nil
-			err = b.flush()
+			tick, old = nil, b.next.items.ArmDrained
 		default:
 			b.end()
 			b.run.interrupted()
 			return
 		}
+		if err == nil && old != nil && b.batch != nil && b.next.items.Drained() {
+			err = b.flush()
+		}
 		if err != nil {
 			b.run.interrupted()
 			return
+		}
+		if b.batch == nil {
+			tick, old = nil, nil
 		}
 	}
 }

@@ -136,8 +136,17 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (cont
 		return drive[In](s, to, branch.inline)
 	}
 	out := newHop[Out](s.run, s.ctx)
+	behind, ok := j.out.(*hop[Out])
+	out.keeps = ok && behind.keeps
+	s.run.settle(func() {
+		if out.keeps && out.discard == nil {
+			for _, v := range out.rest() {
+				behind.refuse(v)
+			}
+		}
+	})
 	ctx, in := branch.connect(s, out)
-	if out.keeps {
+	if out.discard != nil {
 		to.lost = out.giveBack
 	}
 	s.run.spawn(func() {

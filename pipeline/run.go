@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -89,7 +90,8 @@ func (r *run) stop(cause error) {
 // prepare has fn called before the goroutines start.
 func (r *run) prepare(fn func()) { r.prepares = append(r.prepares, fn) }
 
-// settle has fn called when all goroutines have ended.
+// settle has fn called when all goroutines have ended, before those of stages that were
+// connected earlier, which are further downstream.
 func (r *run) settle(fn func()) { r.settles = append(r.settles, fn) }
 
 // finally has fn called on a goroutine of its own when all others have ended, also in a
@@ -158,7 +160,7 @@ func (r *run) end(left bool) error {
 		r.stop(errLeft)
 	}
 	r.wg.Wait()
-	for _, fn := range r.settles {
+	for _, fn := range slices.Backward(r.settles) {
 		fn()
 	}
 	for _, fn := range r.finals {

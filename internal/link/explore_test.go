@@ -233,7 +233,7 @@ func TestExploreATimer(t *testing.T) {
 		})
 		r.Go("receiver", func() {
 			timer := time.NewTimer(time.Second)
-			if ok, late, err := l.AwaitUntil(t.Context(), timer.C); ok == late || err != nil {
+			if ok, late, err := l.AwaitUntil(t.Context(), timer.C, nil); ok == late || err != nil {
 				t.Errorf("%v, %v, %v", ok, late, err)
 			}
 			if got, err := receives(t.Context(), l); err != nil || !slices.Equal(got, upTo(2)) {

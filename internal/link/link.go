@@ -259,6 +259,23 @@ func (l *Link[T]) ArmSender(need int) bool {
 	return true
 }
 
+// Drained reports whether the receiver is done with all that was sent, and has come back
+// for more.
+func (l *Link[T]) Drained() bool { return l.freed.Load()/giveOne == l.sent }
+
+// ArmDrained says that the sender is going to park until the link is drained, and reports
+// whether it is to: false means that it is drained by now.
+func (l *Link[T]) ArmDrained() bool {
+	l.wakeAt.Store(l.sent)
+	l.atSender("link: sender before it says that it sleeps")
+	l.know(l.freed.Or(asleep) / giveOne)
+	if l.given != l.sent {
+		return true
+	}
+	l.freed.And(^uint64(asleep))
+	return false
+}
+
 // The receiving end.
 
 // Next takes an item if there is one. The one before it, which the receiver has
@@ -362,16 +379,20 @@ func (l *Link[T]) Receive(ctx context.Context) (v T, ok bool, err error) {
 // Await waits until there is an item to take, or the link is closed, which is
 // ok == false, or ctx has ended, which is an error.
 func (l *Link[T]) Await(ctx context.Context) (ok bool, err error) {
-	ok, _, err = l.AwaitUntil(ctx, nil)
+	ok, _, err = l.AwaitUntil(ctx, nil, nil)
 	return ok, err
 }
 
-// AwaitUntil is Await that also returns, with late == true, when timer fires
-// while there is no item.
-func (l *Link[T]) AwaitUntil(ctx context.Context, timer <-chan time.Time) (ok, late bool, err error) {
+// AwaitUntil is Await that also returns, with late == true, when timer fires while there
+// is no item, or when arm reports false. arm, which may be nil, has a signal sent to the
+// channel on which the receiver parks when its result may have changed.
+func (l *Link[T]) AwaitUntil(ctx context.Context, timer <-chan time.Time, arm func() bool) (ok, late bool, err error) {
 	for {
 		if l.More() {
 			return true, false, nil
+		}
+		if arm != nil && ctx.Err() == nil && !arm() {
+			return false, true, nil
 		}
 		point.At("link: before it looks for the end")
 		if l.Ended() {
