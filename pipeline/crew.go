@@ -9,7 +9,7 @@ import (
 
 // connectCrew is for several workers.
 func (p step[In, Out]) connectCrew(s scope, out *hop[Out]) (context.Context, *hop[In]) {
-	out.widen(2 * p.workers)
+	out.widen(2 * min(p.workers, most))
 	in := newHop[In](s.run, s.ctx)
 	s.team = s.newTeam()
 	sends(s, out)

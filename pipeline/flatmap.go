@@ -137,7 +137,7 @@ func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Cont
 func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
 	in := newHop[In](s.run, s.ctx)
 	order := newHop[*call[Out]](s.run, s.ctx)
-	order.widen(2 * p.workers)
+	order.widen(2 * min(p.workers, most))
 	s.team = s.newTeam()
 	passes(s, out, nil) // on a goroutine that is not one of the workers
 	spare := calls[Out]{s: s, keeps: &out.keeps}

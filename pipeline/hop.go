@@ -43,14 +43,18 @@ func newHop[T any](r *run, ctx context.Context) *hop[T] {
 	return h
 }
 
+// most is how many items a hop holds at most: more than any memory does.
+const most = 1 << 40
+
 // buffer makes the hop hold n items more than other Buffers have asked for.
 func (h *hop[T]) buffer(n int) {
-	h.buffered = max(h.buffered, 0) + n
+	h.buffered = min(max(h.buffered, 0)+min(n, most), most)
 	h.items = link.New[T](h.buffered)
 }
 
 // widen makes room for n results in work or waiting for their turn.
 func (h *hop[T]) widen(n int) {
+	n = min(n, most)
 	if h.buffered < 0 {
 		h.items = link.Adaptive[T](max(n, link.Base))
 		return

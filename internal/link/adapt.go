@@ -53,12 +53,6 @@ func (l *Link[T]) adapt() {
 		return // not for long enough yet
 	case pace < fast && l.full && l.limit < most && 2*l.limit*uint64(unsafe.Sizeof(*new(T))) <= mostBytes:
 		l.limit *= 2
-		if l.limit > uint64(len(l.slots)) {
-			next := newSegment[T](l.sent, l.limit)
-			l.to.next.Store(next)
-			l.to, l.slots = next, next.slots
-			l.atSender("link: has grown")
-		}
 	}
 	l.passed, l.since, l.full = l.given, time.Now(), false
 	l.know(l.given)

@@ -68,11 +68,16 @@ const cacheLine = 128 // two: they are fetched in pairs
 // the receiver has in hand.
 func New[T any](capacity int) *Link[T] {
 	l := &Link[T]{limit: uint64(capacity) + 1, room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
-	l.to = newSegment[T](0, l.limit)
-	l.slots, l.until = l.to.slots, l.limit
+	l.to = newSegment[T](0, min(l.limit, firstSlots))
+	l.slots = l.to.slots
+	l.know(0)
 	l.enter(l.to)
 	return l
 }
+
+// firstSlots is the size of the first segment of a link: memory grows as the slots are
+// needed, not with the capacity.
+const firstSlots = 64
 
 // Wakers makes the sender and the receiver park on these channels, of capacity
 // 1, instead of two of the link's own. It must be called before the link is
@@ -157,6 +162,10 @@ func (l *Link[T]) Put(v T) bool {
 
 // push sends v, for which there is room.
 func (l *Link[T]) push(v T) {
+	if l.sent >= l.until {
+		l.know(l.freed.Load() / giveOne)
+		l.fit()
+	}
 	l.slots[l.sent&uint64(len(l.slots)-1)] = v
 	l.sent++
 	if l.published.Add(publishOne)&asleep != 0 {
@@ -172,7 +181,7 @@ func (l *Link[T]) Free() int {
 
 // know notes how many items the receiver has given back.
 func (l *Link[T]) know(given uint64) {
-	l.given, l.until = given, given+l.limit
+	l.given, l.until = given, min(given+l.limit, max(given, l.to.base)+uint64(len(l.slots)))
 	if l.limit > l.base && l.base > 0 { // it may have to shrink before it is full
 		l.until = min(l.until, l.sent+glance)
 	}
@@ -185,7 +194,22 @@ func (l *Link[T]) look(n uint64) bool {
 	if l.full || l.limit > l.base && l.base > 0 {
 		l.adapt()
 	}
+	if l.sent < l.given+l.limit {
+		l.fit()
+	}
 	return l.sent+n <= l.given+l.limit
+}
+
+// fit begins a new segment if the slots of the one before are all in use.
+func (l *Link[T]) fit() {
+	if l.sent < max(l.given, l.to.base)+uint64(len(l.slots)) {
+		return
+	}
+	next := newSegment[T](l.sent, 2*uint64(len(l.slots)))
+	l.to.next.Store(next)
+	l.to, l.slots = next, next.slots
+	l.atSender("link: has grown")
+	l.know(l.given)
 }
 
 // Fits reports whether there is room for n items.
