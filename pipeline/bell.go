@@ -7,7 +7,7 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// A bell wakes those who are parked on the links of a run when a context of it
+// A bell wakes the goroutines that are parked on the links of a run when a context of it
 // ends. So they need not park on the context as well.
 type bell struct {
 	// over is set when the context ends, or before: no function of a stage begins
@@ -52,9 +52,9 @@ func (r *run) bell(ctx context.Context) *bell {
 // add has the bell ring l.
 func (b *bell) add(l ringer) { b.links = append(b.links, l) }
 
-// hangBells has the bells ring as their contexts end, or at once. The links are
-// what they will be: a context may have ended already, and its bell must not look
-// at a link to which a crew is yet to give its channels.
+// hangBells has the bells ring as their contexts end, or at once. No link may change any
+// more: a context may have ended already, and its bell must not look at a link to which a
+// crew is yet to give its channels.
 func (r *run) hangBells() {
 	for ctx, b := range r.bells {
 		r.tolls.Add(1)

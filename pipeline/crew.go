@@ -22,8 +22,8 @@ type crewOf[In, Out any] struct {
 	step[In, Out]
 	// outfit, if set, makes the function of a worker.
 	outfit func(*hand[In, Out]) func(context.Context, In) (Out, error)
-	// prepare, if set, makes what is put on the way for an item as work on it
-	// begins; done is called with it when that has ended.
+	// prepare, if set, makes the result of an item as work on it begins, and the crew
+	// sends it at once; done is called with it when the work has ended.
 	prepare func() Out
 	done    func(Out)
 	// end, if set, is called at the end, when there is no hop that could be closed.
@@ -31,8 +31,8 @@ type crewOf[In, Out any] struct {
 }
 
 // startCrew puts the team of s, workers between in and out, there once the run
-// starts. What the stage sends is for the caller to measure: it may be more than
-// what the workers put on out.
+// starts. The caller measures the output of the stage: it may be more than the workers
+// put on out.
 func startCrew[In, Out any](s scope, in *hop[In], out *hop[Out], of crewOf[In, Out]) {
 	receives(s, in)
 	begun := new(atomic.Uint64)
@@ -73,7 +73,7 @@ type hand[In, Out any] struct {
 	done  func(Out)
 }
 
-// finish is called with what has come of the job's item.
+// finish is called with the result of the job's item.
 func (h *hand[In, Out]) finish(out Out, keep bool) {
 	var none In
 	h.item = none
@@ -89,7 +89,7 @@ func (h *hand[In, Out]) loop() {
 		h.total.Add(h.begun)
 		h.begun = 0
 	}()
-	// A worker whose item has ended the run does not put it down: what waits
+	// A worker whose item has ended the run does not put it down: the result that waits
 	// behind it would seem to be next.
 	for !h.stopped {
 		ok, err := h.crew.Turn(h.ctx, &h.job)

@@ -57,7 +57,7 @@ type discarding[T any] struct {
 	over  atomic.Bool
 }
 
-// call gives what is left over to the function. It is called again after a Goexit.
+// call gives the values that are left over to the function. It is called again after a Goexit.
 func (d *discarding[T]) call() {
 	if !d.over.Load() {
 		if d.hop.discard == gauge(d) { // not another one in front, on the same hop
@@ -80,7 +80,7 @@ func (d *discarding[T]) call() {
 	d.left = nil
 }
 
-// Sent counts what has passed on to the stage behind.
+// Sent counts the values that have passed on to the stage behind.
 func (d *discarding[T]) Sent() uint64 {
 	if d.over.Load() {
 		return d.hop.Sent() - d.total.Load()

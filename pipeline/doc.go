@@ -8,7 +8,7 @@
 // goroutines of the run have ended. A [Source] is made of values, an iterator or a
 // channel, and sees the end of the run.
 //
-// # What there is
+// # Overview
 //
 //   - Input: [Values], [Seq], [Seq2], [Chan]; [Until] ends it cleanly, as on SIGINT.
 //   - One item, one result: [Map], [Tap], [Throttle]. Some of the items: [Filter],
@@ -25,26 +25,25 @@
 // # Promises
 //
 // All stages run in parallel, and a stage that is slow slows down those before
-// it: what a run holds in memory is bounded. It is the sum of
+// it: the memory that a run holds is bounded. It is the sum of
 //
-//   - what is on its way from one stage to the next: up to 16 items, and up to
-//     1,024, or 64 KiB, while both sides need no more than a few microseconds for
-//     one; or what [Buffer] says;
-//   - behind WithWorkers(n), what is in work, or done and waiting for its turn: as
+//   - the items on their way from one stage to the next: up to 16, and up to 1,024, or
+//     64 KiB, while both sides need no more than a few microseconds for one; or the size
+//     of a [Buffer];
+//   - behind WithWorkers(n), the items in work, or done and waiting for their turn: as
 //     many, or 2n if that is more;
 //   - the size of each [Batch].
 //
-// Nothing is stranded: what a stage has produced can be taken downstream before
+// Nothing is stranded: an item that a stage has produced can be taken downstream before
 // the stage calls its function again or waits.
 //
 // Output keeps the order of input, also with several workers, unless Unordered says
-// otherwise, and equals what a sequential program would give. Branches keep
+// otherwise, and equals that of a sequential program. Branches keep
 // their own order.
 //
 // # Errors
 //
-// The first error ends the run at once, wherever it happens, and is what the
-// run returns, as a [*StageError] with the name of its stage and the number of the item.
+// The first error ends the run at once, wherever it happens. The run returns it as a [*StageError] with the name of its stage and the number of the item.
 // No function of a stage begins after that, except those of [OnDiscard] and the
 // closeState of a [Stateful]. Errors that happen meanwhile are joined to it; those that
 // only follow from the end of the run are not. The results before an error are the

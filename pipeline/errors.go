@@ -72,7 +72,7 @@ type delayed struct {
 func (e *delayed) Unwrap() error             { return e.error }
 func (e *delayed) RetryAfter() time.Duration { return e.after }
 
-// errEnough ends what is upstream of a Take that has all it wants.
+// errEnough ends the stages upstream of a Take that has all its items.
 var errEnough = errors.New("pipeline: downstream takes no more")
 
 // errLeft ends a run whose caller has left the loop.

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// Names of what is at the ends of a chain, in errors.
+// Names of the ends of a chain, in errors.
 const (
 	sourceName = "source"
 	sinkName   = "sink"
@@ -20,7 +20,7 @@ const (
 // loop over them; each loop is a run of its own. The loop body runs on the goroutine of
 // the caller, the source and the stages on others. If the run fails, the last pair is a
 // zero value and the error. However the loop ends, all goroutines of the run have ended
-// when it does: leaving it early cancels them, and drops what they then return. Run panics
+// when it does: leaving it early cancels them, and drops their later results. Run panics
 // if ctx or src is nil.
 func (s Stage[In, Out]) Run(ctx context.Context, src Source[In]) iter.Seq2[Out, error] {
 	s.check(ctx, "Run", src == nil)
@@ -65,7 +65,7 @@ func (s Stage[In, Out]) Collect(ctx context.Context, src Source[In]) ([]Out, err
 	return all, nil
 }
 
-// Execute runs s on what is received from in, until in is closed, and sends the results on
+// Execute runs s on the items received from in, until in is closed, and sends the results on
 // the channel it returns. It closes that channel when the run has ended; wait blocks until
 // then and returns the error of the run, any number of times. The run starts at once. It
 // ends early with ctx, and a caller that stops receiving must end ctx; in is not drained

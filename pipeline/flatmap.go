@@ -11,9 +11,9 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// FlatMap returns a stage that sends what fn emits for each item: any number of
-// items, each at once. emit waits while downstream is busy, and returns an
-// error when the run has ended, for fn to return. It may be called by several
+// FlatMap returns a stage whose function emits any number of items for each item; each is
+// sent at once. emit waits while downstream is busy, and returns an error when the run has
+// ended, for fn to return. The item is not sent then; an [OnDiscard] behind gets it. It may be called by several
 // goroutines, until fn returns; later it returns an error. In an ordered stage
 // with several workers, a call may be up to 16 items ahead of its turn.
 func FlatMap[In, Out any](fn func(ctx context.Context, in In, emit func(Out) error) error, opts ...Option) Stage[In, Out] {
@@ -36,10 +36,10 @@ type flatMap[In, Out any] struct {
 	emits func(context.Context, In, func(Out) error) error
 }
 
-// errLate is what emit returns once its function has returned.
+// errLate is the error of emit once its function has returned.
 var errLate = errors.New("pipeline: emit called after its function returned")
 
-// An emission is what one call emits. Items go through the gate one by one.
+// An emission is the output of one call. Items go through the gate one by one.
 type emission[Out any] struct {
 	ctx        context.Context
 	gate       *link.Gate
@@ -74,7 +74,7 @@ func (e *emission[Out]) finish() {
 	e.over.Store(true)
 }
 
-// calling returns the function of a worker whose calls emit to what to returns.
+// calling returns the function of a worker whose calls emit to the result of to.
 func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*link.Gate, outlet[Out])) func(context.Context, In) (R, error) {
 	return func(ctx context.Context, v In) (none R, err error) {
 		e := &emission[Out]{ctx: w.ctx, ending: w.over}
@@ -133,7 +133,7 @@ func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Cont
 }
 
 // connectOrdered gives each call a link of its own, and a goroutine that passes
-// on what comes over these, one after the other.
+// on the items that come over these, one after the other.
 func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
 	in := newHop[In](s.run, s.ctx)
 	order := newHop[*call[Out]](s.run, s.ctx)
@@ -177,7 +177,7 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Contex
 	return s.ctx, in
 }
 
-// A call is the way of what one call emits to its turn.
+// A call is the way of the items of one call to their turn.
 type call[Out any] struct {
 	*hop[Out]
 	gate *link.Gate

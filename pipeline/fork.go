@@ -8,12 +8,12 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// everyBranch is what the function of a fork returns for an item that goes
+// everyBranch is the result of the function of a fork for an item that goes
 // through all of them.
 const everyBranch = -1
 
 // fork returns a stage that sends each item to the branch that choose returns,
-// and what comes out of the branches on. call is the public function.
+// and the results of the branches on. call is the public function.
 func fork[In, Out any](call, name string, labels []string, branches []Stage[In, Out], choose func(context.Context, In) (int, error), opts ...Option) Stage[In, Out] {
 	if len(branches) == 0 {
 		panic("pipeline: " + call + ": there must be at least one branch")
@@ -121,7 +121,7 @@ func (f *forking[In]) end() {
 	f.enough() // or it would stay until the run ends
 }
 
-// A joint brings what comes out of branches together.
+// A joint brings the results of branches together.
 type joint[Out any] struct {
 	ctx  context.Context
 	gate *link.Gate

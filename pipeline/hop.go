@@ -22,13 +22,13 @@ type outlet[T any] interface {
 type hop[T any] struct {
 	// ctx is the sender's. The receiver leaves with it, too.
 	ctx context.Context
-	// items is what they wait on. Until the run starts, a Buffer may change it.
+	// Both ends wait on items. Until the run starts, a Buffer may change it.
 	items    *link.Link[T]
 	buffered int // what Buffers have asked for; -1 if there is none
 
 	// unsent counts values that were made for the hop and found the run at its end.
 	unsent  atomic.Uint64
-	keeps   bool  // an OnDiscard wants what is left over
+	keeps   bool  // an OnDiscard wants the values that are left over
 	discard gauge // of the OnDiscard that gets it; nil if there is none
 	mu      sync.Mutex
 	left    []T // values that were not sent, or taken and not begun, if it keeps them
@@ -104,7 +104,7 @@ func (h *hop[T]) giveBack(v T) {
 	}
 }
 
-// rest returns what was left over. It is called when all goroutines have ended.
+// rest returns the values that are left over. It is called when all goroutines have ended.
 func (h *hop[T]) rest() []T {
 	for v, ok := h.items.Next(); ok; v, ok = h.items.Next() {
 		h.left = append(h.left, v)
@@ -116,8 +116,8 @@ func (h *hop[T]) rest() []T {
 func (h *hop[T]) Sent() uint64  { return h.items.Sent() + h.unsent.Load() }
 func (h *hop[T]) Freed() uint64 { return h.items.Freed() }
 
-// hopped returns the connect of a stage that has inline: a goroutine that calls
-// it with what comes over a hop.
+// hopped returns the connect of a stage that has inline: a goroutine that calls it with
+// each item of a hop.
 func hopped[In, Out any](inline func(scope, outlet[Out]) (context.Context, outlet[In])) func(scope, *hop[Out]) (context.Context, *hop[In]) {
 	return func(s scope, out *hop[Out]) (context.Context, *hop[In]) {
 		return drive(s, out, inline)
@@ -187,7 +187,7 @@ func (h *hop[T]) deliver(v T, to outlet[T]) error {
 	return err
 }
 
-// pass sends on what comes over a hop, until that is at its end.
+// pass sends on the items of a hop, until that is at its end.
 func pass[T any](ctx context.Context, from *hop[T], to outlet[T]) error {
 	for {
 		v, ok, err := from.items.Receive(ctx)

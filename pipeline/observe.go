@@ -6,8 +6,8 @@ import (
 	"github.com/tandemgo/tandem/internal/misuse"
 )
 
-// Observe returns s with o measuring what its stages do, in every run of it, and
-// [Stage.Mermaid] drawing that. Stages that an inner Observe watches are
+// Observe returns s with o measuring its stages in every run of it, and [Stage.Mermaid]
+// drawing the figures. Stages that an inner Observe watches are
 // measured there.
 func (s Stage[In, Out]) Observe(o *Observer) Stage[In, Out] {
 	s.require("Observe")

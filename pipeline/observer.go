@@ -11,8 +11,8 @@ import (
 	"github.com/tandemgo/tandem/internal/link"
 )
 
-// An Observer measures what the stages of a chain do, see [Stage.Observe], and
-// [Stage.Mermaid] draws what it has seen. The zero value is ready. One observer
+// An Observer measures the stages of a chain, see [Stage.Observe], and [Stage.Mermaid]
+// draws the figures. The zero value is ready. One observer
 // watches one chain, in any number of runs, whose figures add up. It is safe for
 // concurrent use, also while the chain runs, and costs next to nothing: counts
 // are read off the links between stages, and clocks only when a goroutine
@@ -130,7 +130,7 @@ func (o *Observer) join(r *run) *record {
 	return rec
 }
 
-// A record is what an observer sees of one run: a meter for each stage.
+// A record has the figures of one run: a meter for each stage.
 type record struct{ meters []meter }
 
 func (rec *record) addTo(stats Stats, ended bool) {
@@ -139,19 +139,19 @@ func (rec *record) addTo(stats Stats, ended bool) {
 	}
 }
 
-// A meter measures one stage in one run. A nil meter measures nothing. What is
-// not atomic is set before the run starts.
+// A meter measures one stage in one run. A nil meter measures nothing.
+// Fields that are not atomic are set before the run starts.
 type meter struct {
-	from  gauge         // what it receives from
+	from  gauge         // it receives from it
 	begun func() uint64 // how many items it has begun; not to be called during the run
 	left  func() uint64 // how many it has begun and still holds, as begun; may be nil
-	to    []gauge       // what it sends to
+	to    []gauge       // it sends to them
 	team  *team
 
 	skipped, failed, discarded atomic.Uint64
 }
 
-// A gauge counts what goes by. It is a hop's link, or a counter between stages
+// A gauge counts the items that go by. It is a hop's link, or a counter between stages
 // that are fused.
 type gauge interface {
 	Sent() uint64
@@ -188,7 +188,7 @@ func (m *meter) addTo(s *StageStats, ended bool) {
 			discarded += m.left()
 		}
 	} else {
-		// One item of what is not given back yet is in hand.
+		// One of the items that are not given back yet is in hand.
 		freed := m.from.Freed()
 		sent := m.from.Sent()
 		in = max(min(sent, freed+1), skipped+failed+discarded)
@@ -236,9 +236,9 @@ func (t *team) clocks() (waits, blocks *link.Clock) {
 	return &t.waits, &t.blocks
 }
 
-// counting returns to, with what is sent to it counted between two stages that
-// are fused, the second of which is at index. It returns to itself if nobody
-// looks.
+// counting returns to, with the items counted that are sent to it, between two fused
+// stages, the second of which is at index. It returns to itself if the run is not
+// observed.
 func counting[T any](s scope, index int, to outlet[T]) outlet[T] {
 	if s.rec == nil {
 		return to
@@ -249,7 +249,7 @@ func counting[T any](s scope, index int, to outlet[T]) outlet[T] {
 	return c
 }
 
-// A counter counts what is sent on one goroutine at a time.
+// A counter counts the items that are sent, on one goroutine at a time.
 type counter[T any] struct {
 	to    outlet[T]
 	inner inner[T] // the same, if it is one
@@ -273,7 +273,7 @@ func (c *counter[T]) end()          { c.to.end() }
 func (c *counter[T]) Sent() uint64  { return c.n.Load() }
 func (c *counter[T]) Freed() uint64 { return c.n.Load() }
 
-// meter returns what measures the stage in scope s, nil if nobody looks.
+// meter returns the meter of the stage in scope s, nil if the run is not observed.
 func (s scope) meter() *meter {
 	if s.rec == nil {
 		return nil
@@ -320,7 +320,7 @@ func sends[T any](s scope, out outlet[T]) {
 	passes(s, out, blocks)
 }
 
-// passes is sends for a clock that is told of those who are blocked, nil for none.
+// passes is sends with a clock for the time that senders are blocked, which may be nil.
 func passes[T any](s scope, out outlet[T], blocks *link.Clock) {
 	m := s.meter()
 	if m == nil {

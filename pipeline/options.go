@@ -86,7 +86,7 @@ func WithTimeout(d time.Duration) Option {
 	return option("WithTimeout", func(o *options) { o.timeout = d })
 }
 
-// An ErrorAction says what a stage does about an item that failed.
+// An ErrorAction is the action of a stage on an item that failed.
 type ErrorAction int
 
 const (
@@ -108,8 +108,8 @@ func (a ErrorAction) String() string {
 }
 
 // WithErrorHandler sets a function that receives the error of each item that failed, after
-// the last attempt and after the second function of [MapOr], and returns what to do about
-// it. It receives no error that only follows from the end of the run. A stage with several
+// the last attempt and after the second function of [MapOr], and returns the
+// action to take. It receives no error that only follows from the end of the run. A stage with several
 // workers may call it from several goroutines at once. The default is to [Stop].
 // WithErrorHandler panics if fn is nil.
 func WithErrorHandler(fn func(error) ErrorAction) Option {

@@ -14,8 +14,8 @@ import (
 // How a run works.
 //
 // A Stage is a recipe: a function that puts it into a run in front of an outlet,
-// and returns what the stage before is to send to. A chain is connected from the
-// sink to the source, since what is upstream of a Take lives in a context that
+// and returns the outlet of the stage before. A chain is connected from the
+// sink to the source, since the stages upstream of a Take live in a context that
 // Take ends. Only then are goroutines started.
 //
 // Between goroutines there are hops, each with a link ([link.Link]): a bounded
@@ -24,14 +24,14 @@ import (
 // and calls the stage's outlet, which calls the next one's if they are fused, or
 // sends to a hop. A stage of several workers is a [link.Crew] between two hops.
 //
-// A scope is, at its heart, a context. All stages share the run's, but what is
-// upstream of a Take lives in one of its own, which Take ends when it has
+// A scope is, at its heart, a context. All stages share the run's, but those
+// upstream of a Take live in one of their own, which Take ends when it has
 // enough: quietly, while downstream goes on. The run's context ends with the
 // first error, with the caller's context, and when the caller leaves.
 //
-// Each hop has one owner of its sending end, who closes it at a clean end and
+// Each hop has one owner of its sending end, which closes it at a clean end and
 // only then. A goroutine that stops because its scope has ended closes nothing:
-// whoever is downstream is in the same scope, or is the Take that ended it and
+// the stage downstream is in the same scope, or is the Take that ended it and
 // receives no more. So a closed link always means that all has been sent.
 //
 // A goroutine parks on a link, a gate or a timer. At a link both ends leave with
@@ -49,10 +49,10 @@ type run struct {
 	bells map[context.Context]*bell
 	tolls sync.WaitGroup // bells that may ring
 
-	prepares []func() // before the goroutines start, when all links are what they will be
+	prepares []func() // before the goroutines start, when no link changes any more
 	begun    []func() // after that
 	starts   []func() // the goroutines
-	settles  []func() // when they have: what is left over is counted
+	settles  []func() // when they have: values that are left over are counted
 	finals   []func() // then, each on a goroutine: functions of the user that the end of a run calls
 	ended    []func() // at the very end
 
@@ -68,7 +68,7 @@ func newRun(caller context.Context) *run {
 	return r
 }
 
-// within returns a context for what is upstream of a stage that lives in ctx, and a
+// within returns a context for the stages upstream of one that lives in ctx, and a
 // function that ends it when the stage has enough. It is called before the
 // goroutines start.
 func (r *run) within(ctx context.Context) (inner context.Context, enough func()) {
@@ -101,7 +101,7 @@ func (r *run) finally(fn func()) { r.finals = append(r.finals, fn) }
 // spawn has a goroutine started with the others, see begin.
 func (r *run) spawn(loop func()) { r.starts = append(r.starts, loop) }
 
-// start starts what has been connected.
+// start starts the connected stages.
 func (r *run) start() {
 	for _, fn := range r.prepares {
 		fn()
@@ -198,13 +198,13 @@ func follows(err error, ctx context.Context) bool {
 		(errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 }
 
-// A scope is what a stage is connected in.
+// A scope is the part of a run that a stage is connected in.
 type scope struct {
 	run   *run
 	ctx   context.Context
-	rec   *record // what an observer gets to see; nil if nobody looks
+	rec   *record // nil if the run is not observed
 	index int     // of the stage, in rec
-	team  *team   // who works on the stage; nil if nobody looks
+	team  *team   // the goroutines of the stage; nil if the run is not observed
 	// exactly says that each item must give one, as in a branch of Zip.
 	exactly bool
 }
@@ -221,7 +221,7 @@ func (s scope) under(ctx context.Context) scope {
 	return s
 }
 
-// fail is run.fail, unless what is downstream has enough anyway.
+// fail is run.fail, unless the stages downstream have enough anyway.
 func (s scope) fail(stage string, index int, err error) (recorded bool) {
 	return context.Cause(s.ctx) != errEnough && s.run.fail(stage, index, err)
 }

@@ -36,7 +36,7 @@ func (p step[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context,
 	return s.ctx, w
 }
 
-// guarded hides what a soloist can besides being an outlet: it has to set up
+// guarded hides the other methods of a soloist than those of an outlet: it has to set up
 // something for each call.
 type guarded[T any] struct {
 	outlet[T]
@@ -63,8 +63,8 @@ type inner[T any] interface {
 // A frame says which function is being called in a loop.
 type frame struct{ at culprit }
 
-// A culprit has its function called in a loop. What has become of the item in
-// work is told to caught or exited.
+// A culprit has its function called in a loop. caught or goexit gets the
+// outcome of the item in work.
 type culprit interface {
 	caught(err error) error
 	goexit()
@@ -94,7 +94,7 @@ func (w *soloist[In, Out]) pass(v In, f *frame) error {
 	return w.out.send(out)
 }
 
-// caught sends what is to be sent though the item in work has failed.
+// caught sends the result, if there is one, for an item in work that has failed.
 func (w *soloist[In, Out]) caught(err error) error {
 	out, keep, err := w.failed(w.item, err)
 	if err != nil || !keep {
@@ -103,7 +103,7 @@ func (w *soloist[In, Out]) caught(err error) error {
 	return w.out.send(out)
 }
 
-// loop is pass for what comes over a hop.
+// loop is pass for the items of a hop.
 func (w *soloist[In, Out]) loop(in *hop[In]) (err error) {
 	var none In
 	defer func() { w.item = none }()

@@ -29,7 +29,7 @@ func Values[T any](v ...T) Source[T] {
 	}
 }
 
-// Seq returns a source of what seq yields. A run that ends early stops the loop over seq
+// Seq returns a source of the items of seq. A run that ends early stops the loop over seq
 // at the next item. It cannot interrupt a seq that blocks, and waits for it. Seq panics
 // if seq is nil.
 func Seq[T any](seq iter.Seq[T]) Source[T] {
@@ -45,7 +45,7 @@ func Seq[T any](seq iter.Seq[T]) Source[T] {
 	}
 }
 
-// Seq2 returns a source of what seq yields, such as the lines of a file. The first error
+// Seq2 returns a source of the items of seq, such as the lines of a file. The first error
 // ends the run. A seq that blocks is not interrupted, see [Seq]. Seq2 panics if seq is
 // nil.
 func Seq2[T any](seq iter.Seq2[T, error]) Source[T] {
@@ -53,7 +53,7 @@ func Seq2[T any](seq iter.Seq2[T, error]) Source[T] {
 	return func(context.Context) iter.Seq2[T, error] { return seq }
 }
 
-// Chan returns a source of what is received from ch, until ch is closed. It stops
+// Chan returns a source of the items received from ch, until ch is closed. It stops
 // receiving as soon as the run needs no more items, and does not drain ch. Chan panics if
 // ch is nil.
 func Chan[T any](ch <-chan T) Source[T] {
@@ -73,7 +73,7 @@ func Chan[T any](ch <-chan T) Source[T] {
 // errStopped ends the context of a source when that of Until has ended.
 var errStopped = errors.New("pipeline: the context of Until has ended")
 
-// Until returns a source of what src yields, until stop ends. That is a clean end: the
+// Until returns a source of the items of src, until stop ends. That is a clean end: the
 // run works off all items that were read, and returns nil. Draining a program on SIGINT
 // takes a stop made by [os/signal.NotifyContext], and a context for the run that does not
 // end with it.

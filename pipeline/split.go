@@ -15,7 +15,7 @@ import (
 var ErrNoBranch = errors.New("pipeline: no branch for this key")
 
 // Split returns a stage that sends each item through the branch for its key, and
-// brings what comes out of them together as it comes. With a bool for a key it
+// merges the results of the branches as they come. With a bool for a key it
 // is a choice of two:
 //
 //	Split(isLarge, map[bool]Stage[File, Sum]{true: inParts, false: atOnce})
@@ -24,7 +24,7 @@ var ErrNoBranch = errors.New("pipeline: no branch for this key")
 // Items of one branch stay in order, and a branch that is busy holds up the
 // others once its links are full. An item for whose key there is no branch
 // fails with [ErrNoBranch]. A branch that has had enough, as with a [Take],
-// drops what else is for it. Split panics if key is nil, if there is no branch,
+// drops all further items for it. Split panics if key is nil, if there is no branch,
 // or if one is the zero Stage.
 func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, Out], opts ...Option) Stage[In, Out] {
 	misuse.Nil(key == nil, "pipeline: Split: function")
@@ -55,8 +55,8 @@ func Split[K comparable, In, Out any](key func(In) K, branches map[K]Stage[In, O
 }
 
 // ByKey returns a stage that runs n of the same lane in parallel and sends items
-// with the same key through the same one, so that they stay in order; what comes
-// out of the lanes is brought together as it comes. Keys are hashed: an item may
+// with the same key through the same one, so that they stay in order, and
+// merges the results of the lanes as they come. Keys are hashed: an item may
 // wait for one with another key in its lane. ByKey panics if n is less than 1,
 // key is nil, or lane is the zero Stage.
 func ByKey[K comparable, In, Out any](n int, key func(In) K, lane Stage[In, Out], opts ...Option) Stage[In, Out] {
@@ -69,7 +69,7 @@ func ByKey[K comparable, In, Out any](n int, key func(In) K, lane Stage[In, Out]
 }
 
 // Merge returns a stage that sends each item through every branch, and brings
-// what comes out of them together as it comes: Split without a choice. Merge
+// the results together as they come: Split without a choice. Merge
 // panics if there is no branch, or if one is the zero Stage.
 func Merge[In, Out any](branches ...Stage[In, Out]) Stage[In, Out] {
 	return fork("Merge", "merge", make([]string, len(branches)), branches, func(context.Context, In) (int, error) {

@@ -11,8 +11,8 @@ import "context"
 // functions of the same names and [Then] there.
 type Stage[In, Out any] struct {
 	shape shape
-	// connect puts the stage into a run, in front of out. It returns what the
-	// stage before sends to, and the context that one lives in.
+	// connect puts the stage into a run, in front of out. It returns the
+	// outlet of the stage before, and the context that one lives in.
 	connect func(s scope, out *hop[Out]) (context.Context, *hop[In])
 	// inline is connect for a stage that works on the goroutine of the stage
 	// before; nil if it cannot.
@@ -32,7 +32,7 @@ func inlined[In, Out any](sh shape, inline func(scope, outlet[Out]) (context.Con
 	return Stage[In, Out]{shape: sh, inline: inline, connect: hopped(inline)}
 }
 
-// Then returns the stage that feeds what first produces to second. Both run in
+// Then returns the stage that feeds the output of first to second. Both run in
 // parallel.
 func Then[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
 	first.require("Then")

@@ -11,8 +11,8 @@ import (
 // Stateful returns a stage that keeps a state for the length of a run, for totals,
 // sessions, or batches by size in bytes or by key. open makes the state as the run starts.
 // each is called for one item at a time and may emit any number of items, as in [FlatMap].
-// end is called when the input has come to its end, and may emit what the state still
-// holds. closeState, which may be nil, releases the state.
+// end is called when the input has come to its end, and may emit the rest of
+// the state. closeState, which may be nil, releases the state.
 //
 // end is not called in a run that ends early. closeState is always called if open
 // succeeded: after end, or when all goroutines of a run that has ended early have

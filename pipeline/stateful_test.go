@@ -57,7 +57,9 @@ func (d *diary) stateful(in string, how func() error) pipeline.Stage[int, int] {
 		},
 		func(sum *int) error {
 			d.note(&d.closed)
+			d.mu.Lock()
 			d.sum += *sum
+			d.mu.Unlock()
 			return fail("close")
 		}, pipeline.WithName("state"))
 }

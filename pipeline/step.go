@@ -75,7 +75,7 @@ func (w *worker[In, Out]) refuse() error {
 	return cause(w.ctx)
 }
 
-// work returns what comes of v, and whether anything does. An error says that
+// work returns the result for v, and whether there is one. An error says that
 // the run has ended, or that it is to end now.
 func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
 	if w.ended() {
@@ -142,7 +142,7 @@ func (e *lateError) Unwrap() []error {
 // again reports whether a further attempt after err makes sense.
 func again(err error) bool { return !panicked(err) && !outcome.IsPermanent(err) && !skips(err) }
 
-// failed tries v again, and decides what becomes of it if that does not help.
+// failed tries v again, and calls judge if that does not help.
 func (w *worker[In, Out]) failed(v In, err error) (out Out, keep bool, _ error) {
 	defer func() { w.attempts = 0 }()
 	var before error // the last error of the function that says more than that time is up
@@ -172,7 +172,7 @@ func (s scope) sleep(d time.Duration) error {
 	return err
 }
 
-// judge decides what becomes of v, for which the function returned err: another value,
+// judge decides on v, for which the function returned err: another value,
 // nothing, or the end of the run, which is an error.
 func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error) {
 	if skips(err) && !w.exactly {
@@ -203,15 +203,15 @@ func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error)
 	return out, keep, end
 }
 
-// A verdict is what handlers decide on a failed item.
+// A verdict is the decision of the handlers on a failed item.
 type verdict[Out any] struct {
 	value  Out
 	keep   bool
 	action ErrorAction // unless keep
 }
 
-// decide asks the handlers about v, unless the run ends. err gets what they add to the
-// error of v.
+// decide asks the handlers about v, unless the run ends. err gets the errors
+// that they add to that of v.
 func (w *worker[In, Out]) decide(v In, err *error) (d verdict[Out]) {
 	skip := skips(*err)
 	if w.or != nil && !skip {

@@ -7,8 +7,8 @@ import (
 	"github.com/tandemgo/tandem/internal/point"
 )
 
-// Zip returns a stage that sends each item through both a and b, and what join
-// makes of the two results on, in the order of the items. a and b run in
+// Zip returns a stage that sends each item through both a and b, joins the two results,
+// and sends the joined ones in the order of the items. a and b run in
 // parallel, and are part of the run.
 //
 // Each branch must give one item for each that it gets, in order, or Zip would join

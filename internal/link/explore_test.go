@@ -243,6 +243,62 @@ func TestExploreATimer(t *testing.T) {
 	})
 }
 
+// A goroutine that waits for items and for the link behind it to be drained misses neither:
+// it holds an item back until the receiver has come for more, and the input stays open.
+func TestExploreDrained(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		in, out := link.New[int](1), link.New[int](1)
+		wake, all := make(chan struct{}, 1), make(chan struct{})
+		in.Wakers(nil, wake)
+		out.Wakers(wake, nil)
+		r.Go("sender", func() {
+			for i := range 2 {
+				if err := in.Send(t.Context(), i); err != nil {
+					t.Error(err)
+				}
+			}
+			<-all
+			in.Close()
+		})
+		r.Go("between", func() {
+			var held []int
+			for {
+				var arm func() bool
+				if len(held) > 0 {
+					arm = out.ArmDrained
+				}
+				ok, late, err := in.AwaitUntil(t.Context(), nil, arm)
+				if ok {
+					v, _ := in.Next()
+					held = append(held, v)
+				} else if !late {
+					if out.Close(); err != nil || len(held) > 0 {
+						t.Errorf("%v held at the end, %v", held, err)
+					}
+					return
+				}
+				if out.Drained() {
+					for _, v := range held {
+						_ = out.Send(t.Context(), v)
+					}
+					held = nil
+				}
+			}
+		})
+		r.Go("receiver", func() {
+			for i := range 2 {
+				if v, ok, err := out.Receive(t.Context()); v != i || !ok || err != nil {
+					t.Errorf("item %d: %d, %v, %v", i, v, ok, err)
+				}
+			}
+			close(all)
+			if got, err := receives(t.Context(), out); len(got) > 0 || err != nil {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	})
+}
+
 // One at a time is inside, nobody is forgotten, and whoever gives up takes
 // nobody's turn with him.
 func TestExploreGate(t *testing.T) {
