@@ -22,15 +22,15 @@ type (
 	}
 )
 
-// A bucketState is how many permits are left, and the hours at which one is
-// promised.
+// A bucketState is how many permits are left, less those that are reserved for later, and
+// the hours at which one is promised.
 type bucketState struct {
 	left  int
 	hours []int
 }
 
-// bucketModel is a bucket of permits none of which comes back, but for one an
-// hour, which can be reserved.
+// bucketModel is a bucket of permits none of which comes back, but for one an hour, which
+// can be reserved: not for an hour before those that are promised.
 func bucketModel(burst int) porcupine.Model {
 	return porcupine.Model{
 		Init: func() any { return bucketState{left: burst} },
@@ -42,28 +42,30 @@ func bucketModel(burst int) porcupine.Model {
 				if ok {
 					s.left -= in.n
 				}
-				return got.ok == ok && (got.left < 0 || got.left == s.left), s
+				return got.ok == ok && (got.left < 0 || got.left == max(s.left, 0)), s
 			case reserve:
-				if s.left > 0 {
-					s.left--
-					return out == 0, s
+				s.left--
+				hour := max(-s.left, 0)
+				if len(s.hours) > 0 {
+					hour = max(hour, slices.Max(s.hours))
 				}
-				hour := 1
-				for slices.Contains(s.hours, hour) {
-					hour++
+				if hour > 0 {
+					s.hours = append(slices.Clip(s.hours), hour)
 				}
-				s.hours = append(slices.Clip(s.hours), hour)
-				slices.Sort(s.hours)
 				return out == hour, s
 			case unpromise:
-				s.hours = slices.DeleteFunc(slices.Clone(s.hours), func(h int) bool { return h == in.hour })
+				s.left++
+				s.hours = slices.Clone(s.hours)
+				if i := slices.Index(s.hours, in.hour); i >= 0 {
+					s.hours = slices.Delete(s.hours, i, i+1)
+				}
 				return true, s
 			}
 			panic("no such operation")
 		},
 		Equal: func(a, b any) bool {
 			x, y := a.(bucketState), b.(bucketState)
-			return x.left == y.left && slices.Equal(x.hours, y.hours)
+			return x.left == y.left && slices.Equal(slices.Sorted(slices.Values(x.hours)), slices.Sorted(slices.Values(y.hours)))
 		},
 	}
 }

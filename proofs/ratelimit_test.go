@@ -152,18 +152,13 @@ func drawRate(r *rapid.T) (n, d int64) {
 }
 
 // R1, R2, R7: a limiter grants what no window forbids, and nothing else, to the
-// nanosecond.
+// nanosecond. What is reserved, settled and charged is compared in package ratelimit.
 func TestLimiterMachine(t *testing.T) {
 	inBubbles(t, func(r *rapid.T) {
 		start := time.Now()
 		n, d := drawRate(r)
 		w := &window{burst: rapid.Int64Range(0, 6).Draw(r, "burst"), rates: []rateSince{{0, n, d}}}
 		l := ratelimit.New(ratelimit.Per(int(n), time.Duration(d)), int(w.burst))
-		type held struct {
-			r  ratelimit.Reservation
-			id int
-		}
-		var reserved []held
 		count := func(r *rapid.T) int64 { return rapid.Int64Range(1, 7).Draw(r, "n") }
 		r.Repeat(map[string]func(*rapid.T){
 			"AllowN": func(r *rapid.T) {
@@ -192,27 +187,6 @@ func TestLimiterMachine(t *testing.T) {
 				if left := int64(got.Remaining); left > 0 && !w.holds(left, w.now) || left < w.burst && w.holds(left+1, w.now) {
 					r.Fatalf("Take(%d): remaining %d", n, left)
 				}
-			},
-			"ReserveN": func(r *rapid.T) {
-				n := count(r)
-				delay, ok := w.delay(n)
-				got := l.ReserveN(int(n))
-				if got.OK() != ok || ok && got.Delay() != delay {
-					r.Fatalf("ReserveN(%d): %v after %v, want %v after %v", n, got.OK(), got.Delay(), ok, delay)
-				}
-				if ok {
-					id := len(reserved) + 1
-					reserved = append(reserved, held{got, id})
-					w.add(n, w.now+int64(delay), id)
-				}
-			},
-			"Cancel": func(r *rapid.T) {
-				if len(reserved) == 0 {
-					r.Skip("nothing is reserved")
-				}
-				h := rapid.SampledFrom(reserved).Draw(r, "reservation")
-				h.r.Cancel()
-				w.claims = slices.DeleteFunc(w.claims, func(c claim) bool { return c.id == h.id && c.at > w.now })
 			},
 			"SetRate": func(r *rapid.T) {
 				n, d := drawRate(r)

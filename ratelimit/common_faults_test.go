@@ -18,15 +18,17 @@ import (
 // nobody.
 func TestFaultFR9FailuresSpendNothing(t *testing.T) {
 	fails := map[string]func(context.Context, *ratelimit.Limiter) bool{
-		"Allow":            func(_ context.Context, l *ratelimit.Limiter) bool { return l.Allow() },
-		"Take":             func(_ context.Context, l *ratelimit.Limiter) bool { return l.Take(2).OK },
-		"AllowN too many":  func(_ context.Context, l *ratelimit.Limiter) bool { return l.AllowN(9) },
-		"ReserveN":         func(_ context.Context, l *ratelimit.Limiter) bool { return l.ReserveN(9).OK() },
-		"ReserveN huge":    func(_ context.Context, l *ratelimit.Limiter) bool { return l.ReserveN(math.MaxInt).OK() },
-		"Reserve, Cancel":  func(_ context.Context, l *ratelimit.Limiter) bool { l.ReserveN(3).Cancel(); return false },
-		"WaitN too many":   func(ctx context.Context, l *ratelimit.Limiter) bool { return l.WaitN(ctx, 9) == nil },
-		"WaitN too late":   func(ctx context.Context, l *ratelimit.Limiter) bool { return l.WaitN(ctx, 3) == nil },
-		"All, one of none": func(_ context.Context, l *ratelimit.Limiter) bool { return ratelimit.All(l, none()).AllowN(1) },
+		"Allow":           func(_ context.Context, l *ratelimit.Limiter) bool { return l.Allow() },
+		"Take":            func(_ context.Context, l *ratelimit.Limiter) bool { return l.Take(2).OK },
+		"AllowN too many": func(_ context.Context, l *ratelimit.Limiter) bool { return l.AllowN(9) },
+		"ReserveN":        func(_ context.Context, l *ratelimit.Limiter) bool { return l.ReserveN(9).OK() },
+		"ReserveN huge":   func(_ context.Context, l *ratelimit.Limiter) bool { return l.ReserveN(math.MaxInt).OK() },
+		"Reserve, Cancel": func(_ context.Context, l *ratelimit.Limiter) bool { r := l.ReserveN(3); r.Cancel(); return false },
+		"WaitN too many":  func(ctx context.Context, l *ratelimit.Limiter) bool { return l.WaitN(ctx, 9) == nil },
+		"WaitN too late":  func(ctx context.Context, l *ratelimit.Limiter) bool { return l.WaitN(ctx, 3) == nil },
+		"child of none": func(_ context.Context, l *ratelimit.Limiter) bool {
+			return ratelimit.New(ratelimit.Per(0, time.Second), 0, ratelimit.WithParent(l)).Allow()
+		},
 	}
 	for name, fail := range fails {
 		t.Run(name, func(t *testing.T) {
@@ -47,13 +49,11 @@ func TestFaultFR9FailuresSpendNothing(t *testing.T) {
 	}
 }
 
-func none() *ratelimit.Limiter { return ratelimit.New(ratelimit.Per(0, time.Second), 0) }
-
 // waits are all that take a context.
 var waits = map[string]func(ctx context.Context, l *ratelimit.Limiter, x *ratelimit.Keyed[int]) error{
 	"Limiter": func(ctx context.Context, l *ratelimit.Limiter, _ *ratelimit.Keyed[int]) error { return l.Wait(ctx) },
-	"Multi": func(ctx context.Context, l *ratelimit.Limiter, _ *ratelimit.Keyed[int]) error {
-		return ratelimit.All(l, ratelimit.New(ratelimit.Unlimited, 1)).Wait(ctx)
+	"child": func(ctx context.Context, l *ratelimit.Limiter, _ *ratelimit.Keyed[int]) error {
+		return ratelimit.New(ratelimit.Unlimited, 1, ratelimit.WithParent(l)).Wait(ctx)
 	},
 	"Keyed": func(ctx context.Context, _ *ratelimit.Limiter, x *ratelimit.Keyed[int]) error { return x.Wait(ctx, 1) },
 }
@@ -95,7 +95,7 @@ func TestFaultFC1Contexts(t *testing.T) {
 	}
 }
 
-// The user code here is that of contexts and of WithLimits. A panic of it goes on
+// The user code here is that of contexts and of NewKeyedFunc. A panic of it goes on
 // to the caller, leaves no lock, and takes nothing.
 func TestFaultFC3PanicsOfUserCode(t *testing.T) {
 	for name, end := range testkit.Ends() {
@@ -103,17 +103,17 @@ func TestFaultFC3PanicsOfUserCode(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := ratelimit.New(ratelimit.Every(time.Minute), 1)
 				fails := true
-				x := ratelimit.NewKeyed[int](ratelimit.Every(time.Minute), 1, ratelimit.WithLimits(func(int) (ratelimit.Rate, int) {
+				x := ratelimit.NewKeyedFunc[int](func(int) []ratelimit.Window {
 					if fails {
 						end()
 					}
-					return ratelimit.Every(time.Minute), 1
-				}))
+					return []ratelimit.Window{{Rate: ratelimit.Every(time.Minute), Burst: 1}}
+				})
 				bad := &nosyContext{Context: t.Context(), ask: end}
 				for kind, call := range map[string]func(){
-					"context":    func() { _ = l.Wait(bad) },
-					"Multi":      func() { _ = ratelimit.All(l).Wait(bad) },
-					"WithLimits": func() { x.Allow(1) },
+					"context": func() { _ = l.Wait(bad) },
+					"child":   func() { _ = ratelimit.New(ratelimit.Unlimited, 1, ratelimit.WithParent(l)).Wait(bad) },
+					"windows": func() { x.Allow(1) },
 				} {
 					got := testkit.Panicked(call)
 					if err, ok := got.(error); got == nil || name == "error" && (!ok || !errors.Is(err, testkit.ErrEnd)) {
@@ -129,17 +129,17 @@ func TestFaultFC3PanicsOfUserCode(t *testing.T) {
 	}
 }
 
-// A function of WithLimits that never returns holds up those who ask for its key
+// A function of NewKeyedFunc that never returns holds up those who ask for its key
 // for the first time, and nobody else, not even for keys of the same shard.
 func TestFaultFC4LimitsBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		forever := make(chan struct{})
-		x := ratelimit.NewKeyed[int](ratelimit.Every(time.Minute), 1, ratelimit.WithLimits(func(k int) (ratelimit.Rate, int) {
+		x := ratelimit.NewKeyedFunc[int](func(k int) []ratelimit.Window {
 			if k == 0 {
 				<-forever
 			}
-			return ratelimit.Every(time.Minute), 1
-		}))
+			return []ratelimit.Window{{Rate: ratelimit.Every(time.Minute), Burst: 1}}
+		})
 		stuck := make(chan bool, 2)
 		for range 2 {
 			go func() { stuck <- x.Allow(0) }()
@@ -161,50 +161,50 @@ func TestFaultFC4LimitsBlock(t *testing.T) {
 	})
 }
 
-// Stopping again does nothing.
-func TestFaultFC5StopTwice(t *testing.T) {
+// Closing again does nothing.
+func TestFaultFC5CloseTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Every(time.Minute), 1, ratelimit.WithSpent(1))
 		done := make(chan error)
 		go func() { done <- l.Wait(t.Context()) }()
 		synctest.Wait()
 		for range 3 {
-			l.Stop()
+			_ = l.Close()
 			l.SetRate(ratelimit.Unlimited) // does not start it again
-			if err := l.Wait(t.Context()); !errors.Is(err, ratelimit.ErrStopped) {
+			if err := l.Wait(t.Context()); !errors.Is(err, ratelimit.ErrClosed) {
 				t.Errorf("got %v", err)
 			}
 		}
-		if err := <-done; !errors.Is(err, ratelimit.ErrStopped) {
+		if err := <-done; !errors.Is(err, ratelimit.ErrClosed) {
 			t.Errorf("who waited: %v", err)
 		}
 	})
 }
 
-// Stopping works inside everything that is called: the methods of a context and
-// the function of WithLimits.
-func TestFaultFC7StopInsideUserCode(t *testing.T) {
-	for _, multi := range []bool{false, true} {
+// Closing works inside everything that is called: the methods of a context and
+// the function of NewKeyedFunc.
+func TestFaultFC7CloseInsideUserCode(t *testing.T) {
+	for _, child := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			l := ratelimit.New(ratelimit.Every(time.Minute), 1, ratelimit.WithSpent(1))
-			ctx := &nosyContext{Context: t.Context(), ask: l.Stop}
+			ctx := &nosyContext{Context: t.Context(), ask: func() { _ = l.Close() }}
 			wait := l.Wait
-			if multi {
-				wait = ratelimit.All(l).Wait
+			if child {
+				wait = ratelimit.New(ratelimit.Unlimited, 1, ratelimit.WithParent(l)).Wait
 			}
-			if err := wait(ctx); !errors.Is(err, ratelimit.ErrStopped) {
+			if err := wait(ctx); !errors.Is(err, ratelimit.ErrClosed) {
 				t.Errorf("got %v", err)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		l := ratelimit.New(ratelimit.Every(time.Minute), 1)
-		x := ratelimit.NewKeyed[int](ratelimit.Every(time.Minute), 1, ratelimit.WithLimits(func(int) (ratelimit.Rate, int) {
-			l.Stop()
-			return ratelimit.Every(time.Minute), 1
-		}))
+		x := ratelimit.NewKeyedFunc[int](func(int) []ratelimit.Window {
+			_ = l.Close()
+			return []ratelimit.Window{{Rate: ratelimit.Every(time.Minute), Burst: 1}}
+		})
 		if !x.Allow(1) || l.Allow() {
-			t.Error("the limiter is not stopped, or the key is denied")
+			t.Error("the limiter is not closed, or the key is denied")
 		}
 	})
 }

@@ -5,22 +5,31 @@ import (
 	"time"
 )
 
-// Never is the delay of what will not be granted, however long one waits.
+// Never is the delay of permits that will not be granted, however long the caller waits.
 const Never = time.Duration(math.MaxInt64)
 
-// A Decision is the answer to a Take, with what a server tells its clients.
+// A Decision is the answer to a Take or a Peek.
 type Decision struct {
-	// OK reports whether the permits were granted.
+	// OK reports whether the permits were granted. In the answer to a Peek, it reports
+	// whether one permit would be granted.
 	OK bool
-	// Limit is the burst: the most that can be granted at once.
+	// Limit is the burst of the window with the fewest permits remaining.
 	Limit int
-	// Remaining is how many permits could be granted now, after this decision.
+	// Remaining is the number of permits that can be granted now, after this decision.
 	Remaining int
-	// RetryAfter is 0 if OK. Otherwise the same call will be granted that much
-	// later and not a nanosecond sooner, if nobody comes between; it is Never
-	// if it will not be.
+	// RetryAfter is 0 if OK. Otherwise the same call is granted after that time, and not
+	// a nanosecond earlier, if no other call is granted in between. It is Never if the call
+	// will not be granted.
 	RetryAfter time.Duration
-	// ResetAfter is how long it takes until Remaining is Limit, if nobody comes
-	// between; Never if that will not be.
+	// ResetAfter is the time until nothing is owed, if no call is granted in between. It
+	// is Never if that does not happen.
 	ResetAfter time.Duration
+}
+
+// and adds the answer of another window that has to agree.
+func (d *Decision) and(o Decision) {
+	if o.Remaining < d.Remaining {
+		d.Limit, d.Remaining = o.Limit, o.Remaining
+	}
+	d.RetryAfter, d.ResetAfter = max(d.RetryAfter, o.RetryAfter), max(d.ResetAfter, o.ResetAfter)
 }

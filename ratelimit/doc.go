@@ -1,25 +1,29 @@
-// Package ratelimit grants permits at a limited rate: exactly, and first come,
-// first served.
+// Package ratelimit grants permits at a limited rate: exactly, and first come, first
+// served.
 //
-// A [Limiter] grants a burst of permits at once and then as many as its [Rate]
-// gives back; what was granted and has not come back yet is owed. There are three
-// ways to ask. [Limiter.Allow] answers at once, for those who drop what is too
-// much; [Limiter.Wait] waits; [Limiter.Reserve] says when, for those who do their
-// waiting themselves. [Limiter.Take] is Allow with what a server tells its clients.
-// [All] puts several limiters together; [Keyed] is one for each user, address or
-// tenant. Package [github.com/tandemgo/tandem/ratelimit/httplimit] puts them on
-// HTTP.
+// A [Limiter] grants a burst of permits at once, and then as many as its [Rate] gives
+// back. Permits that were granted and have not come back yet are owed.
+//
+//   - [Limiter.Allow] and [Limiter.Take] answer at once, to drop what is too much.
+//     [Limiter.Peek] tells without taking.
+//   - [Limiter.Wait] waits.
+//   - [Limiter.Reserve] takes permits for later and says when. [Reservation.Settle] pays the
+//     real cost when it is known.
+//   - [Limiter.Charge] takes permits for a cost that has already arisen.
+//
+// [WithWindow] adds a second window to a limiter and [WithParent] a limit for several
+// limiters together: permits are granted by all of them or spent on none. [Keyed] is a
+// limiter for each user, address or tenant. Package
+// [github.com/tandemgo/tandem/ratelimit/httplimit] limits HTTP servers and clients.
 //
 // # What a limit means
 //
-// In every window of time, from any instant to any other, at most
+// In every closed window of time, at most
 //
 //	burst + rate · length
 //
-// permits are granted. The first window of a limiter that was idle sees all of
-// it. With 10 per second and a burst of 10, the first second grants not 10 but
-// 20, all of the burst at once and one more each tenth of a second; each second
-// after it grants 10:
+// permits are granted. A limiter that was idle grants its burst at once. With 10 per second
+// and a burst of 10, the first second grants 20 permits; each second after it grants 10:
 //
 //	granted
 //	  30 ┤                             ╱
@@ -31,51 +35,50 @@
 //	   0 ┼─────┬───────────┬───────────┬──
 //	           0           1           2 s
 //
-// Who wants no more than 10 in any second, the first one too, needs a smaller
-// burst: with a burst of 1 it is 11 at most. [WithSpent] makes a limiter start as
-// if it had not been idle.
+// For at most 11 permits in any second, use a burst of 1. [WithSpent] makes a limiter start
+// as if it had not been idle.
 //
-// A burst of 1 has a price, since the bound holds for the instants at which permits
-// are granted: who wakes a millisecond late, as timers do, has the next one due a
-// millisecond later too, and 50 a second become some 48. With a burst of 2 what
-// came late is made up for, and the rate is kept.
+// A burst of 1 has a price. The bound holds for the instants at which permits are granted,
+// so a caller that wakes a millisecond late, as timers do, delays the next permit by a
+// millisecond: 50 per second become about 48. A burst of 2 makes up for that.
 //
-// # Promises
+// # Guarantees
 //
-// The bound above holds exactly, for any rate from 1 in 290 years to 1e9 a
-// second, whatever the interleaving; intervals that are no whole number of
-// nanoseconds are neither rounded nor forgotten. What is due and has no earlier
-// claimant is granted. Who waits is served first come, first served, and Allow
-// does not overtake. A waiter that gives up, and a [Reservation] that is
-// cancelled in time, leave their place to those behind them, at once. A clock
-// that jumps back grants nothing extra and delays nobody for longer than
-// burst/rate, and who has owed nothing since the limiter was made or last waited
-// for, not at all.
+// The bound holds for any interleaving of calls. Intervals that are no whole number of
+// nanoseconds are not rounded: the remainder is carried. Rates that 64 bits do not hold
+// exactly, such as 1,009 per 30 days, are rounded down by at most 1 ppm. [New] panics if
+// rate and burst are out of range.
 //
-// It is the generic cell rate algorithm of ITU-T Recommendation I.371, in whole
-// numbers: one word holds the theoretical arrival time of the next permit.
+// A permit that is due and has no earlier claimant is granted. Callers that wait are served
+// first come, first served, and Allow does not overtake them. A caller that gives up leaves
+// its place to those behind it at once. Permits that Settle gives back count as never
+// granted. After a Charge, the bound holds for windows that end in a grant.
+//
+// If the clock jumps back, no extra permits are granted, and callers are delayed by at most
+// burst/rate.
+//
+// The algorithm is the generic cell rate algorithm of ITU-T Recommendation I.371. Its state
+// is one number, the theoretical arrival time of the next permit.
 //
 // # Cancellation
 //
-// Wait returns the [context.Cause] of its context and has then taken nothing.
-// If the deadline is too early to be of use, it returns at once.
+// Wait returns the [context.Cause] of its context and has then taken nothing. It fails at
+// once if the deadline comes before the permits.
 //
 // # Cost
 //
-// A limiter has no goroutine, and a timer only while somebody waits. Allow,
-// Take, Reserve and a Wait that does not have to wait do not allocate: they cost a
-// reading of the clock and a compare-and-swap, and a denial writes nothing. A
-// limit whose burst takes more than 36 years to come back, or of more than 4
-// permits a nanosecond, takes a lock instead, and so does every call while
-// permits are reserved for later. It needs no closing; [Limiter.Stop] ends those
-// who wait. All methods are safe for concurrent use and, in a [testing/synctest]
-// bubble, use its time.
+// A limiter has no goroutine, and a timer only while a caller waits. Allow, Take and Peek
+// cost a reading of the clock and a compare-and-swap; they do not allocate, and a denial
+// writes nothing. A limiter with several windows or a parent takes a lock for each call, and
+// so does a limiter with permits reserved for later. A limiter needs no closing;
+// [Limiter.Close] ends the calls that wait. All methods are safe for concurrent use and, in a
+// [testing/synctest] bubble, use its time. A limiter that was made outside of a bubble, or in
+// another one, sees the clock jump when it is used inside.
 //
 // # When not to use it
 //
-//   - How many may be at work at once, and not how often, is another question: see
-//     the workers of package [github.com/tandemgo/tandem/pool], or a semaphore.
-//   - A limiter counts what happens in one process, and forgets it when that ends.
-//     What processes share, or what outlives them, is counted by
-//     [github.com/tandemgo/tandem/ratelimit/redislimit].
+//   - To bound how many tasks run at once, use package
+//     [github.com/tandemgo/tandem/pool] or a semaphore.
+//   - A limiter counts within one process, and forgets when the process ends. To share a
+//     limit between processes, use [github.com/tandemgo/tandem/ratelimit/redislimit].
 package ratelimit

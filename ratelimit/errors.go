@@ -2,9 +2,9 @@ package ratelimit
 
 import "errors"
 
-// ErrStopped is returned by a limiter that has been stopped.
-var ErrStopped = errors.New("ratelimit: stopped")
+// ErrClosed is returned by calls that wait at a limiter that has been closed.
+var ErrClosed = errors.New("ratelimit: limiter closed")
 
-// ErrExceedsBurst is wrapped by the error of a call that asks for more permits
-// than the burst, and so can never be granted.
+// ErrExceedsBurst is wrapped by the error of a call for more permits than the burst.
+// Such a call can never be granted.
 var ErrExceedsBurst = errors.New("ratelimit: more permits than the burst")

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// Every user has a limit of his own.
+// Every user has a limit.
 func ExampleKeyed() {
 	limiter := ratelimit.NewKeyed[string](ratelimit.Per(1, time.Hour), 2)
 	for _, user := range []string{"ann", "ann", "ann", "bob"} {
@@ -22,40 +22,42 @@ func ExampleKeyed() {
 	// bob true
 }
 
-// Those who pay may do more.
-func ExampleWithLimits() {
-	limiter := ratelimit.NewKeyed[string](ratelimit.Per(1, time.Hour), 1,
-		ratelimit.WithLimits(func(user string) (ratelimit.Rate, int) {
-			if user == "root" {
-				return ratelimit.Unlimited, 0
-			}
-			return ratelimit.Per(len(user), time.Hour), len(user)
-		}))
+// Each user has the limit of a plan.
+func ExampleNewKeyedFunc() {
+	limiter := ratelimit.NewKeyedFunc(func(user string) []ratelimit.Window {
+		if user == "root" {
+			return []ratelimit.Window{{Rate: ratelimit.Unlimited}}
+		}
+		return []ratelimit.Window{{Rate: ratelimit.Per(len(user), time.Hour), Burst: len(user)}}
+	})
 	fmt.Println(limiter.AllowN("ann", 3), limiter.AllowN("ann", 1), limiter.AllowN("root", 1000))
 	// Output: true false true
 }
 
-// What is known to be good starts afresh.
+// A user with the right password gets the burst back.
 func ExampleKeyed_Forget() {
 	limiter := ratelimit.NewKeyed[string](ratelimit.Per(5, time.Hour), 1)
 	fmt.Println(limiter.Allow("ann"), limiter.Allow("ann"))
-	limiter.Forget("ann") // she has entered the right password
+	limiter.Forget("ann")
 	fmt.Println(limiter.Allow("ann"), limiter.Stats().Keys)
 	// Output:
 	// true false
 	// true 1
 }
 
-// However many keys there are, memory is bounded, and nobody gets rid of what is
-// owed by making others up.
+// Memory is bounded, and new users are served however many there are. A user that owes
+// more than the others is not forgotten.
 func ExampleWithMaxKeys() {
-	limiter := ratelimit.NewKeyed[int](ratelimit.Per(1, time.Hour), 1, ratelimit.WithMaxKeys(100))
-	limiter.Allow(-1)
-	for made := range 10_000 {
-		limiter.Allow(made)
+	limiter := ratelimit.NewKeyed[int](ratelimit.Per(1, time.Hour), 10, ratelimit.WithMaxKeys(100))
+	limiter.AllowN(-1, 10)
+	served := 0
+	for user := range 10_000 {
+		if limiter.Allow(user) {
+			served++
+		}
 	}
-	fmt.Println(limiter.Allow(-1), limiter.Stats().Keys)
-	// Output: false 100
+	fmt.Println(served, limiter.Allow(-1), limiter.Stats().Keys)
+	// Output: 10000 false 100
 }
 
 // A limiter that machines share can be a Taker too.
@@ -78,11 +80,10 @@ func Example_pacing() {
 	// Output: [item 1 item 2 item 3 item 4 item 5] <nil> true
 }
 
-// A server under load does what matters and sheds the rest: background work may
-// use up to half of the burst only.
+// A server under load sheds background work first, which may use up to half of the burst.
 func Example_loadShedding() {
 	all := ratelimit.New(ratelimit.Per(10, time.Hour), 10)
-	background := ratelimit.All(all, ratelimit.New(ratelimit.Per(5, time.Hour), 5))
+	background := ratelimit.New(ratelimit.Per(5, time.Hour), 5, ratelimit.WithParent(all))
 	shed := 0
 	for range 20 {
 		if !background.Allow() {

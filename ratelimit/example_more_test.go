@@ -61,14 +61,16 @@ func ExampleErrExceedsBurst() {
 	// Output: true
 }
 
-// Stop ends those who wait, when a program comes to its end.
-func ExampleErrStopped() {
+// Close ends the calls that wait.
+func ExampleErrClosed() {
 	limiter := ratelimit.New(ratelimit.Every(time.Hour), 1)
 	limiter.Allow()
 	done := make(chan error)
 	go func() { done <- limiter.Wait(context.Background()) }()
-	limiter.Stop()
-	fmt.Println(errors.Is(<-done, ratelimit.ErrStopped))
+	if err := limiter.Close(); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(errors.Is(<-done, ratelimit.ErrClosed))
 	// Output: true
 }
 
@@ -114,38 +116,4 @@ func ExampleKeyed_WaitN() {
 	// <nil>
 	// true
 	// <nil>
-}
-
-// Take says what the strictest of the limits says.
-func ExampleMulti_Take() {
-	limit := ratelimit.All(
-		ratelimit.New(ratelimit.Per(10, time.Minute), 10),
-		ratelimit.New(ratelimit.Per(3, time.Hour), 3),
-	)
-	d := limit.Take(2)
-	fmt.Println(d.OK, d.Limit, d.Remaining)
-	d = limit.Take(2)
-	fmt.Println(d.OK, d.RetryAfter.Round(time.Minute))
-	// Output:
-	// true 3 1
-	// false 20m0s
-}
-
-// A client that keeps to two limits of its server at once.
-func ExampleMulti_Wait() {
-	limit := ratelimit.All(
-		ratelimit.New(ratelimit.Every(time.Millisecond), 1),
-		ratelimit.New(ratelimit.Per(1000, time.Hour), 1000),
-	)
-	start := time.Now()
-	for range 3 {
-		if err := limit.Wait(context.Background()); err != nil {
-			fmt.Println(err)
-		}
-	}
-	fmt.Println(time.Since(start) >= 2*time.Millisecond)
-	fmt.Println(errors.Is(limit.WaitN(context.Background(), 2), ratelimit.ErrExceedsBurst)) // of the first
-	// Output:
-	// true
-	// true
 }

@@ -115,18 +115,116 @@ func ExampleLimiter_Reserve() {
 	// true 1h0m0s
 }
 
-// Ten a second and a thousand an hour, granted by both or spent on none.
-func ExampleAll() {
-	limit := ratelimit.All(
-		ratelimit.New(ratelimit.Per(10, time.Second), 10),
-		ratelimit.New(ratelimit.Per(1000, time.Hour), 1000),
-	)
+// Ten a second and a thousand an hour: permits are granted by both windows or spent on
+// none.
+func ExampleWithWindow() {
+	limiter := ratelimit.New(ratelimit.Per(10, time.Second), 10, ratelimit.WithWindow(ratelimit.Per(1000, time.Hour), 1000))
 	granted := 0
-	for limit.AllowN(5) {
+	for limiter.AllowN(5) {
 		granted += 5
 	}
 	fmt.Println(granted)
-	// Output: 10
+	fmt.Println(limiter)
+	// Output:
+	// 10
+	// 10 per 1s with a burst of 10, 1000 per 1h0m0s with a burst of 1000
+}
+
+// Each tenant has a limit, and all tenants together have one.
+func ExampleWithParent() {
+	all := ratelimit.New(ratelimit.Per(1, time.Hour), 5)
+	tenants := ratelimit.NewKeyed[string](ratelimit.Per(1, time.Hour), 3, ratelimit.WithParent(all))
+	fmt.Println(tenants.AllowN("ann", 3), tenants.AllowN("bob", 3), tenants.AllowN("bob", 2))
+	fmt.Println(all.Peek().Remaining)
+	// Output:
+	// true false true
+	// 0
+}
+
+// A request to a language model: reserve the estimate, and settle what it has cost.
+func ExampleReservation_Settle() {
+	tokens := ratelimit.New(ratelimit.Per(100_000, time.Hour), 10_000)
+	r := tokens.ReserveN(4000)
+	if err := r.Wait(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(tokens.Peek().Remaining)
+	fmt.Println(r.Settle(1500) > 2400) // the answer was short; a few tokens have come back by themselves
+	fmt.Println(r.Settle(2000))        // and a part of it came late
+	// Output:
+	// 6000
+	// true
+	// -500
+}
+
+// A reservation is given back if its deadline comes first.
+func ExampleReservation_Wait() {
+	limiter := ratelimit.New(ratelimit.Every(time.Hour), 1)
+	limiter.Allow()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r := limiter.Reserve()
+	fmt.Println(errors.Is(r.Wait(ctx), context.DeadlineExceeded))
+	again := limiter.Reserve()
+	fmt.Println(again.Delay().Round(time.Minute))
+	// Output:
+	// true
+	// 1h0m0s
+}
+
+// Answers are charged by size, which is known when they have been sent.
+func ExampleLimiter_Charge() {
+	kilobytes := ratelimit.New(ratelimit.Per(100, time.Hour), 500)
+	fmt.Println(kilobytes.Allow())
+	kilobytes.Charge(800) // more than is left
+	fmt.Println(kilobytes.Allow(), kilobytes.Peek().RetryAfter.Round(time.Hour))
+	// Output:
+	// true
+	// false 3h0m0s
+}
+
+// Peek tells without taking.
+func ExampleLimiter_Peek() {
+	limiter := ratelimit.New(ratelimit.Per(1, time.Hour), 3)
+	limiter.Allow()
+	fmt.Println(limiter.Peek().Remaining, limiter.Peek().Remaining)
+	// Output: 2 2
+}
+
+func ExampleLimiter_Limit() {
+	limiter := ratelimit.New(ratelimit.Per(10, time.Second), 5)
+	rate, burst := limiter.Limit()
+	fmt.Println(rate, burst)
+	// Output: 10 per 1s 5
+}
+
+func ExampleLimiter_Stats() {
+	limiter := ratelimit.New(ratelimit.Per(1, time.Hour), 5)
+	limiter.AllowN(3)
+	fmt.Println(limiter.Stats())
+	// Output: 3 permits owed, 0 waiting, 0 waits
+}
+
+// A user buys a larger plan and still owes what was used.
+func ExampleKeyed_Set() {
+	limiter := ratelimit.NewKeyed[string](ratelimit.Per(10, time.Hour), 10)
+	limiter.AllowN("ann", 10)
+	limiter.Set("ann", ratelimit.Window{Rate: ratelimit.Per(100, time.Hour), Burst: 100})
+	fmt.Println(limiter.Peek("ann").Remaining)
+	// Output: 90
+}
+
+// Tokens of each user: charged when the cost is known, or reserved and settled.
+func ExampleKeyed_Reserve() {
+	tokens := ratelimit.NewKeyed[string](ratelimit.Per(1, time.Hour), 1000)
+	tokens.Charge("ann", 100)
+	r := tokens.Reserve("ann", 500)
+	fmt.Println(r.Settle(200), tokens.Peek("ann").Remaining)
+	fmt.Println(tokens.Stats())
+	// Output:
+	// 300 700
+	// 1 keys, 0 waiting, 1 granted, 0 denied, 0 waits, 0 evicted, 0 forgotten, 0 shared
 }
 
 func ExamplePer() {
@@ -158,9 +256,11 @@ func ExampleLimiter_SetRate() {
 	// true true
 }
 
-func ExampleLimiter_Stop() {
+func ExampleLimiter_Close() {
 	limiter := ratelimit.New(ratelimit.Every(time.Hour), 1)
-	limiter.Stop()
+	if err := limiter.Close(); err != nil {
+		fmt.Println(err)
+	}
 	fmt.Println(limiter.Allow(), limiter.Wait(context.Background()))
-	// Output: false ratelimit: stopped
+	// Output: false ratelimit: limiter closed
 }

@@ -50,6 +50,14 @@ func (h *history) claim(n int, fn func() bool) (ok bool) {
 	return c.ok
 }
 
+// end returns when the last claim ended. A run that the explorer gives up goes on for longer.
+func (h *history) end() (at time.Duration) {
+	for _, c := range h.calls {
+		at = max(at, c.to)
+	}
+	return at
+}
+
 // granted returns how many permits were.
 func (h *history) granted() (n int) {
 	for _, c := range h.calls {

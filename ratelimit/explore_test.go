@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 const tick = time.Second
@@ -107,7 +107,7 @@ func TestExploreTheLockAndTheWord(t *testing.T) {
 				panic("more than the burst")
 			}
 		},
-		"a new word": func(l *Limiter) { l.SetRate(Per(2, 3*tick)); l.SetRate(Every(tick)) },
+		"a new meter": func(l *Limiter) { l.SetRate(Per(2, 3*tick)); l.SetRate(Every(tick)) },
 	}
 	for name, fn := range calls {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestExploreTheLockAndTheWord(t *testing.T) {
 				r.Go("clock", func() { r.Pass(tick) })
 				r.After(func() {
 					h.claim(1, l.Allow)
-					h.check(t, name == "a new word")
+					h.check(t, name == "a new meter")
 				})
 			})
 		})
@@ -150,19 +150,18 @@ func TestExploreCancelMeetsGrant(t *testing.T) {
 				r.Go("cancel", func() {
 					if late {
 						time.Sleep(tick)
-						point.At("the first one is due")
 					}
-					cancel(errGone)
+					sched.Cancel(func() { cancel(errGone) })
 				})
 				r.After(func() {
 					if second != nil || first != nil && first != errGone {
 						t.Errorf("C2: %v, %v", first, second)
 					}
 					h.check(t, true)
-					if took := time.Since(h.start); took != h.took(h.granted()-1) {
+					if took := h.end(); took != h.took(h.granted()-1) {
 						t.Errorf("R2: %v for %d permits", took, h.granted())
 					}
-					if l.Allow() || l.waiters.Len() > 0 {
+					if time.Since(h.start) == h.end() && l.Allow() || l.line.Len() > 0 {
 						t.Error("there is a permit too many")
 					}
 				})
@@ -191,7 +190,7 @@ func TestExploreGrantByAnotherMeetsCancel(t *testing.T) {
 		})
 		r.Go("change", func() {
 			l.SetBurst(3)
-			cancel()
+			sched.Cancel(cancel)
 		})
 		r.After(func() {
 			for l.Allow() {
@@ -211,15 +210,17 @@ func TestExploreCancelLetsTheNextOn(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer r.After(cancel)
 		var first error
+		var took time.Duration
 		r.Go("two", func() { first = l.WaitN(ctx, 2) })
 		r.Go("one", func() {
 			if err := l.Wait(t.Context()); err != nil {
 				t.Error(err)
 			}
+			took = time.Since(h.start)
 		})
-		r.Go("cancel", cancel)
+		r.Go("cancel", func() { sched.Cancel(cancel) })
 		r.After(func() {
-			if took := time.Since(h.start); first != nil && took != 0 {
+			if first != nil && took != 0 {
 				t.Errorf("R2: the one behind it took %v", took)
 			}
 		})
@@ -236,14 +237,14 @@ func TestExploreAllowMeetsWaiters(t *testing.T) {
 		r.Go("wait too", func() { h.claim(1, wait) })
 		r.Go("allow", func() {
 			time.Sleep(tick)
-			point.At("one is due")
+			r.Step("one is due")
 			if h.claim(1, l.Allow) {
 				t.Error("R3: somebody was overtaken")
 			}
 		})
 		r.After(func() {
 			h.check(t, true)
-			if took := time.Since(h.start); h.granted() != 3 || took != h.took(2) {
+			if took := h.end(); h.granted() != 3 || took != h.took(2) {
 				t.Errorf("R2: %d permits in %v", h.granted(), took)
 			}
 		})
@@ -262,55 +263,50 @@ func TestExploreChangesMeetWaiters(t *testing.T) {
 		"no limit":          {1, 1, func(l *Limiter) { l.SetRate(Unlimited) }, nil, 0},
 		"a larger burst":    {1, 1, func(l *Limiter) { l.SetBurst(3) }, nil, 0},
 		"too small a one":   {2, 2, func(l *Limiter) { l.SetBurst(1) }, ErrExceedsBurst, 0},
-		"no limit any more": {1, 1, func(l *Limiter) { l.Stop() }, ErrStopped, 0},
+		"no limit any more": {1, 1, func(l *Limiter) { _ = l.Close() }, ErrClosed, 0},
 	}
 	for name, p := range programs {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				l, start := New(Per(0, tick), p.burst, WithSpent(p.burst)), time.Now()
 				waiters := []string{"wait"}
-				if p.want == ErrStopped {
+				if p.want == ErrClosed {
 					waiters = append(waiters, "wait too")
 				}
 				for _, waiter := range waiters {
 					r.Go(waiter, func() {
-						if err := l.WaitN(t.Context(), p.n); !errors.Is(err, p.want) {
-							t.Errorf("%v", err)
+						if err := l.WaitN(t.Context(), p.n); !errors.Is(err, p.want) || time.Since(start) != p.took {
+							t.Errorf("R2: %v after %v", err, time.Since(start))
 						}
 					})
 				}
 				r.Go("change", func() { p.change(l) })
-				r.After(func() {
-					if took := time.Since(start); took != p.took {
-						t.Errorf("R2: took %v", took)
-					}
-				})
 			})
 		})
 	}
 }
 
-// R2: after Stop has returned nothing is granted, and nobody waits.
-func TestExploreStop(t *testing.T) {
+// R2: after Close has returned nothing is granted, and nobody waits.
+func TestExploreClose(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		l := New(Every(tick), 1)
-		stopped := false
-		r.Go("stop", func() { l.Stop(); stopped = true })
+		closed := false
+		r.Go("close", func() { _ = l.Close(); closed = true })
 		r.Go("allow", func() {
-			before := stopped
+			before := closed
 			if l.Allow() && before {
-				t.Error("granted after Stop")
+				t.Error("granted after Close")
 			}
 		})
 		r.Go("wait", func() {
-			before := stopped
-			if err := l.Wait(t.Context()); err != nil && err != ErrStopped || err == nil && before {
+			before := closed
+			if err := l.Wait(t.Context()); err != nil && err != ErrClosed || err == nil && before {
 				t.Errorf("Wait: %v", err)
 			}
 		})
 		r.After(func() {
-			if l.Allow() || l.Reserve().OK() || l.Wait(t.Context()) != ErrStopped {
-				t.Error("granted after Stop")
+			if l.Allow() || l.Reserve().OK() || l.Wait(t.Context()) != ErrClosed {
+				t.Error("granted after Close")
 			}
 		})
 	})
@@ -323,16 +319,10 @@ func TestExploreReservations(t *testing.T) {
 		explore.Explore(t, func(t testing.TB, r *explore.Run) {
 			l, start := New(Every(tick), 1, WithSpent(1)), time.Now()
 			res := l.Reserve()
-			r.Go("cancel", res.Cancel)
+			r.Go("cancel", func() { res.Cancel() })
 			r.Go("wait", func() {
-				if err := l.Wait(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
-			r.Go("reserve", func() { l.Reserve().Cancel() })
-			r.After(func() {
-				if took := time.Since(start); took != tick {
-					t.Errorf("R2: took %v", took)
+				if err := l.Wait(t.Context()); err != nil || time.Since(start) != tick {
+					t.Errorf("R2: %v after %v", err, time.Since(start))
 				}
 			})
 		})
@@ -342,10 +332,7 @@ func TestExploreReservations(t *testing.T) {
 			l, h := New(Every(tick), 1), newHistory(1, tick)
 			h.claim(1, l.Allow)
 			res := l.Reserve()
-			r.Go("cancel", func() {
-				h.claim(1, func() bool { return res.Delay() == 0 }) // it is used then
-				res.Cancel()
-			})
+			r.Go("use", func() { h.claim(1, func() bool { return res.Delay() == 0 }) })
 			r.Go("allow", func() { h.claim(1, l.Allow) })
 			r.Go("clock", func() { r.Pass(tick) })
 			r.After(func() {
@@ -354,4 +341,106 @@ func TestExploreReservations(t *testing.T) {
 			})
 		})
 	})
+}
+
+// R1: what is charged and settled while others ask is not lost, whatever the clock does.
+func TestExploreChargeAndSettle(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		l, granted := New(Per(0, tick), 4), 0
+		res := l.ReserveN(2)
+		r.Go("settle", func() { res.Settle(1) })
+		r.Go("charge", func() { l.Charge(1) })
+		r.Go("allow", func() {
+			for l.Allow() {
+				granted++
+			}
+		})
+		r.After(func() {
+			for l.Allow() {
+				granted++
+			}
+			if granted < 2 || granted > 3 || l.Stats().Owed < 4 { // 3: if the charge came last
+				t.Errorf("R1: %d permits, %+v", granted, l.Stats())
+			}
+		})
+	})
+}
+
+// R1, R2: a limiter with a parent and one that is the parent answer as if calls came one
+// after the other.
+func TestExploreParentClaims(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		l, h := New(Every(tick), 2), newHistory(2, tick)
+		m := New(Every(tick), 3, WithParent(l))
+		r.Go("child", func() { h.claim(1, m.Allow) })
+		r.Go("parent", func() { h.claim(1, l.Allow) })
+		r.Go("clock", func() { r.Pass(tick) })
+		r.After(func() {
+			h.claim(1, m.Allow)
+			h.check(t, false)
+		})
+	})
+}
+
+// R2, R3, C2: of two that wait at the parent the first one gives up: the other one, there or
+// at a child, is granted what that leaves.
+func TestExploreParentCancelMeetsGrant(t *testing.T) {
+	for _, name := range []string{"a child", "the parent"} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				l, h := New(Every(tick), 1), newHistory(1, tick)
+				m := New(Unlimited, 1, WithParent(l))
+				h.claim(1, m.Allow)
+				ctx, cancel := context.WithCancelCause(t.Context())
+				r.After(func() { cancel(nil) })
+				wait := m.Wait
+				if name == "the parent" {
+					wait = l.Wait
+				}
+				var first, second error
+				r.Go("first", func() {
+					h.claim(1, func() bool { first = m.Wait(ctx); return first == nil })
+				})
+				r.Go("second", func() {
+					h.claim(1, func() bool { second = wait(t.Context()); return second == nil })
+				})
+				r.Go("cancel", func() {
+					time.Sleep(tick / 2)
+					sched.Cancel(func() { cancel(errGone) })
+				})
+				r.After(func() {
+					if second != nil || first != nil && first != errGone {
+						t.Errorf("C2: %v, %v", first, second)
+					}
+					h.check(t, true)
+					if took := h.end(); took != h.took(h.granted()-1) {
+						t.Errorf("R2: %v for %d permits", took, h.granted())
+					}
+				})
+			})
+		})
+	}
+}
+
+// R2: what happens to the parent, callers that wait at a child notice.
+func TestExploreParentNotices(t *testing.T) {
+	for name, change := range map[string]func(l *Limiter){
+		"a rate": func(l *Limiter) { l.SetRate(Every(tick)) },
+		"close":  func(l *Limiter) { _ = l.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				l := New(Per(0, tick), 1, WithSpent(1))
+				m := New(Every(tick), 1, WithParent(l), WithSpent(1))
+				start := time.Now()
+				r.Go("wait", func() {
+					err, took := m.Wait(t.Context()), time.Since(start)
+					if name == "close" && (err != ErrClosed || took != 0) || name != "close" && (err != nil || took != tick) {
+						t.Errorf("R2: %v after %v", err, took)
+					}
+				})
+				r.Go("change", func() { change(l) })
+			})
+		})
+	}
 }

@@ -17,10 +17,9 @@ func FuzzLimiter(f *testing.F) {
 	f.Add([]byte{0, 2, 5, 1, 3, 1, 3, 0, 5, 1, 10, 9, 6, 1, 8, 0, 3, 4, 4, 9, 0, 2, 2, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in := testkit.NewScript(b)
-		s := &script{t: t, rnd: in, more: in.More, wait: map[int]*scriptWaiter{}}
+		s := &script{t: t, rnd: in, more: in.More, wait: map[int64]*scriptWaiter{}}
 		if in.IntN(4) == 0 {
 			s.make() // the bubbles are 26 years in its past
-			s.o.outside = true
 		}
 		for range 3 {
 			synctest.Test(t, s.run)
@@ -38,4 +37,4 @@ type dice interface {
 }
 
 // waiting returns who waits, first come first.
-func (s *script) waiting() []int { return slices.Sorted(maps.Keys(s.wait)) }
+func (s *script) waiting() []int64 { return slices.Sorted(maps.Keys(s.wait)) }

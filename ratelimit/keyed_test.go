@@ -47,7 +47,7 @@ func TestR1KeyedIsAsOneLimiterPerKey(t *testing.T) {
 				case 1:
 					l.r = ratelimit.Unlimited
 				case 2:
-					l.r = ratelimit.Per(1<<60+1, 1<<58) // too fine for a word
+					l.r = ratelimit.Per(1_000_000_007, 1<<54+1) // rounded
 				case 3:
 					l.r = ratelimit.Per(0, time.Second)
 				default:
@@ -56,9 +56,9 @@ func TestR1KeyedIsAsOneLimiterPerKey(t *testing.T) {
 				limits[k] = l
 				single[k] = ratelimit.New(l.r, l.burst)
 			}
-			x := ratelimit.NewKeyed[user](ratelimit.Every(1), 1, ratelimit.WithLimits(func(k user) (ratelimit.Rate, int) {
-				return limits[k].r, limits[k].burst
-			}))
+			x := ratelimit.NewKeyedFunc[user](func(k user) []ratelimit.Window {
+				return []ratelimit.Window{{Rate: limits[k].r, Burst: limits[k].burst}}
+			})
 			var wg sync.WaitGroup
 			var cancels []context.CancelFunc
 			for step := range 300 {
@@ -139,66 +139,68 @@ func TestR6OnlyIdleKeysAreEvicted(t *testing.T) {
 	})
 }
 
-// R6: at the cap, new keys share. That is only ever stricter, nobody's debt is
-// washed off, and one who gets a place of his own takes along what he owes.
-func TestR6AtTheCapKeysShare(t *testing.T) {
+// R8: a full table serves new keys: each takes the place of one that owes little. A key that
+// owes much is not forgotten, and memory is bounded.
+func TestR8NewKeysAreServed(t *testing.T) {
 	for _, most := range []int{1, 10, 1000} {
 		synctest.Test(t, func(t *testing.T) {
-			x := ratelimit.NewKeyed[int](ratelimit.Every(time.Second), 2, ratelimit.WithMaxKeys(most))
-			start := time.Now()
-			grants := make([][]grant, 5*most)
-			for range 6 {
-				for k := range grants {
-					if x.Allow(k) {
-						grants[k] = append(grants[k], grant{time.Since(start), 1})
-					}
+			x := ratelimit.NewKeyed[int](ratelimit.Every(time.Hour), 10, ratelimit.WithMaxKeys(most))
+			if most >= 10 && !x.AllowN(-1, 10) {
+				t.Error("a new key is denied")
+			}
+			for k := range 20 * most {
+				if !x.Allow(k) {
+					t.Fatalf("key %d is denied with room for %d", k, most)
 				}
-				if st := x.Stats(); st.Keys > most {
-					t.Errorf("%d keys, at most %d", st.Keys, most)
-				}
-				time.Sleep(600 * time.Millisecond)
-			}
-			shared := x.Stats().Shared
-			if shared == 0 {
-				t.Error("nobody shares")
-			}
-			for _, g := range grants {
-				checkWindows(t, g, 2, 1, time.Second)
-			}
-			time.Sleep(time.Hour)
-			for i := range 20 * most * max(1, 10/most) { // all are idle, and there is room again
-				x.Allow(i % (5 * most))
-				if i%most == 0 {
-					time.Sleep(2 * time.Second)
+				if most >= 10 && x.Allow(-1) {
+					t.Fatalf("what a heavy debtor owed was forgotten at key %d", k)
 				}
 			}
-			if x.Stats().Evicted == 0 {
-				t.Error("nobody was evicted")
+			st := x.Stats()
+			if st.Keys > most || st.Forgotten == 0 || st.Shared > 0 {
+				t.Errorf("%+v", st)
+			}
+			time.Sleep(12 * time.Hour)
+			for k := range 20 * most {
+				x.Allow(k)
+				time.Sleep(time.Hour / time.Duration(most))
+			}
+			if st := x.Stats(); st.Keys > most || st.Evicted == 0 {
+				t.Errorf("%+v", st)
 			}
 		})
 	}
 }
 
-// R6, FR14: keys of several plans that share get no more than the strictest of them.
-func TestR6SharingIsStricter(t *testing.T) {
+// R8: a key with callers that wait, or with reservations that are not settled, is not
+// replaced. If all have some, new keys share a limiter.
+func TestR8PinnedKeysStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := ratelimit.NewKeyed[int](ratelimit.Every(1), 1, ratelimit.WithMaxKeys(1), ratelimit.WithLimits(func(k int) (ratelimit.Rate, int) {
-			return ratelimit.Every(time.Duration(1+k%3) * time.Second), 1 + k%5
-		}))
-		start := time.Now()
-		grants := make([][]grant, 100)
-		for i := range 3000 {
-			k := i % 100
-			if n := 1 + i%2; x.AllowN(k, n) {
-				grants[k] = append(grants[k], grant{time.Since(start), n})
+		x := ratelimit.NewKeyed[int](ratelimit.Every(time.Second), 2, ratelimit.WithMaxKeys(2))
+		r := x.Reserve(1, 2)
+		x.AllowN(2, 2)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := x.Wait(t.Context(), 2); err != nil {
+				t.Error(err)
 			}
-			time.Sleep(10 * time.Millisecond)
+		})
+		synctest.Wait()
+		if !x.Allow(3) || !x.Allow(4) || x.Allow(5) {
+			t.Error("new keys do not share the burst of 2")
 		}
-		if s := x.Stats(); s.Keys > 1 {
-			t.Errorf("%d keys are kept, 1 at most", s.Keys)
+		if x.Allow(1) || x.Allow(2) {
+			t.Error("a key was replaced that must stay")
 		}
-		for k, g := range grants {
-			checkWindows(t, g, 1+k%5, 1, time.Duration(1+k%3)*time.Second)
+		if st := x.Stats(); st.Keys != 2 || st.Shared != 3 || st.Forgotten != 0 || st.Waiting != 1 {
+			t.Errorf("%+v", st)
+		}
+		if got := r.Settle(0); got != 2 || !x.AllowN(1, 2) {
+			t.Errorf("%d permits were given back", got)
+		}
+		wg.Wait()
+		if !x.Allow(6) || x.Stats().Forgotten != 1 {
+			t.Errorf("there is a place again: %+v", x.Stats())
 		}
 	})
 }
@@ -414,33 +416,36 @@ func TestC5KeyedMisusePanics(t *testing.T) {
 	var none context.Context
 	every := ratelimit.Every(time.Second)
 	x := ratelimit.NewKeyed[string](every, 1)
-	bad := func(string) (ratelimit.Rate, int) { return every, -1 }
+	bad := func(string) []ratelimit.Window { return []ratelimit.Window{{Rate: every, Burst: -1}} }
 	testkit.Panics(t, map[string]func(){
-		"ratelimit: NewKeyed: burst must not be negative, got -1":                                                               func() { ratelimit.NewKeyed[int](every, -1) },
-		"ratelimit: NewKeyed: the zero Rate is not usable, make one with Per or Every":                                          func() { ratelimit.NewKeyed[int](ratelimit.Rate{}, 1) },
-		"ratelimit: NewKeyed: WithLimits must have a func(int) (ratelimit.Rate, int), got a func(string) (ratelimit.Rate, int)": func() { ratelimit.NewKeyed[int](every, 1, ratelimit.WithLimits(bad)) },
-		"ratelimit: WithLimits: burst must not be negative, got -1":                                                             func() { ratelimit.NewKeyed[string](every, 1, ratelimit.WithLimits(bad)).Allow("a") },
-		"ratelimit: WithLimits: function must not be nil":                                                                       func() { ratelimit.WithLimits[int](nil) },
-		"ratelimit: WithMaxKeys: number must be at least 1, got 0":                                                              func() { ratelimit.WithMaxKeys(0) },
-		"ratelimit: AllowN: number must be at least 1, got 0":                                                                   func() { x.AllowN("a", 0) },
-		"ratelimit: Take: number must be at least 1, got 0":                                                                     func() { _, _ = x.Take(t.Context(), "a", 0) },
-		"ratelimit: Take: context must not be nil":                                                                              func() { _, _ = x.Take(none, "a", 1) },
-		"ratelimit: WaitN: context must not be nil":                                                                             func() { _ = x.Wait(none, "a") },
-		"ratelimit: WaitN: number must be at least 1, got -1":                                                                   func() { _ = x.WaitN(t.Context(), "a", -1) },
+		"ratelimit: NewKeyed: burst must not be negative, got -1":                      func() { ratelimit.NewKeyed[int](every, -1) },
+		"ratelimit: NewKeyed: the zero Rate is not usable, make one with Per or Every": func() { ratelimit.NewKeyed[int](ratelimit.Rate{}, 1) },
+		"ratelimit: NewKeyedFunc: burst must not be negative, got -1":                  func() { ratelimit.NewKeyedFunc(bad).Allow("a") },
+		"ratelimit: NewKeyedFunc: number of windows must be at least 1, got 0":         func() { ratelimit.NewKeyedFunc(func(string) []ratelimit.Window { return nil }).Allow("a") },
+		"ratelimit: Set: number of windows must be at least 1, got 0":                  func() { x.Set("a") },
+		"ratelimit: Charge: number must be at least 1, got 0":                          func() { x.Charge("a", 0) },
+		"ratelimit: Reserve: number must be at least 1, got 0":                         func() { x.Reserve("a", 0) },
+		"ratelimit: NewKeyedFunc: function must not be nil":                            func() { ratelimit.NewKeyedFunc[int](nil) },
+		"ratelimit: WithMaxKeys: number must be at least 1, got 0":                     func() { ratelimit.WithMaxKeys(0) },
+		"ratelimit: AllowN: number must be at least 1, got 0":                          func() { x.AllowN("a", 0) },
+		"ratelimit: Take: number must be at least 1, got 0":                            func() { _, _ = x.Take(t.Context(), "a", 0) },
+		"ratelimit: Take: context must not be nil":                                     func() { _, _ = x.Take(none, "a", 1) },
+		"ratelimit: WaitN: context must not be nil":                                    func() { _ = x.Wait(none, "a") },
+		"ratelimit: WaitN: number must be at least 1, got -1":                          func() { _ = x.WaitN(t.Context(), "a", -1) },
 	})
 }
 
-// C3: the function of WithLimits may call everything.
-func TestC3KeyedMethodsInsideLimits(t *testing.T) {
+// C3: the function of NewKeyedFunc may call everything.
+func TestC3KeyedMethodsInsideWindows(t *testing.T) {
 	var x *ratelimit.Keyed[int]
-	x = ratelimit.NewKeyed[int](ratelimit.Every(time.Second), 1, ratelimit.WithLimits(func(k int) (ratelimit.Rate, int) {
+	x = ratelimit.NewKeyedFunc[int](func(k int) []ratelimit.Window {
 		if k > 0 {
 			x.Allow(k - 1)
 			x.Forget(k)
 			x.Stats()
 		}
-		return ratelimit.Every(time.Second), math.MaxInt32
-	}))
+		return []ratelimit.Window{{Rate: ratelimit.Every(time.Second), Burst: math.MaxInt16}}
+	})
 	testkit.Watchdog(t, func() {
 		if !x.Allow(100) {
 			t.Error("denied")
@@ -494,24 +499,91 @@ func TestKeyedChaos(t *testing.T) {
 	}
 }
 
-// R6: one who gets a place of his own takes along what he owes.
-func TestR6DebtMovesAlong(t *testing.T) {
+// R1: what is settled, charged and changed by key is that of the key, also after it was
+// evicted.
+func TestR1KeyedOperations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := ratelimit.NewKeyed[string](ratelimit.Every(time.Second), 2, ratelimit.WithMaxKeys(1))
-		if !x.Allow("first") || !x.AllowN("second", 2) {
-			t.Error("a new key is denied")
-		}
-		time.Sleep(time.Second) // the first is idle, the second owes one
-		for range 10 {
-			if x.AllowN("second", 2) {
-				t.Error("a debt was washed off")
+		parent := ratelimit.New(ratelimit.Every(time.Second), 100)
+		for name, x := range map[string]*ratelimit.Keyed[string]{
+			"plain":   ratelimit.NewKeyed[string](ratelimit.Every(time.Second), 10, ratelimit.WithMaxKeys(8)),
+			"windows": ratelimit.NewKeyed[string](ratelimit.Every(time.Second), 10, ratelimit.WithMaxKeys(8), ratelimit.WithWindow(ratelimit.Every(time.Second), 50)),
+			"parent":  ratelimit.NewKeyed[string](ratelimit.Every(time.Second), 10, ratelimit.WithMaxKeys(8), ratelimit.WithParent(parent)),
+		} {
+			if d := x.Peek("a"); !d.OK || d.Remaining != 10 || x.Stats().Keys != 0 {
+				t.Errorf("%s: %+v of a new key", name, d)
+			}
+			x.Charge("a", 15)
+			if d := x.Peek("a"); d.OK || d.RetryAfter != 6*time.Second || x.Allow("a") {
+				t.Errorf("%s: %+v after a charge", name, d)
+			}
+			if d := x.Peek("b"); d.Remaining != 10 {
+				t.Errorf("%s: %+v of another key", name, d)
+			}
+			time.Sleep(15 * time.Second)
+			r := x.Reserve("a", 8)
+			if d := x.Peek("a"); d.Remaining != 2 || !r.OK() {
+				t.Errorf("%s: %+v after a reservation", name, d)
+			}
+			if got := r.Settle(3); got != 5 || x.Peek("a").Remaining != 7 {
+				t.Errorf("%s: %d given back", name, got)
+			}
+			x.Set("a", ratelimit.Window{Rate: ratelimit.Every(time.Minute), Burst: 20})
+			if d := x.Peek("a"); d.Remaining != 17 || d.ResetAfter != 3*time.Minute {
+				t.Errorf("%s: %+v after Set", name, d)
+			}
+			later := x.Reserve("a", 18)
+			if later.Delay() != time.Minute {
+				t.Errorf("%s: in %v", name, later.Delay())
+			}
+			start := time.Now()
+			if err := later.Wait(t.Context()); err != nil || time.Since(start) != time.Minute {
+				t.Errorf("%s: %v after %v", name, err, time.Since(start))
+			}
+			time.Sleep(time.Hour)
+			for i := range 100 { // evicts it
+				x.Allow(string(rune('A' + i)))
+				time.Sleep(time.Minute)
+			}
+			if got := later.Settle(20); got != -2 || x.Peek("a").Remaining != 8 {
+				t.Errorf("%s: %d, %+v after a late settlement", name, got, x.Peek("a"))
+			}
+			if got := later.Settle(1); got != 0 && name == "plain" {
+				t.Errorf("%s: %d given back", name, got)
+			}
+			x.Set("nobody", ratelimit.Window{Rate: ratelimit.Every(time.Minute), Burst: 1})
+			if d := x.Peek("nobody"); d.Remaining != 10 {
+				t.Errorf("%s: %+v after Set of a key that owes nothing", name, d)
 			}
 		}
-		if !x.Allow("second") || x.Allow("second") {
-			t.Error("of the burst of 2, one was owed")
+	})
+}
+
+// R1: keys with a parent are granted by both or spent on neither.
+func TestR1KeyedParent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := ratelimit.New(ratelimit.Every(time.Second), 5)
+		x := ratelimit.NewKeyed[int](ratelimit.Every(time.Second), 3, ratelimit.WithParent(all), ratelimit.WithMaxKeys(4))
+		for k := range 2 {
+			if got := x.AllowN(k, 3); got != (k == 0) {
+				t.Errorf("key %d: %v", k, got)
+			}
 		}
-		if st := x.Stats(); st.Keys != 1 || st.Evicted != 1 {
-			t.Errorf("%+v", st)
+		if all.Peek().Remaining != 2 || x.Peek(1).Remaining != 2 || x.Stats().Keys != 1 {
+			t.Errorf("%+v, %+v, %+v", all.Peek(), x.Peek(1), x.Stats())
+		}
+		start := time.Now()
+		var wg sync.WaitGroup
+		for k := range 6 {
+			wg.Go(func() {
+				if err := x.WaitN(t.Context(), k, 2); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("12 permits behind 2 took %v", took)
 		}
 	})
 }

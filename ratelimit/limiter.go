@@ -2,158 +2,225 @@ package ratelimit
 
 import (
 	"fmt"
-	"sync/atomic"
+	"slices"
 	"time"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// How a limiter works.
+// A Limiter grants permits: a burst of them at once, and more as time passes. It is made
+// by [New], must not be copied, and is safe for concurrent use.
 //
-// In the ordinary course of things the state of a limiter is one word, in meter,
-// and a claim is a compare-and-swap on it (see plan). When there is more to know
-// than fits in the word, it is held or shut, and the state is in bucket, guarded by
-// mu: while somebody waits, while permits are promised for later, after Stop, with
-// more owed than SetBurst allows, and for extremes of rate and burst. lock takes
-// the state out of the word, and unlock puts it back if it can. The clock is read
-// with the lock held and the word taken, so readings are in order.
+// The state of a limiter with one window and no parent is one word, in its meter, and a
+// call is a compare-and-swap on it. lock takes the state out of the word and unlock puts
+// it back, unless a caller waits or the limiter is closed. Any other limiter has its state
+// behind mu always. A call locks the limiter first and then its parents.
 //
-// Waiters are a first-in, first-out list, each parked on a channel of capacity 1
-// of its own. Only the one in front has a timer; when it fires, it grants itself
-// and all behind it that are due, and wakes the next in front to set its own.
-// Whoever takes a waiter off the list sets done and wakes it; a waiter that gives
-// up takes itself off, unless done, and if it was in front wakes the next. Nobody
-// overtakes a waiter: while there is one, the word is shut.
-
-// A Limiter grants permits: a burst of them at once, and more as time passes.
-// It is made by [New], must not be copied, and is safe for concurrent use.
+// A waiter grants itself its permits, on its own goroutine, when it is in front and they
+// are due. It wakes the next one when it leaves. Only the one in front has a timer.
 type Limiter struct {
-	id    uint64 // the order in which Multi locks
-	base  time.Time
-	meter atomic.Pointer[meter] // changed under mu
+	base   time.Time
+	chain  []*Limiter // the limiter, its parent, and so on
+	meter  sched.Pointer[meter]
+	barred sched.Bool // a caller waits, or the limiter is closed
 
-	mu      point.Mutex
-	inWord  bool   // the state is in the meter's word, and bucket is out of date
-	put     uint64 // what was put into it
-	plan    plan
-	bucket  bucket
-	lastPin uint64
-	waiters fifo.List[*waiter]
-	multis  fifo.List[chan struct{}] // of Multi waiters with a pin here
-	stopped bool
+	mu       sched.Mutex
+	open     bool   // the state is in the meter
+	put      uint64 // what was put into it
+	windows  []window
+	spent    uint64            // permits granted or charged, ever
+	promises []int64           // the instants of reservations for later
+	line     fifo.List[*claim] // callers that wait, and reservations behind them, which are not owed yet
+	behind   int               // such reservations
+	watchers fifo.List[*claim] // waiters of limiters below this one
+	changed  bool              // the waiter in front has to look again
+	closed   bool
+	waits    uint64
 }
 
-type waiter struct {
-	n    uint64
-	node *fifo.Node[*waiter]
-	wake chan struct{}
-	done bool  // granted, or ended with err; guarded by Limiter.mu
-	err  error // set with done
+// A window is the state of one window behind the lock.
+type window struct {
+	params
+	cell
 }
 
-// limiterID numbers limiters. It orders locks and has no other effect.
-var limiterID atomic.Uint64
-
-// New returns a limiter that grants up to burst permits at once, in all, and
-// rate from then on. With a burst of 0 it grants nothing, unless the rate is
-// Unlimited. New panics if burst is negative.
+// New returns a limiter that grants up to burst permits at once and rate after that. With
+// a burst of 0 it grants nothing, unless the rate is Unlimited.
+//
+// Any rate of up to 1e9 permits per period of up to a year is in range, with a burst of up
+// to that number of permits. A rate that 64 bits do not hold exactly is rounded down, by 1
+// ppm at most. New panics if rate and burst are out of range or burst is negative.
 func New(rate Rate, burst int, opts ...Option) *Limiter {
-	p := checkedPlan("New", rate, burst)
 	var o options
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt.forLimiter(&o)
+		}
 	}
-	if o.spent > burst {
-		panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", burst, o.spent))
-	}
-	return newLimiter(time.Now(), p, uint64(o.spent))
-}
-
-func newLimiter(base time.Time, p plan, spent uint64) *Limiter {
-	l := &Limiter{id: limiterID.Add(1), base: base, plan: p, bucket: newBucket(p)}
-	l.meter.Store(newMeter(p, base, 0))
+	l := newLimiter("New", time.Now(), append([]Window{{rate, burst}}, o.windows...), o.parent)
 	l.lock()
-	l.bucket.take(spent)
-	l.unlock()
+	defer l.unlock()
+	for i := range l.windows {
+		if w := &l.windows[i]; uint64(o.spent) > w.burst {
+			panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", w.burst, o.spent))
+		}
+	}
+	l.spendHere(uint64(o.spent))
 	return l
 }
 
-// Allow reports whether one permit can be had now, and takes it if so. It never
-// overtakes a waiter. It costs a reading of the clock and a compare-and-swap, and
-// a denial writes nothing.
-func (l *Limiter) Allow() bool {
-	v, _, _ := l.meter.Load().take(1)
-	return v == granted || v == unsure && l.allowSlow(1)
+// newLimiter returns a limiter, the state of which is behind the lock.
+func newLimiter(call string, base time.Time, ws []Window, parent *Limiter) *Limiter {
+	l := &Limiter{base: base}
+	l.chain = append(l.chain, l)
+	if parent != nil {
+		l.chain = append(l.chain, parent.chain...)
+	}
+	l.setWindows(call, ws)
+	for i := range l.windows {
+		l.windows[i].last = int64(time.Since(base))
+	}
+	return l
 }
 
-// AllowN is Allow for n permits, all or none. It panics if n is less than 1.
+// promised returns the time until the instant of the last reservation.
+func (l *Limiter) promised() time.Duration {
+	now := l.windows[0].last
+	l.promises = slices.DeleteFunc(l.promises, func(at int64) bool { return at <= now })
+	if len(l.promises) == 0 {
+		return 0
+	}
+	return time.Duration(slices.Max(l.promises) - now)
+}
+
+// setWindows replaces the windows. A window keeps what the one in its place owes, in
+// permits, and one that is new owes what the first does.
+func (l *Limiter) setWindows(call string, ws []Window) {
+	now := make([]window, len(ws))
+	for i, w := range ws {
+		now[i].params = newParams(call, w)
+		if len(l.windows) > 0 {
+			old := &l.windows[0]
+			if i < len(l.windows) {
+				old = &l.windows[i]
+			}
+			now[i].cell = old.cell
+			now[i].convert(&old.params, &now[i].params, l.promised())
+		}
+	}
+	l.windows = now
+	m := &meter{params: now[0].params, base: l.base}
+	m.word.Store(slow)
+	l.meter.Store(m)
+	l.wakeAll()
+}
+
+// Allow reports whether one permit can be had now, and takes it if so. It never overtakes
+// a caller that waits. It costs a reading of the clock and a compare-and-swap; a denial
+// writes nothing, unless permits are reserved for later.
+func (l *Limiter) Allow() bool { return l.AllowN(1) }
+
+// AllowN is [Limiter.Allow] for n permits, all or none. It panics if n is less than 1.
 func (l *Limiter) AllowN(n int) bool {
 	k := checkN("AllowN", n)
-	v, _, _ := l.meter.Load().take(k)
-	return v == granted || v == unsure && l.allowSlow(k)
+	v, _ := l.meter.Load().take(k)
+	return v == granted || v == unsure && !l.barred.Load() && l.takeSlow(k)
 }
 
-func (l *Limiter) allowSlow(n uint64) bool {
+func (l *Limiter) takeSlow(n uint64) bool {
 	l.lock()
 	defer l.unlock()
-	return l.allowLocked(n)
+	return l.take(n)
 }
 
-// Take is AllowN that says more. It panics if n is less than 1.
+// Take is [Limiter.AllowN] with the numbers that a server tells its clients. It panics if
+// n is less than 1.
 func (l *Limiter) Take(n int) Decision {
 	k := checkN("Take", n)
 	m := l.meter.Load()
-	if v, d := m.decide(&m.word, &m.clock, k); v != unsure {
-		return d
+	if v, debt := m.take(k); v != unsure {
+		return m.decision(v == granted, debt, k)
 	}
 	l.lock()
 	defer l.unlock()
-	ok := l.allowLocked(k)
-	var retry time.Duration
-	if !ok {
-		retry = l.delayLocked(k)
-	}
-	return l.decisionLocked(ok, retry)
+	return l.decision(l.take(k), k)
 }
 
-// SetRate changes the rate from now on. As many permits are owed as before. Who
-// waits is granted as soon as the new rate allows; a [Reservation] keeps its
-// instant.
+// Peek returns the answer that Take(1) would give, and takes nothing: Remaining still
+// counts that permit.
+func (l *Limiter) Peek() Decision {
+	m := l.meter.Load()
+	if _, _, debt, ok := m.read(); ok {
+		return m.decision(m.delay(debt, 1) == 0, debt, 1)
+	}
+	l.lock()
+	defer l.unlock()
+	return l.decision(l.due(1) == 0, 1)
+}
+
+// Charge takes n permits, even if more than the burst is owed then. It is for a cost that
+// is known only when it has arisen. Nothing is granted until what is owed has come down to
+// the burst; callers that wait go on waiting. The debt is bounded by at least twice the
+// largest burst. Charge panics if n is less than 1.
+func (l *Limiter) Charge(n int) {
+	k := checkN("Charge", n)
+	l.lock()
+	defer l.unlock()
+	l.charge(k)
+}
+
+func (l *Limiter) charge(n uint64) {
+	for _, m := range l.chain {
+		m.spendHere(n)
+		m.changed = true
+	}
+}
+
+// SetRate changes the rate of the window that [New] was given, from now on. As many
+// permits are owed as before. Callers that wait are granted as soon as the new rate
+// allows. A [Reservation] keeps its instant. SetRate panics if the rate and the burst are
+// out of range.
 func (l *Limiter) SetRate(rate Rate) {
-	rate.check("SetRate")
 	l.lock()
 	defer l.unlock()
-	l.bucket.setRate(rate)
-	l.plan = newPlan(rate, l.bucket.burst)
-	l.changedLocked()
+	l.set("SetRate", Window{rate, l.windows[0].Burst})
 }
 
-// SetBurst changes the burst from now on. As many permits are owed as before,
-// so that after lowering it may take a while until more are granted. Who waits
-// for more than the new burst gets ErrExceedsBurst. It panics if burst is
-// negative.
+// SetBurst changes the burst of the window that [New] was given, from now on. As many
+// permits are owed as before. A caller that waits for more than the new burst gets an
+// error that wraps [ErrExceedsBurst]. SetBurst panics if the rate and the burst are out of
+// range or burst is negative.
 func (l *Limiter) SetBurst(burst int) {
-	misuse.Negative(burst, "ratelimit: SetBurst: burst")
 	l.lock()
 	defer l.unlock()
-	l.bucket.burst = uint64(burst)
-	l.plan = newPlan(l.bucket.rate, l.bucket.burst)
-	l.changedLocked()
+	l.set("SetBurst", Window{l.windows[0].Rate, burst})
 }
 
-// Stop ends the limiter: who waits gets ErrStopped, and nothing is granted any
-// more. It is idempotent.
-func (l *Limiter) Stop() {
+func (l *Limiter) set(call string, first Window) {
+	ws := []Window{first}
+	for i := range l.windows[1:] {
+		ws = append(ws, l.windows[1+i].Window)
+	}
+	l.setWindows(call, ws)
+}
+
+// Close ends the limiter: callers that wait get [ErrClosed], and nothing is granted any
+// more, nor by limiters of which it is the parent. It is idempotent and returns nil. A
+// limiter needs no closing.
+func (l *Limiter) Close() error {
 	l.lock()
 	defer l.unlock()
-	l.stopped = true
-	for w, ok := l.waiters.Pop(); ok; w, ok = l.waiters.Pop() {
-		w.end(ErrStopped)
-	}
-	l.changedLocked()
+	l.closed = true
+	l.wakeAll()
+	return nil
+}
+
+// Limit returns the rate and the burst of the window that [New] was given.
+func (l *Limiter) Limit() (Rate, int) {
+	m := l.meter.Load()
+	return m.Rate, m.Burst
 }
 
 func checkN(call string, n int) uint64 {
@@ -163,195 +230,116 @@ func checkN(call string, n int) uint64 {
 	return uint64(n)
 }
 
-// lock takes mu and moves the bucket to now.
+// lock locks the limiter and its parents, and moves them to now.
 func (l *Limiter) lock() {
-	point.At("ratelimit: limiter before its lock")
-	l.mu.Lock()
-	l.holdLocked()
-	l.settleLocked(time.Since(l.base))
-}
-
-// holdLocked keeps everybody else off the word.
-func (l *Limiter) holdLocked() {
-	if l.inWord {
-		point.At("ratelimit: limiter before it holds the word")
-		l.meter.Load().word.Or(held)
-	}
-}
-
-// settleLocked moves the bucket to now, which was read after holdLocked.
-func (l *Limiter) settleLocked(now time.Duration) {
-	if l.inWord {
-		// Every grant left at most the burst owed. If there was none since the
-		// state was put into the word, no more is owed than then.
-		m, limit := l.meter.Load(), l.bucket.capacity()
-		if m.word.Load() == l.put|held {
-			limit = l.bucket.debt
+	for _, m := range l.chain {
+		m.mu.Lock()
+		old := m.meter.Load().word.Or(slow)
+		now := int64(time.Since(m.base)) // no grant in the word is later
+		for i := range m.promises {
+			m.promises[i] += min(now-m.windows[0].last, 0) // the clock may have gone back
 		}
-		m.get(&l.bucket, limit, now)
-		l.inWord = false
-		return
+		if m.open {
+			m.open = false
+			m.spent += m.meter.Load().get(&m.windows[0].cell, m.put, old, now)
+		}
+		for i := range m.windows {
+			w := &m.windows[i]
+			w.advance(&w.params, now)
+		}
+		if m.behind > 0 {
+			m.keepPromises()
+		}
 	}
-	l.bucket.advance(now)
 }
 
-// unlock puts the state into the word if there is no more to it, and gives mu
-// back.
+// unlock is the end of lock.
 func (l *Limiter) unlock() {
-	m := l.meter.Load()
-	switch {
-	case l.stopped || l.waiters.Len() > 0:
-		m.word.Store(shut)
-	case len(l.bucket.pins) > 0 || !l.plan.fits:
-		m.word.Store(held)
-	default:
-		if since := uint64(l.bucket.last - m.epoch); m.plan != l.plan || since > m.span {
-			m.word.Store(held)
-			m = newMeter(l.plan, l.base, l.bucket.last)
+	for _, m := range slices.Backward(l.chain) {
+		if n := m.line.Front(); n != nil && m.changed {
+			sched.Signal(n.Value.wake)
 		}
-		if l.put, l.inWord = m.put(&l.bucket); !l.inWord {
-			m.word.Store(held)
+		m.changed = false
+		barred := m.closed || m.line.Len() > 0
+		if barred != m.barred.Load() {
+			m.barred.Store(barred)
 		}
-		point.At("ratelimit: limiter has opened the word")
-		l.meter.Store(m)
+		if m.open = !barred && len(m.windows) == 1 && len(m.chain) == 1; m.open {
+			m.put = m.meter.Load().put(m.windows[0].cell)
+		}
+		m.mu.Unlock()
 	}
-	l.mu.Unlock()
 }
 
-// allowLocked grants n permits at the bucket's instant if that is possible.
-func (l *Limiter) allowLocked(n uint64) bool {
-	if l.stopped || l.waiters.Len() > 0 {
+// take grants n permits if that is possible now.
+func (l *Limiter) take(n uint64) bool {
+	if l.due(n) > 0 {
 		return false
 	}
-	if at, ok := l.bucket.earliest(n, l.bucket.last); !ok || at > l.bucket.last {
-		return false
-	}
-	l.bucket.take(n)
+	l.spend(n)
 	return true
 }
 
-// delayLocked returns how long n permits take to come, behind all who wait.
-func (l *Limiter) delayLocked(n uint64) time.Duration {
-	if l.stopped {
-		return Never
-	}
-	b, from, ok := l.projectLocked()
-	if ok {
-		from, ok = b.earliest(n, from)
-	}
-	if !ok {
-		return Never
-	}
-	return between(l.bucket.last, from)
-}
-
-// projectLocked returns the bucket with the claims of all who wait, where they
-// will be granted, and the last of these instants; ok is false if one never will.
-func (l *Limiter) projectLocked() (b bucket, from time.Duration, ok bool) {
-	if l.waiters.Len() == 0 {
-		return l.bucket, l.bucket.last, true // shares the pins, to be read only
-	}
-	b = l.bucket.clone()
-	from = b.last
-	for w := range l.waiters.All() {
-		if from, ok = b.earliest(w.n, from); !ok {
-			return b, 0, false
+// due returns the time until n permits can be granted; Never if a caller waits.
+func (l *Limiter) due(n uint64) (d time.Duration) {
+	for _, m := range l.chain {
+		if m.closed || m.line.Len() > 0 {
+			return Never
 		}
-		if len(l.bucket.pins) > 0 {
-			b.pin(0, from, w.n)
-			continue
-		}
-		// Nothing is promised for later, so it can be granted on the spot. A
-		// thousand pins would have to be walked for each of a thousand.
-		b.repay(from)
-		b.take(w.n)
-	}
-	return b, from, true
-}
-
-func (l *Limiter) decisionLocked(ok bool, retry time.Duration) Decision {
-	d := Decision{
-		OK:         ok,
-		Limit:      int(l.bucket.burst),
-		RetryAfter: retry,
-		ResetAfter: l.bucket.reset(),
-	}
-	if !l.stopped && l.waiters.Len() == 0 {
-		d.Remaining = int(l.bucket.remaining())
+		d = max(d, m.dueHere(n))
 	}
 	return d
 }
 
-// changedLocked lets those who wait look again.
-func (l *Limiter) changedLocked() {
-	for n := l.waiters.Front(); n != nil; {
-		next, w := n.Next(), n.Value
-		if w.n > l.bucket.burst && !l.bucket.rate.unlimited {
-			l.waiters.Remove(n)
-			w.end(exceeds(w.n, l.bucket.burst))
+// dueHere returns the time until the windows of l itself allow n permits.
+func (l *Limiter) dueHere(n uint64) (d time.Duration) {
+	for i := range l.windows {
+		w := &l.windows[i]
+		d = max(d, w.delay(w.debt, n))
+	}
+	return d
+}
+
+// spend makes n more permits owed.
+func (l *Limiter) spend(n uint64) {
+	for _, m := range l.chain {
+		m.spendHere(n)
+	}
+}
+
+func (l *Limiter) spendHere(n uint64) {
+	l.spent += n
+	for i := range l.windows {
+		w := &l.windows[i]
+		w.debt = w.charged(w.debt, n)
+	}
+}
+
+// decision describes the answer to a call for n permits.
+func (l *Limiter) decision(ok bool, n uint64) (d Decision) {
+	busy := false
+	for _, m := range l.chain {
+		busy = busy || m.closed || m.line.Len() > 0
+		for i := range m.windows {
+			w := &m.windows[i]
+			if o := w.decision(ok, w.debt, n); m == l && i == 0 {
+				d = o
+			} else {
+				d.and(o)
+			}
 		}
-		n = next
 	}
-	l.wakeFrontLocked()
-	for ch := range l.multis.All() {
-		ctxselect.Signal(ch)
+	if busy {
+		d.Remaining, d.RetryAfter = 0, l.delay(n)
 	}
+	return d
 }
 
-// wakeFrontLocked lets the waiter in front look again and set its timer.
-func (l *Limiter) wakeFrontLocked() {
-	if n := l.waiters.Front(); n != nil {
-		ctxselect.Signal(n.Value.wake)
+// owed returns how many permits are owed, in the window that owes most.
+func (l *Limiter) owed() (permits float64) {
+	for i := range l.windows {
+		w := &l.windows[i]
+		permits = max(permits, float64(w.debt)/float64(w.cost))
 	}
-}
-
-// grantLocked grants all waiters, from the front, who are due.
-func (l *Limiter) grantLocked() {
-	for n := l.waiters.Front(); n != nil; n = l.waiters.Front() {
-		w := n.Value
-		if at, ok := l.bucket.earliest(w.n, l.bucket.last); !ok || at > l.bucket.last {
-			return
-		}
-		l.bucket.take(w.n)
-		l.waiters.Remove(n)
-		w.end(nil)
-	}
-}
-
-func (w *waiter) end(err error) {
-	w.done, w.err = true, err
-	ctxselect.Signal(w.wake)
-}
-
-func exceeds(n, burst uint64) error {
-	return fmt.Errorf("%w: asked for %d, the burst is %d", ErrExceedsBurst, n, burst)
-}
-
-// owed returns what is owed, in units of the limit, and when.
-func (l *Limiter) owed() (debt u128, at time.Duration) {
-	l.lock()
-	defer l.unlock()
-	return l.bucket.debt, l.bucket.last
-}
-
-func (l *Limiter) idle() bool {
-	debt, _ := l.owed()
-	return debt.zero()
-}
-
-// owe sets what was owed at an instant. Who waits is granted as soon as that
-// allows.
-func (l *Limiter) owe(debt u128, at time.Duration) {
-	l.lock()
-	defer l.unlock()
-	now := l.bucket.last
-	l.bucket.debt, l.bucket.last = debt, at
-	l.bucket.advance(now)
-	l.changedLocked()
-}
-
-func (l *Limiter) limit() plan {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.plan
+	return permits
 }

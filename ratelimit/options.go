@@ -2,45 +2,66 @@ package ratelimit
 
 import "github.com/tandemgo/tandem/internal/misuse"
 
-// An Option changes how [New] makes a limiter.
-type Option func(*options)
+// An Option changes how [New] makes a limiter. A nil Option is ignored.
+type Option interface{ forLimiter(*options) }
 
-type options struct{ spent int }
+// A KeyedOption changes how [NewKeyed] and [NewKeyedFunc] make their limiters. A nil
+// KeyedOption is ignored.
+type KeyedOption interface{ forKeyed(*options) }
 
-// WithSpent makes the limiter start as if n permits had just been granted. With
-// all of the burst spent, the first window is no different from any other. The
-// default is 0. It panics if n is negative; New panics if n is more than the
-// burst.
+// A LimitOption is an [Option] and a [KeyedOption].
+type LimitOption interface {
+	Option
+	KeyedOption
+}
+
+type options struct {
+	spent   int
+	windows []Window
+	parent  *Limiter
+	maxKeys int
+}
+
+type (
+	limiterOption func(*options)
+	keyedOption   func(*options)
+	limitOption   func(*options)
+)
+
+func (f limiterOption) forLimiter(o *options) { f(o) }
+func (f keyedOption) forKeyed(o *options)     { f(o) }
+func (f limitOption) forLimiter(o *options)   { f(o) }
+func (f limitOption) forKeyed(o *options)     { f(o) }
+
+// WithWindow adds a further limit, such as 1,000 an hour besides 10 a second. Permits are
+// granted by all windows, or spent on none. It can be given several times. New panics if
+// the rate and the burst are out of range.
+func WithWindow(rate Rate, burst int) LimitOption {
+	newParams("WithWindow", Window{rate, burst})
+	return limitOption(func(o *options) { o.windows = append(o.windows, Window{rate, burst}) })
+}
+
+// WithParent makes every grant need permits of l as well: one limit per tenant, and one
+// for all tenants together. Permits are granted by both, or spent on neither. A parent
+// may have a parent. A caller that waits first waits at its own limiter, and then in the
+// queue of the parent. WithParent panics if l is nil.
+func WithParent(l *Limiter) LimitOption {
+	misuse.Nil(l == nil, "ratelimit: WithParent: limiter")
+	return limitOption(func(o *options) { o.parent = l })
+}
+
+// WithSpent makes a limiter start as if n permits had just been granted. With all of the
+// burst spent, the first period grants no more than any other. The default is 0. WithSpent
+// panics if n is negative; New panics if n is more than the burst of a window.
 func WithSpent(n int) Option {
 	misuse.Negative(n, "ratelimit: WithSpent: number")
-	return func(o *options) { o.spent = n }
+	return limiterOption(func(o *options) { o.spent = n })
 }
 
-// A KeyedOption changes how [NewKeyed] makes its limiters.
-type KeyedOption func(*keyedOptions)
-
-type keyedOptions struct {
-	maxKeys int
-	limits  any // of type func(K) (Rate, int)
-}
-
-// defaultMaxKeys takes some 60 MB with short strings as keys.
-const defaultMaxKeys = 1 << 20
-
-// WithMaxKeys bounds how many keys have a limiter of their own at once. What
-// comes beyond shares limiters, until others are idle. The default is 1,048,576.
-// It panics if n is less than 1.
+// WithMaxKeys bounds the number of keys that are kept at once. See [Keyed] for what
+// happens when a key comes beyond that. The default is 1,048,576 keys, which take about
+// 60 MB with short strings as keys. It panics if n is less than 1.
 func WithMaxKeys(n int) KeyedOption {
 	misuse.Below(n, 1, "ratelimit: WithMaxKeys: number")
-	return func(o *keyedOptions) { o.maxKeys = n }
-}
-
-// WithLimits gives each key a rate and a burst of its own. fn is called, on the
-// goroutine that asks and with no lock held, when a key is new or comes back after
-// it was forgotten; what it says then holds until the key is idle, that is until
-// all of its burst is back. It must be fast and safe for concurrent use. WithLimits
-// panics if fn is nil, NewKeyed if fn is for keys of another type.
-func WithLimits[K comparable](fn func(K) (Rate, int)) KeyedOption {
-	misuse.Nil(fn == nil, "ratelimit: WithLimits: function")
-	return func(o *keyedOptions) { o.limits = fn }
+	return keyedOption(func(o *options) { o.maxKeys = n })
 }

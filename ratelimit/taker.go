@@ -2,11 +2,11 @@ package ratelimit
 
 import "context"
 
-// A Taker limits by key, at once: it is what ratelimit/httplimit accepts. [Keyed]
-// is one; a limiter that several machines share can be one too, and may take its
-// time for that, under ctx.
+// A Taker limits by key and answers at once. Package ratelimit/httplimit accepts any
+// Taker. [Keyed] is one. A limiter that several processes share can be one, and may
+// then wait for an answer until ctx ends.
 type Taker[K comparable] interface {
-	// Take takes n permits of k, all or none, and says what it has done. An error
-	// means that it does not know: nothing was decided.
+	// Take takes n permits of k, all or none, and returns its decision. An error means
+	// that no decision was made.
 	Take(ctx context.Context, k K, n int) (Decision, error)
 }

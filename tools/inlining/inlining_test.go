@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // engines are the folders whose packages are built on internal/sched.
-var engines = []string{"broadcast", "fan"}
+var engines = []string{"broadcast", "fan", "ratelimit"}
 
 func TestSchedCostsNothing(t *testing.T) {
 	root, err := filepath.Abs("../..")
