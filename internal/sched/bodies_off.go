@@ -12,3 +12,9 @@ func Bodies(x *Uint64, b *Bool) {
 	b.Store(b.Load())
 	b.CompareAndSwap(b.Swap(false), false)
 }
+
+// MutexBodies is to a mutex what Bodies is to an atomic.
+func MutexBodies(mu *Mutex) {
+	mu.Unlock()
+	mu.Lock()
+}
