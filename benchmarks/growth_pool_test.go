@@ -67,9 +67,9 @@ func growPoolGroup(b *testing.B, n, rounds int) func(held func()) {
 		p := pool.New(work.Workers, step)
 		g := p.Group(ctx)
 		for i := range n {
-			work.Must(b, g.Go(i))
+			g.Go(i)
 		}
-		results, err := g.Wait()
+		results, err := g.Wait(ctx)
 		work.Must(b, err)
 		held()
 		runtime.KeepAlive(g)

@@ -117,10 +117,10 @@ func groupSection(b *testing.B, n, procs int) (run, end func()) {
 	p, letGo := busyPool(b, n)
 	g := p.Group(context.Background())
 	return func() {
-			together(n, procs, func(i int) { work.Must(b, g.Go(i)) })
+			together(n, procs, func(i int) { g.Go(i) })
 		}, func() {
 			letGo()
-			if results, err := g.Wait(); err != nil || len(results) != n {
+			if results, err := g.Wait(context.Background()); err != nil || len(results) != n {
 				b.Fatalf("%d results, error %v; want %d", len(results), err, n)
 			}
 		}

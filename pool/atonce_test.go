@@ -13,7 +13,7 @@ import (
 
 // What is done at once, for the race detector to see, too.
 
-// P7: calls that are refused at once have an index each.
+// P7: calls that are refused at once leave nothing behind.
 func TestP7RefusedAtOnce(t *testing.T) {
 	const callers, each = 4, 100
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -24,15 +24,15 @@ func TestP7RefusedAtOnce(t *testing.T) {
 	for range callers {
 		wg.Go(func() {
 			for range each {
-				if err := g.Go(1); err != errTask {
-					t.Errorf("Go: %v", err)
+				if g.Go(1) {
+					t.Error("accepted")
 				}
 			}
 		})
 	}
 	wg.Wait()
 	testkit.Watchdog(t, func() {
-		if vs, err := g.Wait(); len(vs) != callers*each || err != errTask {
+		if vs, err := g.Wait(context.Background()); len(vs) != 0 || err != errTask {
 			t.Errorf("%d results, %v", len(vs), err)
 		}
 	})
@@ -46,21 +46,21 @@ func TestP7ResultsOfTasksThatFail(t *testing.T) {
 	p := pool.New(2, func(_ context.Context, n int) (int, error) { return 0, fmt.Errorf("%w: %d", errTask, n) })
 	g := p.Group(t.Context(), pool.CollectAll())
 	for n := range tasks {
-		must0(g.Go(n))
+		accept(g.Go(n))
 	}
 	testkit.Watchdog(t, func() {
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			if _, err := g.Wait(); !errors.Is(err, errTask) {
+			if _, err := g.Wait(context.Background()); !errors.Is(err, errTask) {
 				t.Errorf("Wait: %v", err)
 			}
 		})
 		wg.Go(func() {
 			seen := 0
-			for i, r := range g.Results() {
+			for r, err := range g.Results(context.Background()) {
 				seen++
-				if want := fmt.Sprintf("%v: %d", errTask, i); r.Err == nil || r.Err.Error() != want {
-					t.Errorf("result %d: %v", i, r.Err)
+				if want := fmt.Sprintf("task %d: %v: %d", r.Index, errTask, r.Task); err == nil || err.Error() != want || r.Task != r.Index {
+					t.Errorf("result %d: %v", r.Index, err)
 				}
 			}
 			if seen != tasks {
@@ -102,7 +102,7 @@ func TestP3WalksMeetResize(t *testing.T) {
 // Keys come and go at once, from those who submit and from workers.
 func TestKeysComeAtOnce(t *testing.T) {
 	const callers, each = 4, 100
-	p := pool.New(2, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, pool.WithKey(keyOf))
+	p := pool.NewOrdered(2, pool.ByKey(keyOf), func(_ context.Context, k keyed) (int, error) { return k.n, nil })
 	var wg sync.WaitGroup
 	for range callers {
 		wg.Go(func() {

@@ -39,9 +39,9 @@ func BenchmarkGroup(b *testing.B) {
 	for b.Loop() {
 		g := p.Group(context.Background())
 		for i := range 100 {
-			must0(g.Go(i))
+			accept(g.Go(i))
 		}
-		must(g.Wait())
+		must(g.Wait(context.Background()))
 	}
 	p.Close()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/task")

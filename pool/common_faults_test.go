@@ -18,7 +18,7 @@ import (
 func TestFaultFP5GoexitCostsNoWorker(t *testing.T) {
 	for name, closePool := range map[string]func(*pool.Pool[int, int]){
 		"Close":    func(p *pool.Pool[int, int]) { must0(p.Close()) },
-		"Stop":     func(p *pool.Pool[int, int]) { p.Stop() },
+		"Stop":     func(p *pool.Pool[int, int]) { stop(p) },
 		"Shutdown": func(p *pool.Pool[int, int]) { must0(p.Shutdown(context.Background())) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestFaultFP5GoexitCostsNoWorker(t *testing.T) {
 					t.Errorf("%d tasks run on %d workers", s.Running, workers)
 				}
 				close(gate)
-				must0(p.Go(t.Context(), 1))
+				_, _ = p.Submit(t.Context(), 1)
 				closePool(p)
 			})
 		})
@@ -73,9 +73,9 @@ var ways = map[string]func(context.Context, *pool.Pool[int, int]) error{
 	},
 	"Group": func(ctx context.Context, p *pool.Pool[int, int]) error {
 		g := p.Group(ctx)
-		err := g.Go(1)
-		_, waitErr := g.Wait()
-		return errors.Join(err, waitErr)
+		_ = g.Go(1)
+		_, err := g.Wait(context.WithoutCancel(ctx))
+		return err
 	},
 	"Map": func(ctx context.Context, p *pool.Pool[int, int]) (last error) {
 		for _, last = range p.Map(ctx, count(1)) {
@@ -131,7 +131,7 @@ func TestFaultFC5CloseTwice(t *testing.T) {
 	cancel()
 	closers := map[string]func(*pool.Pool[int, int]) error{
 		"Close":    func(p *pool.Pool[int, int]) error { return p.Close() },
-		"Stop":     func(p *pool.Pool[int, int]) error { p.Stop(); return nil },
+		"Stop":     func(p *pool.Pool[int, int]) error { _, err := p.Stop(ended); return err },
 		"Shutdown": func(p *pool.Pool[int, int]) error { return p.Shutdown(ended) },
 	}
 	for first, a := range closers {
@@ -192,13 +192,13 @@ func TestFaultFC9HeapReturns(t *testing.T) {
 		total += int64(items)
 		g := p.Group(t.Context())
 		for i := range items / 10 {
-			must0(g.Go(i))
+			accept(g.Go(i))
 			if i%1000 == 999 {
-				must(g.Wait())
+				must(g.Wait(context.Background()))
 				g = p.Group(t.Context())
 			}
 		}
-		must(g.Wait())
+		must(g.Wait(context.Background()))
 		for i := range items - items/10 {
 			must0(p.Go(t.Context(), i))
 		}
@@ -228,17 +228,19 @@ func TestFaultFC10AllPairsAtOnce(t *testing.T) {
 		"Future.Done":   func(b *bench) { <-b.f.Done() },
 		"Future.Wait":   func(b *bench) { _, _ = b.f.Wait(ctx) },
 		"Group.Go":      func(b *bench) { _ = b.g.Go(1) },
-		"Group.Wait":    func(b *bench) { _, _ = b.g.Wait() },
+		"Group.Wait":    func(b *bench) { _, _ = b.g.Wait(context.Background()) },
 		"Group.Results": func(b *bench) {
-			for range b.g.Results() {
+			for range b.g.Results(context.Background()) {
 			}
 		},
 		"Pool.Close":    func(b *bench) { must0(b.p.Close()) },
 		"Pool.Shutdown": func(b *bench) { must0(b.p.Shutdown(ctx)) },
-		"Pool.Stop":     func(b *bench) { b.p.Stop() },
-		"Pool.Resize":   func(b *bench) { b.p.Resize(3); b.p.Resize(1) },
+		"Pool.Stop":     func(b *bench) { _, _ = b.p.Stop(ctx) },
+		"Pool.Wait":     func(b *bench) { must0(b.p.Wait(ctx)) },
+		"Group.Close":   func(b *bench) { _ = b.g.Close() },
+		"Pool.Resize":   func(b *bench) { b.p.Resize(3); b.p.Resize(0); b.p.Resize(1) },
 		"Pool.Stats":    func(b *bench) { checkSum(t, b.p.Stats()) },
-		"Pool.Group":    func(b *bench) { g := b.p.Group(ctx); _ = g.Go(1); _, _ = g.Wait() },
+		"Pool.Group":    func(b *bench) { g := b.p.Group(ctx); _ = g.Go(1); _, _ = g.Wait(context.Background()) },
 	}
 	for name, way := range ways {
 		if name != "Group" {
@@ -253,7 +255,7 @@ func TestFaultFC10AllPairsAtOnce(t *testing.T) {
 	testkit.Pairs(t, calls, func() *bench {
 		p := pool.New(2, double, pool.WithQueue(1))
 		b := &bench{p, must(p.Submit(ctx, 1)), p.Group(ctx)}
-		must0(b.g.Go(1))
+		accept(b.g.Go(1))
 		return b
 	}, func(b *bench) {
 		must0(b.p.Close())

@@ -30,9 +30,9 @@ func TestC1IdlePoolOwnsNoGoroutine(t *testing.T) {
 		for range 3 {
 			g := p.Group(t.Context())
 			for i := range 20 {
-				must0(g.Go(i))
+				accept(g.Go(i))
 			}
-			must(g.Wait())
+			must(g.Wait(context.Background()))
 			time.Sleep(time.Second - 1)
 			synctest.Wait()
 			if s := p.Stats(); s.Workers == 0 {
@@ -131,8 +131,10 @@ func TestC2BlockingCallsReturnTheCause(t *testing.T) {
 		},
 		"Group.Go": func(ctx context.Context, p *pool.Pool[int, int], _ *pool.Future[int]) error {
 			g := p.Group(ctx)
-			err := g.Go(9)
-			_, _ = g.Wait()
+			if g.Go(9) {
+				return nil
+			}
+			_, err := g.Wait(context.Background())
 			return err
 		},
 		"Map": func(ctx context.Context, p *pool.Pool[int, int], _ *pool.Future[int]) (last error) {
@@ -141,6 +143,7 @@ func TestC2BlockingCallsReturnTheCause(t *testing.T) {
 			}
 			return last
 		},
+		"Pool.Wait": func(ctx context.Context, p *pool.Pool[int, int], _ *pool.Future[int]) error { return p.Wait(ctx) },
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
@@ -237,8 +240,8 @@ func TestC3MethodsInsideCallbacks(t *testing.T) {
 			must(must(p.Submit(ctx, 0)).Wait(ctx))
 			must(must(p.TrySubmit(ctx, 0)).Wait(ctx))
 			g := p.Group(ctx, pool.CollectAll())
-			must0(g.Go(0))
-			must(g.Wait())
+			accept(g.Go(0))
+			must(g.Wait(ctx))
 			for _, err := range p.Map(ctx, count(5)) {
 				must0(err)
 			}
@@ -252,11 +255,11 @@ func TestC3MethodsInsideCallbacks(t *testing.T) {
 				return 0, errTask
 			}
 			return 0, nil
-		}, pool.WithErrorHandler(func(err error) {
+		}, pool.WithErrorHandler(func(ctx context.Context, err error) {
 			if err != errTask {
 				t.Errorf("handler got %v", err)
 			}
-			all(context.Background())
+			all(ctx)
 			handled++
 		}))
 		must0(p.Go(t.Context(), 99))
@@ -308,9 +311,9 @@ func TestC4PanicsAndGoexit(t *testing.T) {
 				}
 				g := p.Group(t.Context(), pool.CollectAll())
 				for _, n := range []int{1, -1, 2} {
-					must0(g.Go(n))
+					accept(g.Go(n))
 				}
-				vs, err := g.Wait()
+				vs, err := g.Wait(context.Background())
 				check("Group", err)
 				if diff := cmp.Diff([]int{1, 0, 2}, vs); diff != "" {
 					t.Errorf("group results (-want +got):\n%s", diff)
@@ -369,7 +372,7 @@ func TestC5MisusePanics(t *testing.T) {
 		"pool: WithIdleTimeout: duration must not be negative, got -1ns": func() { pool.WithIdleTimeout(-1) },
 		"pool: WithErrorHandler: function must not be nil":               func() { pool.WithErrorHandler(nil) },
 		"pool: WithContext: context must not be nil":                     func() { pool.WithContext(none) },
-		"pool: Resize: workers must be at least 1, got 0":                func() { p.Resize(0) },
+		"pool: Resize: workers must not be negative, got -1":             func() { p.Resize(-1) },
 		"pool: Go: context must not be nil":                              func() { _ = p.Go(none, 1) },
 		"pool: TryGo: context must not be nil":                           func() { _ = p.TryGo(none, 1) },
 		"pool: Submit: context must not be nil":                          func() { _, _ = p.Submit(none, 1) },
@@ -379,6 +382,11 @@ func TestC5MisusePanics(t *testing.T) {
 		"pool: Map: sequence of tasks must not be nil":                   func() { p.Map(t.Context(), nil) },
 		"pool: Group: context must not be nil":                           func() { p.Group(none) },
 		"pool: Shutdown: context must not be nil":                        func() { _ = p.Shutdown(none) },
+		"pool: Stop: context must not be nil":                            func() { _, _ = p.Stop(none) },
+		"pool: Wait: context must not be nil":                            func() { _ = p.Wait(none) },
+		"pool: Group.Wait: context must not be nil":                      func() { _, _ = p.Group(t.Context()).Wait(none) },
+		"pool: Group.Results: context must not be nil":                   func() { p.Group(t.Context()).Results(none) },
+		"pool: WithLimit: n must be at least 1, got 0":                   func() { pool.WithLimit(0) },
 		"pool: Future.Wait: context must not be nil":                     func() { _, _ = f.Wait(none) },
 	}
 	testkit.Panics(t, tests)
@@ -395,9 +403,11 @@ func TestC5ClosedIsASentinel(t *testing.T) {
 	var mapErr error
 	for _, mapErr = range p.Map(t.Context(), count(3)) {
 	}
-	groupErr := g.Go(1)
-	_, waitErr := g.Wait()
-	for i, err := range []error{p.Go(t.Context(), 1), p.TryGo(t.Context(), 1), err, tryErr, doErr, mapErr, groupErr, waitErr} {
+	if g.Go(1) {
+		t.Error("a group of a closed pool has accepted a task")
+	}
+	_, waitErr := g.Wait(context.Background())
+	for i, err := range []error{p.Go(t.Context(), 1), p.TryGo(t.Context(), 1), err, tryErr, doErr, mapErr, waitErr} {
 		if !errors.Is(err, pool.ErrClosed) {
 			t.Errorf("call %d: got %v, want ErrClosed", i, err)
 		}
@@ -419,7 +429,7 @@ func TestC6CloseFromEverywhere(t *testing.T) {
 				case 1:
 					must0(p.Shutdown(t.Context()))
 				case 2:
-					p.Stop()
+					must(p.Stop(t.Context()))
 				}
 				if s := p.Stats(); s.Workers+s.Running+s.Queued != 0 {
 					t.Errorf("closed, but %+v", s)
@@ -439,36 +449,124 @@ func TestC6CloseFromEverywhere(t *testing.T) {
 	})
 }
 
-// C6, FC7: closing works from inside a task and from inside the error handler, also
-// from several tasks at once.
-func TestC6CloseInsideATask(t *testing.T) {
-	closers := map[string]func(context.Context, *pool.Pool[int, int]){
-		"Close":    func(_ context.Context, p *pool.Pool[int, int]) { p.Close() },
-		"Stop":     func(_ context.Context, p *pool.Pool[int, int]) { p.Stop() },
-		"Shutdown": func(ctx context.Context, p *pool.Pool[int, int]) { must0(p.Shutdown(ctx)) },
-		"Shutdown under a foreign context": func(_ context.Context, p *pool.Pool[int, int]) {
-			must0(p.Shutdown(context.Background()))
+// C6: inside a task, under its context or one that is derived from it, Wait, Shutdown and
+// Stop return ErrInside at once; the latter two take effect.
+func TestC6ErrInside(t *testing.T) {
+	type key struct{}
+	enders := map[string]func(context.Context, *pool.Pool[int, int]) error{
+		"Wait":     func(ctx context.Context, p *pool.Pool[int, int]) error { return p.Wait(ctx) },
+		"Shutdown": func(ctx context.Context, p *pool.Pool[int, int]) error { return p.Shutdown(ctx) },
+		"Stop": func(ctx context.Context, p *pool.Pool[int, int]) error {
+			left, err := p.Stop(ctx)
+			if len(left) > 1 {
+				t.Errorf("Stop returned %v", left)
+			}
+			return err
 		},
 	}
-	for name, closer := range closers {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var p *pool.Pool[int, int]
-				p = pool.New(3, func(ctx context.Context, n int) (int, error) {
-					if n%2 == 0 {
-						closer(ctx, p)
-					}
-					return n, errTask
-				}, pool.WithErrorHandler(func(error) { closer(context.Background(), p) }))
-				for i := range 10 {
-					_ = p.Go(t.Context(), i)
+	contexts := map[string]func(context.Context) (context.Context, func()){
+		"its own": func(ctx context.Context) (context.Context, func()) { return ctx, func() {} },
+		"a value": func(ctx context.Context) (context.Context, func()) {
+			return context.WithValue(ctx, key{}, 1), func() {}
+		},
+		"an end": func(ctx context.Context) (context.Context, func()) { return context.WithTimeout(ctx, time.Hour) },
+		"no end": func(ctx context.Context) (context.Context, func()) { return context.WithoutCancel(ctx), func() {} },
+	}
+	for name, end := range enders {
+		for under, derive := range contexts {
+			for _, how := range []string{"in the task", "on a goroutine", "in place", "in the handler"} {
+				t.Run(fmt.Sprint(name, "/", under, "/", how), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						inside := 0
+						call := func(ctx context.Context, p *pool.Pool[int, int]) {
+							ctx, cancel := derive(ctx)
+							defer cancel()
+							start := time.Now()
+							if err := end(ctx, p); err != pool.ErrInside || time.Since(start) != 0 {
+								t.Errorf("%v after %v, want ErrInside at once", err, time.Since(start))
+							}
+							if err := p.Go(context.WithoutCancel(ctx), 9); (name == "Wait") != (err == nil) || err != nil && !errors.Is(err, pool.ErrClosed) {
+								t.Errorf("Go afterwards: %v", err)
+							}
+							inside++
+						}
+						var p *pool.Pool[int, int]
+						p = pool.New(1, func(ctx context.Context, n int) (int, error) {
+							switch {
+							case n == 0 && how == "in the task":
+								call(ctx, p)
+							case n == 0 && how == "on a goroutine":
+								var wg sync.WaitGroup
+								wg.Go(func() { call(ctx, p) })
+								wg.Wait()
+							case n == 0 && how == "in place":
+								must(p.Do(ctx, 1))
+							case n == 0:
+								return 0, errTask
+							case n == 1:
+								call(ctx, p)
+							}
+							return n, nil
+						}, pool.WithErrorHandler(func(ctx context.Context, err error) {
+							if err == errTask {
+								call(ctx, p)
+							}
+						}))
+						must0(p.Go(t.Context(), 0))
+						must0(p.Wait(t.Context()))
+						must0(p.Close())
+						if s := p.Stats(); inside != 1 || s.Workers != 0 {
+							t.Errorf("called %d times; %+v", inside, s)
+						}
+						checkSum(t, p.Stats())
+					})
+				})
+			}
+		}
+	}
+}
+
+// C6: a task that has returned is not inside any more: who uses its context then waits.
+func TestC6NotInsideOnceTheTaskHasReturned(t *testing.T) {
+	for _, submit := range []string{"Go", "Submit", "Group"} {
+		synctest.Test(t, func(t *testing.T) {
+			var p *pool.Pool[int, int]
+			over, waited := make(chan struct{}), make(chan error, 1)
+			gate := make(chan struct{})
+			p = pool.New(1, func(ctx context.Context, n int) (int, error) {
+				if n == 0 {
+					go func() {
+						<-over
+						waited <- p.Wait(ctx)
+					}()
+				} else {
+					<-gate
 				}
-				p.Close()
-				if s := p.Stats(); s.Workers != 0 {
-					t.Errorf("not closed: %+v", s)
-				}
-				checkSum(t, p.Stats())
+				return n, nil
 			})
+			switch submit {
+			case "Go":
+				must0(p.Go(t.Context(), 0))
+			case "Submit":
+				must(must(p.Submit(t.Context(), 0)).Wait(t.Context()))
+			case "Group":
+				g := p.Group(t.Context())
+				accept(g.Go(0))
+				must(g.Wait(t.Context()))
+			}
+			must0(p.Wait(t.Context()))
+			other := context.WithValue(t.Context(), keyed{}, 1) // another context on the worker
+			must0(p.Go(other, 1))
+			synctest.Wait()
+			close(over)
+			synctest.Wait()
+			if len(waited) != 0 {
+				t.Errorf("%s: Wait returned %v while a task runs", submit, <-waited)
+				waited <- nil
+			}
+			close(gate)
+			must0(<-waited)
+			must0(p.Close())
 		})
 	}
 }
@@ -528,13 +626,13 @@ func TestC8TasksAreGarbage(t *testing.T) {
 	g := p.Group(ctx)
 	ran := must(p.Submit(t.Context(), fresh()))
 	must(ran.Wait(t.Context()))
-	must0(g.Go(fresh()))
+	accept(g.Go(fresh()))
 	must0(p.Go(t.Context(), nil)) // holds the worker once those before it are done
 	cancelled := must(p.Submit(t.Context(), fresh()))
-	must0(g.Go(fresh()))
+	accept(g.Go(fresh()))
 	cancelled.Cancel(nil)
 	cancel()
-	_, _ = g.Wait()
+	_, _ = g.Wait(context.Background())
 	close(gate)
 	must0(p.Go(t.Context(), fresh()))
 	p.Close()

@@ -13,42 +13,42 @@
 //     stops at the first error or joins all of them.
 //   - [Pool.Map] walks an iterator of tasks and yields an iterator of results.
 //
-// [NewStateful] makes a pool in which every worker has a state of its own, such
-// as a database connection. [WithKey] makes tasks of one key run one after
-// another, and [WithPriority] makes some tasks go first.
+// [NewStateful] makes a pool in which every worker has a state of its own, such as a database
+// connection. [NewOrdered] makes tasks of one key run one after another ([ByKey]), or some tasks
+// before others ([ByPriority]).
 //
 // # Promises
 //
-// A nil error from Go or Submit means that the task is accepted: it runs
-// exactly once, or it resolves with the reason why it did not. No result
-// waits for anybody to read it, so reading late blocks nothing. At most
-// workers tasks run at any instant. No task waits while a worker is idle.
-// With one worker, tasks run in the order in which they were accepted. A task
-// whose context has ended before its turn does not run.
+// A nil error from Go or Submit means that the task is accepted: it runs exactly once, or its
+// error says why it did not. Such an error matches [ErrNotStarted] and the reason. A result that
+// no one reads blocks nothing. At most as many tasks run at any instant as there are workers. No
+// task waits behind a running one while a worker is idle. With one worker and no order, tasks run
+// in the order in which they were accepted. A task whose context has ended before its turn does
+// not run.
 //
 // # The queue
 //
-// The pool accepts up to workers + n unfinished tasks, where n is set by
-// [WithQueue]. Beyond that, Go and Submit wait for room, first come, first
-// served, until their context ends; TryGo and TrySubmit return
-// [ErrQueueFull] instead.
+// The pool accepts up to workers + n unfinished tasks, where n is set by [WithQueue]. Beyond that,
+// Go and Submit block until there is room, first come, first served, or until their context ends;
+// TryGo and TrySubmit return [ErrQueueFull].
 //
 // # Inside a task
 //
-// Every method may be called from inside a task of the same pool, also with
-// one worker. Go and Submit do not wait for room there, they are admitted
-// above the bound, since a worker that waits for its own queue waits for
-// ever. Waiting for a task that is still queued, by Do, [Future.Wait],
-// [Group.Wait] or a walk, runs that task in place, on the waiting goroutine;
-// if it calls [runtime.Goexit], it ends the waiting task as well. With keys,
-// those before it of its key run first, in the same way. Close, Shutdown and
-// Stop take effect but do not wait there, as they would wait for themselves.
+// A call is inside a task when its context is that of the task, or is derived from it, and the
+// task runs. All methods but Close may be called there, also in a pool with one worker. Go and
+// Submit do not wait for room. A wait for a task that is still queued, by Do, [Future.Wait],
+// [Group.Wait], [Group.Results] or a walk, runs that task in place, on the waiting goroutine; if
+// the task calls [runtime.Goexit], it ends the waiting task as well. With keys, the tasks before
+// it of its key run first, in the same way. The stack grows with the depth of such waits. Wait,
+// Shutdown and Stop take effect and return [ErrInside].
+//
+// A wait inside a task under another context, such as [context.Background], is a wait from
+// outside: it may need a free worker, and there may be none.
 //
 // # Contexts
 //
-// The context given to a task ends with the one the task was submitted with, and
-// with the one of [WithContext]. [Pool.Stop] ends it, and so does [Pool.Shutdown] at its
-// deadline. [Future.Cancel] ends it while the task runs, and so do the failure of its
+// The context given to a task ends with the one that the task was submitted under, and
+// with the one of [WithContext]. [Pool.Stop] and [Pool.Shutdown] end it at their deadline. [Future.Cancel] ends it while the task runs, and so do the failure of its
 // group and an early end of the walk over its results. Its values are those of the
 // context the task was submitted with, and after them the pool's.
 //
@@ -72,28 +72,31 @@
 // A task runs with the profiler labels of the context it was submitted with, and those of
 // [WithName]. Profiler labels that a task sets are not seen by other tasks.
 //
-// # Panics and Goexit
+// # Errors, panics and Goexit
 //
-// A panic in a task becomes a [*PanicError], a call of [runtime.Goexit], as in
-// t.FailNow, becomes [ErrGoexit], and neither costs a worker. A panic in an error
-// handler is nobody's result and ends the program.
+// Do and [Future.Wait] return the error of the task as it is. Groups and walks wrap it in a
+// [*TaskError]. An error of a task given to Go goes to the handler of [WithErrorHandler]; without
+// one, Close, Shutdown and Stop return it.
+//
+// A panic in a task becomes a [*PanicError], a call of [runtime.Goexit], as in t.FailNow, becomes
+// [ErrGoexit], and neither costs a worker. Two panics end the program, as those of a plain
+// goroutine do: that of a task given to Go without a handler, and, with [CrashOnPanic], that of any
+// task. A panic in an error handler is not recovered.
 //
 // # Cost
 //
-// Tasks are moved by value. Go and TryGo do not allocate while successive tasks
-// are submitted under the same few contexts; a worker makes a small context
-// when that of its tasks changes. Submit allocates the Future, and the worker a context
-// that [Future.Cancel] can end; a group allocates one block of results for many tasks. A task that waits takes its own size and up to 8
-// bytes. Two short locks are all that goroutines meet at: submitters at one,
-// workers at the other, and each worker takes up to 32 tasks at once, which
-// others can take from it again as long as it has not started them. On two
-// cores an empty task costs some tens of nanoseconds.
+// Tasks are moved by value. Go and TryGo do not allocate while successive tasks are submitted
+// under the same few contexts; a worker makes a small context when that of its tasks changes.
+// Submit allocates the Future, and the worker a context that [Future.Cancel] can end. A group
+// allocates blocks for many tasks. A task that waits takes its own size and up to 32 bytes.
+// Goroutines meet at two short locks: submitters at one, workers at the other. A worker takes up
+// to 32 tasks at once, and others take tasks from it that it has not started. On two cores an
+// empty task costs some tens of nanoseconds.
 //
-// Workers are started when there is work and end when they have been idle
-// for a while (see [WithIdleTimeout]): a pool at rest owns no goroutine, no
-// timer and no memory for tasks. A pool must not be copied, its zero value is
-// not usable, and all of its methods are safe for concurrent use. In a bubble of
-// [testing/synctest], a goroutine that waits here is durably blocked.
+// Workers are started when there is work and end when they have been idle for a while, see
+// [WithIdleTimeout]: a pool at rest owns no goroutine, no timer and no memory for tasks. A pool
+// must not be copied, its zero value is not usable, and all of its methods are safe for concurrent
+// use. In a bubble of [testing/synctest], a goroutine that waits here is durably blocked.
 //
 // # When not to use it
 //

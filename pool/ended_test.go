@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,11 +20,18 @@ var entries = map[string]func(ctx context.Context, p *pool.Pool[int, int]) error
 	"Submit":    func(ctx context.Context, p *pool.Pool[int, int]) error { _, err := p.Submit(ctx, 7); return err },
 	"TrySubmit": func(ctx context.Context, p *pool.Pool[int, int]) error { _, err := p.TrySubmit(ctx, 7); return err },
 	"Do":        func(ctx context.Context, p *pool.Pool[int, int]) error { _, err := p.Do(ctx, 7); return err },
-	"Group.Go":  func(ctx context.Context, p *pool.Pool[int, int]) error { return p.Group(ctx).Go(7) },
+	"Group.Go": func(ctx context.Context, p *pool.Pool[int, int]) error {
+		g := p.Group(ctx)
+		if !g.Go(7) {
+			_, err := g.Wait(context.WithoutCancel(ctx))
+			return err
+		}
+		return nil
+	},
 	"Group.Wait": func(ctx context.Context, p *pool.Pool[int, int]) error {
 		g := p.Group(ctx)
 		_ = g.Go(7)
-		_, err := g.Wait()
+		_, err := g.Wait(context.WithoutCancel(ctx))
 		return err
 	},
 	"Map": func(ctx context.Context, p *pool.Pool[int, int]) (err error) {
@@ -41,11 +47,17 @@ var entries = map[string]func(ctx context.Context, p *pool.Pool[int, int]) error
 }
 
 // shapes lists kinds of pools.
-var shapes = map[string][]pool.Option{
-	"plain":    nil,
-	"no queue": {pool.WithQueue(0)},
-	"key":      {pool.WithKey(func(n int) int { return n % 2 })},
-	"priority": {pool.WithPriority(time.Second, func(n int) int { return n })},
+var shapes = map[string]func(workers int, fn pool.Func[int, int], opts ...pool.Option) *pool.Pool[int, int]{
+	"plain": pool.New[int, int],
+	"no queue": func(workers int, fn pool.Func[int, int], opts ...pool.Option) *pool.Pool[int, int] {
+		return pool.New(workers, fn, append(opts, pool.WithQueue(0))...)
+	},
+	"key": func(workers int, fn pool.Func[int, int], opts ...pool.Option) *pool.Pool[int, int] {
+		return pool.NewOrdered(workers, pool.ByKey(func(n int) int { return n % 2 }), fn, opts...)
+	},
+	"priority": func(workers int, fn pool.Func[int, int], opts ...pool.Option) *pool.Pool[int, int] {
+		return pool.NewOrdered(workers, pool.ByPriority(time.Second, func(n int) int { return n }), fn, opts...)
+	},
 }
 
 var errRoot = errors.New("root")
@@ -95,13 +107,12 @@ func (c *ownContext) Err() error {
 // no way, and the error says why.
 func TestP6NothingIsAcceptedAfterTheRootHasEnded(t *testing.T) {
 	for how, root := range roots {
-		for shape, opts := range shapes {
+		for shape, build := range shapes {
 			for name, way := range entries {
 				synctest.Test(t, func(t *testing.T) {
 					ctx, end, cause := root()
 					ran := false
-					p := pool.New(2, func(context.Context, int) (int, error) { ran = true; return 0, nil },
-						append(slices.Clip(opts), pool.WithContext(ctx))...)
+					p := build(2, func(context.Context, int) (int, error) { ran = true; return 0, nil }, pool.WithContext(ctx))
 					end()
 					for _, ctx := range []context.Context{context.Background(), ctx} {
 						err := way(ctx, p)
@@ -152,7 +163,7 @@ func TestP6NothingIsAcceptedAfterTheRootHasEndedAtOnce(t *testing.T) {
 // P6: a call that waits for room as the context of the pool ends is refused, though
 // there is room before the pool has heard of it.
 func TestP6BlockedSubmittersAreRefused(t *testing.T) {
-	for shape, opts := range shapes {
+	for shape, build := range shapes {
 		for name, way := range entries {
 			if name == "TryGo" || name == "TrySubmit" {
 				continue
@@ -161,12 +172,12 @@ func TestP6BlockedSubmittersAreRefused(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(context.Background())
 				end := make(chan struct{})
 				ran := 0
-				p := pool.New(1, func(context.Context, int) (int, error) {
+				p := build(1, func(context.Context, int) (int, error) {
 					ran++
 					<-end
 					cancel(errRoot) // and there is room for another
 					return 0, nil
-				}, append(slices.Clip(opts), pool.WithQueue(0), pool.WithContext(ctx))...)
+				}, pool.WithQueue(0), pool.WithContext(ctx))
 				must0(p.Go(context.Background(), 0))
 				got := make(chan error, 1)
 				go func() { got <- way(context.Background(), p) }()
@@ -193,7 +204,7 @@ func inBubble(test func(t *testing.T)) func(t *testing.T) {
 // taken or about to be run in place, and all of them resolve with the reason.
 func TestP6QueuedTasksDoNotStart(t *testing.T) {
 	const n = 100
-	for shape, opts := range shapes {
+	for shape, build := range shapes {
 		for _, own := range []bool{false, true} {
 			for name, fill := range map[string]func(ctx context.Context, p *pool.Pool[int, int]) (errs func() []error){
 				"Go": func(ctx context.Context, p *pool.Pool[int, int]) func() []error {
@@ -218,11 +229,11 @@ func TestP6QueuedTasksDoNotStart(t *testing.T) {
 				"Group": func(ctx context.Context, p *pool.Pool[int, int]) func() []error {
 					g := p.Group(ctx, pool.CollectAll())
 					for i := range n {
-						must0(g.Go(i + 1))
+						accept(g.Go(i + 1))
 					}
 					return func() (errs []error) {
-						for _, r := range g.Results() {
-							errs = append(errs, r.Err)
+						for _, err := range g.Results(context.Background()) {
+							errs = append(errs, err)
 						}
 						return errs
 					}
@@ -237,16 +248,16 @@ func TestP6QueuedTasksDoNotStart(t *testing.T) {
 						ctx, cancel := context.WithCancelCause(context.Background())
 						gate := make(chan struct{})
 						started := 0
-						all := append(slices.Clip(opts), pool.WithErrorHandler(func(err error) {
-							if errors.Is(err, errRoot) {
+						all := []pool.Option{pool.WithErrorHandler(func(_ context.Context, err error) {
+							if errors.Is(err, errRoot) && errors.Is(err, pool.ErrNotStarted) {
 								told.Add(1)
 							}
-						}))
+						})}
 						under := ctx
 						if !own {
 							all, under = append(all, pool.WithContext(ctx)), context.Background()
 						}
-						p := pool.New(1, func(_ context.Context, i int) (int, error) {
+						p := build(1, func(_ context.Context, i int) (int, error) {
 							if i != 0 {
 								started++
 								return 0, nil
@@ -269,7 +280,7 @@ func TestP6QueuedTasksDoNotStart(t *testing.T) {
 						errs := fill(under, p)
 						close(gate)
 						for i, err := range errs() {
-							if !errors.Is(err, errRoot) {
+							if !errors.Is(err, errRoot) || !errors.Is(err, pool.ErrNotStarted) {
 								t.Errorf("task %d: %v", i, err)
 							}
 						}
@@ -314,10 +325,10 @@ func TestP6NothingStartsInPlace(t *testing.T) {
 					}
 					f := must(p.Submit(ctx, 1))
 					g := p.Group(ctx)
-					must0(g.Go(1))
+					accept(g.Go(1))
 					cancel(errRoot)
 					_, err1 := f.Wait(context.WithoutCancel(ctx))
-					_, err2 := g.Wait()
+					_, err2 := g.Wait(context.WithoutCancel(ctx))
 					if !errors.Is(err1, errRoot) || !errors.Is(err2, errRoot) {
 						t.Errorf("%v, %v", err1, err2)
 					}
@@ -344,7 +355,7 @@ func TestP6NoStateIsOpened(t *testing.T) {
 	for i := range 10 {
 		_ = p.Go(context.Background(), i)
 	}
-	p.Close()
+	_ = p.Close()
 	if opened != 1 {
 		t.Errorf("opened %d times", opened)
 	}

@@ -1,29 +1,37 @@
 package pool
 
 import (
-	"errors"
-
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
-// ErrClosed is returned for a task that a closed pool does not accept, and is
-// the result of an accepted task that Stop kept from running. A group that
-// has been waited for is closed as well.
-var ErrClosed = errors.New("pool: closed")
+// ErrClosed is returned for a task that a closed pool does not accept. It is also why a
+// task did not start that Stop returned.
+var ErrClosed = taskpool.ErrClosed
 
-// ErrQueueFull is returned by TryGo and TrySubmit when the pool has no room
-// for another task, or others have been waiting for room longer.
-var ErrQueueFull = errors.New("pool: queue is full")
+// ErrQueueFull is returned by TryGo and TrySubmit when the pool has no room for another
+// task, or when other callers wait for room.
+var ErrQueueFull = taskpool.ErrQueueFull
 
-// errInside is what join answers inside a task.
-var errInside = errors.New("pool: inside a task")
+// ErrInside is returned by Wait, Shutdown and Stop when they are called inside a task of the
+// same pool: they would wait for their caller.
+var ErrInside = taskpool.ErrInside
 
-// ErrGoexit is the result of a task that called [runtime.Goexit]. It is the
-// same value in all packages of Tandem.
+// ErrNotStarted is matched by the error of an accepted task that never started. The error
+// matches the reason as well. It is the same value in all packages of Tandem.
+var ErrNotStarted = outcome.ErrNotStarted
+
+// ErrGoexit is the error of a task that called [runtime.Goexit]. It is the same value in all
+// packages of Tandem.
 var ErrGoexit = outcome.ErrGoexit
 
-// PanicError is the result of a task that panicked. Its fields are Value any,
-// what was given to panic, and Stack []byte, the stack at the panic. It
-// unwraps to Value if that is an error. It is the same type in all packages
-// of Tandem.
+// PanicError is the error of a task that panicked. Its fields are Value any, the argument of
+// panic, and Stack []byte, the stack at the panic. Its text names the function, file and line
+// of the panic; %+v prints the stack as well. It unwraps to Value if that is an error. It is
+// the same type in all packages of Tandem.
 type PanicError = outcome.PanicError
+
+// TaskError is the error of one task of a group or a walk. Its fields are Index int, which
+// counts the tasks from 0 in the order of submission, and Err error, to which it unwraps. It
+// is the same type in all packages of Tandem.
+type TaskError = outcome.TaskError

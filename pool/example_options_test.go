@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"time"
 
@@ -65,6 +66,76 @@ func ExampleErrGoexit() {
 	// Output:
 	// true
 	// 1 <nil>
+}
+
+// What never started matches ErrNotStarted and the reason.
+func ExampleErrNotStarted() {
+	p := pool.New(1, square)
+	p.Resize(0)
+	f, _ := p.Submit(context.Background(), 5)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	left, _ := p.Stop(ctx)
+	_, err := f.Wait(ctx)
+	fmt.Println(left, err)
+	fmt.Println(errors.Is(err, pool.ErrNotStarted), errors.Is(err, pool.ErrClosed))
+	// Output:
+	// [5] not started: pool: closed
+	// true true
+}
+
+// A task may end its pool by Shutdown, which cannot wait there.
+func ExampleErrInside() {
+	var p *pool.Pool[string, int]
+	p = pool.New(1, func(ctx context.Context, task string) (int, error) {
+		if task == "last" {
+			fmt.Println(p.Shutdown(ctx))
+		}
+		return 0, nil
+	})
+	f, _ := p.Submit(context.Background(), "last")
+	_, _ = f.Wait(context.Background())
+	fmt.Println(p.Go(context.Background(), "another"))
+	fmt.Println(p.Close()) // waits
+	// Output:
+	// pool: called inside a task of the same pool
+	// pool: closed
+	// <nil>
+}
+
+// The error of a task of a group or a walk says which one it was.
+func ExampleTaskError() {
+	files := []string{"a.txt", "b.txt", "c.txt"}
+	p := pool.New(2, func(_ context.Context, name string) (int, error) {
+		if name == "b.txt" {
+			return 0, errors.New("permission denied")
+		}
+		return len(name), nil
+	})
+	defer p.Close()
+	g := p.Group(context.Background())
+	for _, name := range files {
+		g.Go(name)
+	}
+	_, err := g.Wait(context.Background())
+	if te, ok := errors.AsType[*pool.TaskError](err); ok {
+		fmt.Println(files[te.Index], te.Err)
+	}
+	// Output: b.txt permission denied
+}
+
+// During development, a panic is better seen as a crash with its own stack.
+func ExampleCrashOnPanic() {
+	var opts []pool.Option
+	if os.Getenv("APP_ENV") == "development" {
+		opts = append(opts, pool.CrashOnPanic())
+	}
+	p := pool.New(1, func(_ context.Context, xs []int) (int, error) { return xs[0], nil }, opts...)
+	defer p.Close()
+	_, err := p.Do(context.Background(), nil)
+	_, panicked := errors.AsType[*pool.PanicError](err)
+	fmt.Println(panicked)
+	// Output: true
 }
 
 // A pool that ends with a context, such as that of the whole program: running

@@ -27,7 +27,7 @@ func Example_errgroupStyle() {
 
 	g := p.Group(context.Background())
 	for _, host := range []string{"a.example", "down.example", "c.example"} {
-		_ = g.Go(func(ctx context.Context) error {
+		g.Go(func(ctx context.Context) error {
 			if host == "down.example" {
 				return errors.New(host + " is down")
 			}
@@ -35,9 +35,9 @@ func Example_errgroupStyle() {
 			return ctx.Err()
 		})
 	}
-	_, err := g.Wait()
+	_, err := g.Wait(context.Background())
 	fmt.Println(err)
-	// Output: down.example is down
+	// Output: task 1: down.example is down
 }
 
 // A server answers at once and leaves slow work to a pool. It shuts down from
@@ -53,7 +53,7 @@ func Example_gracefulShutdown() {
 		case <-ctx.Done(): // the time limit of Shutdown
 			return struct{}{}, fmt.Errorf("mail to %s: %w", to, context.Cause(ctx))
 		}
-	}, pool.WithErrorHandler(func(err error) { fmt.Println(err) }))
+	}, pool.WithErrorHandler(func(_ context.Context, err error) { fmt.Println(err) }))
 
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mail outlives the request, whose context ends with the answer, but

@@ -38,5 +38,5 @@ func Example_readme() {
 	fmt.Println(read(context.Background()))
 	// Output:
 	// the page at https://example.com/a
-	// https://example.com/gone: 404 Not Found
+	// task 1: https://example.com/gone: 404 Not Found
 }

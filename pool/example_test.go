@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tandemgo/tandem/pool"
@@ -25,18 +25,16 @@ func Example() {
 	})
 	g := p.Group(context.Background(), pool.CollectAll())
 	for n := range 100 {
-		if err := g.Go(n); err != nil {
-			fmt.Println(err)
-		}
+		g.Go(n)
 	}
 	p.Close()
 
-	results, err := g.Wait()
+	results, err := g.Wait(context.Background())
 	fmt.Println(len(results), results[99])
 	fmt.Println("error:", err)
 	// Output:
 	// 100 processed 99
-	// error: unlucky
+	// error: task 13: unlucky
 }
 
 func ExampleNew() {
@@ -47,15 +45,32 @@ func ExampleNew() {
 	// Output: 144 <nil>
 }
 
+// Without an error handler, Close returns the errors of tasks given to Go.
 func ExamplePool_Go() {
 	p := pool.New(2, func(_ context.Context, name string) (struct{}, error) {
 		return struct{}{}, fmt.Errorf("cannot mail %s", name)
-	}, pool.WithErrorHandler(func(err error) { fmt.Println(err) }))
+	})
 	if err := p.Go(context.Background(), "ann"); err != nil {
 		fmt.Println("not accepted:", err)
 	}
-	p.Close()
+	fmt.Println(p.Close())
 	// Output: cannot mail ann
+}
+
+// The handler is called with the error of each task that no one waits for, and with the
+// task's context.
+func ExampleWithErrorHandler() {
+	type user struct{}
+	p := pool.New(2, func(_ context.Context, mail string) (struct{}, error) {
+		return struct{}{}, fmt.Errorf("cannot send %q", mail)
+	}, pool.WithErrorHandler(func(ctx context.Context, err error) {
+		fmt.Println(ctx.Value(user{}), "is told:", err)
+	}))
+	_ = p.Go(context.WithValue(context.Background(), user{}, "ann"), "welcome")
+	fmt.Println(p.Close())
+	// Output:
+	// ann is told: cannot send "welcome"
+	// <nil>
 }
 
 func ExamplePool_TryGo() {
@@ -106,7 +121,7 @@ func ExampleFuture_Cancel() {
 	fmt.Println(first.Wait(ctx))
 	p.Close()
 	// Output:
-	// changed my mind
+	// not started: changed my mind
 	// 1 <nil>
 }
 
@@ -149,17 +164,84 @@ func ExamplePool_Group() {
 	defer p.Close()
 	g := p.Group(context.Background())
 	for _, host := range []string{"a.example", "bb.example"} {
-		_ = g.Go(host)
+		g.Go(host)
 	}
-	fmt.Println(g.Wait())
+	fmt.Println(g.Wait(context.Background()))
 
 	g = p.Group(context.Background(), pool.FailFast())
-	_ = g.Go("down.example")
-	_, err := g.Wait()
+	g.Go("down.example")
+	_, err := g.Wait(context.Background())
 	fmt.Println(err)
 	// Output:
 	// [9 10] <nil>
-	// down.example is down
+	// task 0: down.example is down
+}
+
+// Wait gives up when its context ends, and may be called again.
+func ExampleGroup_Wait() {
+	gate := make(chan struct{})
+	p := pool.New(1, func(_ context.Context, n int) (int, error) { <-gate; return n, nil })
+	defer p.Close()
+	g := p.Group(context.Background())
+	g.Go(7)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Millisecond, errors.New("not ready yet"))
+	defer cancel()
+	_, err := g.Wait(ctx)
+	fmt.Println(err)
+	close(gate)
+	fmt.Println(g.Wait(context.Background()))
+	// Output:
+	// not ready yet
+	// [7] <nil>
+}
+
+// A deferred Close ends the tasks of a group on every way out of a function.
+func ExampleGroup_Close() {
+	p := pool.New(2, func(ctx context.Context, n int) (int, error) {
+		if n == 0 {
+			return n, nil
+		}
+		<-ctx.Done() // an answer that never comes
+		return 0, context.Cause(ctx)
+	})
+	defer p.Close()
+	first := func(ctx context.Context) (int, error) {
+		g := p.Group(ctx, pool.CollectAll())
+		defer g.Close() // joins those that are not needed
+		for n := range 10 {
+			g.Go(n)
+		}
+		for r, err := range g.Results(ctx) {
+			return r.Value, err
+		}
+		return 0, errors.New("no result")
+	}
+	fmt.Println(first(context.Background()))
+	s := p.Stats()
+	fmt.Println("left:", s.Queued+s.Running)
+	// Output:
+	// 0 <nil>
+	// left: 0
+}
+
+// At most three of the group's tasks run at once, whatever else the pool does.
+func ExampleWithLimit() {
+	var now, most atomic.Int64
+	p := pool.New(8, func(context.Context, int) (int, error) {
+		most.Store(max(most.Load(), now.Add(1)))
+		defer now.Add(-1)
+		return 0, nil
+	})
+	defer p.Close()
+	g := p.Group(context.Background(), pool.WithLimit(3))
+	for n := range 100 {
+		if !g.Go(n) {
+			break // the group has failed
+		}
+	}
+	_, err := g.Wait(context.Background())
+	fmt.Println(most.Load() <= 3, err)
+	// Output: true <nil>
 }
 
 func ExampleGroup_Results() {
@@ -167,16 +249,16 @@ func ExampleGroup_Results() {
 	defer p.Close()
 	g := p.Group(context.Background(), pool.CollectAll())
 	for n := range 4 {
-		_ = g.Go(n + 10)
+		g.Go(n + 10)
 	}
-	for i, r := range g.Results() {
-		fmt.Println(i, r.Value, r.Err)
+	for r, err := range g.Results(context.Background()) {
+		fmt.Println(r.Index, r.Task, r.Value, err)
 	}
 	// Output:
-	// 0 100 <nil>
-	// 1 121 <nil>
-	// 2 144 <nil>
-	// 3 169 <nil>
+	// 0 10 100 <nil>
+	// 1 11 121 <nil>
+	// 2 12 144 <nil>
+	// 3 13 169 <nil>
 }
 
 func ExamplePool_Map() {
@@ -251,31 +333,59 @@ func ExamplePool_Shutdown() {
 	defer cancel()
 	fmt.Println(p.Shutdown(ctx))
 	p.Close() // waits for the one that was running
-	// Output: pool: shutdown: 1 tasks still running, 1 cancelled in the queue: context deadline exceeded
+	// Output: pool: Shutdown: 1 tasks still running, 1 cancelled in the queue: context deadline exceeded
 }
 
-// Stop hands back what never started.
+// Stop returns the tasks that never started. Those that run have until ctx ends.
 func ExamplePool_Stop() {
-	started := make(chan struct{})
-	p := pool.New(1, func(ctx context.Context, _ string) (int, error) {
+	started, gate := make(chan struct{}), make(chan struct{})
+	p := pool.New(1, func(context.Context, string) (int, error) {
 		close(started)
-		<-ctx.Done()
-		return 0, context.Cause(ctx)
+		<-gate
+		return 0, nil
 	})
 	for _, job := range []string{"running", "second", "third"} {
 		_ = p.Go(context.Background(), job)
 	}
 	<-started
-	fmt.Println(p.Stop())
-	// Output: [second third]
+	time.AfterFunc(time.Millisecond, func() { close(gate) })
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	fmt.Println(p.Stop(ctx))
+	// Output: [second third] <nil>
 }
 
+// Wait waits for all tasks of a phase. The pool stays open for the next one.
+func ExamplePool_Wait() {
+	var done atomic.Int64
+	p := pool.New(4, func(context.Context, int) (struct{}, error) { done.Add(1); return struct{}{}, nil })
+	defer p.Close()
+	for phase := range 2 {
+		for n := range 50 {
+			_ = p.Go(context.Background(), n)
+		}
+		err := p.Wait(context.Background())
+		fmt.Println("phase", phase, done.Load(), err)
+	}
+	// Output:
+	// phase 0 50 <nil>
+	// phase 1 100 <nil>
+}
+
+// A pool without workers is paused: it accepts tasks and starts none of them.
 func ExamplePool_Resize() {
 	p := pool.New(1, square)
 	defer p.Close()
+	p.Resize(0)
+	f, _ := p.Submit(context.Background(), 5)
+	fmt.Println("queued", p.Stats().Queued)
 	p.Resize(8)
-	fmt.Println(p.Stats().Limit)
-	// Output: 8
+	fmt.Println(f.Wait(context.Background()))
+	fmt.Println("limit", p.Stats().Limit)
+	// Output:
+	// queued 1
+	// 25 <nil>
+	// limit 8
 }
 
 func ExamplePool_Stats() {
@@ -329,16 +439,17 @@ func ExamplePanicError() {
 
 // The changes of one account are made in order, those of different accounts at
 // the same time.
-func ExampleWithKey() {
+func ExampleByKey() {
 	type change struct {
 		account string
 		amount  int
 	}
 	balance := map[string]*int{"ann": new(int), "bob": new(int)}
-	p := pool.New(8, func(_ context.Context, c change) (int, error) {
+	byAccount := pool.ByKey(func(c change) string { return c.account })
+	p := pool.NewOrdered(8, byAccount, func(_ context.Context, c change) (int, error) {
 		*balance[c.account] += c.amount // no lock: one change of an account at a time
 		return *balance[c.account], nil
-	}, pool.WithKey(func(c change) string { return c.account }))
+	})
 	for n := range 100 {
 		_ = p.Go(context.Background(), change{"ann", n})
 		_ = p.Go(context.Background(), change{"bob", -n})
@@ -348,36 +459,53 @@ func ExampleWithKey() {
 	// Output: 4950 -4950
 }
 
-// What a person waits for goes before what nobody waits for, but one that has
-// waited for a minute is as urgent as a step more of priority.
-func ExampleWithPriority() {
-	gate := make(chan struct{})
-	p := pool.New(1, func(_ context.Context, job string) (int, error) {
-		if job == "first" {
-			<-gate
-		}
-		fmt.Println(job)
-		return 0, nil
-	}, pool.WithPriority(time.Minute, func(job string) int {
+// Pages, for which a person waits, go before reports. A report that has waited for a
+// minute goes before the pages that are accepted after that.
+func ExampleByPriority() {
+	urgency := pool.ByPriority(time.Minute, func(job string) int {
 		if strings.HasPrefix(job, "page") {
 			return 1
 		}
 		return 0
-	}))
-	for _, job := range []string{"first", "report 1", "page 1", "report 2", "page 2"} {
+	})
+	p := pool.NewOrdered(1, urgency, func(_ context.Context, job string) (int, error) {
+		fmt.Println(job)
+		return 0, nil
+	})
+	p.Resize(0) // until all of them are there
+	for _, job := range []string{"report 1", "page 1", "report 2", "page 2"} {
 		_ = p.Go(context.Background(), job)
-		for job == "first" && p.Stats().Running == 0 { // it has to be the first, to hold the others
-			runtime.Gosched()
-		}
 	}
-	close(gate)
-	p.Close()
+	p.Close() // ends the pause
 	// Output:
-	// first
 	// page 1
 	// page 2
 	// report 1
 	// report 2
+}
+
+// An order may have keys and priorities. Within a key, tasks run in the order in which
+// they were accepted.
+func ExampleOrder_Priority() {
+	type job struct {
+		user   string
+		urgent int
+	}
+	var order pool.Order[job] = pool.ByKey(func(j job) string { return j.user })
+	order = order.Priority(time.Minute, func(j job) int { return j.urgent })
+	p := pool.NewOrdered(1, order, func(_ context.Context, j job) (int, error) {
+		fmt.Println(j.user, j.urgent)
+		return 0, nil
+	})
+	p.Resize(0) // until all of them are there
+	for _, j := range []job{{"ann", 0}, {"ann", 9}, {"bob", 1}} {
+		_ = p.Go(context.Background(), j)
+	}
+	p.Close()
+	// Output:
+	// bob 1
+	// ann 0
+	// ann 9
 }
 
 // Half of the tasks take a millisecond, half of them next to nothing.
@@ -393,6 +521,6 @@ func ExampleHistogram() {
 	}
 	p.Close()
 	t := p.Stats().RunTime
-	fmt.Println(t.Count() > 0, t.Quantile(1) >= time.Millisecond)
-	// Output: true true
+	fmt.Println(t.Count() > 0, t.Quantile(1) >= time.Millisecond, t.Sum() >= 5*time.Millisecond)
+	// Output: true true true
 }

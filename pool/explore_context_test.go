@@ -9,40 +9,41 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/pool"
 )
 
 // P6: no task starts once the context of the pool has ended, whether it is queued, waits
-// for room or is just being submitted.
+// for room or is just being submitted. What happens at the same moment counts as before:
+// a task that a worker knows to be behind the end is one behind a task that saw the end.
 func TestExploreNothingStartsAfterTheRoot(t *testing.T) {
-	for name, opts := range map[string][]pool.Option{
-		"no room":  {pool.WithQueue(0)},
-		"room":     nil,
-		"priority": {pool.WithPriority(time.Second, func(int) int { return 0 })},
-	} {
+	byPriority := pool.ByPriority(time.Second, func(int) int { return 0 })
+	for name, room := range map[string]int{"no room": 0, "room": 2, "priority": 1} {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				root, cancel := context.WithCancelCause(context.Background())
-				ended := false
-				tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-					if ended {
+				var ended sched.Bool
+				seen := false // used by the only worker
+				fn := func(_ context.Context, n int) (int, error) {
+					if seen {
 						t.Errorf("task %d has started", n)
 					}
-					point.At("task")
+					seen = ended.Load()
 					return n, nil
-				}, append(opts[:len(opts):len(opts)], pool.WithContext(root))...)
+				}
+				opts := []pool.Option{pool.WithQueue(room), pool.WithContext(root)}
+				tr := tryIn(t, r, 1, map[string]*pool.Order[int]{"priority": &byPriority}[name], fn, opts...)
 				r.Go("submits", func() {
 					for n := range 2 {
-						was := ended
+						was := ended.Load()
 						if ok := tr.may(context.Background(), n, pool.ErrClosed); ok && was {
 							t.Errorf("task %d is accepted", n)
 						}
 					}
 				})
 				r.Go("ends", func() {
-					cancel(errCause)
-					ended = true
+					cancels(cancel)()
+					ended.Store(true)
 				})
 			})
 		})
@@ -55,10 +56,9 @@ func TestExploreCancelMeetsTheNext(t *testing.T) {
 		var contexts [2]context.Context
 		tr := try(t, r, 1, func(ctx context.Context, n int) (int, error) {
 			contexts[n] = ctx
-			point.At("task")
 			return n, nil
 		})
-		futures := make(chan *pool.Future[int], 1)
+		futures := newHandover[*pool.Future[int]]()
 		r.Go("submits", func() {
 			for n := range 2 {
 				f, err := tr.Submit(context.Background(), n)
@@ -66,11 +66,11 @@ func TestExploreCancelMeetsTheNext(t *testing.T) {
 					t.Error(err)
 				}
 				if n == 0 {
-					futures <- f
+					futures.give(f)
 				}
 			}
 		})
-		r.Go("cancels", func() { (<-futures).Cancel(errCause) })
+		r.Go("cancels", func() { futures.take().Cancel(errCause) })
 		r.After(func() {
 			synctest.Wait()
 			if c := contexts[1]; c != nil && c.Err() != nil {
@@ -85,12 +85,15 @@ func TestExploreCancelMeetsTheNext(t *testing.T) {
 func TestExploreAsksAsThePoolComesToRest(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		root, cancel := context.WithCancelCause(context.Background())
-		contexts := make(chan context.Context, 1)
-		tr := try(t, r, 1, func(ctx context.Context, n int) (int, error) { contexts <- ctx; return n, nil }, pool.WithContext(root))
+		contexts := newHandover[context.Context]()
+		tr := try(t, r, 1, func(ctx context.Context, n int) (int, error) {
+			contexts.give(ctx)
+			return n, nil
+		}, pool.WithContext(root))
 		tr.goes(0)
 		r.Go("closes", func() { tr.Close() })
 		var done <-chan struct{}
-		r.Go("asks", func() { done = (<-contexts).Done() })
+		r.Go("asks", func() { done = contexts.take().Done() })
 		r.After(func() {
 			cancel(errCause)
 			synctest.Wait()

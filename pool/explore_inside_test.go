@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // P6: two goroutines of a task ask for the end of its context at the same moment, and
@@ -17,17 +17,15 @@ func TestExploreTwoAskForDone(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		ctx, cancel := context.WithCancel(context.Background()) // does not end
 		r.After(cancel)
-		contexts := make(chan context.Context, 1)
+		contexts := newHandover[context.Context]()
 		sees := func(ctx context.Context) {
-			<-ctx.Done()
-			point.At("sees the end")
+			ended(ctx.Done())
 			if context.Cause(ctx) != errCause {
 				t.Errorf("the cause is %v", context.Cause(ctx))
 			}
 		}
 		tr := try(t, r, 1, func(ctx context.Context, n int) (int, error) {
-			contexts <- ctx
-			point.At("task")
+			contexts.give(ctx)
 			sees(ctx)
 			return n, context.Cause(ctx)
 		})
@@ -36,17 +34,12 @@ func TestExploreTwoAskForDone(t *testing.T) {
 			if tr.took(err) != nil {
 				t.Error(err)
 			}
-			asks := <-contexts
-			contexts <- asks
-			point.At("the task runs")
+			asks := contexts.take()
 			f.Cancel(errCause)
 			sees(asks)
 		})
 		r.Go("asks", func() {
-			asks := <-contexts
-			contexts <- asks
-			point.At("knows the context")
-			sees(asks)
+			sees(contexts.take())
 		})
 	})
 }
@@ -54,22 +47,25 @@ func TestExploreTwoAskForDone(t *testing.T) {
 // P6: once Shutdown has returned early nothing starts any more, in place neither.
 func TestExploreShutdownMeetsNested(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		down := false
+		var down sched.Bool
+		late := false // used inside the task
 		var tr *trial
 		tr = try(t, r, 1, func(ctx context.Context, n int) (int, error) {
 			if n > 0 {
-				if down {
+				if late {
 					t.Error("started after Shutdown")
 				}
 				return n, nil
 			}
 			f, err := tr.Submit(context.Background(), 1)
 			if tr.took(err) != nil {
-				return 0, err
+				return 0, nil
 			}
-			tr.busy.Leave() // it lends its place
-			defer tr.busy.Enter()
-			return f.Wait(context.Background())
+			tr.busy.leave() // it lends its place
+			defer tr.busy.enter()
+			late = down.Load()
+			_, _ = f.Wait(ctx)
+			return n, nil
 		})
 		tr.goes(0)
 		r.Go("shuts down", func() {
@@ -78,7 +74,7 @@ func TestExploreShutdownMeetsNested(t *testing.T) {
 			if err := tr.Shutdown(ctx); err != nil && !errors.Is(err, errCause) {
 				t.Errorf("Shutdown: %v", err)
 			}
-			down = true
+			down.Store(true)
 		})
 	})
 }

@@ -4,11 +4,12 @@ package pool_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/pool"
 )
 
@@ -21,12 +22,15 @@ func TestExploreFuture(t *testing.T) {
 		var errs [2]error
 		r.Go("waits", func() { _, errs[0] = f.Wait(context.Background()) })
 		r.Go("is told", func() {
-			<-f.Done()
+			ended(f.Done())
 			_, errs[1] = f.Wait(context.Background())
 		})
 		r.Go("cancels", func() { f.Cancel(errCause) })
 		r.After(func() {
-			if errs != [2]error{errCause, errCause} {
+			for _, err := range errs {
+				tr.is(0, err, 0, errCause)
+			}
+			if (errs[0] == errCause) != (errs[1] == errCause) {
 				t.Errorf("got %v", errs)
 			}
 		})
@@ -35,8 +39,7 @@ func TestExploreFuture(t *testing.T) {
 
 // untilCancelled waits for the end of its context.
 func untilCancelled(ctx context.Context, n int) (int, error) {
-	<-ctx.Done()
-	point.At("task sees the end of its context")
+	ended(ctx.Done())
 	return n, context.Cause(ctx)
 }
 
@@ -69,8 +72,8 @@ func TestExploreEndOfContext(t *testing.T) {
 			v, err := f.Wait(context.Background())
 			tr.is(v*0, err, 0, errCause)
 		})
-		r.Go("is told", func() { <-f.Done() })
-		r.Go("cancels", func() { cancel(errCause) })
+		r.Go("is told", func() { ended(f.Done()) })
+		r.Go("cancels", cancels(cancel))
 	})
 }
 
@@ -88,7 +91,7 @@ func TestExploreImpatience(t *testing.T) {
 			v, err := f.Wait(context.Background())
 			tr.is(v, err, 1, nil)
 		})
-		r.Go("cancels", func() { cancel(errCause) })
+		r.Go("cancels", cancels(cancel))
 	})
 }
 
@@ -96,26 +99,25 @@ func TestExploreImpatience(t *testing.T) {
 func TestExploreFailFast(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-			point.At("task")
 			if n == 0 {
 				return 0, errTask
 			}
 			return n, nil
 		})
 		g := tr.Group(context.Background())
-		tr.took(g.Go(0))
-		second := make(chan struct{})
+		tr.joins(g, 0)
+		second := newHandover[int]()
 		r.Go("adds", func() {
-			if err := tr.took(g.Go(1)); err != nil && err != errTask {
-				t.Errorf("got %v", err)
+			n := 1
+			if tr.joins(g, 1) {
+				n = 2
 			}
-			close(second)
+			second.give(n)
 		})
 		r.Go("waits", func() {
-			<-second
-			point.At("knows of the second")
-			vs, err := g.Wait()
-			if len(vs) != 2 || err != errTask {
+			n := second.take()
+			vs, err := g.Wait(context.Background())
+			if len(vs) != n && len(vs) != 2 || byTask(t, 0, err) != errTask {
 				t.Errorf("got %v, %v", vs, err)
 			}
 		})
@@ -128,18 +130,16 @@ func TestExploreGroup(t *testing.T) {
 		tr := try(t, r, 1, nil)
 		g := tr.Group(context.Background(), pool.CollectAll())
 		r.Go("adds", func() {
-			if err := tr.took(g.Go(3)); err != nil && err != pool.ErrClosed {
-				t.Errorf("got %v", err)
-			}
+			tr.joins(g, 3)
 		})
 		r.Go("waits", func() {
-			vs, err := g.Wait()
+			vs, err := g.Wait(context.Background())
 			if err != nil || len(vs) > 1 || len(vs) == 1 && vs[0] != 3 {
 				t.Errorf("got %v, %v", vs, err)
 			}
 		})
 		r.After(func() {
-			if vs, err := g.Wait(); err != nil || len(vs) != int(tr.accepted.Load()) {
+			if vs, err := g.Wait(context.Background()); err != nil || len(vs) != int(tr.accepted.Load()) {
 				t.Errorf("got %v, %v", vs, err)
 			}
 		})
@@ -151,11 +151,11 @@ func TestExploreTwoWaitForAGroup(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) { return n, nil })
 		g := tr.Group(context.Background())
-		tr.took(g.Go(4))
-		tr.took(g.Go(5))
+		tr.joins(g, 4)
+		tr.joins(g, 5)
 		for _, name := range []string{"a", "b"} {
 			r.Go(name, func() {
-				if vs, err := g.Wait(); err != nil || !slices.Equal(vs, []int{4, 5}) {
+				if vs, err := g.Wait(context.Background()); err != nil || !slices.Equal(vs, []int{4, 5}) {
 					t.Errorf("got %v, %v", vs, err)
 				}
 			})
@@ -169,14 +169,17 @@ func TestExploreEndOfGroup(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		tr := try(t, r, 1, nil)
 		g := tr.Group(ctx)
-		tr.took(g.Go(0))
+		tr.joins(g, 0)
 		r.Go("adds and waits", func() {
-			tr.took(g.Go(1))
-			if vs, err := g.Wait(); len(vs) != 2 || err != nil && err != errCause {
+			n := 1
+			if tr.joins(g, 1) {
+				n = 2
+			}
+			if vs, err := g.Wait(context.Background()); len(vs) < n || err != nil && !errors.Is(err, errCause) {
 				t.Errorf("got %v, %v", vs, err)
 			}
 		})
-		r.Go("cancels", func() { cancel(errCause) })
+		r.Go("cancels", cancels(cancel))
 	})
 }
 
@@ -186,11 +189,11 @@ func TestExploreResults(t *testing.T) {
 		tr := try(t, r, 2, nil)
 		g := tr.Group(context.Background())
 		r.Go("walks", func() {
-			tr.took(g.Go(0))
-			tr.took(g.Go(1))
+			tr.joins(g, 0)
+			tr.joins(g, 1)
 			seen := 0
-			for i, res := range g.Results() {
-				tr.is(res.Value, res.Err, i, nil)
+			for res, err := range g.Results(context.Background()) {
+				tr.is(res.Value, err, res.Index, nil)
 				seen++
 			}
 			if seen != 2 {
@@ -210,8 +213,8 @@ func TestExploreNested(t *testing.T) {
 				if tr.took(err) != nil {
 					return 0, err
 				}
-				tr.busy.Leave() // it lends its place
-				defer tr.busy.Enter()
+				tr.busy.leave() // it lends its place
+				defer tr.busy.enter()
 				v, err := f.Wait(ctx)
 				return v - 2, err
 			}
@@ -225,25 +228,26 @@ func TestExploreNested(t *testing.T) {
 // The same with groups, and with keys, where a waiter looks in vain while a worker
 // has the task and has not begun it.
 func TestExploreNestedGroup(t *testing.T) {
-	for name, opts := range map[string][]pool.Option{"plain": nil, "keys": {pool.WithKey(func(n int) int { return n })}} {
+	byKey := pool.ByKey(func(n int) int { return n })
+	for name, order := range map[string]*pool.Order[int]{"plain": nil, "keys": &byKey} {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				var tr *trial
-				tr = try(t, r, 2, func(ctx context.Context, n int) (int, error) {
+				tr = tryIn(t, r, 2, order, func(ctx context.Context, n int) (int, error) {
 					if n > 0 {
 						return n, nil
 					}
 					g := tr.Group(ctx)
-					tr.took(g.Go(1))
-					tr.took(g.Go(2))
-					tr.busy.Leave() // it lends its place
-					defer tr.busy.Enter()
-					vs, err := g.Wait()
+					tr.joins(g, 1)
+					tr.joins(g, 2)
+					tr.busy.leave() // it lends its place
+					defer tr.busy.enter()
+					vs, err := g.Wait(ctx)
 					if !slices.Equal(vs, []int{1, 2}) {
 						t.Errorf("got %v", vs)
 					}
 					return n, err
-				}, opts...)
+				})
 				r.Go("a", func() { tr.does(0) })
 			})
 		})
@@ -255,14 +259,17 @@ func TestExploreNestedGroup(t *testing.T) {
 func TestExploreKeys(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		var order []int
-		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
+		byKey := pool.ByKey(func(n int) bool { return n < 10 })
+		var running sched.Uint64
+		tr := tryIn(t, r, 2, &byKey, func(_ context.Context, n int) (int, error) {
 			if n < 10 {
+				running.Add(1)
 				order = append(order, n)
-				point.At("task")
+				running.Add(1)
 				order = append(order, n)
 			}
 			return n, nil
-		}, pool.WithKey(func(n int) bool { return n < 10 }))
+		})
 		r.Go("a", func() {
 			tr.goes(0)
 			tr.goes(1)
@@ -279,17 +286,17 @@ func TestExploreKeys(t *testing.T) {
 // P8: each state that was opened is closed once, before Close returns.
 func TestExploreState(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		opened, closed := 0, 0
+		var opened, closed sched.Uint64
 		tr := newTrial(t, r, 2)
 		tr.Pool = pool.NewStateful(2,
-			func(context.Context) (*int, error) { opened++; return new(int), nil },
+			func(context.Context) (*int, error) { opened.Add(1); return new(int), nil },
 			func(ctx context.Context, _ *int, n int) (int, error) { return tr.watch(nil)(ctx, n) },
-			func(s *int) error { *s++; closed += *s; return nil })
+			func(s *int) error { *s++; closed.Add(uint64(*s)); return nil })
 		tr.goes(0)
 		r.Go("submits", func() { tr.may(context.Background(), 1, pool.ErrClosed) })
 		r.Go("closes", func() {
 			tr.Close()
-			if opened != closed {
+			if opened, closed := opened.Load(), closed.Load(); opened != closed {
 				t.Errorf("%d opened, %d closed", opened, closed)
 			}
 		})
@@ -305,9 +312,12 @@ func TestExploreMap(t *testing.T) {
 					tr := try(t, r, 1, func(_ context.Context, n int) (int, error) { return n, nil })
 					r.After(func() { tr.accepted.Store(tr.Stats().Submitted) }) // nobody is told
 					r.Go("walks", func() {
-						n := 0
+						n, seen := 0, map[int]bool{}
 						for v, err := range tr.Map(context.Background(), slices.Values([]int{0, 1, 2}), opts...) {
-							tr.is(v, err, n, nil)
+							if err != nil || seen[v] || name == "ordered" && v != n {
+								t.Errorf("got %d, %v", v, err)
+							}
+							seen[v] = true
 							if n++; n == most {
 								break
 							}

@@ -4,11 +4,13 @@ package pool_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/pool"
 )
 
@@ -45,24 +47,26 @@ func TestExploreSmall(t *testing.T) {
 			tr := try(t, r, 1, quick, pool.WithQueue(0))
 			tr.goes(0)
 			r.Go("submits", func() { tr.may(ctx, 1, errCause) })
-			r.Go("cancels", func() { cancel(errCause) })
+			r.Go("cancels", cancels(cancel))
 		},
-		"one submitter who is let in before a batch ends": func(t testing.TB, r *explore.Run) {
-			in := make(chan struct{})
+		"two submitters that are let in before a chunk ends": func(t testing.TB, r *explore.Run) {
+			in := [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
 			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-				if n == 2 { // behind another one in a batch
-					<-in
+				if n == 2 { // behind two others in a chunk
+					sched.Park(in[0])
+					sched.Park(in[1])
 				}
 				return n, nil
 			}, pool.WithQueue(11)).hurried()
 			for n := range 12 {
 				tr.goes(n)
 			}
-			r.Go("submits", func() {
-				tr.goes(12) // the first one was a batch of its own
-				tr.goes(13)
-				close(in)
-			})
+			for i, name := range []string{"submits", "submits as well"} {
+				r.Go(name, func() {
+					tr.goes(12 + i)
+					sched.Signal(in[i])
+				})
+			}
 		},
 		"one worker that retires": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 1, quick, pool.WithIdleTimeout(time.Second)).rested(0)
@@ -91,9 +95,9 @@ func TestExploreSmall(t *testing.T) {
 		"one task of a group": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 1, quick)
 			g := tr.Group(background)
-			tr.took(g.Go(1))
+			tr.joins(g, 1)
 			r.Go("waits", func() {
-				if vs, err := g.Wait(); len(vs) != 1 || vs[0] != 1 || err != nil {
+				if vs, err := g.Wait(background); len(vs) != 1 || vs[0] != 1 || err != nil {
 					t.Errorf("got %v, %v", vs, err)
 				}
 			})
@@ -102,8 +106,8 @@ func TestExploreSmall(t *testing.T) {
 			var tr *trial
 			tr = try(t, r, 1, func(ctx context.Context, n int) (int, error) {
 				if n == 0 {
-					tr.busy.Leave() // it lends its place
-					defer tr.busy.Enter()
+					tr.busy.leave() // it lends its place
+					defer tr.busy.enter()
 					f, err := tr.Submit(ctx, 1)
 					if tr.took(err) == nil {
 						n, err = f.Wait(ctx)
@@ -121,12 +125,12 @@ func TestExploreSmall(t *testing.T) {
 			r.Go("resizes", func() { tr.Resize(1) })
 		},
 		"more workers, for a task that waits behind another": func(t testing.TB, r *explore.Run) {
-			second := make(chan struct{})
+			second := make(chan struct{}, 1)
 			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
 				if n == 0 {
-					<-second
+					sched.Park(second)
 				} else {
-					close(second)
+					sched.Signal(second)
 				}
 				return n, nil
 			})
@@ -137,22 +141,22 @@ func TestExploreSmall(t *testing.T) {
 		},
 		"a group that ends while a task comes, behind one that lasts": func(t testing.TB, r *explore.Run) {
 			ctx, cancel := context.WithCancelCause(background)
-			waited := make(chan struct{})
+			waited := make(chan struct{}, 1)
 			tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-				<-waited
+				sched.Park(waited)
 				return n, nil
 			})
 			tr.goes(0)
 			tr.Resize(1) // so that the next one has to look for room
 			g := tr.Group(ctx)
 			r.Go("adds and waits", func() {
-				tr.took(g.Go(1))
-				if _, err := g.Wait(); err != errCause {
+				tr.joins(g, 1)
+				if _, err := g.Wait(background); !errors.Is(err, errCause) {
 					t.Errorf("got %v", err)
 				}
-				close(waited)
+				sched.Signal(waited)
 			})
-			r.Go("cancels", func() { cancel(errCause) })
+			r.Go("cancels", cancels(cancel))
 		},
 		"a walk that is left when its source has ended": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 2, quick)                                   // with one, the window would be full
@@ -198,9 +202,9 @@ func retired(t testing.TB, r *explore.Run) *trial {
 func queuedAndCancelled(wait func(*pool.Future[int])) explore.Program {
 	return func(t testing.TB, r *explore.Run) {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		told := make(chan struct{})
+		told := make(chan struct{}, 1)
 		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-			<-told
+			sched.Park(told)
 			return n, nil
 		})
 		tr.goes(0)
@@ -211,8 +215,8 @@ func queuedAndCancelled(wait func(*pool.Future[int])) explore.Program {
 				_, err = f.Wait(context.Background())
 			}
 			tr.is(0, err, 0, errCause)
-			close(told)
+			sched.Signal(told)
 		})
-		r.Go("cancels", func() { cancel(errCause) })
+		r.Go("cancels", cancels(cancel))
 	}
 }

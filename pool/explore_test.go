@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/testkit"
 	"github.com/tandemgo/tandem/pool"
 )
@@ -30,7 +30,44 @@ type trial struct {
 	accepted atomic.Uint64 // calls that returned nil
 	begun    *testkit.Ledger
 	back     *testkit.Ledger // handed back by Stop
-	busy     testkit.Gauge
+	busy     gauge
+}
+
+// A gauge counts the tasks that run. The explorer knows of it.
+type gauge struct {
+	now  sched.Uint64
+	most uint64 // guarded by now: one goroutine goes on at a time
+}
+
+func (g *gauge) enter() { g.most = max(g.most, g.now.Add(1)) }
+func (g *gauge) leave() { g.now.Add(^uint64(0)) }
+
+// A handover is a value that one goroutine gives to another.
+type handover[V any] struct {
+	value V
+	there chan struct{}
+}
+
+func newHandover[V any]() *handover[V] { return &handover[V]{there: make(chan struct{}, 1)} }
+
+func (h *handover[V]) give(v V) {
+	h.value = v
+	sched.Signal(h.there)
+}
+
+// take waits for the value, and leaves it there for the next.
+func (h *handover[V]) take() V {
+	sched.Park(h.there)
+	sched.Signal(h.there)
+	return h.value
+}
+
+// ended waits for the end of a context, or for that of a future, by the channel.
+func ended(done <-chan struct{}) { sched.ParkCtxOr(context.Background(), nil, done) }
+
+// cancels returns a function that ends a context with errCause.
+func cancels(cancel context.CancelCauseFunc) func() {
+	return func() { sched.Cancel(func() { cancel(errCause) }) }
 }
 
 const (
@@ -41,8 +78,13 @@ const (
 // try makes a pool whose tasks are run by fn, which may be nil, and looks at
 // the laws at the end of the run.
 func try(t testing.TB, r *explore.Run, workers int, fn pool.Func[int, int], opts ...pool.Option) *trial {
+	return tryIn(t, r, workers, nil, fn, opts...)
+}
+
+// tryIn is try for a pool that is ordered unless order is nil.
+func tryIn(t testing.TB, r *explore.Run, workers int, order *pool.Order[int], fn pool.Func[int, int], opts ...pool.Option) *trial {
 	tr := newTrial(t, r, workers)
-	tr.Pool = pool.New(workers, tr.watch(fn), opts...)
+	tr.Pool = build(workers, order, tr.watch(fn), opts...)
 	return tr
 }
 
@@ -56,10 +98,12 @@ func newTrial(t testing.TB, r *explore.Run, workers int) *trial {
 func (tr *trial) watch(fn pool.Func[int, int]) pool.Func[int, int] {
 	return func(ctx context.Context, n int) (int, error) {
 		tr.begun.Note(n)
-		tr.busy.Enter()
-		defer tr.busy.Leave()
+		if id, ok := pool.WorkerID(ctx); !ok || id >= tr.workers {
+			tr.t.Errorf("task %d runs as worker %d of %d", n, id, tr.workers)
+		}
+		tr.busy.enter()
+		defer tr.busy.leave()
 		if fn == nil {
-			point.At("task")
 			return n, nil
 		}
 		return fn(ctx, n)
@@ -103,6 +147,15 @@ func (tr *trial) goes(n int) {
 	}
 }
 
+// joins submits a task to a group, and reports whether it was accepted.
+func (tr *trial) joins(g *pool.Group[int, int], n int) bool {
+	ok := g.Go(n)
+	if ok {
+		tr.accepted.Add(1)
+	}
+	return ok
+}
+
 // does submits a task and waits for its result.
 func (tr *trial) does(n int) {
 	f, err := tr.Submit(context.Background(), n)
@@ -124,7 +177,11 @@ func (tr *trial) may(ctx context.Context, n int, why error) (ok bool) {
 }
 
 func (tr *trial) stop() {
-	for _, n := range tr.Stop() {
+	back, err := tr.Stop(context.Background())
+	if err != nil {
+		tr.t.Errorf("Stop: %v", err)
+	}
+	for _, n := range back {
 		tr.back.Note(n)
 	}
 }
@@ -150,7 +207,9 @@ func (tr *trial) end() {
 	if s.Queued+s.Running+s.Waiting+s.Blocked > 0 {
 		tr.t.Errorf("nobody does anything, but %s", brief(s))
 	}
-	tr.Close()
+	if err := tr.Close(); err != nil && !errors.Is(err, pool.ErrNotStarted) && !errors.Is(err, pool.ErrClosed) {
+		tr.t.Errorf("Close: %v", err)
+	}
 	s = tr.Stats()
 	checkSum(tr.t, s)
 	if s.Workers+s.Queued+s.Running+s.Waiting+s.Blocked > 0 {
@@ -168,8 +227,8 @@ func (tr *trial) end() {
 			tr.t.Errorf("task %d begun %d times and handed back %d times", n, tr.begun.Seen(n), tr.back.Seen(n))
 		}
 	}
-	if tr.busy.Most() > tr.workers {
-		tr.t.Errorf("%d tasks at once", tr.busy.Most())
+	if tr.busy.most > uint64(tr.workers) {
+		tr.t.Errorf("%d tasks at once", tr.busy.most)
 	}
 }
 
@@ -188,13 +247,10 @@ func TestExploreBothAtOnce(t *testing.T) {
 	for name, rested := range map[string]bool{"cold": false, "asleep": true} {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
-				meet := make(chan int)
+				begun := [2]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1)}
 				tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
-					select {
-					case meet <- n:
-					case <-meet:
-					}
-					point.At("they have met")
+					sched.Signal(begun[n%2])
+					sched.Park(begun[1-n%2])
 					return n, nil
 				}, pool.WithMinWorkers(2))
 				if rested {
@@ -216,7 +272,7 @@ func TestExploreRoom(t *testing.T) {
 		tr.goes(0)
 		r.Go("stays", func() { tr.goes(1) })
 		r.Go("leaves", func() { tr.may(ctx, 2, errCause) })
-		r.Go("cancels", func() { cancel(errCause) })
+		r.Go("cancels", cancels(cancel))
 	})
 }
 
@@ -247,9 +303,7 @@ func TestExploreEnd(t *testing.T) {
 					}
 					r.Go("submits", func() {
 						for n := range 2 {
-							if tr.may(context.Background(), n, pool.ErrClosed); n == 0 {
-								point.At("between")
-							}
+							tr.may(context.Background(), n, pool.ErrClosed)
 						}
 					})
 					r.Go("ends", func() { end(tr, cancel) })
@@ -282,7 +336,7 @@ var ends = map[string]func(tr *trial, cancel context.CancelCauseFunc){
 			tr.t.Errorf("Shutdown has returned, but %s", brief(s))
 		}
 	},
-	"context": func(_ *trial, cancel context.CancelCauseFunc) { cancel(errCause) },
+	"context": func(_ *trial, cancel context.CancelCauseFunc) { cancels(cancel)() },
 }
 
 // Stop, and what waits for tasks that it finds in the queue.
@@ -315,7 +369,10 @@ func TestExploreStopInOrder(t *testing.T) {
 			tr.goes(n)
 		}
 		r.Go("stops", func() {
-			back := tr.Stop()
+			back, err := tr.Stop(context.Background())
+			if err != nil {
+				t.Errorf("Stop: %v", err)
+			}
 			for _, n := range back {
 				tr.back.Note(n)
 			}
@@ -375,9 +432,6 @@ func TestExploreStealing(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		const n = 8
 		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
-			if n == 1 {
-				point.At("slow task")
-			}
 			return n, nil
 		}).hurried()
 		for i := range n {

@@ -3,15 +3,16 @@ package pool
 import (
 	"context"
 	"runtime"
-	"sync"
-	"sync/atomic"
+	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
-// A Future is the result of one submitted task, to come. It may be waited for
-// by any number of goroutines, any number of times, or never.
+// A Future is the result of one submitted task, to come. Any number of goroutines may wait
+// for it, any number of times.
 type Future[R any] struct{ of promise[R] }
 
 // A promise is what a Future stands for, without the type of the task.
@@ -21,9 +22,9 @@ type promise[R any] interface {
 	cancel(cause error)
 }
 
-// Wait waits for the task and returns its result. If ctx ends first, Wait
-// returns the cause of ctx; the task is not affected. Inside a task of the same
-// pool, a task that is still queued runs in place.
+// Wait waits for the task and returns its result. If ctx ends first, Wait returns the cause of
+// ctx; the task is not affected. Inside a task of the same pool, a task that is still queued
+// runs in place. It panics if ctx is nil.
 func (f *Future[R]) Wait(ctx context.Context) (R, error) {
 	ctxselect.Require(ctx, "pool: Future.Wait")
 	return f.of.wait(ctx)
@@ -32,9 +33,9 @@ func (f *Future[R]) Wait(ctx context.Context) (R, error) {
 // Done returns a channel that is closed when the result is there.
 func (f *Future[R]) Done() <-chan struct{} { return f.of.done() }
 
-// Cancel ends the task with the given cause, [context.Canceled] if it is nil: a
-// queued task resolves with it at once and never runs, the context of a
-// running one ends with it, and a finished one is not affected.
+// Cancel ends the task with the given cause, [context.Canceled] if it is nil. A queued task
+// never runs, and the future has an error that matches ErrNotStarted and the cause. The context
+// of a running task ends with the cause. A task that has ended is not affected.
 func (f *Future[R]) Cancel(cause error) {
 	if cause == nil {
 		cause = context.Canceled
@@ -42,62 +43,77 @@ func (f *Future[R]) Cancel(cause error) {
 	f.of.cancel(cause)
 }
 
-// A call is a task that somebody waits for, its context and its result, in one
-// allocation. It makes the channel that waiters park on when the first of them
-// does; most results are there before that.
+// A call is a task of Submit or Do.
 type call[T, R any] struct {
 	Future[R]
-	ticket  ticket[T, R]
-	running running
-	eng     *engine[T, R]
-	state   atomic.Uint32 // unclaimed, claimed, settled
-	task    T             // until it is claimed
+	cell[T, R]
+	pool  *Pool[T, R]
+	scope sched.Pointer[taskctx.Scope] // nil once settled
+	own   bool                         // the task can be cancelled on its own
+	err   error
 
-	mu      sync.Mutex
-	landed  chan struct{} // closed when settled; nil until somebody waits
-	unwatch func() bool   // ends the watch that done has started
-	value   R
-	err     error
+	mu      sched.Mutex
+	waiters []chan struct{}  // signalled when settled
+	landed  chan struct{}    // closed when settled; nil unless Done was called
+	unwatch func() bool      // ends the watch that Done has started
+	ctx     *taskctx.Context // while the task runs, if own
+	cause   error            // of cancel; nil if it was not called
 }
 
-// newCall makes one for a task that is submitted under ctx. With escapes, its future is
-// given to the caller.
-func newCall[T, R any](e *engine[T, R], ctx context.Context, task T, escapes bool) *call[T, R] {
-	c := &call[T, R]{eng: e, task: task}
-	c.Future.of = c
-	life := e.life(ctx)
-	c.ticket = ticket[T, R]{ctx: life, mortal: true, to: c}
-	if escapes || !identical(life, ctx) { // otherwise the end of ctx is all that cancels it
-		c.ticket.own = &c.running
+func (p *Pool[T, R]) submit(ctx context.Context, task T, wait bool) (*Future[R], error) {
+	c, err := p.call(ctx, task, wait, true)
+	if err != nil {
+		return nil, err
 	}
-	return c
+	return &c.Future, nil
 }
 
-func (c *call[T, R]) enter(uint64, T, *ticket[T, R]) *ticket[T, R] { return &c.ticket }
-
-func (c *call[T, R]) claim(int) (task T, ok bool) {
-	if !c.state.CompareAndSwap(unclaimed, claimed) {
-		return task, false
+// call submits a task that someone waits for. With own, it can be cancelled on its own.
+func (p *Pool[T, R]) call(ctx context.Context, task T, wait, own bool) (*call[T, R], error) {
+	if err := p.eng.Ended(ctx); err != nil {
+		return nil, err
 	}
+	h := p.header(ctx)
+	c := &call[T, R]{pool: p, cell: cell[T, R]{task: task}, own: own || !taskctx.Identical(h.scope.Submitted, ctx)}
+	c.of = c
+	c.scope.Store(&h.scope)
 	var zero T
-	task, c.task = c.task, zero // a future may live much longer than its task
-	return task, true
+	if err := p.eng.Push(ctx, zero, c, wait); err != nil {
+		h.forget()
+		return nil, err
+	}
+	return c, nil
 }
 
-func (c *call[T, R]) waits(int) bool { return c.state.Load() == unclaimed }
-
-func (c *call[T, R]) settle(_ int, v R, err error) {
-	c.running.finish()
-	point.At("pool: future before it settles")
+func (c *call[T, R]) Scope() *taskctx.Scope { return c.scope.Load() }
+func (c *call[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	if !c.own {
+		return c.Scope().Context(r, last, worker)
+	}
+	ctx := c.Scope().Own(r, worker)
 	c.mu.Lock()
-	c.value, c.err = v, err
-	c.ticket.ctx = nil
-	c.state.Store(settled) // what waits for it without mu may read the result now
-	landed, unwatch := c.landed, c.unwatch
-	c.unwatch = nil
+	c.ctx = ctx
+	cause := c.cause
 	c.mu.Unlock()
+	if cause != nil {
+		ctx.End(cause)
+	}
+	return ctx
+}
+
+func (c *call[T, R]) Settle(err error) {
+	c.mu.Lock()
+	c.err, c.ctx = err, nil
+	c.scope.Store(nil)
+	c.state.Store(settled)
+	waiters, landed, unwatch := c.waiters, c.landed, c.unwatch
+	c.waiters, c.unwatch = nil, nil
+	c.mu.Unlock()
+	for _, wake := range waiters {
+		sched.Signal(wake)
+	}
 	if landed != nil {
-		point.At("pool: future before its waiters are woken")
+		sched.Opaque("a future's Done")
 		close(landed)
 	}
 	if unwatch != nil {
@@ -112,110 +128,120 @@ func (c *call[T, R]) result() (v R, err error, ok bool) {
 	return c.value, c.err, true
 }
 
-// landing returns the channel that is closed when the result is there, and
-// what the task lives under, nil if the result is there.
-func (c *call[T, R]) landing() (<-chan struct{}, context.Context) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.landed == nil {
-		c.landed = make(chan struct{})
-		if c.state.Load() == settled {
-			close(c.landed)
-		}
-	}
-	return c.landed, c.ticket.ctx
-}
+// waitYields is how often a waiter gives way to other goroutines before it parks. Mostly the
+// result is there by then.
+const waitYields = 4
 
 func (c *call[T, R]) wait(ctx context.Context) (R, error) {
 	v, err, ok := c.result()
 	switch {
 	case ok:
 		return v, err // a result that is there is preferred to an ended ctx
-	case ctx.Err() != nil:
+	case sched.Err(ctx) != nil:
 		return v, context.Cause(ctx)
 	}
-	for {
-		changed := c.attend(ctx)
-		if v, err, ok = c.result(); ok {
-			return v, err
-		}
-		point.At("pool: waiter before it asks where to park")
-		landed, under := c.landing()
-		var ended <-chan struct{}
-		if under != nil {
-			ended = under.Done()
-		}
-		point.At("pool: waiter before it parks")
-		select {
-		case <-landed:
-			point.At("pool: waiter goes on")
-			v, err, _ = c.result()
-			return v, err
-		case <-ctx.Done():
-			return v, context.Cause(ctx)
-		case <-ended:
-			// If it is queued, it resolves now and not only when its turn comes.
-			c.eng.drop(c, 0, context.Cause(under))
-			point.At("pool: waiter before it parks again")
-			if _, _, err := ctxselect.Recv(ctx, landed); err != nil {
-				return v, err
-			}
-		case <-changed:
-			point.At("pool: waiter goes on")
-		}
-	}
-}
-
-// attend gives the task a chance to end before its waiter parks, and runs it in
-// place if it is queued and the waiter is inside a task. If changed is not nil,
-// it is worth another try once that is closed.
-func (c *call[T, R]) attend(ctx context.Context) (changed <-chan struct{}) {
-	var at place
-	inside := false
-	if m := c.eng.mark(ctx); m != nil {
-		at, inside = place{int(m.worker), m}, true
-	}
-	for range waitYields {
+	inside := c.pool.eng.Root.Inside(ctx) != nil
+	for range sched.Spins(waitYields) {
 		if inside || c.state.Load() == settled {
 			break
 		}
 		runtime.Gosched()
 	}
-	if !inside && c.waits(0) {
-		at, inside = c.eng.within(ctx)
+	wake := make(chan struct{}, 1)
+	for {
+		for inside && c.Queued() && c.pool.eng.Help(ctx, c, wake) {
+		}
+		scope, ok := c.await(wake)
+		if ok {
+			v, err, _ = c.result()
+			return v, err
+		}
+		sched.ParkCtxOr(ctx, wake, scope.Submitted.Done())
+		if v, err, ok = c.result(); ok {
+			return v, err
+		}
+		if sched.Err(ctx) != nil {
+			c.leave(wake)
+			return v, context.Cause(ctx)
+		}
+		if scope.Over() {
+			c.refuse(context.Cause(scope.Submitted)) // now, and not only when its turn comes
+			c.await(wake)
+			sched.ParkCtx(ctx, wake)
+		}
 	}
-	for acted := true; inside && acted && c.waits(0); {
-		acted, changed = c.eng.lend(ctx, at, &c.ticket, 0)
-	}
-	return changed
 }
 
-// done starts a watch on the task's context, for the reason given in wait.
+// await adds wake to the waiters, or returns ok if the result is there.
+func (c *call[T, R]) await(wake chan struct{}) (scope *taskctx.Scope, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state.Load() == settled {
+		return nil, true
+	}
+	if !slices.Contains(c.waiters, wake) {
+		c.waiters = append(c.waiters, wake)
+	}
+	return c.scope.Load(), false
+}
+
+// leave removes wake from the waiters.
+func (c *call[T, R]) leave(wake chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiters = slices.DeleteFunc(c.waiters, func(w chan struct{}) bool { return w == wake })
+}
+
+// done starts a watch on the context that the task was submitted under, so that the end of a
+// queued task is seen at once.
 func (c *call[T, R]) done() <-chan struct{} {
-	landed, under := c.landing()
-	if under == nil || under.Done() == nil {
+	c.mu.Lock()
+	first, under := c.landed == nil, c.scope.Load()
+	if first {
+		c.landed = make(chan struct{})
+		if under == nil {
+			sched.Opaque("a future's Done")
+			close(c.landed)
+		}
+	}
+	landed := c.landed
+	c.mu.Unlock()
+	if !first || !under.Mortal() {
 		return landed
 	}
-	point.At("pool: before a watch starts")
-	unwatch := context.AfterFunc(under, func() { c.eng.drop(c, 0, context.Cause(under)) })
-	point.At("pool: before a watch is noted")
+	unwatch := sched.AfterFunc(under.Submitted, func() { c.refuse(context.Cause(under.Submitted)) })
 	c.mu.Lock()
-	if c.unwatch == nil && c.state.Load() != settled {
+	if c.scope.Load() != nil {
 		c.unwatch, unwatch = unwatch, nil
 	}
 	c.mu.Unlock()
 	if unwatch != nil {
-		unwatch() // there is one already, or no need for it
+		unwatch()
 	}
 	return landed
 }
 
+// refuse settles the task with cause if it has not started, and reports whether that was so.
+func (c *call[T, R]) refuse(cause error) bool {
+	if !c.drop() {
+		return false
+	}
+	c.pool.eng.Cancelled(1)
+	c.Settle(outcome.NotStarted(cause))
+	return true
+}
+
 func (c *call[T, R]) cancel(cause error) {
-	if c.eng.drop(c, 0, cause) {
+	if c.refuse(cause) {
 		return
 	}
-	if _, _, ok := c.result(); !ok {
-		point.At("pool: before a running task is cancelled")
-		c.running.cancel(cause)
+	c.mu.Lock()
+	if c.cause == nil {
+		c.cause = cause
+	}
+	ctx := c.ctx
+	c.mu.Unlock()
+	if ctx != nil {
+		ctx.End(cause)
 	}
 }

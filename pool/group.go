@@ -3,245 +3,550 @@ package pool
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
+	"math/bits"
+	"runtime"
 	"slices"
-	"sync/atomic"
+	"unsafe"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/shortlock"
+	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
-// How a group works.
-//
-// A task costs a slot, which keeps it and then its result. Slots are made in
-// blocks of growing size, and a slot whose task has ended is pushed on a stack,
-// so that neither takes a lock or an allocation of its own; nor does a ticket,
-// as long as nobody else submits in between. Whoever waits collects the stack; it
-// parks after it has published how high the next one has to grow and looked at
-// it again, and the task that makes it so high wakes it.
-
-// A Group is a number of tasks of one pool that are waited for together. It is
-// made by [Pool.Group] and safe for concurrent use; its tasks may add more.
-// Every group must be waited for, by Wait or by walking Results to its end.
+// A Group is a number of tasks of one pool that are waited for together. It is made by
+// [Pool.Group] and safe for concurrent use; its tasks may add more. Wait, Close, or a walk over
+// Results to its end must be called.
 type Group[T, R any] struct {
-	eng  *engine[T, R]
-	all  bool
-	open atomic.Pointer[commonScope] // nil once the group is closed
+	pool  *Pool[T, R]
+	all   bool                         // CollectAll
+	limit int                          // of tasks that run at once; 0: none
+	scope sched.Pointer[taskctx.Scope] // of the tasks; nil once the group is finished
 
-	blocks [maxBlocks]atomic.Pointer[block[T, R]]
-
-	// Guarded by the lock of the pool's inbox.
-	issued int
-	free   []slot[T, R] // of the last block, from index issued on
-	last   *ticket[T, R]
-	closed bool
-
-	over   atomic.Bool // what is queued is being dropped, or has been
+	over   sched.Bool // the group takes no more tasks, and queued ones are dropped
 	_      [64]byte
-	landed atomic.Uint64 // the stack: its height, and in the low half 1 more than the index on top
-	need   atomic.Int64  // height at which to wake; 0 for no one
+	landed sched.Uint64 // stack of tasks that have ended: its height, and in the low half 1 more than the index on top
+	need   sched.Uint64 // height at which the waiters are woken; 0 if there are none
+	helped sched.Bool   // a waiter is inside a task
+	_      [64]byte
 
 	mu      shortlock.Mutex
-	heaps   []uint64        // stacks that have been collected, as landed, in their order
-	ended   int             // tasks on them
-	waiters []chan struct{} // closed when need is met
-	failure error           // the error that ended the group
-	errs    map[int]error   // of tasks, by index
-	oldest  int             // all tasks before it are claimed
+	blocks  [][]slot[T, R] // of growing size
+	issued  int            // slots in use
+	oldest  int            // all tasks before it are claimed
+	ended   []uint32       // indexes of tasks taken from the stack, in the order in which they ended
+	yielded int            // of them, by Results
+	walks   int            // over Results, under way
+	closed  bool
+	failure error         // what ended the group before its tasks
+	errs    map[int]error // of tasks, by index
+	follows map[int]bool  // of them: what follows from the end of the context
+	skipped bool          // a task never started
+	waiters []groupWaiter
+	unwatch func() bool
+	values  []R // once the group is finished
 }
 
-const (
-	firstBlock = 32 // slots; each block is twice as long as the one before
-	maxBlocks  = 26 // for 2e9 tasks
-)
+// A groupWaiter waits until need tasks have ended.
+type groupWaiter struct {
+	wake chan struct{}
+	need int
+}
 
-// Group returns an empty group whose tasks run under ctx. What tells a task that
-// another one of a FailFast group has failed is the context that it is given, not
-// ctx. Options: FailFast (the default), CollectAll.
+// A Result is how one task of a group ended.
+type Result[T, R any] struct {
+	Index int // counts the calls of Go from 0
+	Task  T
+	Value R // what the task returned
+}
+
+// Group returns an empty group whose tasks run under ctx. The options are FailFast (the
+// default), CollectAll and WithLimit. It panics if ctx is nil.
 func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R] {
 	ctxselect.Require(ctx, "pool: Group")
 	var o groupOptions
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
-	g := &Group[T, R]{eng: p.eng, all: o.all}
-	s := p.eng.newCommonScope(ctx)
-	if s.submitted.Done() != nil {
-		s.stop = context.AfterFunc(s.submitted, func() {
-			point.At("pool: before the tasks of an ended group are dropped")
-			g.dropQueued()
-		})
-	}
-	g.open.Store(s)
+	g := &Group[T, R]{pool: p, all: o.all, limit: o.limit}
+	common, scope := taskctx.NewCommon(p.eng.Root, ctx)
+	g.scope.Store(scope)
+	stop := common.Watch(g.dropQueued)
+	g.mu.Lock()
+	g.unwatch = stop
+	g.mu.Unlock()
 	return g
 }
 
-// Go submits a task to the group. It waits while the pool's queue is full. Each
-// call takes the next index, starting from 0, whether it succeeds or not, so
-// that results pair with calls. If the task is not accepted, Go returns the
-// reason, which is the result at that index too: ErrClosed, the cause of the
-// group's context, or, in a group that has failed, the error it failed with.
-// Wait returns it as well, so that who calls that need not look at it here. In a
-// group that has been waited for, Go returns ErrClosed and changes nothing.
-func (g *Group[T, R]) Go(task T) error {
-	s := g.open.Load()
-	if s == nil {
-		return ErrClosed
+// Go submits a task to the group. It blocks while the queue of the pool is full, and with
+// [WithLimit] while as many tasks of the group are unfinished. It returns false if the group
+// takes no more tasks: the group has failed, its context has ended, it has been waited for or
+// closed, or the pool is closed. Wait returns the reason.
+func (g *Group[T, R]) Go(task T) bool {
+	ctx := g.context()
+	if ctx == nil {
+		return false
 	}
-	switch err := g.eng.submit(s, task, g, true, false); {
-	case err == nil:
-		point.At("pool: before a group sees that it is over")
-		if g.over.Load() {
-			g.dropQueued() // it may have come before the task
-		}
-		return nil
-	case err != errRefused && g.refuse(err):
-		return err
-	default:
-		return ErrClosed
-	}
-}
-
-// refuse gives the next index to a task that was not accepted, and reports
-// whether the group was open.
-func (g *Group[T, R]) refuse(err error) bool {
-	in := &g.eng.in
-	in.mu.Lock()
-	i, open := g.issued, !g.closed
-	if open {
-		g.issueLocked().claimed.Store(1)
-	}
-	in.mu.Unlock()
-	if open {
-		point.At("pool: before a refused task settles")
-		var zero R
-		g.settle(i, zero, err)
-	}
-	return open
-}
-
-// note takes account of the error of a task, before its result is there.
-func (g *Group[T, R]) note(i int, err error) {
-	s := g.open.Load() // it is open as long as there are tasks
-	ended := s.Err() != nil
-	fails := false
-	point.At("pool: before an error is noted")
+	over := g.pool.eng.Ended(ctx)
 	g.mu.Lock()
-	if g.errs == nil {
-		g.errs = make(map[int]error)
+	if over != nil && g.failure == nil {
+		g.failure = over
 	}
-	g.errs[i] = err
-	if g.failure == nil {
-		switch {
-		case ended:
-			// Whatever a task says now follows from this.
-			g.failure = context.Cause(s)
-		case !g.all:
-			g.failure, fails = err, true
+	for g.limit > 0 && !g.refusesLocked() && g.issued-g.collectLocked() >= g.limit {
+		n := g.issued - g.limit + 1
+		g.mu.Unlock()
+		if g.await(ctx, n) != nil {
+			return false
 		}
+		g.mu.Lock()
+	}
+	if g.refusesLocked() {
+		g.mu.Unlock()
+		return false
+	}
+	s := g.slotLocked(g.issued)
+	s.group, s.index, s.task = g, uint32(g.issued), task
+	g.issued++
+	g.mu.Unlock()
+	var zero T
+	err := g.pool.eng.Push(ctx, zero, s, true)
+	if err != nil {
+		g.refused(s, err)
+		return false
+	}
+	if g.helped.Load() {
+		g.wake() // a waiter inside a task may have to run it
+	}
+	if g.over.Load() { // the queued tasks may have been dropped before this one came
+		g.dropQueued()
+	}
+	return true
+}
+
+// refused ends a group of which the pool did not accept a task because of err.
+func (g *Group[T, R]) refused(s *slot[T, R], err error) {
+	g.mu.Lock()
+	last := int(s.index) == g.issued-1
+	if last { // as if there had been no such task
+		g.issued--
+		*s = slot[T, R]{}
+	}
+	fails := g.failure == nil && !g.all
+	if g.failure == nil {
+		g.failure = err
 	}
 	g.mu.Unlock()
+	if last {
+		g.wake() // a waiter may have counted it
+	} else {
+		s.Settle(outcome.NotStarted(err))
+	}
 	if fails {
-		point.At("pool: before a group fails")
-		s.end(err)
+		g.end(err)
+	}
+}
+
+// end ends the contexts of the tasks, and drops those that are queued.
+func (g *Group[T, R]) end(cause error) {
+	if ctx := g.context(); ctx != nil {
+		ctx.End(cause)
 		g.dropQueued()
 	}
 }
 
-// count returns how many indexes have been issued.
-func (g *Group[T, R]) count() int {
-	g.eng.in.mu.Lock()
-	defer g.eng.in.mu.Unlock()
-	return g.issued
+// context returns the context of the tasks, or nil if the group is finished.
+func (g *Group[T, R]) context() *taskctx.Common {
+	if s := g.scope.Load(); s != nil {
+		return s.Submitted.(*taskctx.Common)
+	}
+	return nil
 }
 
-// dropQueued resolves the queued tasks of a group whose context has ended.
-func (g *Group[T, R]) dropQueued() {
-	g.over.Store(true)
-	s := g.open.Load()
-	if s == nil {
-		return
-	}
-	point.At("pool: before the tasks of a group are dropped")
-	var dropped []int
-	for i := range g.count() {
-		if _, ok := g.claim(i); ok {
-			dropped = append(dropped, i)
+// refusesLocked reports whether the group takes no more tasks.
+func (g *Group[T, R]) refusesLocked() bool { return g.closed || g.failure != nil }
+
+// Wait waits until all tasks have ended, and returns their results by index, the zero value for
+// a task without one. It helps: inside a task of the pool it runs queued tasks in place. The
+// error of a FailFast group is the first one of any task, a *TaskError. A CollectAll group
+// joins the errors of all tasks in the order of their indexes. If the context of the group
+// has ended, the error matches its cause, and ErrNotStarted if a task did not start because of
+// that. The group takes no more tasks then, and Wait returns the same again.
+//
+// If ctx ends first, Wait returns its cause; Wait may be called again. It panics if ctx is nil.
+func (g *Group[T, R]) Wait(ctx context.Context) ([]R, error) {
+	ctxselect.Require(ctx, "pool: Group.Wait")
+	for {
+		n := g.count()
+		if err := g.await(ctx, n); err != nil {
+			return nil, err
 		}
-	}
-	if len(dropped) == 0 {
-		return
-	}
-	point.At("pool: before dropped tasks are counted")
-	g.eng.dropped(len(dropped))
-	point.At("pool: before dropped tasks settle")
-	var zero R
-	for _, i := range dropped {
-		g.settle(i, zero, context.Cause(s))
+		if g.closeIf(n) {
+			return g.finish()
+		}
 	}
 }
 
-// Wait waits until all tasks have ended and returns their results by index;
-// that of a task without one is the zero value. In a FailFast group the error
-// is the first one of any task; in a CollectAll group all of them, joined in
-// the order of submission. If the group's context ended before, the error is
-// its cause, in a CollectAll group after those of the tasks. The group is then
-// closed; Wait may be called again and returns the same.
-func (g *Group[T, R]) Wait() ([]R, error) {
-	g.waitAll()
-	values := make([]R, 0, g.count())
-	for k := 0; len(values) < cap(values); k++ {
-		slots := g.blocks[k].Load().slots
-		for i := range slots[:min(len(slots), cap(values)-len(values))] {
-			values = append(values, slots[i].value)
-		}
-	}
-	g.mu.Lock()
-	failure, failed := g.failure, g.errs // neither changes any more
-	g.mu.Unlock()
-	if !g.all {
-		return values, failure
-	}
-	var errs []error
-	for _, i := range slices.Sorted(maps.Keys(failed)) {
-		// What follows from the end of the context is said once, at the end.
-		if err := failed[i]; !errors.Is(err, failure) {
-			errs = append(errs, err)
-		}
-	}
-	if len(errs) == 0 {
-		return values, failure
-	}
-	return values, errors.Join(append(errs, failure)...)
-}
-
-// Results walks the results in the order in which tasks end, each with its
-// index. It ends, and closes the group, when every task submitted so far has
-// ended and been yielded: submit first, or from within tasks. Leaving the walk
-// early ends the group's context and waits for its tasks.
-func (g *Group[T, R]) Results() iter.Seq2[int, Result[R]] {
-	return func(yield func(int, Result[R]) bool) {
-		left := true // early: by break, panic or Goexit of the loop body
+// Results waits for the tasks and yields their results in the order in which they end, each
+// with its own error, a *TaskError. The walk ends, and the group takes no more tasks, when every
+// task submitted so far has been yielded: submit first, or from within tasks. If ctx ends first,
+// the last pair has the cause of ctx, and the group is not affected. A loop that is left early
+// closes the group. Each result is yielded once. It panics if ctx is nil.
+func (g *Group[T, R]) Results(ctx context.Context) iter.Seq2[Result[T, R], error] {
+	ctxselect.Require(ctx, "pool: Group.Results")
+	return func(yield func(Result[T, R], error) bool) {
+		left := true // early: by break, or by a panic or Goexit of the loop body
+		g.mu.Lock()
+		g.walks++
+		g.mu.Unlock()
 		defer func() {
+			g.mu.Lock()
+			g.walks--
+			g.mu.Unlock()
+			if g.isClosed() {
+				_, _ = g.finish()
+			}
 			if left {
-				if s := g.open.Load(); s != nil {
-					s.end(context.Canceled)
-				}
-				g.dropQueued()
-				g.waitAll()
+				_ = g.Close()
 			}
 		}()
-		for i := range g.completions() {
-			g.mu.Lock()
-			err := g.errs[i]
-			g.mu.Unlock()
-			if !yield(i, Result[R]{Value: g.slot(i).value, Err: err}) {
+		for {
+			r, err, ok := g.pop()
+			for ; !ok; r, err, ok = g.pop() {
+				n := g.seen()
+				if g.closeIf(n) {
+					left = false
+					return
+				}
+				if err := g.await(ctx, n+1); err != nil {
+					left = false
+					yield(Result[T, R]{}, err)
+					return
+				}
+			}
+			if !yield(r, err) {
 				return
 			}
 		}
-		left = false
-		g.waitAll()
 	}
+}
+
+// Close ends the contexts of the tasks that run, cancels those that are queued, and waits until
+// all have ended. It returns the error that Wait would, without what follows from Close. It does
+// nothing to a group that has been waited for, so it may be deferred. A task of the group must
+// not call it.
+func (g *Group[T, R]) Close() error {
+	g.mu.Lock()
+	if !g.refusesLocked() {
+		g.failure = errLeft
+	}
+	g.mu.Unlock()
+	ctx := context.Background()
+	if c := g.context(); c != nil {
+		ctx = context.WithoutCancel(c.From()) // so that it is known whether Close is called inside a task
+		g.end(errLeft)
+	}
+	_, err := g.Wait(ctx)
+	if err == errLeft {
+		return nil
+	}
+	return err
+}
+
+// errLeft is the failure of a group that was closed before its tasks had ended.
+var errLeft = fmt.Errorf("pool: group closed: %w", context.Canceled)
+
+// await parks until n tasks have ended, or ctx ends. Inside a task of the pool it runs queued
+// tasks in place.
+func (g *Group[T, R]) await(ctx context.Context, n int) error {
+	inside := g.pool.eng.Root.Inside(ctx) != nil
+	wake := make(chan struct{}, 1)
+	for yields := 0; ; {
+		g.mu.Lock()
+		need := min(n, g.issued) // fewer than n if the pool has refused one of them
+		there := g.collectLocked() >= need
+		if !there && (inside || yields >= sched.Spins(waitYields)) {
+			there = g.awaitLocked(groupWaiter{wake, need}, inside)
+		}
+		var next *slot[T, R]
+		if !there && inside {
+			next = g.oldestQueuedLocked()
+		}
+		g.mu.Unlock()
+		switch {
+		case there:
+			return nil
+		case sched.Err(ctx) != nil:
+			g.mu.Lock()
+			g.waiters = slices.DeleteFunc(g.waiters, func(w groupWaiter) bool { return w.wake == wake })
+			g.mu.Unlock()
+			return context.Cause(ctx)
+		case next != nil && g.pool.eng.Help(ctx, next, wake):
+		case !inside && yields < sched.Spins(waitYields):
+			yields++
+			runtime.Gosched()
+		default:
+			sched.ParkCtx(ctx, wake)
+		}
+	}
+}
+
+// collectLocked takes what is on the stack, and returns how many tasks have ended.
+func (g *Group[T, R]) collectLocked() int {
+	if g.finishedLocked() {
+		return g.issued
+	}
+	if stack := g.landed.Load(); stack>>32 > uint64(len(g.ended)) {
+		n := len(g.ended)
+		g.ended = slices.Grow(g.ended, int(stack>>32)-n)[:stack>>32]
+		for i, at := len(g.ended)-1, uint32(stack); i >= n; i-- {
+			g.ended[i] = at - 1
+			at = g.slotLocked(int(at - 1)).below
+		}
+	}
+	return len(g.ended)
+}
+
+// awaitLocked adds a waiter, if it is not there yet, and reports whether it need not wait.
+func (g *Group[T, R]) awaitLocked(w groupWaiter, inside bool) bool {
+	if !slices.Contains(g.waiters, w) {
+		g.waiters = append(g.waiters, w)
+	}
+	if need := g.need.Load(); need == 0 || uint64(w.need) < need {
+		g.need.Store(uint64(w.need))
+	}
+	if inside {
+		g.helped.Store(true)
+	}
+	return g.collectLocked() >= w.need // a task may have looked at need just before
+}
+
+// wake makes the waiters look again.
+func (g *Group[T, R]) wake() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.need.Store(0)
+	g.helped.Store(false)
+	for _, w := range g.waiters {
+		sched.Signal(w.wake)
+	}
+	g.waiters = nil
+}
+
+// oldestQueuedLocked returns the first task that can be claimed, or nil.
+func (g *Group[T, R]) oldestQueuedLocked() *slot[T, R] {
+	for i := g.oldest; i < g.issued && !g.finishedLocked(); i++ {
+		s := g.slotLocked(i)
+		switch state := s.state.Load(); {
+		case state == queued:
+			return s
+		case state != fresh && i == g.oldest:
+			g.oldest++
+		}
+	}
+	return nil
+}
+
+// count returns how many tasks there are.
+func (g *Group[T, R]) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.issued
+}
+
+// seen returns how many results have been yielded.
+func (g *Group[T, R]) seen() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.yielded
+}
+
+// closeIf closes the group if it has n tasks, and reports whether it is closed.
+func (g *Group[T, R]) closeIf(n int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = g.closed || g.issued == n && g.collectLocked() == n
+	return g.closed
+}
+
+// finishedLocked reports whether the group has let go of its tasks.
+func (g *Group[T, R]) finishedLocked() bool { return g.closed && g.blocks == nil }
+
+// isClosed reports whether the group is closed. Then all of its tasks have ended.
+func (g *Group[T, R]) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+// finish returns the results of a closed group, and lets go of all else that no walk needs.
+func (g *Group[T, R]) finish() ([]R, error) {
+	g.mu.Lock()
+	unwatch := g.unwatch
+	if g.scope.Load() != nil {
+		g.scope.Store(nil)
+		g.values = make([]R, 0, g.issued)
+		for i := range g.issued {
+			g.values = append(g.values, g.slotLocked(i).value)
+		}
+	}
+	if g.walks == 0 {
+		g.blocks, g.ended = nil, nil
+	}
+	values, err := g.values, g.errorLocked()
+	g.mu.Unlock()
+	unwatch()
+	return values, err
+}
+
+// errorLocked returns the error of the group. It says once, at the end, what follows from the
+// end of the context.
+func (g *Group[T, R]) errorLocked() error {
+	failure := g.failure
+	if !g.all || failure == errLeft && len(g.errs) == len(g.follows) {
+		return failure
+	}
+	var errs []error
+	for _, i := range slices.Sorted(maps.Keys(g.errs)) {
+		if !g.follows[i] {
+			errs = append(errs, g.errs[i])
+		}
+	}
+	switch {
+	case failure == errLeft:
+		failure = nil
+	case failure != nil && g.skipped:
+		failure = outcome.NotStarted(failure)
+	}
+	if len(errs) == 0 {
+		return failure
+	}
+	return errors.Join(append(errs, failure)...)
+}
+
+// dropQueued settles the queued tasks of a group whose context has ended.
+func (g *Group[T, R]) dropQueued() {
+	g.over.Store(true)
+	ctx := g.context()
+	if ctx == nil {
+		return
+	}
+	_ = sched.Err(ctx) // so that submitters which wait for room see its end
+	var dropped []*slot[T, R]
+	g.mu.Lock()
+	for s := g.oldestQueuedLocked(); s != nil; s = g.oldestQueuedLocked() {
+		if s.state.CompareAndSwap(queued, claimed) {
+			dropped = append(dropped, s)
+		}
+	}
+	g.mu.Unlock()
+	if len(dropped) == 0 {
+		return
+	}
+	g.pool.eng.Cancelled(len(dropped))
+	for _, s := range dropped {
+		s.Settle(outcome.NotStarted(context.Cause(ctx)))
+	}
+}
+
+// pop returns the result of the task that ended first of those that Results has not yielded.
+func (g *Group[T, R]) pop() (r Result[T, R], err error, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.finishedLocked() || g.yielded >= g.collectLocked() {
+		return r, nil, false
+	}
+	s := g.slotLocked(int(g.ended[g.yielded]))
+	g.yielded++
+	r = Result[T, R]{int(s.index), s.task, s.value}
+	var zero T
+	s.task = zero
+	return r, g.errs[r.Index], true
+}
+
+// A slot is a task of a group, and then its result.
+type slot[T, R any] struct {
+	group *Group[T, R]
+	index uint32
+	below uint32 // on the stack of tasks that have ended; 1 more than the index
+	cell[T, R]
+}
+
+// firstBlock returns the size of the first block; each of the following is twice as large as
+// the one before. It is 32 slots, and fewer if they are large.
+func firstBlock[T, R any]() int {
+	const slots, bytes = 32, 64 << 10
+	return min(max(bytes/int(unsafe.Sizeof(slot[T, R]{})), 1), slots)
+}
+
+// slotLocked returns the slot with an index. It makes the block if there is none yet.
+func (g *Group[T, R]) slotLocked(i int) *slot[T, R] {
+	first := firstBlock[T, R]()
+	k := bits.Len(uint(i/first+1)) - 1
+	if k == len(g.blocks) {
+		g.blocks = append(g.blocks, make([]slot[T, R], first<<k))
+	}
+	return &g.blocks[k][i-first*(1<<k-1)]
+}
+
+func (s *slot[T, R]) Scope() *taskctx.Scope { return s.group.scope.Load() }
+
+func (s *slot[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	return s.Scope().Context(r, last, worker)
+}
+
+// Claim claims the task. The slot keeps it for Results.
+func (s *slot[T, R]) Claim(T) (T, bool) {
+	return s.task, s.state.CompareAndSwap(queued, claimed)
+}
+
+func (s *slot[T, R]) Settle(err error) {
+	g := s.group
+	fails := err != nil && g.note(int(s.index), err)
+	var height uint64
+	for {
+		top := g.landed.Load()
+		s.below, height = uint32(top), top>>32+1
+		if g.landed.CompareAndSwap(top, height<<32|uint64(s.index+1)) {
+			break
+		}
+	}
+	if need := g.need.Load(); need > 0 && height >= need {
+		g.wake()
+	}
+	if fails {
+		g.end(err)
+	}
+}
+
+// note takes account of the error of a task, before the task has ended, and reports whether the
+// group fails by it.
+func (g *Group[T, R]) note(i int, err error) (fails bool) {
+	ctx := g.context()
+	ended := context.Cause(ctx)
+	follows := ended != nil && (errors.Is(err, ended) || errors.Is(err, sched.Err(ctx)))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.skipped = g.skipped || errors.Is(err, ErrNotStarted)
+	err = &TaskError{Index: i, Err: err}
+	if g.errs == nil {
+		g.errs, g.follows = make(map[int]error), make(map[int]bool)
+	}
+	g.errs[i] = err
+	if follows {
+		g.follows[i] = true
+	}
+	switch {
+	case g.failure != nil:
+	case ended != nil:
+		g.failure = ended // what a task says now follows from this
+	case !g.all:
+		g.failure, fails = err, true
+	}
+	return fails
 }

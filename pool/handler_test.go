@@ -15,7 +15,7 @@ import (
 // P9: no task is lost in silence. The error handler hears of each that no one
 // waits for: that failed, that found its context ended, and that was queued as
 // the pool ended. It does not hear of what Stop returns.
-func TestP9TheHandlerHearsOfEachLostTask(t *testing.T) {
+func TestP10TheHandlerHearsOfEachLostTask(t *testing.T) {
 	errOwn, errEnd := errors.New("the task's context"), errors.New("the end")
 	for name, c := range map[string]struct {
 		end      func(*pool.Pool[int, int], context.CancelCauseFunc) (returned int)
@@ -31,26 +31,28 @@ func TestP9TheHandlerHearsOfEachLostTask(t *testing.T) {
 			return 0
 		}, errEnd, 0},
 		"context": {func(_ *pool.Pool[int, int], cancel context.CancelCauseFunc) int { cancel(errEnd); return 0 }, errEnd, 0},
-		"Stop":    {func(p *pool.Pool[int, int], _ context.CancelCauseFunc) int { return len(p.Stop()) }, pool.ErrClosed, 40},
+		"Stop":    {func(p *pool.Pool[int, int], _ context.CancelCauseFunc) int { return len(stop(p)) }, pool.ErrClosed, 40},
 	} {
-		for kind, opts := range map[string][]pool.Option{
-			"plain":   nil,
-			"ordered": {pool.WithKey(func(n int) int { return n % 3 })},
-		} {
+		byThree := pool.ByKey(func(n int) int { return n % 3 })
+		for kind, order := range map[string]*pool.Order[int]{"plain": nil, "ordered": &byThree} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var mu sync.Mutex
-					heard := map[error]int{}
+					heard, notStarted := map[error]int{}, 0
 					root, cancel := context.WithCancelCause(context.Background())
 					defer cancel(nil)
-					p := pool.New(1, func(ctx context.Context, n int) (int, error) {
+					p := build(1, order, func(ctx context.Context, n int) (int, error) {
 						<-ctx.Done()
 						return 0, context.Cause(ctx)
-					}, append(opts, pool.WithContext(root), pool.WithErrorHandler(func(err error) {
+					}, pool.WithContext(root), pool.WithErrorHandler(func(_ context.Context, err error) {
 						mu.Lock()
 						defer mu.Unlock()
+						if errors.Is(err, pool.ErrNotStarted) {
+							notStarted++
+							err = errors.Unwrap(err)
+						}
 						heard[err]++
-					}))...)
+					}))
 					own, end := context.WithCancelCause(t.Context())
 					must0(p.Go(own, 0))
 					for n := range 5 {
@@ -68,7 +70,7 @@ func TestP9TheHandlerHearsOfEachLostTask(t *testing.T) {
 					must0(p.Close())
 					synctest.Wait() // the goroutine that a context ends a pool on
 					lost := 1 + 40 - c.returned
-					if returned != c.returned || heard[errOwn] != 6 || heard[c.why] != lost || len(heard) != 2 {
+					if returned != c.returned || heard[errOwn] != 6 || heard[c.why] != lost || len(heard) != 2 || notStarted != 5+lost-1 {
 						t.Errorf("%d returned, heard %v, want %d returned, 6 of the context, %d of the end", returned, heard, c.returned, lost)
 					}
 				})
@@ -83,7 +85,7 @@ func TestC2ShutdownDoesNotWaitForAHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		p := pool.New(1, func(context.Context, int) (int, error) { return 0, errTask },
-			pool.WithErrorHandler(func(error) { <-release }))
+			pool.WithErrorHandler(func(context.Context, error) { <-release }))
 		must0(p.Go(t.Context(), 1))
 		synctest.Wait()
 		if s := p.Stats(); s.Running != 1 || s.Failed != 0 {
@@ -124,7 +126,7 @@ func TestC1ShutdownOfAnIdlePool(t *testing.T) {
 		release := make(chan struct{})
 		p := pool.NewStateful(1, open, fn, func(int) error { <-release; return errTask })
 		must(p.Do(t.Context(), 1))
-		want := "pool: shutdown: no task is left, 1 workers have not ended: context canceled"
+		want := "pool: Shutdown: no task is left, 1 workers have not closed their state: context canceled"
 		if err := p.Shutdown(ended); err == nil || err.Error() != want {
 			t.Errorf("Shutdown while a state is being closed: %v, want %s", err, want)
 		}

@@ -1,11 +1,12 @@
 package pool
 
 import (
+	"encoding/json"
 	"fmt"
 	"iter"
-	"math/bits"
-	"sync/atomic"
 	"time"
+
+	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
 // A Histogram is a distribution of times, in buckets that are at most a quarter
@@ -14,32 +15,22 @@ import (
 type Histogram struct {
 	counts []uint64
 	total  uint64
+	sum    time.Duration
 }
 
-const (
-	lowest   = 6             // bucket 0 is below 1<<lowest ns
-	octaves  = 40            // each of four buckets
-	nBuckets = 4*octaves + 2 // one below them, one above
-)
-
-func bucket(d time.Duration) int {
-	if d < 1<<lowest {
-		return 0
+func newHistogram(r *taskpool.Recorder) (h Histogram) {
+	h.counts, h.sum = r.Counts()
+	for _, n := range h.counts {
+		h.total += n
 	}
-	top := bits.Len64(uint64(d)) - 1
-	return min(1+4*(top-lowest)+int(d>>(top-2)&3), nBuckets-1)
-}
-
-// bound returns the smallest time above bucket i.
-func bound(i int) time.Duration {
-	if i >= nBuckets-1 {
-		return 1<<63 - 1
-	}
-	return time.Duration(4+i%4) << (lowest + i/4 - 2)
+	return h
 }
 
 // Count returns how many tasks are counted.
 func (h Histogram) Count() uint64 { return h.total }
+
+// Sum returns the sum of all times.
+func (h Histogram) Sum() time.Duration { return h.sum }
 
 // Quantile returns the time which the fraction q of tasks does not exceed: the
 // median for 0.5. It is rounded up to the bound of a bucket. It returns 0 if
@@ -68,23 +59,27 @@ func (h Histogram) String() string {
 func (h Histogram) All() iter.Seq2[time.Duration, uint64] {
 	return func(yield func(time.Duration, uint64) bool) {
 		for i, n := range h.counts {
-			if n > 0 && !yield(bound(i), n) {
+			if n > 0 && !yield(taskpool.Bound(i), n) {
 				return
 			}
 		}
 	}
 }
 
-// A recorder is a histogram that is being filled.
-type recorder struct{ counts [nBuckets]atomic.Uint64 }
-
-func (r *recorder) add(d time.Duration, weight uint64) { r.counts[bucket(d)].Add(weight) }
-
-func (r *recorder) histogram() Histogram {
-	h := Histogram{counts: make([]uint64, nBuckets)}
-	for i := range r.counts {
-		h.counts[i] = r.counts[i].Load()
-		h.total += h.counts[i]
+// MarshalJSON returns the number of tasks, the sum of their times in nanoseconds, and the buckets
+// that are not empty, each with a time in nanoseconds that is above all in it.
+func (h Histogram) MarshalJSON() ([]byte, error) {
+	type bucket struct {
+		Below time.Duration `json:"below"`
+		Count uint64        `json:"count"`
 	}
-	return h
+	buckets := []bucket{}
+	for d, n := range h.All() {
+		buckets = append(buckets, bucket{d, n})
+	}
+	return json.Marshal(struct {
+		Count   uint64        `json:"count"`
+		Sum     time.Duration `json:"sum"`
+		Buckets []bucket      `json:"buckets"`
+	}{h.Count(), h.Sum(), buckets})
 }

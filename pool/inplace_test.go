@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -43,7 +44,7 @@ func TestP5InPlaceBehindACancelledTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran []int
 		var p *pool.Pool[keyed, int]
-		p = pool.New(1, func(ctx context.Context, k keyed) (int, error) {
+		p = pool.NewOrdered(1, pool.ByKey(keyOf), func(ctx context.Context, k keyed) (int, error) {
 			ran = append(ran, k.n)
 			if k.n == 0 {
 				cancelled := must(p.Submit(ctx, keyed{2, 1}))
@@ -52,12 +53,12 @@ func TestP5InPlaceBehindACancelledTask(t *testing.T) {
 				if v, err := f.Wait(ctx); v != 2 || err != nil {
 					t.Errorf("got %d, %v, want 2", v, err)
 				}
-				if v, err := cancelled.Wait(ctx); v != 0 || err != errTask {
+				if v, err := cancelled.Wait(ctx); v != 0 || !errors.Is(err, errTask) || !errors.Is(err, pool.ErrNotStarted) {
 					t.Errorf("got %d, %v, want %v", v, err, errTask)
 				}
 			}
 			return k.n, nil
-		}, pool.WithKey(keyOf))
+		})
 		must(p.Do(t.Context(), keyed{1, 0}))
 		must(p.Do(t.Context(), keyed{2, 3}))
 		must0(p.Close())
@@ -78,21 +79,20 @@ func TestP6AcceptedAsTheGroupEnds(t *testing.T) {
 		cause := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		gate := make(chan struct{})
-		p := pool.New(1, func(context.Context, keyed) (int, error) { <-gate; return 0, nil },
-			pool.WithKey(func(k keyed) int {
-				if k.n == 1 { // the task is on the way
-					cancel(cause)
-					synctest.Wait()
-				}
-				return k.key
-			}))
+		p := pool.NewOrdered(1, pool.ByKey(func(k keyed) int {
+			if k.n == 1 { // the task is on the way
+				cancel(cause)
+				synctest.Wait()
+			}
+			return k.key
+		}), func(context.Context, keyed) (int, error) { <-gate; return 0, nil })
 		must0(p.Go(t.Context(), keyed{1, 0}))
 		synctest.Wait()
 		g := p.Group(ctx)
-		must0(g.Go(keyed{2, 1}))
+		accept(g.Go(keyed{2, 1}))
 		over := false
 		go func() {
-			if vs, err := g.Wait(); len(vs) != 1 || err != cause {
+			if vs, err := g.Wait(context.Background()); len(vs) != 1 || !errors.Is(err, cause) {
 				t.Errorf("Wait: %v, %v", vs, err)
 			}
 			over = true
@@ -113,7 +113,7 @@ func TestP6InPlaceBehindAnEndedContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran []int
 		var p *pool.Pool[keyed, int]
-		p = pool.New(1, func(ctx context.Context, k keyed) (int, error) {
+		p = pool.NewOrdered(1, pool.ByKey(keyOf), func(ctx context.Context, k keyed) (int, error) {
 			ran = append(ran, k.n)
 			if k.n == 0 {
 				short, cancel := context.WithCancel(t.Context())
@@ -122,9 +122,11 @@ func TestP6InPlaceBehindAnEndedContext(t *testing.T) {
 				must(p.Do(ctx, keyed{2, 2}))
 			}
 			return k.n, nil
-		}, pool.WithKey(keyOf))
+		})
 		must(p.Do(t.Context(), keyed{1, 0}))
-		must0(p.Close())
+		if err := p.Close(); !errors.Is(err, context.Canceled) || !errors.Is(err, pool.ErrNotStarted) {
+			t.Errorf("Close: %v", err)
+		}
 		s := p.Stats()
 		if checkSum(t, s); !slices.Equal(ran, []int{0, 2}) || s.Cancelled != 1 {
 			t.Errorf("tasks ran in the order %v, %d cancelled", ran, s.Cancelled)
@@ -140,7 +142,8 @@ func TestP5InPlaceBehindABusyKey(t *testing.T) {
 		var waiting sync.WaitGroup
 		waiting.Add(2)
 		var p *pool.Pool[keyed, int]
-		p = pool.New(3, func(ctx context.Context, k keyed) (int, error) {
+		order := pool.ByKey(keyOf).Priority(time.Hour, func(k keyed) int { return k.key / 4 })
+		p = pool.NewOrdered(3, order, func(ctx context.Context, k keyed) (int, error) {
 			switch k.key {
 			case 1:
 				if k.n == 0 {
@@ -153,7 +156,7 @@ func TestP5InPlaceBehindABusyKey(t *testing.T) {
 				<-done
 			}
 			return k.n, nil
-		}, pool.WithPriority(time.Hour, func(k keyed) int { return k.key / 4 }), pool.WithKey(keyOf))
+		})
 		for key := range 3 {
 			must0(p.Go(t.Context(), keyed{1 + key, 0}))
 		}
@@ -166,31 +169,6 @@ func TestP5InPlaceBehindABusyKey(t *testing.T) {
 		close(done)
 		must0(p.Close())
 		if s := p.Stats(); s.Completed != 8 {
-			t.Errorf("%+v", s)
-		}
-	})
-}
-
-// P5, C6: what runs in place on a goroutine of a task is inside, whatever context it
-// uses.
-func TestC6CloseInPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var p *pool.Pool[int, int]
-		p = pool.New(1, func(ctx context.Context, n int) (int, error) {
-			switch n {
-			case 0:
-				var wg sync.WaitGroup
-				wg.Go(func() { must(p.Do(ctx, 1)) })
-				wg.Wait()
-			case 1:
-				must(p.Do(context.Background(), 2))
-				must0(p.Close())
-			}
-			return n, nil
-		})
-		must(p.Do(t.Context(), 0))
-		must0(p.Close())
-		if s := p.Stats(); s.Completed != 3 {
 			t.Errorf("%+v", s)
 		}
 	})
@@ -234,12 +212,12 @@ func TestP7CollectAllOfTasksWithoutErrors(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		p := pool.New(1, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); return 0, context.Cause(ctx) })
 		g := p.Group(ctx, pool.CollectAll())
-		must0(g.Go(1))
-		must0(g.Go(2))
+		accept(g.Go(1))
+		accept(g.Go(2))
 		synctest.Wait()
 		cancel(cause)
-		if _, err := g.Wait(); err != cause {
-			t.Errorf("got %#v, want %v", err, cause)
+		if _, err := g.Wait(context.Background()); !errors.Is(err, cause) || strings.Count(err.Error(), cause.Error()) != 1 {
+			t.Errorf("got %#v, want %v once", err, cause)
 		}
 		must0(p.Close())
 	})

@@ -66,7 +66,7 @@ func TestC14Labels(t *testing.T) {
 			}
 		}
 		var told string
-		opts = append(opts, pool.WithErrorHandler(func(error) { told = labelled() }))
+		opts = append(opts, pool.WithErrorHandler(func(context.Context, error) { told = labelled() }))
 		p := pool.New(1, func(ctx context.Context, f labelTask) (string, error) {
 			if f == nil {
 				return "", errors.New("fails")
@@ -112,9 +112,9 @@ func TestC14Labels(t *testing.T) {
 						check(before+", Submit", must(must(p.Submit(ctx, plain)).Wait(ctx)), tenant)
 						g := p.Group(ctx)
 						for range 40 {
-							must0(g.Go(plain))
+							accept(g.Go(plain))
 						}
-						for i, v := range must(g.Wait()) {
+						for i, v := range must(g.Wait(context.Background())) {
 							check(fmt.Sprint(before, ", group ", i), v, tenant)
 						}
 						source := ""
@@ -144,8 +144,8 @@ func TestC14Labels(t *testing.T) {
 							"Future": func(ctx context.Context, f labelTask) string { return must(must(p.Submit(ctx, f)).Wait(ctx)) },
 							"Group": func(ctx context.Context, f labelTask) string {
 								g := p.Group(ctx)
-								must0(g.Go(f))
-								return must(g.Wait())[0]
+								accept(g.Go(f))
+								return must(g.Wait(ctx))[0]
 							},
 							"Map": func(ctx context.Context, f labelTask) (s string) {
 								for v, err := range p.Map(ctx, func(yield func(labelTask) bool) { yield(f) }) {
@@ -160,8 +160,6 @@ func TestC14Labels(t *testing.T) {
 									check(before+", inside "+wait, fn(ctx, plain), "inner")
 									check(before+", inside after "+wait, labelled(), "inner")
 								})
-								foreign := context.Background()
-								check(before+", foreign inside "+wait, fn(foreign, plain), "")
 								return labelled()
 							})), tenant)
 						}
@@ -198,11 +196,11 @@ func TestC14LabelsInABatch(t *testing.T) {
 				case "Submit":
 					must(p.Submit(context.Background(), i))
 				case "Group":
-					must0(g.Go(i))
+					accept(g.Go(i))
 				}
 			}
 			close(gate)
-			must(g.Wait())
+			must(g.Wait(context.Background()))
 			p.Close()
 			for i, labels := range got {
 				if labels != want {
@@ -221,7 +219,7 @@ func TestC14LabelsInABatch(t *testing.T) {
 func TestC14LabelsOfStates(t *testing.T) {
 	for _, name := range []string{"", "P"} {
 		var opened, closed, told string
-		opts := []pool.Option{pool.WithErrorHandler(func(error) { told = labelled() })}
+		opts := []pool.Option{pool.WithErrorHandler(func(context.Context, error) { told = labelled() })}
 		want := ""
 		if name != "" {
 			opts, want = append(opts, pool.WithName(name)), "pool:P"
@@ -247,7 +245,7 @@ func TestC14LabelsOfTheEnd(t *testing.T) {
 			told := make(chan string, 3)
 			gate := make(chan struct{})
 			root, end := context.WithCancel(context.Background())
-			opts := []pool.Option{pool.WithContext(root), pool.WithErrorHandler(func(error) { told <- labelled() })}
+			opts := []pool.Option{pool.WithContext(root), pool.WithErrorHandler(func(context.Context, error) { told <- labelled() })}
 			want := []string{"tenant:A", ""}
 			if name != "" {
 				opts, want = append(opts, pool.WithName(name)), []string{"pool:P, tenant:A", "pool:P"}

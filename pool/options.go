@@ -17,15 +17,13 @@ const (
 type Option func(*options)
 
 type options struct {
-	room        int // beyond the workers
-	root        context.Context
+	queue       int
+	ctx         context.Context
 	minWorkers  int
 	idleTimeout time.Duration
-	onError     func(error)
+	onError     func(context.Context, error)
 	name        string
-	key         any // a keySource of the tasks' type, see typed
-	priority    any // a priorityFunc of it
-	ageing      time.Duration
+	crash       bool
 }
 
 // WithQueue sets how many tasks may be accepted beyond those that the workers
@@ -33,7 +31,7 @@ type options struct {
 // worker is free for it. It panics if n is negative.
 func WithQueue(n int) Option {
 	misuse.Negative(n, "pool: WithQueue: size")
-	return func(o *options) { o.room = n }
+	return func(o *options) { o.queue = n }
 }
 
 // WithContext sets the root of the tasks' contexts. When ctx ends, the pool
@@ -43,7 +41,7 @@ func WithQueue(n int) Option {
 // if ctx is nil.
 func WithContext(ctx context.Context) Option {
 	ctxselect.Require(ctx, "pool: WithContext")
-	return func(o *options) { o.root = ctx }
+	return func(o *options) { o.ctx = ctx }
 }
 
 // WithMinWorkers sets how many workers stay when they are idle, once they
@@ -61,16 +59,21 @@ func WithIdleTimeout(d time.Duration) Option {
 	return func(o *options) { o.idleTimeout = d }
 }
 
-// WithErrorHandler sets a function that is called with the error of each task
-// that no one waits for, those given to Go and TryGo: what it returned, or why
-// it will not run, if its context or the pool has ended. It runs on the worker,
-// or on a goroutine of its own when the pool ends; several calls at once are possible,
-// and it may call any method of the pool. By default such errors are only
-// counted, in Stats.Failed and Stats.Cancelled. It panics if fn is nil.
-func WithErrorHandler(fn func(error)) Option {
+// WithErrorHandler sets a function that is called with the error of each task that no one
+// waits for, those given to Go and TryGo: the error that the task returned, its panic or Goexit,
+// or why it did not start. ctx is the context of the task. The handler runs on the worker, or on
+// a goroutine of its own if the task never started; several calls at once are possible, and it
+// may call any method of the pool that does not wait for its task. A panic in the handler is not
+// recovered. Without a handler, Close, Shutdown and Stop return such errors, and a panic of a task
+// given to Go ends the program. WithErrorHandler panics if fn is nil.
+func WithErrorHandler(fn func(ctx context.Context, err error)) Option {
 	misuse.Nil(fn == nil, "pool: WithErrorHandler: function")
 	return func(o *options) { o.onError = fn }
 }
+
+// CrashOnPanic makes a panic of any task end the program, as one of a plain goroutine does. The
+// default is that it becomes the error of the task.
+func CrashOnPanic() Option { return func(o *options) { o.crash = true } }
 
 // WithName names the pool. Its workers and tasks then carry the profiler labels
 // "pool", the name, and "worker", the worker's id, which show in goroutine and CPU
@@ -82,7 +85,10 @@ func WithName(name string) Option { return func(o *options) { o.name = name } }
 // A GroupOption changes how [Pool.Group] makes a group.
 type GroupOption func(*groupOptions)
 
-type groupOptions struct{ all bool }
+type groupOptions struct {
+	all   bool
+	limit int
+}
 
 // FailFast makes the first error of a task end the group: the contexts of its
 // running tasks end, queued ones do not start, and Wait returns that error.
@@ -92,6 +98,13 @@ func FailFast() GroupOption { return func(o *groupOptions) { o.all = false } }
 // CollectAll makes a group run all of its tasks, whatever their errors; Wait
 // joins these in the order of submission.
 func CollectAll() GroupOption { return func(o *groupOptions) { o.all = true } }
+
+// WithLimit makes at most n tasks of the group run at once: Go blocks while n of them are
+// unfinished. So a task of the group must not call Go of its own group: it may wait for itself. The default is no limit but that of the pool. It panics if n is less than 1.
+func WithLimit(n int) GroupOption {
+	misuse.Below(n, 1, "pool: WithLimit: n")
+	return func(o *groupOptions) { o.limit = n }
+}
 
 // A MapOption changes how [Pool.Map] walks.
 type MapOption func(*mapOptions)

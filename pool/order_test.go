@@ -3,10 +3,8 @@ package pool_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,7 +28,7 @@ func TestKeysRunOneAfterAnother(t *testing.T) {
 	var running [keys]testkit.Gauge
 	var seen [keys][]int
 	var p *pool.Pool[keyed, int]
-	p = pool.New(workers, func(ctx context.Context, k keyed) (int, error) {
+	p = pool.NewOrdered(workers, pool.ByKey(keyOf), func(ctx context.Context, k keyed) (int, error) {
 		if k.n < 0 { // nested
 			return 0, nil
 		}
@@ -54,7 +52,7 @@ func TestKeysRunOneAfterAnother(t *testing.T) {
 			}
 		}
 		return k.n, nil
-	}, pool.WithKey(keyOf), pool.WithQueue(64))
+	}, pool.WithQueue(64), ignoreErrors())
 	want := make([][]int, keys)
 	testkit.Watchdog(t, func() {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -67,14 +65,14 @@ func TestKeysRunOneAfterAnother(t *testing.T) {
 				}
 				want[key] = append(want[key], n)
 				if n%2 == 0 {
-					must0(g.Go(keyed{key, n}))
+					accept(g.Go(keyed{key, n}))
 				} else {
 					must0(p.Go(t.Context(), keyed{key, n}))
 				}
 			}
 		}
 		cancel()
-		_, _ = g.Wait()
+		_, _ = g.Wait(context.Background())
 		p.Close()
 	})
 	if now.Most() > workers {
@@ -91,12 +89,12 @@ func TestKeysRunOneAfterAnother(t *testing.T) {
 func TestKeysLeaveOthersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
-		p := pool.New(4, func(_ context.Context, k keyed) (int, error) {
+		p := pool.NewOrdered(4, pool.ByKey(keyOf), func(_ context.Context, k keyed) (int, error) {
 			if k.n == 0 {
 				<-gate
 			}
 			return k.n, nil
-		}, pool.WithKey(keyOf))
+		})
 		for n := range 3 {
 			must0(p.Go(t.Context(), keyed{1, n}))
 		}
@@ -119,57 +117,45 @@ func TestKeysLeaveOthersAlone(t *testing.T) {
 // P5: with one worker, a task may wait for tasks of other keys that stand behind
 // others, for its own key, and on goroutines of its own.
 func TestP5NestedWaitsWithKeys(t *testing.T) {
-	for _, foreign := range []bool{false, true} {
-		t.Run(fmt.Sprintf("foreign context %v", foreign), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var order []int
-				var p *pool.Pool[keyed, int]
-				p = pool.New(1, func(ctx context.Context, k keyed) (int, error) {
-					order = append(order, k.n)
-					if k.n != 0 {
-						return 0, nil
-					}
-					if foreign {
-						ctx = context.Background()
-					}
-					must0(p.Go(ctx, keyed{2, 10}))
-					must0(p.Go(ctx, keyed{2, 11}))
-					must(p.Do(ctx, keyed{2, 12})) // behind two others
-					must(p.Do(ctx, keyed{1, 13})) // its own key
-					g := p.Group(ctx)
-					for n := range 4 {
-						must0(g.Go(keyed{3 + n%2, 20 + n}))
-					}
-					must(g.Wait())
-					for _, err := range p.Map(ctx, slices.Values([]keyed{{5, 30}, {5, 31}, {1, 32}})) {
-						must0(err)
-					}
-					if !foreign {
-						var wg sync.WaitGroup
-						for n := range 3 {
-							wg.Go(func() { must(p.Do(ctx, keyed{6, 40})); _ = n })
-						}
-						wg.Wait()
-					}
-					return 0, nil
-				}, pool.WithKey(keyOf))
-				must(p.Do(t.Context(), keyed{1, 0}))
-				p.Close()
-				want := []int{0, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32}
-				if !foreign {
-					want = append(want, 40, 40, 40)
-				}
-				if diff := cmp.Diff(want, order); diff != "" {
-					t.Errorf("order (-want +got):\n%s", diff)
-				}
-				s := p.Stats()
-				checkSum(t, s)
-				if s.Completed != uint64(len(want)) {
-					t.Errorf("completed %d, want %d", s.Completed, len(want))
-				}
-			})
+	synctest.Test(t, func(t *testing.T) {
+		var order []int
+		var p *pool.Pool[keyed, int]
+		p = pool.NewOrdered(1, pool.ByKey(keyOf), func(ctx context.Context, k keyed) (int, error) {
+			order = append(order, k.n)
+			if k.n != 0 {
+				return 0, nil
+			}
+			must0(p.Go(ctx, keyed{2, 10}))
+			must0(p.Go(ctx, keyed{2, 11}))
+			must(p.Do(ctx, keyed{2, 12})) // behind two others
+			must(p.Do(ctx, keyed{1, 13})) // its own key
+			g := p.Group(ctx)
+			for n := range 4 {
+				accept(g.Go(keyed{3 + n%2, 20 + n}))
+			}
+			must(g.Wait(ctx))
+			for _, err := range p.Map(ctx, slices.Values([]keyed{{5, 30}, {5, 31}, {1, 32}})) {
+				must0(err)
+			}
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(func() { must(p.Do(ctx, keyed{6, 40})) })
+			}
+			wg.Wait()
+			return 0, nil
 		})
-	}
+		must(p.Do(t.Context(), keyed{1, 0}))
+		p.Close()
+		want := []int{0, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 40, 40, 40}
+		if diff := cmp.Diff(want, order); diff != "" {
+			t.Errorf("order (-want +got):\n%s", diff)
+		}
+		s := p.Stats()
+		checkSum(t, s)
+		if s.Completed != uint64(len(want)) {
+			t.Errorf("completed %d, want %d", s.Completed, len(want))
+		}
+	})
 }
 
 // A higher priority goes first, but not for ever: what has waited long enough
@@ -178,14 +164,14 @@ func TestPrioritiesAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		var order []int
-		p := pool.New(1, func(_ context.Context, n int) (int, error) {
+		p := pool.NewOrdered(1, pool.ByPriority(time.Second, func(n int) int { return n / 100 }), func(_ context.Context, n int) (int, error) {
 			if n == 0 {
 				<-gate
 				return 0, nil
 			}
 			order = append(order, n)
 			return 0, nil
-		}, pool.WithPriority(time.Second, func(n int) int { return n / 100 }))
+		})
 		must0(p.Go(t.Context(), 0))
 		synctest.Wait()
 		for _, n := range []int{1, 101, 2, 301, 102, -100} {
@@ -209,13 +195,13 @@ func TestPrioritiesDoNotOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		var order []int
-		p := pool.New(1, func(_ context.Context, n int) (int, error) {
+		p := pool.NewOrdered(1, pool.ByPriority(math.MaxInt64, func(n int) int { return n }), func(_ context.Context, n int) (int, error) {
 			if n == 1 {
 				<-gate
 			}
 			order = append(order, n)
 			return 0, nil
-		}, pool.WithPriority(math.MaxInt64, func(n int) int { return n }))
+		})
 		must0(p.Go(t.Context(), 1))
 		synctest.Wait()
 		for _, n := range []int{0, math.MinInt, math.MaxInt} {
@@ -233,8 +219,8 @@ func TestPrioritiesDoNotOverflow(t *testing.T) {
 // submission, and futures of such tasks resolve.
 func TestStopWithKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pool.New(1, func(ctx context.Context, k keyed) (int, error) { <-ctx.Done(); return 0, nil },
-			pool.WithKey(keyOf), pool.WithPriority(time.Hour, func(k keyed) int { return k.n }))
+		p := pool.NewOrdered(1, pool.ByKey(keyOf).Priority(time.Hour, func(k keyed) int { return k.n }),
+			func(ctx context.Context, k keyed) (int, error) { <-ctx.Done(); return 0, nil })
 		must0(p.Go(t.Context(), keyed{1, 0}))
 		synctest.Wait()
 		var want []keyed
@@ -244,35 +230,44 @@ func TestStopWithKeys(t *testing.T) {
 		}
 		f := must(p.Submit(t.Context(), keyed{1, 9}))
 		want = append(want, keyed{1, 9})
-		if diff := cmp.Diff(want, p.Stop(), cmp.AllowUnexported(keyed{})); diff != "" {
+		if diff := cmp.Diff(want, stop(p), cmp.AllowUnexported(keyed{})); diff != "" {
 			t.Errorf("handed back (-want +got):\n%s", diff)
 		}
-		if _, err := f.Wait(t.Context()); !errors.Is(err, pool.ErrClosed) {
+		if _, err := f.Wait(t.Context()); !errors.Is(err, pool.ErrClosed) || !errors.Is(err, pool.ErrNotStarted) {
 			t.Errorf("the future: %v", err)
 		}
 		checkSum(t, p.Stats())
 	})
 }
 
-// C5: options for tasks of another type are misuse, and so is a nil function.
+// C5: a nil function, an ageing that is not positive and the zero Order are misuse.
 func TestC5OrderMisusePanics(t *testing.T) {
 	testkit.Panics(t, map[string]func(){
-		"pool: New: WithKey must be for the pool's tasks of type int, got string": func() {
-			pool.New(1, double, pool.WithKey(strings.ToLower))
+		"pool: NewOrdered: order must be made by ByKey or ByPriority, got the zero value": func() {
+			pool.NewOrdered(1, pool.Order[int]{}, double)
 		},
-		"pool: New: WithPriority must be for the pool's tasks of type int, got string": func() {
-			pool.New(1, double, pool.WithPriority(time.Second, func(s string) int { return len(s) }))
+		"pool: NewOrdered: function must not be nil": func() {
+			pool.NewOrdered[int, int](1, pool.ByPriority(1, func(int) int { return 0 }), nil)
 		},
-		"pool: WithKey: function must not be nil":               func() { pool.WithKey[int, int](nil) },
-		"pool: WithPriority: function must not be nil":          func() { pool.WithPriority[int](time.Second, nil) },
-		"pool: WithPriority: ageing must be positive, got -1ns": func() { pool.WithPriority(-1, func(int) int { return 0 }) },
+		"pool: NewOrdered: workers must be at least 1, got 0": func() {
+			pool.NewOrdered(0, pool.ByPriority(1, func(int) int { return 0 }), double)
+		},
+		"pool: ByKey: function must not be nil":             func() { pool.ByKey[int, int](nil) },
+		"pool: ByPriority: function must not be nil":        func() { pool.ByPriority[int](time.Second, nil) },
+		"pool: ByPriority: ageing must be positive, got 0s": func() { pool.ByPriority(0, func(int) int { return 0 }) },
+		"pool: Order.Priority: function must not be nil": func() {
+			pool.ByKey(func(int) int { return 0 }).Priority(time.Second, nil)
+		},
+		"pool: Order.Priority: ageing must be positive, got -1ns": func() {
+			pool.ByKey(func(int) int { return 0 }).Priority(-1, func(int) int { return 0 })
+		},
 	})
 }
 
 // C4: a panic of the key function is one of the call that submits, and costs
 // nothing.
 func TestC4PanicOfTheKeyFunction(t *testing.T) {
-	p := pool.New(1, double, pool.WithKey(func(n int) any { return []any{n, []int{n}}[n] }))
+	p := pool.NewOrdered(1, pool.ByKey(func(n int) any { return []any{n, []int{n}}[n] }), double)
 	defer p.Close()
 	func() {
 		defer func() {

@@ -28,16 +28,16 @@ var runs = map[string]func(ctx context.Context, p *pool.Pool[func(context.Contex
 	"Group": func(ctx context.Context, p *pool.Pool[func(context.Context), int]) func(func(context.Context)) {
 		return func(task func(context.Context)) {
 			g := p.Group(ctx)
-			must0(g.Go(task))
-			must(g.Wait())
+			accept(g.Go(task))
+			must(g.Wait(context.Background()))
 		}
 	},
 	"Results": func(ctx context.Context, p *pool.Pool[func(context.Context), int]) func(func(context.Context)) {
 		return func(task func(context.Context)) {
 			g := p.Group(ctx, pool.CollectAll())
-			must0(g.Go(task))
-			for _, r := range g.Results() {
-				must0(r.Err)
+			accept(g.Go(task))
+			for _, err := range g.Results(context.Background()) {
+				must0(err)
 			}
 		}
 	},
@@ -101,8 +101,8 @@ var tails = map[string]func(ctx context.Context, ended func(context.Context)){
 	"group of another pool": func(ctx context.Context, ended func(context.Context)) {
 		q := pool.New(1, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); ended(ctx); return 0, nil })
 		g := q.Group(ctx)
-		must0(g.Go(1))
-		go func() { g.Wait(); q.Close() }()
+		accept(g.Go(1))
+		go func() { g.Wait(context.Background()); q.Close() }()
 	},
 	"walk of another pool": func(ctx context.Context, ended func(context.Context)) {
 		q := pool.New(1, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); return 0, nil })
@@ -189,16 +189,15 @@ func TestP11WorkOutlivesItsTask(t *testing.T) {
 								time.Sleep(48 * time.Hour)
 							case "root":
 								endRoot(errEnd)
-							case "Stop":
-								p.Stop()
-								want = pool.ErrClosed
-							case "Shutdown":
+							case "Stop", "Shutdown":
 								gate := make(chan struct{})
 								must0(p.Go(context.Background(), func(context.Context) { <-gate }))
-								c, cancel := context.WithCancelCause(context.Background())
 								synctest.Wait()
-								cancel(errEnd)
-								_ = p.Shutdown(c)
+								if end == "Stop" {
+									_, _ = p.Stop(over(errEnd))
+								} else {
+									_ = p.Shutdown(over(errEnd))
+								}
 								close(gate)
 							}
 							time.Sleep(time.Hour)
@@ -225,7 +224,7 @@ func TestP11StopAfterClose(t *testing.T) {
 		p := pool.New(1, func(c context.Context, _ int) (int, error) { ctx = c; return 0, nil })
 		must(p.Do(context.Background(), 1))
 		must0(p.Close())
-		p.Stop()
+		stop(p)
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
 		_ = p.Shutdown(gone)
@@ -372,9 +371,9 @@ func TestP11WhatFailsEndsWhatItStarted(t *testing.T) {
 	for name, run := range map[string]func(p *pool.Pool[int, int]){
 		"failed group": func(p *pool.Pool[int, int]) {
 			g := p.Group(context.Background())
-			must0(g.Go(0))
-			must0(g.Go(1))
-			g.Wait()
+			accept(g.Go(0))
+			accept(g.Go(1))
+			g.Wait(context.Background())
 		},
 		"left walk": func(p *pool.Pool[int, int]) {
 			for range p.Map(context.Background(), count(2)) {
@@ -383,9 +382,9 @@ func TestP11WhatFailsEndsWhatItStarted(t *testing.T) {
 		},
 		"left results": func(p *pool.Pool[int, int]) {
 			g := p.Group(context.Background())
-			must0(g.Go(0))
-			must0(g.Go(2))
-			for range g.Results() {
+			accept(g.Go(0))
+			accept(g.Go(2))
+			for range g.Results(context.Background()) {
 				break
 			}
 		},
@@ -442,7 +441,7 @@ func TestP11NoChainOfContexts(t *testing.T) {
 				})
 			}
 			if how == "Group" {
-				must0(ps[0].Group(ctx).Go(0))
+				accept(ps[0].Group(ctx).Go(0))
 			} else {
 				must0(ps[0].Go(ctx, 0))
 			}
@@ -513,8 +512,8 @@ func TestC8NothingIsLeftAtALongLivedContext(t *testing.T) {
 		"Group": func(n int) {
 			for range n {
 				g := p.Group(long)
-				must0(g.Go(1))
-				must(g.Wait())
+				accept(g.Go(1))
+				must(g.Wait(context.Background()))
 			}
 		},
 		"Map": func(n int) {

@@ -2,124 +2,329 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"unsafe"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
+	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/taskctx"
+	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
-// A Func runs one task. Its context ends when the task's submitter, the pool
-// or the holder of the Future wants it to stop. It does not end because the function
-// returns, so that it may be given to work that goes on.
+// A Func runs one task. Its context ends with the one that the task was submitted under,
+// with the one of [WithContext], when the pool is stopped, and when the Future or the
+// group of the task is cancelled. It does not end because the function returns, so the
+// function may give it to work that goes on.
 type Func[T, R any] func(ctx context.Context, task T) (R, error)
 
-// A Pool runs tasks of type T, with results of type R, on a bounded number of
-// goroutines. It is made by New or NewStateful.
-type Pool[T, R any] struct{ eng *engine[T, R] }
+// A Pool runs tasks of type T, with results of type R, on a bounded number of goroutines. It
+// is made by New, NewStateful or NewOrdered.
+type Pool[T, R any] struct {
+	eng     *taskpool.Engine[T, R]
+	onError func(context.Context, error) // nil if there is no handler
+	headers [8]sched.Pointer[header[T, R]]
 
-// New returns a pool that runs fn for each task, on at most the given number
-// of workers. No goroutine is started before the first task. Where tasks have no
-// result, R is struct{}. New panics if workers is less than 1, if fn is nil, or if
-// WithMinWorkers is more than workers.
-func New[T, R any](workers int, fn Func[T, R], opts ...Option) *Pool[T, R] {
-	misuse.Nil(fn == nil, "pool: New: function")
-	p := newPool[T, R]("New", workers, opts)
-	p.eng.fn = fn
-	return p
+	mu       sched.Mutex
+	failures []error // the first of them
+	failed   int     // how many there were
 }
 
-// NewStateful is New for tasks that need something which is dear to make or
-// must not be shared: a database connection, a parser, a buffer. Every worker
-// has a state of its own. open makes it before the worker's first task,
-// closeState is called with it once, after the worker's last task; that is
-// when the pool closes, shrinks, or has been idle, see WithIdleTimeout and
-// WithMinWorkers. Neither a panic nor a Goexit of a task costs the state.
+// New returns a pool that runs fn for each task, on at most the given number of workers. It
+// starts no goroutine before the first task. Where tasks have no result, R is struct{}. New
+// panics if workers is less than 1, if fn is nil, or if WithMinWorkers is more than workers.
+func New[T, R any](workers int, fn Func[T, R], opts ...Option) *Pool[T, R] {
+	misuse.Nil(fn == nil, "pool: New: function")
+	return newPool("New", workers, taskpool.Config[T, R]{Fn: fn}, opts)
+}
+
+// NewStateful is New for tasks that need a state which is expensive to make or must not be
+// shared: a database connection, a parser, a buffer. Each worker has a state of its own. It
+// calls open before its first task and closeState, which may be nil, once after its last
+// task. That is when the pool is closed or shrinks, or when the worker has been idle, see
+// [WithIdleTimeout] and [WithMinWorkers]. A task that panics or calls Goexit does not cost the
+// state.
 //
-// The context given to open ends when the pool is stopped. If open fails, so
-// does the task that the worker was to run, with that error, and the next one
-// tries again. An error of closeState goes to the error handler, and the first
-// one is returned by Close and Shutdown. Both functions run on a goroutine of
-// their own; panics and Goexit in them are errors.
+// The context given to open ends when the pool is stopped. If open fails, the task that the
+// worker was about to run fails with that error, and the next task tries again. An error of
+// closeState goes to the error handler, and Close, Shutdown and Stop return it. Both functions
+// run on goroutines of their own; their panics and Goexit are errors.
 //
-// A task that runs in place, see Inside a task in the package's
-// documentation, uses the state of the worker that waits for it. If it is
-// another goroutine that waits, one that the task has started, a state is
-// opened and closed for it alone.
+// A task that runs in place, see Inside a task in the documentation of the package, has a
+// state that is opened and closed for it alone.
 //
-// NewStateful panics as New does, also if one of the functions is nil.
+// NewStateful panics as New does, and if open is nil.
 func NewStateful[S, T, R any](workers int, open func(ctx context.Context) (S, error),
 	fn func(ctx context.Context, state S, task T) (R, error), closeState func(S) error, opts ...Option,
 ) *Pool[T, R] {
-	misuse.Nil(open == nil || fn == nil || closeState == nil, "pool: NewStateful: functions")
-	p := newPool[T, R]("NewStateful", workers, opts)
-	p.eng.opener = stateful(open, fn, closeState)
-	return p
+	misuse.Nil(open == nil || fn == nil, "pool: NewStateful: functions")
+	return newPool("NewStateful", workers, taskpool.Config[T, R]{
+		Open: func(ctx context.Context) (taskpool.Func[T, R], func() error, error) {
+			state, err := open(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			run := func(ctx context.Context, task T) (R, error) { return fn(ctx, state, task) }
+			if closeState == nil {
+				return run, nil, nil
+			}
+			return run, func() error { return closeState(state) }, nil
+		},
+	}, opts)
 }
 
-func newPool[T, R any](call string, workers int, opts []Option) *Pool[T, R] {
+func newPool[T, R any](call string, workers int, c taskpool.Config[T, R], opts []Option) *Pool[T, R] {
 	misuse.Below(workers, 1, "pool: "+call+": workers")
-	o := options{room: defaultQueue, root: context.Background(), idleTimeout: defaultIdleTimeout}
+	o := options{queue: defaultQueue, ctx: context.Background(), idleTimeout: defaultIdleTimeout}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	if o.minWorkers > workers {
 		panic(fmt.Sprintf("pool: %s: WithMinWorkers must be at most the %d workers, got %d", call, workers, o.minWorkers))
 	}
-	return &Pool[T, R]{eng: newEngine(workers, o, newOrder[T, R](o, call))}
+	p := &Pool[T, R]{onError: o.onError}
+	c.Workers, c.MinWorkers, c.IdleTimeout, c.Room = workers, o.minWorkers, o.idleTimeout, o.queue
+	c.Context, c.Name, c.Crash = o.ctx, o.name, o.crash
+	c.Idle, c.Report, c.Unhandled = p.forget, p.report, o.onError == nil
+	p.eng = taskpool.New(c)
+	return p
 }
 
-// Go submits a task that no one waits for. It waits while the queue is full.
-// It returns nil once the task is accepted, ErrClosed, or the cause of ctx. An
-// error of the task goes to the handler set by WithErrorHandler.
+// Go submits a task that no one waits for. It blocks while the queue is full. It returns nil
+// once the task is accepted, ErrClosed, or the cause of ctx if ctx ends first. An error of the
+// task goes to the handler of [WithErrorHandler]; without one, Close, Shutdown and Stop return
+// it, and a panic of the task ends the program. It panics if ctx is nil.
 func (p *Pool[T, R]) Go(ctx context.Context, task T) error {
 	ctxselect.Require(ctx, "pool: Go")
-	return p.eng.submit(ctx, task, nil, true, false)
+	return p.detach(ctx, task, true)
 }
 
-// TryGo is Go that does not wait: when the queue is full, it returns
-// ErrQueueFull.
+// TryGo is Go that does not block: it returns ErrQueueFull if the queue is full.
 func (p *Pool[T, R]) TryGo(ctx context.Context, task T) error {
 	ctxselect.Require(ctx, "pool: TryGo")
-	return p.eng.submit(ctx, task, nil, false, false)
+	return p.detach(ctx, task, false)
 }
 
-// Submit submits a task and returns the future of its result. It waits while
-// the queue is full. The error is nil once the task is accepted, ErrClosed, or
-// the cause of ctx, and then the future is nil. If ctx ends while the task is
-// queued, whoever waits for the future gets the cause of ctx at once.
+func (p *Pool[T, R]) detach(ctx context.Context, task T, wait bool) error {
+	err := p.eng.Ended(ctx)
+	if err != nil {
+		return err
+	}
+	h := p.header(ctx)
+	if err = p.eng.Push(ctx, task, h, wait); err != nil {
+		h.forget()
+	}
+	return err
+}
+
+// Submit submits a task and returns the future of its result. It blocks while the queue is
+// full. The error is nil once the task is accepted, ErrClosed, or the cause of ctx if ctx ends
+// first; then the future is nil. If ctx ends while the task is queued, the task does not run,
+// and the future has an error that matches ErrNotStarted and the cause of ctx. It panics if ctx
+// is nil.
 func (p *Pool[T, R]) Submit(ctx context.Context, task T) (*Future[R], error) {
 	ctxselect.Require(ctx, "pool: Submit")
 	return p.submit(ctx, task, true)
 }
 
-// TrySubmit is Submit that does not wait: when the queue is full, it returns
-// ErrQueueFull.
+// TrySubmit is Submit that does not block: it returns ErrQueueFull if the queue is full.
 func (p *Pool[T, R]) TrySubmit(ctx context.Context, task T) (*Future[R], error) {
 	ctxselect.Require(ctx, "pool: TrySubmit")
 	return p.submit(ctx, task, false)
 }
 
-func (p *Pool[T, R]) submit(ctx context.Context, task T, wait bool) (*Future[R], error) {
-	c := newCall(p.eng, ctx, task, true)
-	if err := p.eng.submit(ctx, task, c, wait, false); err != nil {
-		return nil, err
-	}
-	return &c.Future, nil
-}
-
-// Do submits a task, waits for it, and returns its result. If ctx ends first,
-// it returns the cause of ctx at once; the task then does not start, or its
-// context ends if it has.
+// Do submits a task, waits for it, and returns its result. If ctx ends first, Do returns the
+// cause of ctx at once; then the task does not start, or its context ends if it has. It panics
+// if ctx is nil.
 func (p *Pool[T, R]) Do(ctx context.Context, task T) (R, error) {
 	ctxselect.Require(ctx, "pool: Do")
-	c := newCall(p.eng, ctx, task, false)
-	if err := p.eng.submit(ctx, task, c, true, false); err != nil {
+	f, err := p.call(ctx, task, true, false)
+	if err != nil {
 		var zero R
 		return zero, err
 	}
-	v, err := c.wait(ctx)
+	v, err := f.wait(ctx)
 	if err != nil {
-		c.cancel(err) // unless it has a result, that is
+		f.cancel(err) // unless it has a result
 	}
 	return v, err
+}
+
+// Wait waits until no accepted task is unfinished. The pool stays open. Wait returns the cause
+// of ctx if ctx ends first, and ErrInside at once inside a task of the pool. While the pool is
+// paused, see [Pool.Resize], queued tasks do not finish. It panics if ctx is nil.
+func (p *Pool[T, R]) Wait(ctx context.Context) error {
+	ctxselect.Require(ctx, "pool: Wait")
+	return p.eng.Wait(ctx, false)
+}
+
+// Close stops accepting tasks, and waits until every accepted task and every worker has ended.
+// Calls that wait for room return ErrClosed. Close is idempotent. It returns the errors that no
+// handler was told, those of tasks given to Go and of closing states: the first 8 of them,
+// joined, and their number if there were more.
+//
+// Inside a task of the pool Close waits for its caller, for ever: call [Pool.Shutdown] there.
+func (p *Pool[T, R]) Close() error {
+	p.eng.Close()
+	_ = p.eng.Wait(context.Background(), true)
+	return p.errors()
+}
+
+// Shutdown is Close with a limit. If ctx ends before all tasks have, the contexts of running
+// tasks end with the cause of ctx, queued tasks do not run, and Shutdown returns at once. Its
+// error then wraps the cause and says how many tasks there were, or how many workers are still
+// closing their states. Tasks that ignore their context go on; Close waits for them. Inside a
+// task of the pool Shutdown takes effect and returns ErrInside at once. It panics if ctx is nil.
+func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
+	ctxselect.Require(ctx, "pool: Shutdown")
+	p.eng.Close()
+	return p.end(ctx, "Shutdown")
+}
+
+// Stop stops accepting tasks, starts none of those that are queued, and returns these in the
+// order in which they were submitted. Futures and groups that wait for one of them get an error
+// that matches ErrNotStarted and ErrClosed; the error handler does not hear of them. Running
+// tasks may end until ctx does, then their contexts end with its cause and Stop returns at
+// once. The error is that of Shutdown. Inside a task of the pool Stop takes effect and returns
+// ErrInside at once. A second call returns no tasks. It panics if ctx is nil.
+func (p *Pool[T, R]) Stop(ctx context.Context) ([]T, error) {
+	ctxselect.Require(ctx, "pool: Stop")
+	tasks := p.eng.Drain(ErrClosed)
+	return tasks, p.end(ctx, "Stop")
+}
+
+// end waits for the end of a closed pool.
+func (p *Pool[T, R]) end(ctx context.Context, call string) error {
+	err := p.eng.Wait(ctx, true)
+	switch err {
+	case nil:
+		return p.errors()
+	case ErrInside:
+		return err
+	}
+	running, cancelled := p.eng.Abort(ErrClosed, err, false)
+	if running > 0 || cancelled > 0 {
+		return fmt.Errorf("pool: %s: %d tasks still running, %d cancelled in the queue: %w", call, running, cancelled, err)
+	}
+	if left := p.eng.Closing(); left > 0 {
+		return fmt.Errorf("pool: %s: no task is left, %d workers have not closed their state: %w", call, left, err)
+	}
+	return p.Close() // the workers are about to end
+}
+
+// Resize sets the number of workers. More take effect at once. With fewer, running tasks are
+// not disturbed: the workers beyond the number end after the task that they run, and none of
+// them starts another. With 0 the pool is paused: it accepts tasks and runs none, except those
+// that a running task waits for, which run in place. The next Resize, Close, Shutdown and Stop
+// end a pause. Resize panics if workers is negative.
+func (p *Pool[T, R]) Resize(workers int) {
+	misuse.Negative(workers, "pool: Resize: workers")
+	p.eng.Resize(workers)
+}
+
+// WorkerID returns the id of the worker that runs the task which ctx was given to, or is
+// derived from one that was. Ids are 0 … workers-1; no two tasks run as the same worker at any
+// instant, unless one waits for the other in place. Per-worker state can be indexed by it. ok
+// is false outside tasks.
+func WorkerID(ctx context.Context) (id int, ok bool) {
+	c := taskctx.Of(ctx)
+	if c == nil {
+		return 0, false
+	}
+	return int(c.Worker), true
+}
+
+// A header is what the tasks of Go have in common that were submitted under one context, and
+// where a pool keeps its scope.
+type header[T, R any] struct {
+	pool  *Pool[T, R]
+	under context.Context
+	scope taskctx.Scope
+}
+
+// header returns the header of tasks under ctx. The pool remembers those of a few contexts, so
+// that Go does not allocate. A pool at rest remembers none but that of context.Background.
+func (p *Pool[T, R]) header(ctx context.Context) *header[T, R] {
+	kept := &p.headers[(*(*[2]uintptr)(unsafe.Pointer(&ctx)))[1]>>5%uintptr(len(p.headers))]
+	if h := kept.Load(); h != nil && taskctx.Identical(h.under, ctx) {
+		return h
+	}
+	h := &header[T, R]{pool: p, under: ctx, scope: taskctx.NewScope(p.eng.Root, ctx)}
+	kept.Store(h)
+	return h
+}
+
+// forget lets go of the headers. It is called when the pool comes to rest.
+func (p *Pool[T, R]) forget() {
+	for i := range p.headers {
+		if h := p.headers[i].Load(); h != nil {
+			h.forget()
+		}
+	}
+}
+
+func (h *header[T, R]) forget() {
+	if taskctx.Identical(h.under, context.Background()) {
+		return
+	}
+	for i := range h.pool.headers {
+		h.pool.headers[i].CompareAndSwap(h, nil)
+	}
+}
+
+func (h *header[T, R]) Scope() *taskctx.Scope { return &h.scope }
+
+func (h *header[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	return h.scope.Context(r, last, worker)
+}
+
+func (h *header[T, R]) Accepted()                {}
+func (h *header[T, R]) Value(pushed T) T         { return pushed }
+func (h *header[T, R]) Queued() bool             { return true }
+func (h *header[T, R]) Claim(pushed T) (T, bool) { return pushed, true }
+
+func (h *header[T, R]) Run(ctx context.Context, fn taskpool.Func[T, R], task T) error {
+	_, err := fn(ctx, task)
+	return err
+}
+
+func (h *header[T, R]) Settle(error)   {}
+func (h *header[T, R]) Detached() bool { return true }
+
+// mostFailures is how many errors a pool keeps.
+const mostFailures = 8
+
+// report tells the handler of an error that no one waits for, or keeps the error. Errors of
+// closing states are kept in any case.
+func (p *Pool[T, R]) report(ctx context.Context, err error, closing bool) {
+	if p.onError == nil || closing {
+		p.mu.Lock()
+		if p.failed++; len(p.failures) < mostFailures {
+			p.failures = append(p.failures, err)
+		}
+		p.mu.Unlock()
+	}
+	if p.onError != nil {
+		p.onError(ctx, err)
+	}
+}
+
+// errors returns what Close returns.
+func (p *Pool[T, R]) errors() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.failed == 0:
+		return nil
+	case p.failed == 1:
+		return p.failures[0]
+	}
+	err := errors.Join(p.failures...)
+	if more := p.failed - len(p.failures); more > 0 {
+		err = fmt.Errorf("%w\nand %d more errors", err, more)
+	}
+	return err
 }

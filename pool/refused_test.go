@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -14,19 +15,20 @@ import (
 // P7: a group that has been waited for accepts nothing, also in a pool in which a
 // task has to find its place first.
 func TestP7GroupIsClosed(t *testing.T) {
-	for name, opts := range map[string][]pool.Option{"plain": nil, "keys": {pool.WithKey(keyOf)}} {
+	byKey := pool.ByKey(keyOf)
+	for name, order := range map[string]*pool.Order[keyed]{"plain": nil, "keys": &byKey} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, opts...)
+				p := build(1, order, func(_ context.Context, k keyed) (int, error) { return k.n, nil })
 				g := p.Group(t.Context())
-				must0(g.Go(keyed{1, 1}))
-				must(g.Wait())
+				accept(g.Go(keyed{1, 1}))
+				must(g.Wait(context.Background()))
 				for range 2 {
-					if err := g.Go(keyed{1, 2}); err != pool.ErrClosed {
-						t.Errorf("Go: %v", err)
+					if g.Go(keyed{1, 2}) {
+						t.Error("accepted")
 					}
 				}
-				if vs := must(g.Wait()); !slices.Equal(vs, []int{1}) {
+				if vs := must(g.Wait(context.Background())); !slices.Equal(vs, []int{1}) {
 					t.Errorf("got %v", vs)
 				}
 				must0(p.Close())
@@ -38,21 +40,21 @@ func TestP7GroupIsClosed(t *testing.T) {
 	}
 }
 
-// P7: nor does one accept a task that is on its way as it is waited for.
-func TestP7GroupClosesOnTheWay(t *testing.T) {
+// P7: a group that is waited for waits for a task that is on its way, too.
+func TestP7GroupWaitsForATaskOnTheWay(t *testing.T) {
 	var g *pool.Group[keyed, int]
-	p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil }, pool.WithKey(func(k keyed) int {
+	waited := make(chan []int, 1)
+	p := pool.NewOrdered(1, pool.ByKey(func(k keyed) int {
 		if k.n == 2 {
-			must(g.Wait())
+			go func() { waited <- must(g.Wait(context.Background())) }()
+			runtime.Gosched()
 		}
 		return k.key
-	}))
+	}), func(_ context.Context, k keyed) (int, error) { return k.n, nil })
 	g = p.Group(t.Context())
-	must0(g.Go(keyed{1, 1}))
-	if err := g.Go(keyed{1, 2}); err != pool.ErrClosed {
-		t.Errorf("Go: %v", err)
-	}
-	if vs := must(g.Wait()); !slices.Equal(vs, []int{1}) {
+	accept(g.Go(keyed{1, 1}))
+	accept(g.Go(keyed{1, 2}))
+	if vs := <-waited; !slices.Equal(vs, []int{1, 2}) {
 		t.Errorf("got %v", vs)
 	}
 	must0(p.Close())
@@ -83,13 +85,13 @@ func TestC7WaitersOfAGroupAreAsleep(t *testing.T) {
 			return n, nil
 		})
 		g := p.Group(t.Context())
-		must0(g.Go(1))
-		must0(g.Go(3))
+		accept(g.Go(1))
+		accept(g.Go(3))
 		start := time.Now()
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if vs := must(g.Wait()); !slices.Equal(vs, []int{1, 3}) || time.Since(start) != 3*time.Second {
+				if vs := must(g.Wait(context.Background())); !slices.Equal(vs, []int{1, 3}) || time.Since(start) != 3*time.Second {
 					t.Errorf("got %v after %v", vs, time.Since(start))
 				}
 			})
@@ -102,11 +104,10 @@ func TestC7WaitersOfAGroupAreAsleep(t *testing.T) {
 // C2: a walk whose context ends as a task is accepted asks its source for no other.
 func TestC2WalkAsksForNoMore(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	p := pool.New(1, func(_ context.Context, k keyed) (int, error) { return k.n, nil },
-		pool.WithKey(func(k keyed) int {
-			cancel(errTask) // the task is on the way
-			return k.key
-		}))
+	p := pool.NewOrdered(1, pool.ByKey(func(k keyed) int {
+		cancel(errTask) // the task is on the way
+		return k.key
+	}), func(_ context.Context, k keyed) (int, error) { return k.n, nil })
 	asked := 0
 	var last error
 	for _, last = range p.Map(ctx, func(yield func(keyed) bool) {

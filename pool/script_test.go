@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,8 @@ type poolScript struct {
 	t      *testing.T
 	in     *testkit.Script
 	p      *pool.Pool[int, int]
-	limit  int // of workers
+	limit  int // of workers; 0: paused
+	resume int // limit when a pause ends
 	queue  int
 	keys   int  // 0: the pool does not know of keys
 	alone  bool // there never was more than one worker, and no task in place
@@ -28,6 +30,7 @@ type poolScript struct {
 	over   bool           // it was stopped or shut down
 	ending sync.WaitGroup // of Close, Shutdown and Stop
 	left   []int          // what Stop handed back
+	idle   atomic.Int64   // calls of Wait that have not returned
 
 	shared context.Context // of many tasks
 	revoke context.CancelCauseFunc
@@ -80,9 +83,9 @@ var (
 
 func newPoolScript(t *testing.T, in *testkit.Script) *poolScript {
 	s := &poolScript{t: t, in: in, limit: 1 + in.IntN(4), queue: in.IntN(8)}
-	s.alone, s.most = s.limit == 1, s.limit
+	s.alone, s.most, s.resume = s.limit == 1, s.limit, s.limit
 	s.shared, s.revoke = context.WithCancelCause(t.Context())
-	opts := []pool.Option{pool.WithQueue(s.queue), pool.WithErrorHandler(func(err error) {
+	opts := []pool.Option{pool.WithQueue(s.queue), pool.WithErrorHandler(func(_ context.Context, err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.told = append(s.told, err)
@@ -90,10 +93,11 @@ func newPoolScript(t *testing.T, in *testkit.Script) *poolScript {
 	if in.Bool() {
 		opts = append(opts, pool.WithMinWorkers(1))
 	}
+	var order *pool.Order[int]
 	if s.keys = in.IntN(5); s.keys > 0 {
-		opts = append(opts, pool.WithKey(s.key))
+		order = ptr(pool.ByKey(s.key))
 	}
-	s.p = pool.New(s.limit, s.run, opts...)
+	s.p = build(s.limit, order, s.run, opts...)
 	return s
 }
 
@@ -166,7 +170,7 @@ func (s *poolScript) newTask(kind taskKind, quick bool) *scriptTask {
 }
 
 func (s *poolScript) step() {
-	switch s.in.IntN(12) {
+	switch s.in.IntN(13) {
 	case 0, 1, 2, 3:
 		s.submit(s.in.IntN(8))
 	case 4: // let the one go that has run longest, or another
@@ -184,28 +188,52 @@ func (s *poolScript) step() {
 			task.future.Cancel(errNotWanted)
 		}
 	case 7:
-		s.limit = 1 + s.in.IntN(5)
-		s.alone = s.alone && s.limit == 1
-		s.p.Resize(s.limit)
+		n := s.in.IntN(6)
+		s.p.Resize(n)
+		if s.limit = n; n > 0 {
+			s.resume = n
+		} else if s.closed {
+			s.limit = s.resume
+		}
+		s.alone = s.alone && s.limit <= 1
 	case 8:
 		time.Sleep(time.Duration(s.in.IntN(256)) * 100 * time.Millisecond) // workers end after 10 s
 	case 9:
-		s.closed = true
+		s.close()
 		s.ending.Go(func() {
 			if err := s.p.Close(); err != nil {
 				s.t.Errorf("Close: %v", err)
 			}
 		})
 	case 10:
-		s.closed, s.over = true, true
+		s.close()
+		s.over = true
+		ctx := s.t.Context()
+		if s.in.Bool() {
+			ctx = over(errTooLate)
+		}
 		s.ending.Go(func() {
-			left := s.p.Stop()
+			left, _ := s.p.Stop(ctx)
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.left = append(s.left, left...)
 		})
 	case 11:
 		s.shutdown()
+	case 12:
+		s.idle.Add(1)
+		go func() {
+			must0(s.p.Wait(s.t.Context()))
+			s.idle.Add(-1)
+		}()
+	}
+}
+
+// close notes that the pool is about to be closed, which ends a pause.
+func (s *poolScript) close() {
+	s.closed = true
+	if s.limit == 0 {
+		s.limit = s.resume
 	}
 }
 
@@ -218,7 +246,8 @@ func (s *poolScript) shutdown() {
 			busy++
 		}
 	}
-	s.closed, s.over = true, true
+	s.close()
+	s.over = true
 	ctx, cancel := context.WithCancelCause(s.t.Context())
 	cancel(errTooLate)
 	s.ending.Go(func() {
@@ -270,7 +299,13 @@ func (s *poolScript) submit(how int) {
 		task.ctx, task.cancel = context.WithCancelCause(s.t.Context())
 	}
 	st := s.p.Stats()
-	room := st.Queued+st.Running+st.Waiting < st.Limit+s.queue && st.Blocked == 0
+	room := st.Queued+st.Running+st.Waiting < max(st.Limit, 1)+s.queue && st.Blocked == 0
+	dead := 0 // in the queue; when that is noticed there is room
+	for _, other := range s.tasks {
+		if other.accepted && other.runs == 0 && other.dead != nil {
+			dead++
+		}
+	}
 	var want error // of those that do not wait
 	switch {
 	case s.closed:
@@ -298,11 +333,11 @@ func (s *poolScript) submit(how int) {
 	select {
 	case err := <-task.submitted:
 		task.accepted, task.refused = err == nil, err
-		if trying && err != want || !trying && err != nil && err != want || !trying && err == nil && want != nil {
+		if noticed := want == pool.ErrQueueFull && dead > 0 && err == nil; !noticed && err != want {
 			s.t.Errorf("task %d, way %d: %v, want %v", task.id, how, err, want)
 		}
 	default:
-		if trying || want != pool.ErrQueueFull {
+		if trying || want != pool.ErrQueueFull { // it is noticed a little later that others are dead
 			s.t.Errorf("task %d, way %d: it waits, want %v", task.id, how, want)
 		}
 	}

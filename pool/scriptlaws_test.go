@@ -41,6 +41,10 @@ func (s *poolScript) check() {
 	if st.Running != s.running || st.Waiting != s.inPlace {
 		s.t.Errorf("%d are running, %d wait for one in place: %+v", s.running, s.inPlace, st)
 	}
+	// P1: at rest, no one waits for tasks when there is none.
+	if n := s.idle.Load(); n > 0 && st.Queued+st.Running+st.Waiting == 0 {
+		s.t.Errorf("%d calls of Wait have not returned: %+v", n, st)
+	}
 	// P3: after Resize those that run go on, and nobody else starts.
 	if s.most = max(s.limit, min(s.most, s.running)); s.running > s.most {
 		s.t.Errorf("%d are running, at most %d may", s.running, s.most)
@@ -49,7 +53,7 @@ func (s *poolScript) check() {
 	if s.running+s.inPlace < s.limit && s.startable() {
 		s.t.Errorf("%d are queued while a worker is idle: %+v", st.Queued, st)
 	}
-	if waiting > 0 && st.Queued+st.Running+st.Waiting < s.limit+s.queue {
+	if waiting > 0 && st.Queued+st.Running+st.Waiting < max(s.limit, 1)+s.queue {
 		s.t.Errorf("%d wait for room, and there is some: %+v", waiting, st)
 	}
 	// P9
@@ -73,7 +77,7 @@ func (s *poolScript) startable() bool {
 	})
 }
 
-// checkKeys looks at what WithKey promises: in order, and one at a time.
+// checkKeys looks at what ByKey promises: in order, and one at a time.
 func (s *poolScript) checkKeys() {
 	for k := range s.keys {
 		running, last := 0, -1
@@ -122,7 +126,7 @@ func (s *poolScript) checkTask(task *scriptTask) {
 		if want == nil {
 			want = pool.ErrClosed // it was handed back
 		}
-		if err != want {
+		if !errors.Is(err, want) || !errors.Is(err, pool.ErrNotStarted) {
 			s.t.Errorf("task %d did not run and ended with %v, want %v", task.id, err, want)
 		}
 	case !task.ended:
@@ -139,7 +143,7 @@ func (s *poolScript) finish() {
 	defer s.revoke(nil)
 	for !s.closed || len(s.now()) > 0 {
 		if !s.closed {
-			s.closed = true
+			s.close()
 			s.ending.Go(func() { _ = s.p.Close() })
 		}
 		for _, task := range s.now() {
@@ -150,7 +154,7 @@ func (s *poolScript) finish() {
 			break
 		}
 	}
-	s.p.Stop()
+	stop(s.p)
 	s.ending.Wait()
 	synctest.Wait()
 	s.check()
@@ -193,7 +197,7 @@ func (s *poolScript) finish() {
 	}
 	for _, err := range s.told {
 		i := slices.IndexFunc(told, func(want error) bool { return errors.Is(err, want) })
-		if i < 0 && err == errTooLate { // again, nobody may have noticed
+		if i < 0 && errors.Is(err, errTooLate) { // again, nobody may have noticed
 			i = slices.Index(told, errNotWanted)
 		}
 		if i < 0 {

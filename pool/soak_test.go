@@ -74,10 +74,12 @@ func soak(t *testing.T, seed uint64, n int) int {
 		pool.WithQueue([]int{0, 1, 64, 1024}[plan.IntN(4)]),
 		pool.WithIdleTimeout(time.Duration(plan.IntN(3)) * 50 * time.Microsecond),
 	}
+	opts = append(opts, ignoreErrors())
+	var order *pool.Order[int]
 	if plan.IntN(8) == 0 {
-		opts = append(opts, pool.WithKey(func(id int) int { return id % 10 }))
+		order = ptr(pool.ByKey(func(id int) int { return id % 10 }))
 	}
-	p = pool.New(1+plan.IntN(8), fn, opts...)
+	p = build(1+plan.IntN(8), order, fn, opts...)
 	// didNotRun is called for a task that has a result of its own.
 	didNotRun := func(id int, err error) {
 		if err == nil && ran.Seen(id) == 0 {
@@ -95,7 +97,6 @@ func soak(t *testing.T, seed uint64, n int) int {
 				switch rnd.IntN(8) {
 				case 0: // a group
 					g := p.Group(ctx, pool.CollectAll())
-					first := id
 					for range min(1+rnd.IntN(300), each-i) {
 						_ = g.Go(s*each + i)
 						i++
@@ -103,8 +104,8 @@ func soak(t *testing.T, seed uint64, n int) int {
 					if rnd.IntN(10) == 0 {
 						cancel()
 					}
-					for k, r := range g.Results() {
-						didNotRun(first+k, r.Err)
+					for r, err := range g.Results(context.Background()) {
+						didNotRun(r.Task, err)
 					}
 				case 1: // futures
 					var fs []*pool.Future[int]
@@ -153,7 +154,7 @@ func soak(t *testing.T, seed uint64, n int) int {
 	switch plan.IntN(5) {
 	case 0:
 		time.Sleep(time.Duration(plan.IntN(20)) * time.Millisecond)
-		back = p.Stop()
+		back = stop(p)
 	case 1:
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(plan.IntN(20))*time.Millisecond)
 		defer cancel()

@@ -58,7 +58,7 @@ func (c *conns) use(s *conn, f func()) {
 func TestP8StatesAreOpenedAndClosedOnce(t *testing.T) {
 	for name, end := range map[string]func(*pool.Pool[int, int]){
 		"Close": func(p *pool.Pool[int, int]) { must0(p.Close()) },
-		"Stop":  func(p *pool.Pool[int, int]) { p.Stop() },
+		"Stop":  func(p *pool.Pool[int, int]) { stop(p) },
 		"Shutdown": func(p *pool.Pool[int, int]) {
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
@@ -86,13 +86,13 @@ func TestP8StatesAreOpenedAndClosedOnce(t *testing.T) {
 					p.Resize(1 + round%4)
 					g := p.Group(t.Context(), pool.CollectAll())
 					for n := range 30 {
-						must0(g.Go(n))
+						accept(g.Go(n))
 					}
 					if round%4 == 0 {
-						_, _ = g.Wait()
+						_, _ = g.Wait(context.Background())
 						continue
 					}
-					defer g.Wait()
+					defer g.Wait(context.Background())
 				}
 				end(p)
 			})
@@ -154,8 +154,8 @@ func TestP8OpenFails(t *testing.T) {
 		}, func(_ context.Context, s, n int) (int, error) { return s + n, nil },
 			func(int) error { return errors.New("cannot close") })
 		g := p.Group(t.Context())
-		must0(g.Go(1))
-		if _, err := g.Wait(); !errors.Is(err, down) || !strings.Contains(err.Error(), "pool: opening the state of a worker") {
+		accept(g.Go(1))
+		if _, err := g.Wait(context.Background()); !errors.Is(err, down) || !strings.Contains(err.Error(), "pool: opening the state of a worker") {
 			t.Errorf("got %v, want %v", err, down)
 		}
 		if _, err := p.Do(t.Context(), 1); !errors.Is(err, down) {
@@ -180,8 +180,7 @@ func TestP8OpenFails(t *testing.T) {
 	})
 }
 
-// P8, P5: a task in place uses the state of the worker that waits; one that runs
-// on a goroutine of the task gets a state of its own.
+// P8, P5: a task that runs in place has a state of its own.
 func TestP8StateOfTasksInPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &conns{t: t}
@@ -191,7 +190,7 @@ func TestP8StateOfTasksInPlace(t *testing.T) {
 			case 0:
 				c.use(s, func() { time.Sleep(time.Second) })
 			case 1:
-				must(p.Do(ctx, 0)) // not in use here
+				must(p.Do(ctx, 0))
 			case 2:
 				c.use(s, func() {
 					var wg sync.WaitGroup
@@ -204,39 +203,59 @@ func TestP8StateOfTasksInPlace(t *testing.T) {
 			return 0, nil
 		}, c.close)
 		must(p.Do(t.Context(), 1))
-		if c.opened.Load() != 1 {
-			t.Errorf("%d states for a task that waits in place, want 1", c.opened.Load())
+		if o, c := c.opened.Load(), c.closed.Load(); o != 2 || c != 1 {
+			t.Errorf("%d states opened and %d closed for a task that waits for one in place, want 2 and 1", o, c)
 		}
 		must(p.Do(t.Context(), 2))
 		must0(p.Close())
-		if o, c := c.opened.Load(), c.closed.Load(); o != 4 || c != 4 {
-			t.Errorf("%d opened, %d closed, want 4", o, c)
+		if o, c := c.opened.Load(), c.closed.Load(); o != 5 || c != 5 {
+			t.Errorf("%d opened, %d closed, want 5", o, c)
 		}
 	})
 }
 
-// C3, C6: the functions of a state may call every method, and closing there does
-// not wait for itself.
-func TestC6CloseInsideTheFunctionsOfAState(t *testing.T) {
+// C3: the function that opens a state may call every method with its context, also in a pool
+// with one worker; the one that closes it has none, and may call those that do not block.
+func TestC3MethodsInsideTheFunctionsOfAState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p *pool.Pool[int, int]
-		busy := 0 // these calls open and close states, too
-		all := func(ctx context.Context) {
-			if busy++; busy > 2 {
-				return
+		opened, closed := 0, 0
+		p = pool.NewStateful(1, func(ctx context.Context) (int, error) {
+			if opened++; opened > 1 { // these calls open states, too
+				return 0, nil
 			}
-			_, _ = p.Do(ctx, 0)
-			_, _ = p.Do(context.Background(), 0)
-			p.Stats()
+			must(p.Do(ctx, 0))
+			must(must(p.Submit(ctx, 0)).Wait(ctx))
+			must0(p.Go(ctx, 0))
+			g := p.Group(ctx)
+			accept(g.Go(0))
+			must(g.Wait(ctx))
+			for _, err := range p.Map(ctx, count(3)) {
+				must0(err)
+			}
 			p.Resize(2)
-			must0(p.Close())
-		}
-		p = pool.NewStateful(1, func(ctx context.Context) (int, error) { all(ctx); return 0, nil },
-			func(context.Context, int, int) (int, error) { return 0, nil },
-			func(int) error { all(context.Background()); return nil })
-		_, _ = p.Do(t.Context(), 1)
+			p.Resize(1)
+			checkSum(t, p.Stats())
+			if err := p.Wait(ctx); err != pool.ErrInside {
+				t.Errorf("Wait: %v", err)
+			}
+			if err := p.Shutdown(ctx); err != pool.ErrInside {
+				t.Errorf("Shutdown: %v", err)
+			}
+			return 0, nil
+		}, func(context.Context, int, int) (int, error) { return 0, nil }, func(int) error {
+			closed++
+			p.Resize(1)
+			checkSum(t, p.Stats())
+			_ = p.TryGo(context.Background(), 0)
+			return nil
+		})
+		must(p.Do(t.Context(), 1))
 		must0(p.Close())
 		checkSum(t, p.Stats())
+		if opened != closed {
+			t.Errorf("%d opened, %d closed", opened, closed)
+		}
 	})
 }
 
@@ -246,6 +265,6 @@ func TestC5StatefulMisusePanics(t *testing.T) {
 	fn := func(context.Context, *conn, int) (int, error) { return 0, nil }
 	testkit.Panics(t, map[string]func(){
 		"pool: NewStateful: workers must be at least 1, got 0": func() { pool.NewStateful(0, c.open, fn, c.close) },
-		"pool: NewStateful: functions must not be nil":         func() { pool.NewStateful(1, c.open, fn, nil) },
+		"pool: NewStateful: functions must not be nil":         func() { pool.NewStateful(1, nil, fn, c.close) },
 	})
 }

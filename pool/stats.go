@@ -1,5 +1,7 @@
 package pool
 
+import "fmt"
+
 // Stats is a snapshot of a pool, taken at one instant. In each of them
 //
 //	Submitted == Queued + Running + Waiting + Completed + Failed + Cancelled
@@ -25,5 +27,19 @@ type Stats struct {
 	RunTime   Histogram // from the start to the return; panics are left out
 }
 
-// Stats returns a consistent snapshot of the pool.
-func (p *Pool[T, R]) Stats() Stats { return p.eng.stats() }
+// Stats returns a consistent snapshot of the pool. It costs a lock, and more with more workers.
+func (p *Pool[T, R]) Stats() Stats {
+	s := p.eng.Stats()
+	return Stats{
+		Limit: s.Limit, Workers: s.Workers,
+		Queued: s.Queued, Running: s.Running, Waiting: s.Waiting, Blocked: s.Blocked,
+		Submitted: s.Accepted, Completed: s.Completed, Failed: s.Failed, Cancelled: s.Cancelled,
+		QueueWait: newHistogram(&p.eng.Waits), RunTime: newHistogram(&p.eng.Runs),
+	}
+}
+
+// String returns the figures in one line.
+func (s Stats) String() string {
+	return fmt.Sprintf("%d of %d workers, %d queued, %d running, %d waiting, %d blocked; %d submitted, %d completed, %d failed, %d cancelled; wait %v; run %v",
+		s.Workers, s.Limit, s.Queued, s.Running, s.Waiting, s.Blocked, s.Submitted, s.Completed, s.Failed, s.Cancelled, s.QueueWait, s.RunTime)
+}

@@ -47,7 +47,7 @@ func TestP6WhoAsksLateIsToldTheSame(t *testing.T) {
 				defer cancel()
 				must0(p.Go(ctx, 1))
 				synctest.Wait()
-				go p.Stop()
+				go stop(p)
 				synctest.Wait()
 				close(gate)
 				must0(p.Close())
@@ -63,7 +63,7 @@ func TestC8ContextOfATaskInPlace(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var p *pool.Pool[keyed, int]
-	p = pool.New(1, func(ctx context.Context, k keyed) (int, error) {
+	p = pool.NewOrdered(1, pool.ByKey(keyOf), func(ctx context.Context, k keyed) (int, error) {
 		if k.key == 1 {
 			must0(p.Go(ctx, keyed{2, 0})) // to be run before the next one
 			return p.Do(ctx, keyed{2, 1})
@@ -72,7 +72,7 @@ func TestC8ContextOfATaskInPlace(t *testing.T) {
 			t.Error("the context cannot end")
 		}
 		return k.n, nil
-	}, pool.WithKey(keyOf))
+	})
 	defer p.Close()
 	ref := func() weak.Pointer[blob] {
 		b := new(blob)

@@ -89,18 +89,18 @@ func TestC1LeavingResultsJoins(t *testing.T) {
 		})
 		g := p.Group(t.Context())
 		for n := range 5 {
-			must0(g.Go(n))
+			accept(g.Go(n))
 		}
-		for i, r := range g.Results() {
-			if i != 0 || r.Value != 0 || r.Err != nil {
-				t.Errorf("result %d: %+v", i, r)
+		for r, err := range g.Results(context.Background()) {
+			if r.Index != 0 || r.Value != 0 || err != nil {
+				t.Errorf("%+v, %v", r, err)
 			}
 			break
 		}
 		if running.Now() != 0 {
 			t.Errorf("%d tasks still run", running.Now())
 		}
-		if _, err := g.Wait(); !errors.Is(err, context.Canceled) {
+		if _, err := g.Wait(context.Background()); !errors.Is(err, context.Canceled) {
 			t.Errorf("Wait: %v", err)
 		}
 		must0(p.Close())
@@ -120,10 +120,10 @@ func TestP7NotATasksWordForTheEnd(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			p := pool.New(1, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); return 0, ctx.Err() })
 			g := p.Group(ctx, opt)
-			must0(g.Go(1))
+			accept(g.Go(1))
 			synctest.Wait()
 			cancel(cause)
-			if _, err := g.Wait(); !errors.Is(err, cause) {
+			if _, err := g.Wait(context.Background()); !errors.Is(err, cause) {
 				t.Errorf("got %v, want %v", err, cause)
 			}
 			must0(p.Close())
@@ -153,7 +153,9 @@ func TestP6EndedContextInABatch(t *testing.T) {
 			must0(p.Go(ctx, n+1))
 		}
 		close(gate)
-		must0(p.Close())
+		if err := p.Close(); !errors.Is(err, context.Canceled) || !errors.Is(err, pool.ErrNotStarted) {
+			t.Errorf("Close: %v", err)
+		}
 		if s := p.Stats(); begun != 1 || s.Cancelled != 63 {
 			t.Errorf("%d begun, %d cancelled of 64", begun, s.Cancelled)
 		}

@@ -188,7 +188,8 @@ func (m *poolMachine) check(r *rapid.T) {
 		}
 		select {
 		case <-k.future.Done():
-			if v, err := k.future.Wait(context.Background()); err != k.want || err == nil && v != k.id {
+			v, err := k.future.Wait(context.Background())
+			if !errors.Is(err, k.want) || errors.Is(err, pool.ErrNotStarted) == k.started || err == nil && v != k.id {
 				r.Fatalf("task %d: %d, %v", k.id, v, err)
 			}
 		default:
@@ -204,7 +205,8 @@ func sameStats(a, b pool.Stats) bool {
 
 // finish lets everything end.
 func (m *poolMachine) finish() {
-	go m.p.Stop()
+	ctx := context.Background()
+	go m.p.Stop(ctx)
 	for range 2 { // those that were taken before Stop start after it
 		synctest.Wait()
 		for len(m.starts) > 0 {
@@ -215,5 +217,5 @@ func (m *poolMachine) finish() {
 		}
 		m.running = nil
 	}
-	m.p.Stop()
+	m.p.Stop(ctx)
 }

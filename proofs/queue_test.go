@@ -139,7 +139,7 @@ func poolScene(t testing.TB, h *history, submitters, each int) scene {
 					l.do(remove{id}, func() any {
 						future.Cancel(errCancelled)
 						_, err := future.Wait(context.Background())
-						return err == errCancelled
+						return errors.Is(err, errCancelled) && errors.Is(err, pool.ErrNotStarted)
 					})
 				}
 			}

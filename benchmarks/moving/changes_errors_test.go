@@ -82,9 +82,9 @@ func TestWhatComesBehindAFailureIsNotBegun(t *testing.T) {
 	defer p.Close()
 	pg := p.Group(t.Context())
 	for i := range tasks {
-		_ = pg.Go(i)
+		pg.Go(i)
 	}
-	if _, err := pg.Wait(); err != bad || begun != 1 {
+	if _, err := pg.Wait(t.Context()); !errors.Is(err, bad) || begun != 1 {
 		t.Errorf("pool: %d begun, error %v", begun, err)
 	}
 }
@@ -103,10 +103,10 @@ func TestConcJoinsAllErrors(t *testing.T) {
 	for _, err := range []error{a, b} {
 		_, _ = first.Go(err), all.Go(err)
 	}
-	if _, err := first.Wait(); err != a {
+	if _, err := first.Wait(t.Context()); !errors.Is(err, a) || errors.Is(err, b) {
 		t.Errorf("pool: %v", err)
 	}
-	if _, err := all.Wait(); err.Error() != "a\nb" {
+	if _, err := all.Wait(t.Context()); err.Error() != "task 0: a\ntask 1: b" {
 		t.Errorf("pool with CollectAll: %v", err)
 	}
 }

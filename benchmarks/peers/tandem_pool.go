@@ -31,9 +31,9 @@ func tandemGroup(tb testing.TB, workers, batch int, run func(int) int) work.Batc
 		sum: func(n int) int {
 			g := p.Group(ctx)
 			for i := range n {
-				work.Must(tb, g.Go(i))
+				g.Go(i)
 			}
-			results, err := g.Wait()
+			results, err := g.Wait(ctx)
 			work.Must(tb, err)
 			return total(results)
 		},

@@ -36,7 +36,7 @@ func Example_crawlPolitely() {
 	var seen sync.Map // addresses that are done or in line
 	visit := func(address string) {
 		if _, twice := seen.LoadOrStore(address, true); !twice {
-			_ = g.Go(address) // Wait returns the error, too
+			g.Go(address)
 		}
 	}
 	p := pool.New(8, func(ctx context.Context, address string) (string, error) {
@@ -58,9 +58,10 @@ func Example_crawlPolitely() {
 		return req.URL.Path, err
 	})
 	defer p.Close()
-	g = p.Group(context.Background(), pool.CollectAll()) // a page that is broken does not end it
+	ctx := context.Background()
+	g = p.Group(ctx, pool.CollectAll()) // a page that is broken does not end it
 	visit(blog.URL + "/")
-	paths, err := g.Wait() // until no page has brought up a new one
+	paths, err := g.Wait(ctx) // until no page has brought up a new one
 	slices.Sort(paths)
 	fmt.Println(paths, err)
 	// Output: [/ / /about /about] <nil>

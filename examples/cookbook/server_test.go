@@ -24,7 +24,7 @@ func Example_webServer() {
 
 	var sent atomic.Int64
 	mails := pool.New(4, func(_ context.Context, to string) (struct{}, error) { sent.Add(1); return struct{}{}, nil },
-		pool.WithQueue(100), pool.WithErrorHandler(func(err error) { fmt.Println("mail:", err) }))
+		pool.WithQueue(100), pool.WithErrorHandler(func(_ context.Context, err error) { fmt.Println("mail:", err) }))
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /mail", func(w http.ResponseWriter, r *http.Request) {
 		// The mail outlives the request, whose context ends with the answer.

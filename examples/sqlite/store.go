@@ -65,9 +65,9 @@ func count(ctx context.Context, db *sql.DB, workers int, texts []text) (total in
 	defer func() { err = errors.Join(err, p.Close()) }()
 	g := p.Group(ctx, pool.CollectAll())
 	for _, t := range texts {
-		_ = g.Go(t) // Wait has the error, too
+		g.Go(t)
 	}
-	counts, err := g.Wait()
+	counts, err := g.Wait(ctx)
 	for _, n := range counts {
 		total += n
 	}

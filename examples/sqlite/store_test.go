@@ -178,7 +178,7 @@ func TestConnectionOutlivesAFailedTask(t *testing.T) {
 		body("first", "good"), body("bad", "before poison zero"), gone, body("empty", ""), body("last", "good"),
 	})
 	if n != 2 || err == nil || !strings.Contains(err.Error(), "no poison") ||
-		!strings.HasPrefix(err.Error(), "bad: ") || !strings.HasSuffix(err.Error(), "\ngone: not there") {
+		!strings.HasPrefix(err.Error(), "task 1: bad: ") || !strings.HasSuffix(err.Error(), "\ntask 2: gone: not there") {
 		t.Errorf("counted %d words, want 2; error %v", n, err)
 	}
 	if g.opened.Load() != 1 {
@@ -227,9 +227,9 @@ func TestOpenFails(t *testing.T) {
 	p := pool.NewStateful(2, opener(db, "SELECT nonsense"), rank, (*session).close)
 	grp := p.Group(t.Context(), pool.CollectAll())
 	for i := range 10 {
-		_ = grp.Go(i)
+		grp.Go(i)
 	}
-	_, err := grp.Wait()
+	_, err := grp.Wait(t.Context())
 	if err == nil || strings.Count(err.Error(), "no such column: nonsense") != 10 {
 		t.Errorf("error of ten tasks: %v", err)
 	}

@@ -43,6 +43,9 @@ func (t tree) print(ctx context.Context, stdout, stderr io.Writer) bool {
 			continue
 		}
 		ok = false
+		if e, isTask := errors.AsType[*pool.TaskError](err); isTask {
+			err = e.Err // it names the file
+		}
 		fmt.Fprintf(stderr, "treehash: %v\n", err)
 	}
 	return ok

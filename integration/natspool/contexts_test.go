@@ -270,7 +270,7 @@ func TestC14LabelsAreThoseOfTheRoot(t *testing.T) {
 					}
 					return n, nil
 				}, natspool.WithMaxDeliver(1), natspool.WithContext(labels.root),
-					natspool.WithErrorHandler(func(error) { seen <- lookAtOwnLabels() }))
+					natspool.WithErrorHandler(func(context.Context, error) { seen <- lookAtOwnLabels() }))
 			})
 			for range 3 {
 				if _, err := p.Do(soon(t), 0); err != nil {

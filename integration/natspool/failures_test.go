@@ -48,7 +48,7 @@ func TestBackoffAndDeadLetter(t *testing.T) {
 		}
 		return "", fmt.Errorf("no luck with %s, %d", task, n)
 	}, natspool.WithBackoff(backoff...), natspool.WithMaxDeliver(4), natspool.WithMessageID(strings.ToUpper),
-		natspool.WithErrorHandler(func(error) { told.Add(1) }))
+		natspool.WithErrorHandler(func(context.Context, error) { told.Add(1) }))
 	_, err := p.Do(soon(t), "it")
 	if e, ok := errors.AsType[*natspool.TaskError](err); !ok || e.Attempts != 4 || e.Error() != "no luck with it, 4" {
 		t.Errorf("got %v, want the error of the fourth attempt", err)
@@ -114,7 +114,7 @@ func TestUndecodableMessage(t *testing.T) {
 	told := make(chan error, 10)
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
 	p := newPool(t, js, name, 1, func(_ context.Context, n int) (int, error) { return n, nil },
-		natspool.WithErrorHandler(func(err error) { told <- err }))
+		natspool.WithErrorHandler(func(_ context.Context, err error) { told <- err }))
 	must(js.Publish(soon(t), "natspool.tasks."+name, []byte("{no task")))
 	if err := receive(t, told, "the error handler is told"); !strings.Contains(err.Error(), "undecodable") {
 		t.Errorf("told of %v", err)
@@ -137,7 +137,7 @@ func TestDeadLetterCannotBeWritten(t *testing.T) {
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
 	told := make(chan error, 10)
 	p := newPool(t, js, name, 1, func(context.Context, int) (int, error) { return 0, errors.New("hopeless") },
-		natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(err error) { told <- err }))
+		natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(_ context.Context, err error) { told <- err }))
 	must0(js.DeleteStream(soon(t), "natspool-dead-"+name))
 	_, err := p.Do(soon(t), 1)
 	if e, ok := errors.AsType[*natspool.TaskError](err); !ok || e.Attempts != 1 || e.Text != "hopeless" {
@@ -166,7 +166,7 @@ func TestErrorsThatNoOneWaitsFor(t *testing.T) {
 		}
 		exit()
 		return 0, nil
-	}, natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(err error) { told <- err }))
+	}, natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(_ context.Context, err error) { told <- err }))
 	for n, want := range []string{"plain", "panicked: boom", "Goexit"} {
 		must0(p.Go(soon(t), n))
 		if err := receive(t, told, "the error handler is told"); !strings.Contains(err.Error(), want) {

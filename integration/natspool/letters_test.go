@@ -173,7 +173,7 @@ func TestDeadLettersCannotBeStored(t *testing.T) {
 					return 0, fmt.Errorf("%d is too small", n)
 				}
 				return n, nil
-			}, natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(err error) { told <- err }), natspool.WithAckWait(never))
+			}, natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(_ context.Context, err error) { told <- err }), natspool.WithAckWait(never))
 			must0(err)
 			end()
 			first := must(p.Submit(soon(t), -1))
@@ -223,7 +223,7 @@ func TestShutdownWhileADeadLetterCannotBeStored(t *testing.T) {
 	fail := func(_ context.Context, n int) (int, error) { return n, errors.New("it fails") }
 	told := make(chan error, 100)
 	a := newPool(t, js, name, 1, fail, natspool.WithMaxDeliver(1), natspool.WithAckWait(never),
-		natspool.WithErrorHandler(func(err error) { told <- err }))
+		natspool.WithErrorHandler(func(_ context.Context, err error) { told <- err }))
 	setDeadStream(t, js, name, func(c *jetstream.StreamConfig) { c.MaxMsgSize = 10 })
 	must0(a.Go(soon(t), 1))
 	for !strings.Contains(receive(t, told, "the error handler is told").Error(), "yet") {

@@ -343,11 +343,21 @@ func where(op *sched.Op) string {
 	if op.Point || op.Callers[0] == 0 {
 		return op.Name
 	}
-	f, _ := runtime.CallersFrames(op.Callers[:]).Next()
+	frames := runtime.CallersFrames(op.Callers[:])
+	f, more := frames.Next()
+	for more && wraps(f.Function) {
+		f, more = frames.Next()
+	}
 	way := ""
 	if len(op.Ways) > 1 && op.Way >= 0 {
 		way = []string{" (signal)", " (context)"}[op.Way]
 	}
 	fn := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
 	return fmt.Sprintf("%s:%d %s%s in %s", filepath.Base(f.File), f.Line, op.Name, way, fn)
+}
+
+// wraps reports whether a function belongs to a package of locks and atomics, whose callers
+// say more.
+func wraps(function string) bool {
+	return strings.Contains(function, "/internal/sched.") || strings.Contains(function, "/internal/shortlock.")
 }

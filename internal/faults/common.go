@@ -21,7 +21,7 @@ var common = []Fault{
 		Tandem: "all of them return, and it has ended once"},
 	{ID: "FC7",
 		Fault:  "ending from inside a callback is a deadlock",
-		Tandem: "it is not"},
+		Tandem: "it is not; in a task of a pool it is Shutdown with the context of the task that takes effect and returns ErrInside"},
 	{ID: "FC8",
 		Fault:  "a number of processors that changes on the way breaks what was sized for the old one",
 		Tandem: "every item once, all the same"},

@@ -39,7 +39,7 @@ var pool = []Fault{
 		Tandem: "in the end as many tasks run as there are workers, however it falls together"},
 	{ID: "FP13",
 		Fault:  "a group that fails leaves asleep whoever is about to submit to it",
-		Tandem: "it is woken and told why"},
+		Tandem: "Go returns false, and Wait has the reason"},
 	{ID: "FP14",
 		Fault:  "tasks that were cancelled keep their place in the queue until their turn comes",
 		Tandem: "the room is free as soon as Cancel returns"},
@@ -57,5 +57,5 @@ var pool = []Fault{
 		Tandem: "it is used or handed on"},
 	{ID: "FP19",
 		Fault:  "a panic that no result can carry is swallowed",
-		Tandem: "one in the error handler ends the program"},
+		Tandem: "one in the error handler ends the program, and so does one in a task of Go without an error handler"},
 }

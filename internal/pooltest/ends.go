@@ -131,19 +131,16 @@ func closeWaitsForWhatRuns(t *testing.T, newPool Make) {
 	}
 }
 
-func closeInsideATaskDoesNotWait(t *testing.T, newPool Make) {
+func shutdownInsideATaskDoesNotWait(t *testing.T, newPool Make) {
 	var p Pool
 	ready := make(chan struct{})
 	p = newPool(t, 1, func(ctx context.Context, n int) (int, error) {
 		<-ready
-		if err := p.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-		if err := p.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
+		if err := p.Shutdown(ctx); !errors.Is(err, pool.ErrInside) {
+			t.Errorf("Shutdown: %v, want ErrInside", err)
 		}
 		if err := p.Go(ctx, 2); !errors.Is(err, pool.ErrClosed) {
-			t.Errorf("Go after Close: %v", err)
+			t.Errorf("Go after Shutdown: %v", err)
 		}
 		return n, nil
 	})
@@ -151,7 +148,7 @@ func closeInsideATaskDoesNotWait(t *testing.T, newPool Make) {
 	noError(t, err)
 	close(ready)
 	if v, err := f.Wait(soon(t)); v != 1 || err != nil {
-		t.Errorf("the task that closed the pool: %d, %v", v, err)
+		t.Errorf("the task that shut the pool down: %d, %v", v, err)
 	}
 	p.Close()
 }

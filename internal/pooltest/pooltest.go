@@ -68,7 +68,7 @@ func Run(t *testing.T, newPool Make) {
 		{"WaitReturnsTheCause", waitReturnsTheCause},
 		{"ClosedAcceptsNothing", closedAcceptsNothing},
 		{"CloseWaitsForWhatRuns", closeWaitsForWhatRuns},
-		{"CloseInsideATaskDoesNotWait", closeInsideATaskDoesNotWait},
+		{"ShutdownInsideATaskDoesNotWait", shutdownInsideATaskDoesNotWait},
 		{"ShutdownEndsContexts", shutdownEndsContexts},
 		{"ShutdownOfAnIdlePool", shutdownOfAnIdlePool},
 		{"NilContextPanics", nilContextPanics},

@@ -36,6 +36,10 @@ func (x *Uint64) CompareAndSwap(old, n uint64) bool {
 	return x.v.CompareAndSwap(old, n)
 }
 
+// A Counter is an atomic.Uint64 for statistics. The explorer is not told of it: no goroutine
+// decides by its value what to do.
+type Counter = atomic.Uint64
+
 // A Bool is an atomic.Bool.
 type Bool struct{ v atomic.Bool }
 

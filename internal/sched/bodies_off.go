@@ -16,5 +16,7 @@ func Bodies(x *Uint64, b *Bool) {
 // MutexBodies is to a mutex what Bodies is to an atomic.
 func MutexBodies(mu *Mutex) {
 	mu.Unlock()
-	mu.Lock()
+	if !mu.TryLock() {
+		mu.Lock()
+	}
 }

@@ -11,11 +11,16 @@ import (
 // The types of the engines.
 type (
 	Uint64         = atomic.Uint64
+	Counter        = atomic.Uint64
 	Bool           = atomic.Bool
 	Pointer[T any] = atomic.Pointer[T]
 	Mutex          = sync.Mutex
 	RWMutex        = sync.RWMutex
 )
+
+// Spins returns n, which is how often a goroutine is to give way to others and look again
+// before it parks.
+func Spins(n int) int { return n }
 
 // Signal sends on ch, a channel of capacity 1, if there is room. A goroutine that
 // parks on ch looks at its condition again after each signal, so one signal that has

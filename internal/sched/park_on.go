@@ -13,6 +13,15 @@ var contexts byte
 
 func object[C any](ch C) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&ch)) }
 
+// Spins returns n, which is how often a goroutine is to give way to others and look again
+// before it parks. With a hook it is 0: that others go on first is one of the orders anyway.
+func Spins(n int) int {
+	if Attached() {
+		return 0
+	}
+	return n
+}
+
 // Signal sends on ch, a channel of capacity 1, if there is room.
 func Signal(ch chan<- struct{}) {
 	access(object(ch), Write, "Signal")

@@ -16,7 +16,7 @@ import (
 )
 
 // engines are the folders whose packages are built on this one.
-var engines = []string{"../../broadcast", "../../fan", "../../ratelimit"}
+var engines = []string{"../../broadcast", "../../fan", "../../ratelimit", "../../pool", "../taskpool", "../taskctx"}
 
 // The engines use no synchronization that the explorer does not see.
 func TestEnginesFollowTheRules(t *testing.T) {

@@ -11,11 +11,14 @@ import (
 )
 
 // Close stops accepting tasks, waits for calls of Go that are under way and until every
-// Future of this process has its result, for which its workers go on, then takes no more tasks, hands back what
-// has not begun, and waits until what runs has ended and the server has confirmed
-// it. Tasks that no one waits for stay in the stream, for other processes or the
-// next. Inside a task Close does not wait. It is idempotent. The error is always
-// nil; the connection is the caller's to close.
+// Future of this process has its result, for which its workers go on, then takes no more
+// tasks, hands back what has not begun, and waits until what runs has ended and the server
+// has confirmed it. Tasks that no one waits for stay in the stream, for other processes or
+// the next. Close is idempotent. The error is always nil; the connection is the caller's to
+// close.
+//
+// Inside a task of the pool Close waits for its caller, for ever: call [Pool.Shutdown]
+// there.
 func (p *Pool[T, R]) Close() error { return p.core.close(context.Background()) }
 
 // Shutdown is Close with a limit: when ctx ends first, Futures without a result
@@ -25,7 +28,8 @@ func (p *Pool[T, R]) Close() error { return p.core.close(context.Background()) }
 // delivery does not count towards [WithMaxDeliver].
 // Shutdown then returns an error that wraps the cause and says how many there were
 // of each. A task that does not heed its context goes on; Close waits for it.
-// Inside a task Shutdown does not wait.
+// Inside a task of the pool, that is under the context of the task or one that is derived
+// from it, Shutdown takes effect and returns ErrInside at once. It panics if ctx is nil.
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 	ctxselect.Require(ctx, "natspool: Shutdown")
 	return p.core.close(ctx)
@@ -33,8 +37,8 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 
 func (c *core) close(ctx context.Context) error {
 	c.begin()
-	if c.inside() {
-		return nil
+	if c.inside(ctx) {
+		return ErrInside
 	}
 	_, _, err := ctxselect.Recv(ctx, c.done)
 	if err == nil {

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"runtime/pprof"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/pool"
 )
 
@@ -46,12 +44,9 @@ type core struct {
 	ackWait time.Duration
 	execute func(ctx context.Context, task []byte) (result []byte, err error)
 	local   *pool.Pool[*delivery, struct{}] // nil without workers
-	// goroutines has the number of each worker's goroutine, 0 if it is not known. They
-	// stay, once they have been started, until one is lost to a Goexit.
-	goroutines []atomic.Uint64
-	backs      jetstream.Stream // of deliveries that are no attempts
-	next       string           // subject of pull requests
-	inbox      string           // prefix of the subjects of replies
+	backs   jetstream.Stream                // of deliveries that are no attempts
+	next    string                          // subject of pull requests
+	inbox   string                          // prefix of the subjects of replies
 
 	tasks      context.Context // what the tasks' contexts are made of
 	endTasks   context.CancelCauseFunc
@@ -97,8 +92,7 @@ const (
 func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, o options, execute func(context.Context, []byte) ([]byte, error)) (*core, error) {
 	c := &core{
 		options: o, names: n, js: js, nc: js.Conn(), workers: workers, free: workers, execute: execute,
-		goroutines: make([]atomic.Uint64, workers),
-		held:       map[uint64]*delivery{}, promises: map[string]*promise{},
+		held: map[uint64]*delivery{}, promises: map[string]*promise{},
 		done: make(chan struct{}),
 	}
 	var err error
@@ -121,7 +115,7 @@ func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, 
 	c.patient, c.hurry = context.WithCancelCause(context.Background())
 	c.life, c.endLife = context.WithCancel(context.Background())
 	if workers > 0 {
-		c.local = pool.New(workers, c.run, pool.WithMinWorkers(workers), pool.WithErrorHandler(c.tellOfRun))
+		c.local = pool.New(workers, c.run, pool.WithMinWorkers(workers), pool.CrashOnPanic())
 		if err := c.startFeed(); err != nil {
 			c.replies.Unsubscribe()
 			return nil, fmt.Errorf("natspool: New: %w", err)
@@ -181,29 +175,13 @@ func (c *core) changedLocked() {
 	}
 }
 
-// inside reports whether the caller is a task of this pool.
-func (c *core) inside() bool {
-	g := goid.Current()
-	for i := range c.goroutines {
-		if c.goroutines[i].Load() == g {
-			return true
-		}
-	}
-	return false
-}
+// tell calls the error handler with an error that is not one of a task.
+func (c *core) tell(err error) { c.tellOfTask(c.tasks, err) }
 
-// tell calls the error handler, with the profiler labels of the tasks.
-func (c *core) tell(err error) {
+// tellOfTask calls the error handler, with the profiler labels of the tasks.
+func (c *core) tellOfTask(ctx context.Context, err error) {
 	if err != nil && c.onError != nil {
 		pprof.SetGoroutineLabels(c.tasks)
-		c.onError(err)
-	}
-}
-
-// tellOfRun is the error handler of the local pool. A Goexit has been told of
-// already, where it is known whether anybody waits for the task.
-func (c *core) tellOfRun(err error) {
-	if err != pool.ErrGoexit {
-		c.tell(err)
+		c.onError(ctx, err)
 	}
 }

@@ -6,14 +6,11 @@ import (
 	"fmt"
 	"runtime/pprof"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/tandemgo/tandem/internal/goid"
 	"github.com/tandemgo/tandem/internal/outcome"
-	"github.com/tandemgo/tandem/pool"
 )
 
 // A delivery is a task that this process has got from the stream.
@@ -46,56 +43,42 @@ const (
 	handedBack // before it began, or while it ran or was being buried
 )
 
-type deliveredKey struct{}
-
 // Attempt returns how often the task that ctx was given to has been delivered,
 // this time included, and also if it was handed back. It is 1 unless the task may
 // have run before. ok is false outside tasks.
 func Attempt(ctx context.Context) (n int, ok bool) {
-	n, ok = ctx.Value(deliveredKey{}).(int)
+	n, ok = ctx.Value(attemptKey{}).(int)
 	return n, ok
 }
 
-// run is the function of the local pool. The context of the task is not that of the
-// local pool, which ends with the pool: it ends with the root, and by abort.
-func (c *core) run(local context.Context, d *delivery) (none struct{}, err error) {
+// run is the function of the local pool. It returns no errors, since the error handler
+// gets the context of the task. That is not the context of the local pool, which ends with
+// the pool: it ends with the root, and by abort.
+func (c *core) run(_ context.Context, d *delivery) (none struct{}, _ error) {
 	pprof.SetGoroutineLabels(c.tasks) // the task before may have set others
 	c.count(d)
 	if !c.start(d) {
 		return none, nil
 	}
-	g := c.here(local)
+	ctx := &taskContext{Context: c.tasks, core: c, delivered: d.delivered}
 	if d.attempt > c.maxDeliver {
-		return none, c.settle(d, nil, &exhaustedError{d.delivered - 1})
+		c.tellOfTask(ctx, c.settle(d, nil, &exhaustedError{d.delivered - 1}))
+		return none, nil
 	}
-	returned := false
 	outcome.Run(func() ([]byte, error) {
-		result, err := c.execute(context.WithValue(c.tasks, deliveredKey{}, d.delivered), d.data)
+		result, err := c.execute(ctx, d.data)
 		if err == nil {
 			if err = c.fits("result", result, 0); err != nil {
 				err = Permanent(err)
 			}
 		}
-		returned = true
 		return result, err
 	}, func(result []byte, failure error) {
-		err = c.settle(d, result, failure)
-		if !returned && failure == outcome.ErrGoexit {
-			g.Store(0) // another goroutine takes its place
-			c.tell(err)
-		}
+		err := c.settle(d, result, failure)
+		c.tellOfTask(ctx, err)
+		ctx.ended.Store(true)
 	})
-	return none, err
-}
-
-// here notes on which goroutine a worker is, if that is not known, and returns where.
-func (c *core) here(ctx context.Context) *atomic.Uint64 {
-	id, _ := pool.WorkerID(ctx)
-	g := &c.goroutines[id]
-	if g.Load() == 0 {
-		g.Store(goid.Current()) // it costs more than the rest of a delivery
-	}
-	return g
+	return none, nil
 }
 
 // start notes that a task is about to run. It reports false if it is not to, as

@@ -13,6 +13,10 @@ import (
 // same value as [pool.ErrClosed].
 var ErrClosed = pool.ErrClosed
 
+// ErrInside is returned by Shutdown inside a task of the same pool: it would wait for its
+// caller. It is the same value as [pool.ErrInside].
+var ErrInside = pool.ErrInside
+
 // ErrUnacknowledged is wrapped by the error of a call whose task was sent and
 // not acknowledged: the stream may have stored it, and then it runs, or not.
 var ErrUnacknowledged = errors.New("natspool: not acknowledged, the task may have been stored")

@@ -56,7 +56,7 @@ func Example() {
 	}
 	p, err := natspool.New(context.Background(), js, "mail", 8, send,
 		natspool.WithBackoff(time.Second, time.Minute), natspool.WithMaxDeliver(10),
-		natspool.WithErrorHandler(func(err error) { log.Print(err) }))
+		natspool.WithErrorHandler(func(_ context.Context, err error) { log.Print(err) }))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -152,6 +152,22 @@ func ExampleCodec() {
 	r, err := codec.Decode(data)
 	fmt.Println(r.At, err)
 	// Output: 2026-02-01 12:00:00 +0000 UTC <nil>
+}
+
+// A task can end the pool that runs it, and is not waited for.
+func ExamplePool_Shutdown() {
+	var js jetstream.JetStream // of a connection
+	ready := make(chan *natspool.Pool[Mail, Receipt], 1)
+	p, err := natspool.New(context.Background(), js, "mail", 1, func(ctx context.Context, m Mail) (Receipt, error) {
+		if err := (<-ready).Shutdown(ctx); !errors.Is(err, natspool.ErrInside) {
+			return Receipt{}, err
+		}
+		return send(ctx, m)
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ready <- p
 }
 
 // Options that processes of one pool must agree on.

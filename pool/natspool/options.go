@@ -18,7 +18,7 @@ const (
 
 var defaultBackoff = []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute}
 
-// An Option changes how [New] makes a pool.
+// An Option changes how [New] makes a pool. A nil Option is ignored.
 type Option func(*options)
 
 type options struct {
@@ -28,7 +28,7 @@ type options struct {
 	ackWait     time.Duration // 0 takes what is there
 	duplicates  time.Duration // 0 takes what is there
 	replicas    int
-	onError     func(error)
+	onError     func(context.Context, error)
 	messageID   any // carried, a func(T) string
 	taskCodec   any // carried, a Codec[T]
 	resultCodec any // carried, a Codec[R]
@@ -126,10 +126,11 @@ func WithReplicas(n int) Option {
 // WithErrorHandler sets a function that is called with the error of each run, in
 // this process, of a task that no one waits for, and with what else goes wrong in
 // the background: an undecodable task, a server that refuses to deliver, a dead letter
-// that cannot be stored. Several
-// calls at once are possible. By default such errors are only counted, in Stats.
-// It panics if fn is nil.
-func WithErrorHandler(fn func(error)) Option {
+// that cannot be stored. ctx is the context of the task, or, if the error is not one of a
+// task, that of WithContext with an end of its own. Several calls at once are possible. A
+// panic in fn is not recovered. By default such errors are only counted, in Stats.
+// WithErrorHandler panics if fn is nil.
+func WithErrorHandler(fn func(ctx context.Context, err error)) Option {
 	misuse.Nil(fn == nil, "natspool: WithErrorHandler: function")
 	return func(o *options) { o.onError = fn }
 }

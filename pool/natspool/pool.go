@@ -40,7 +40,9 @@ func New[T, R any](ctx context.Context, js jetstream.JetStream, name string, wor
 	misuse.Nil(workers > 0 && fn == nil, "natspool: New: function of a pool with workers")
 	o := options{root: context.Background(), backoff: slices.Clone(defaultBackoff), maxDeliver: defaultMaxDeliver, replicas: 1}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	names := namesOf(name)
 	p := &Pool[T, R]{

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // engines are the folders whose packages are built on internal/sched.
-var engines = []string{"broadcast", "fan", "ratelimit"}
+var engines = []string{"broadcast", "fan", "ratelimit", "pool", "internal/taskpool", "internal/taskctx"}
 
 func TestSchedCostsNothing(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -65,6 +65,7 @@ func standard(source string) string {
 	source = strings.Replace(source, sched, sched+`; "sync"; "sync/atomic"`, 1)
 	for _, r := range []struct{ from, to string }{
 		{`sched\.(Mutex|RWMutex)\b`, "sync.$1"},
+		{`sched\.Counter\b`, "atomic.Uint64"},
 		{`sched\.(Uint64|Bool|Pointer)\b`, "atomic.$1"},
 		{`sched\.Err\((\w+)\)`, "$1.Err()"},
 		{`sched\.Park\(([\w.]+)\)`, "<-$1"},

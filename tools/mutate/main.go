@@ -6,7 +6,8 @@
 // A fault is an Unlock that is dropped, a second look that is not taken, a value
 // that is published too soon; -help lists the operators. A mutant, a package with
 // one fault, is compiled by way of an overlay, so that no file is changed, and is
-// killed if a test fails, panics, or hangs. With -users, -explore and -race whoever
+// killed if a test fails, panics, or hangs. A package without tests is tested by those
+// that import it. With -users, -explore and -race whoever
 // survives is tested further: by the packages that import the mutated one, by the
 // schedule explorer, with the race detector. Whoever survives that has a reason in
 // the file that -reasons names, or lacks a test. Mutants whose reason says that they

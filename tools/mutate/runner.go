@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,8 +46,8 @@ type runner struct {
 
 // stages returns what the mutants of p go through.
 func (r *runner) stages(p *source) []stage {
-	all := []stage{{byTests, p.imports, p.dir}}
-	if r.users {
+	all := slices.Clone(p.tests)
+	if r.users && p.tests[0].tests == byTests {
 		all = append(all, p.users...)
 	}
 	if r.explore {
@@ -55,7 +56,9 @@ func (r *runner) stages(p *source) []stage {
 		}
 	}
 	if r.race {
-		all = append(all, stage{byRace, p.imports, p.dir})
+		for _, s := range p.tests {
+			all = append(all, stage{byRace, s.imports, s.dir})
+		}
 	}
 	return all
 }

@@ -24,6 +24,7 @@ type source struct {
 	imports string // its import path
 	dir     string
 	files   []*file
+	tests   []stage // its own tests, or users if it has none
 	users   []stage // the tests of packages that import it
 }
 
@@ -79,9 +80,6 @@ func load(ctx context.Context, dir, tags string, patterns []string) ([]*source, 
 	}
 	var sources []*source
 	for _, l := range wanted {
-		if !l.tested() {
-			return nil, fmt.Errorf("%s has no tests", l.ImportPath)
-		}
 		path := strings.TrimPrefix(strings.TrimPrefix(l.ImportPath, l.Module.Path), "/")
 		s := &source{path: cmp.Or(path, "."), imports: l.ImportPath, dir: l.Dir}
 		for _, name := range l.GoFiles {
@@ -95,6 +93,13 @@ func load(ctx context.Context, dir, tags string, patterns []string) ([]*source, 
 			if user.Module.Path == module && user.tested() && slices.Contains(user.Imports, l.ImportPath) {
 				s.users = append(s.users, stage{tests: byUsers, imports: user.ImportPath, dir: user.Dir})
 			}
+		}
+		s.tests = s.users
+		if l.tested() {
+			s.tests = []stage{{byTests, l.ImportPath, l.Dir}}
+		}
+		if len(s.tests) == 0 {
+			return nil, fmt.Errorf("%s has no tests, and no package with tests imports it", l.ImportPath)
 		}
 		sources = append(sources, s)
 	}

@@ -19,6 +19,17 @@ type crew struct {
 	do   func(func()) error // submit; an error means that it will not run
 	end  func()             // no more; wait for all
 	quit func()             // the same without waiting, where there is that
+	// within submits a task that gets the crew as it is to be used inside the task. It is
+	// nil if that makes no difference.
+	within func(func(inside crew)) error
+}
+
+// doWithin submits a task that gets the crew as it is to be used inside the task.
+func (c crew) doWithin(fn func(inside crew)) error {
+	if c.within != nil {
+		return c.within(fn)
+	}
+	return c.do(func() { fn(c) })
 }
 
 // A newCrew makes a crew of so many workers, with as little room for waiting
@@ -32,8 +43,22 @@ func always(do func(func())) func(func()) error {
 
 var crews = map[string]newCrew{
 	tandem: func(workers int) crew {
-		p := pool.New(workers, func(_ context.Context, fn func()) (struct{}, error) { fn(); return struct{}{}, nil }, pool.WithQueue(0))
-		return crew{do: func(fn func()) error { return p.Go(context.Background(), fn) }, end: func() { _ = p.Close() }}
+		p := pool.New(workers, func(ctx context.Context, fn func(context.Context)) (struct{}, error) {
+			fn(ctx)
+			return struct{}{}, nil
+		}, pool.WithQueue(0), pool.WithErrorHandler(func(context.Context, error) {}))
+		do := func(ctx context.Context, fn func()) error {
+			return p.Go(ctx, func(context.Context) { fn() })
+		}
+		return crew{
+			do:  func(fn func()) error { return do(context.Background(), fn) },
+			end: func() { _ = p.Close() },
+			within: func(fn func(crew)) error {
+				return p.Go(context.Background(), func(ctx context.Context) {
+					fn(crew{do: func(fn func()) error { return do(ctx, fn) }, quit: func() { _ = p.Shutdown(ctx) }})
+				})
+			},
+		}
 	},
 	"conc": func(workers int) crew {
 		p := concpool.New().WithMaxGoroutines(workers)

@@ -31,8 +31,8 @@ var waiters = map[string]waiter{
 		p := pool.New(1, func(context.Context, int) (int, error) { <-held; return 0, nil })
 		_ = p.Go(context.Background(), 0)
 		g := p.Group(ctx)
-		_ = g.Go(1)
-		return func() error { _, err := g.Wait(); return err }, func() { _ = p.Close() }
+		g.Go(1)
+		return func() error { _, err := g.Wait(context.Background()); return err }, func() { _ = p.Close() }
 	},
 	"pond": func(ctx context.Context, held chan struct{}) (func() error, func()) {
 		p := pond.NewPool(1)
@@ -76,7 +76,7 @@ var queues = map[string]func(held chan struct{}) (fill func(context.Context), tr
 	tandem: func(held chan struct{}) (func(context.Context), func() bool, func()) {
 		p := pool.New(1, func(context.Context, int) (int, error) { <-held; return 0, nil }, pool.WithQueue(1))
 		_ = p.Go(context.Background(), 0)
-		return func(ctx context.Context) { _ = p.Group(ctx).Go(1) },
+		return func(ctx context.Context) { p.Group(ctx).Go(1) },
 			func() bool { return p.TryGo(context.Background(), 2) == nil }, func() { _ = p.Close() }
 	},
 	"pond": func(held chan struct{}) (func(context.Context), func() bool, func()) {

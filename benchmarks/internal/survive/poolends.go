@@ -140,12 +140,16 @@ func endFromEverywhere(hire newCrew) error {
 // there is one.
 func endInside(hire newCrew) error {
 	c := hire(2)
-	end := c.quit
-	if end == nil {
-		end = c.end
-	}
 	done := make(chan struct{})
-	if err := c.do(func() { end(); close(done) }); err != nil {
+	err := c.doWithin(func(inside crew) {
+		defer close(done)
+		if inside.quit != nil {
+			inside.quit()
+		} else {
+			inside.end()
+		}
+	})
+	if err != nil {
 		return err
 	}
 	<-done

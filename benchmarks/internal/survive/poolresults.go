@@ -30,16 +30,15 @@ type batch func(n int, fn func(int) int) ([]int, error)
 var batches = map[string]batch{
 	tandem: func(n int, fn func(int) int) ([]int, error) {
 		p := pool.New(3, func(_ context.Context, v int) (int, error) { return fn(v), nil }, pool.WithQueue(0))
-		g := p.Group(context.Background())
+		ctx := context.Background()
+		g := p.Group(ctx)
 		for i := range n {
-			if err := g.Go(i); err != nil {
-				return nil, err
-			}
+			g.Go(i)
 		}
 		if err := p.Close(); err != nil {
 			return nil, err
 		}
-		return g.Wait()
+		return g.Wait(ctx)
 	},
 	"conc": func(n int, fn func(int) int) ([]int, error) {
 		p := concpool.NewWithResults[int]().WithMaxGoroutines(3)
@@ -112,11 +111,12 @@ type group func(workers int, tasks ...func(context.Context) error) error
 var groups = map[string]group{
 	tandem: func(workers int, tasks ...func(context.Context) error) error {
 		p := pool.New(workers, func(ctx context.Context, fn func(context.Context) error) (int, error) { return 0, fn(ctx) }, pool.WithQueue(0))
-		g := p.Group(context.Background())
+		ctx := context.Background()
+		g := p.Group(ctx)
 		for _, fn := range tasks {
-			_ = g.Go(fn)
+			g.Go(fn)
 		}
-		_, err := g.Wait()
+		_, err := g.Wait(ctx)
 		return errors.Join(err, p.Close())
 	},
 	"errgroup": func(workers int, tasks ...func(context.Context) error) error {

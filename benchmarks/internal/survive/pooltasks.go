@@ -57,9 +57,9 @@ func nestedSubmit(hire newCrew) error {
 	c := hire(1)
 	var ran atomic.Int64
 	done := make(chan struct{})
-	err := c.do(func() {
+	err := c.doWithin(func(inside crew) {
 		for range 5 {
-			_ = c.do(func() { ran.Add(1) })
+			_ = inside.do(func() { ran.Add(1) })
 		}
 		close(done)
 	})

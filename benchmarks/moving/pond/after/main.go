@@ -18,9 +18,9 @@ func main() {
 	defer p.Close()
 	g := p.Group(ctx)
 	for _, url := range urls {
-		_ = g.Go(url) // what it returns, Wait returns as well
+		g.Go(url) // false once the group has failed: Wait returns the reason
 	}
-	sizes, err := g.Wait()
+	sizes, err := g.Wait(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}

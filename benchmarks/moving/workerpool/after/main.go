@@ -14,21 +14,21 @@ import (
 )
 
 func main() {
-	urls := os.Args[1:]
+	ctx, urls := context.Background(), os.Args[1:]
 	longest, most := "", int64(-1)
 	p := pool.New(8, size)
 	defer p.Close()
-	g := p.Group(context.Background(), pool.CollectAll())
+	g := p.Group(ctx, pool.CollectAll())
 	for _, url := range urls {
-		_ = g.Go(url) // what it returns is among the results as well
+		g.Go(url)
 	}
-	for i, n := range g.Results() {
-		if n.Err != nil {
-			log.Print(n.Err)
+	for r, err := range g.Results(ctx) {
+		if err != nil {
+			log.Print(err)
 			continue
 		}
-		if n.Value > most {
-			longest, most = urls[i], n.Value
+		if r.Value > most {
+			longest, most = r.Task, r.Value
 		}
 	}
 	fmt.Println(longest, most)

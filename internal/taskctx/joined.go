@@ -1,14 +1,13 @@
-package pool
+package taskctx
 
 import (
 	"context"
 	"runtime"
-	"sync"
 	"time"
 	"unsafe"
 	"weak"
 
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A joined context ends with the first of several parents, or when it is cancelled. It
@@ -36,8 +35,9 @@ type joined struct {
 func join(parents ...context.Context) *joined {
 	l := &parentLink{open: make(chan struct{})}
 	for _, p := range parents {
-		if p.Err() != nil {
+		if sched.Err(p) != nil {
 			l.by, l.over = p, true
+			sched.Opaque("a parent had ended")
 			close(l.open)
 			break
 		}
@@ -66,7 +66,7 @@ func (h *joined) Value(key any) any {
 // A parentLink ends a joined context when a parent ends. It is also the parent that
 // package context sees, which makes it the source of the context's error and cause.
 type parentLink struct {
-	mu     sync.Mutex
+	mu     sched.Mutex
 	open   chan struct{}      // closed only if a parent had ended when the link was made
 	end    func()             // ends the context; nil if it has ended or has been collected
 	done   weak.Pointer[byte] // the channel of the context
@@ -80,8 +80,7 @@ func (l *parentLink) watch(parents []context.Context) {
 	unlink := make([]func() bool, 0, len(parents))
 	for _, p := range parents {
 		p = endOf(p) // contexts between p and its end are not kept
-		point.At("pool: before a context is linked")
-		unlink = append(unlink, context.AfterFunc(p, func() { l.fire(p) }))
+		unlink = append(unlink, sched.AfterFunc(p, func() { l.fire(p) }))
 	}
 	l.mu.Lock()
 	if !l.over {
@@ -107,8 +106,9 @@ func (l *parentLink) fire(by context.Context) {
 	l.over = end == nil // so that the channel is closed once
 	l.mu.Unlock()
 	if end != nil {
-		end()
+		sched.Cancel(end)
 	} else if done := l.done.Value(); done != nil {
+		sched.Opaque("the channel of a collected context")
 		close(channelAt(done))
 	}
 	l.release()
@@ -151,7 +151,7 @@ func (l *parentLink) Done() <-chan struct{} { return l.open }
 
 func (l *parentLink) Err() error {
 	if by := l.endedBy(); by != nil {
-		return by.Err()
+		return sched.Err(by)
 	}
 	return nil
 }

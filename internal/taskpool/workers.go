@@ -1,0 +1,496 @@
+package taskpool
+
+import (
+	"context"
+	"runtime/pprof"
+	"slices"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/taskctx"
+)
+
+// A worker runs tasks on a goroutine. A Goexit ends the goroutine; the next one takes the
+// worker over as it is.
+type worker[T, R any] struct {
+	run  runQueue[T, R]
+	id   int
+	wake chan struct{}
+
+	// Guarded by Engine.mu.
+	started   bool
+	searching bool          // counted in Engine.searching
+	retired   bool          // not one of Engine.workers any more
+	since     time.Duration // when it became idle
+	filled    uint64        // Engine.fills when its run queue was filled
+	work      func()        // the goroutine
+
+	// Used by its goroutine only.
+	fn     Func[T, R]       // nil until the state is open
+	close  func() error     // closes the state
+	scope  *taskctx.Scope   // of the last task; nil while the worker rests
+	ctx    *taskctx.Context // likewise
+	common Task[T, R]       // the last task if no one waits for it; nil otherwise
+	lane   *lane[T, R]      // of the last task, in a pool with keys
+	_      [64]byte
+}
+
+// drowsyLocked keeps drowsy up to date: no worker is searching, and one could be.
+func (e *Engine[T, R]) drowsyLocked() {
+	yes := e.searching == 0 && (len(e.idle) > 0 || len(e.workers) < e.limit)
+	if e.drowsy.Load() != yes {
+		e.drowsy.Store(yes)
+	}
+}
+
+// wakeOne makes a worker look at the queue if none is searching.
+func (e *Engine[T, R]) wakeOne() {
+	e.mu.Lock()
+	var w *worker[T, R]
+	if !e.closed { // otherwise closeLocked has done so
+		w = e.wakeLocked()
+	}
+	e.mu.Unlock()
+	w.rise()
+}
+
+// wakeLocked returns a worker for the caller to wake, idle or new, or nil if one is searching
+// or all are busy.
+func (e *Engine[T, R]) wakeLocked() *worker[T, R] {
+	n := len(e.idle)
+	switch {
+	case e.searching > 0:
+		return nil
+	case n > 0 && len(e.workers) <= e.limit:
+		w := e.idle[n-1]
+		e.idle[n-1] = nil
+		e.idle = e.idle[:n-1]
+		w.searching = true
+		e.searching++
+		e.drowsyLocked()
+		return w
+	case n > 0 || len(e.workers) >= e.limit:
+		return nil
+	}
+	id := slices.Index(e.ids, false)
+	if id < 0 {
+		id = len(e.ids)
+		e.ids = append(e.ids, false)
+	}
+	e.ids[id] = true
+	w := &worker[T, R]{id: id, wake: make(chan struct{}, 1), fn: e.Fn, searching: true, filled: e.fills}
+	w.work = func() { e.work(w, 0, false) }
+	e.workers = append(e.workers, w)
+	e.searching++
+	e.drowsyLocked()
+	return w
+}
+
+// rise wakes the worker, or starts its goroutine. w may be nil.
+func (w *worker[T, R]) rise() {
+	switch {
+	case w == nil:
+	case w.started:
+		sched.Signal(w.wake)
+	default:
+		w.started = true
+		go w.work()
+	}
+}
+
+// work is the goroutine of a worker. If ok, w has claimed the task at index i.
+func (e *Engine[T, R]) work(w *worker[T, R], i int, ok bool) {
+	pprof.SetGoroutineLabels(e.Root.Named(context.Background(), w.id))
+	for {
+		if ok {
+			i, ok = e.runTask(w, i)
+			continue
+		}
+		if !e.refill(w) {
+			return
+		}
+		i, ok = 0, true
+	}
+}
+
+// runTask runs the task at index i of the run queue, which w has claimed, and claims the
+// next one.
+func (e *Engine[T, R]) runTask(w *worker[T, R], i int) (next int, ok bool) {
+	if e.alert.Load()&crowded != 0 {
+		e.relieve()
+	}
+	it := w.run.chunk.pull(i)
+	t, value := it.task, it.value
+	if t != w.common { // otherwise it is another task of the same kind, as most are
+		if value, ok = t.Claim(value); !ok {
+			return w.run.next(oneSkipped)
+		}
+		w.prepare(e.Root, t)
+	}
+	if count, err := e.unfit(w, w.scope); err != nil {
+		return e.finish(w, t, outcome.NotStarted(err), count)
+	}
+	sampled := w.run.chunk.sampled>>i&1 != 0
+	var start time.Duration
+	if sampled {
+		s := w.run.chunk.at[i]
+		start = e.now()
+		e.Waits.add(start-s.at(), s.weight())
+	}
+	ctx := w.ctx
+	ctx.SetLabels()
+	err := e.call(ctx, w.fn, t, value, func() {
+		// The goroutine ends. Another one takes the worker over.
+		next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
+		go e.work(w, next, ok)
+	}, repanic)
+	if sampled {
+		e.Runs.add(e.now()-start, w.run.chunk.at[i].weight())
+	}
+	switch {
+	case err != nil:
+		return e.finish(w, t, err, oneFailed)
+	case t == w.common:
+		return w.run.next(oneCompleted)
+	}
+	return e.settle(w, t, nil, oneCompleted)
+}
+
+// call runs a claimed task. A panic becomes its error, or ends the program by a call of end.
+// During a Goexit call calls exited, and does not return.
+func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], t Task[T, R], value T, exited func(), end func(any)) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		r := recover()
+		switch {
+		case r == nil:
+			exited()
+		case e.Crash || e.Unhandled && t.Detached():
+			end(r)
+		default:
+			err = outcome.Panicked(r)
+		}
+	}()
+	err = t.Run(ctx, fn, value)
+	returned = true
+	return err
+}
+
+func repanic(r any) { panic(r) }
+
+// finish counts the task that has ended and publishes its end. It claims the next one.
+func (e *Engine[T, R]) finish(w *worker[T, R], t Task[T, R], err error, count uint64) (next int, ok bool) {
+	if err != nil && t.Detached() {
+		reported := false
+		defer func() {
+			if !reported { // the error handler has called Goexit
+				next, ok := e.settle(w, t, err, count)
+				go e.work(w, next, ok)
+			}
+		}()
+		w.ctx.SetLabels()
+		e.Report(w.ctx, err, false)
+		reported = true
+	}
+	return e.settle(w, t, err, count)
+}
+
+func (e *Engine[T, R]) settle(w *worker[T, R], t Task[T, R], err error, count uint64) (next int, ok bool) {
+	if w.ctx.Single() {
+		w.rest()
+	}
+	next, ok = w.run.next(count)
+	t.Settle(err)
+	return next, ok
+}
+
+// unfit returns why a task cannot run, and the count that it belongs to.
+func (e *Engine[T, R]) unfit(w *worker[T, R], s *taskctx.Scope) (count uint64, err error) {
+	switch {
+	case s.Over():
+		return oneCancelled, context.Cause(s.Submitted)
+	case e.Root.Over() || e.alert.Load()&stopped != 0 && sched.Err(e.Root) != nil:
+		return oneCancelled, context.Cause(e.Root)
+	case w.fn == nil:
+		w.fn, w.close, err = e.openState(w.id)
+		return oneFailed, err
+	}
+	return 0, nil
+}
+
+// prepare gets ready to run a task that has been claimed.
+func (w *worker[T, R]) prepare(r *taskctx.Root, t Task[T, R]) {
+	if w.lane != nil {
+		w.rest() // the context is for this task alone
+	}
+	last := w.ctx
+	w.scope, w.ctx, w.common = t.Scope(), t.Context(r, last, w.id), nil
+	if w.ctx != last {
+		if last != nil {
+			last.Finish()
+		}
+		if w.lane != nil {
+			w.ctx.Lane = w.lane
+		}
+		w.ctx.Begin()
+	}
+	if w.lane == nil && t.Detached() {
+		w.common = t
+	}
+}
+
+// rest lets go of what the worker has worked on.
+func (w *worker[T, R]) rest() {
+	if w.ctx != nil {
+		w.ctx.Finish()
+	}
+	w.scope, w.ctx, w.common = nil, nil, nil
+}
+
+// relieve lets submitters in for tasks that have ended.
+func (e *Engine[T, R]) relieve() {
+	e.lock()
+	up := e.admitLocked()
+	e.mu.Unlock()
+	up.wake()
+}
+
+// refill fills the empty run queue of w and claims its first task, or returns false when w is to
+// end. It parks while there is nothing to do.
+func (e *Engine[T, R]) refill(w *worker[T, R]) bool {
+	e.lock()
+	for {
+		e.foldLocked(w)
+		if w.lane != nil {
+			e.order.done(w.lane)
+			w.lane = nil
+		}
+		up := e.admitLocked()
+		n := 0
+		if !w.retired && len(e.workers) <= e.limit {
+			n = e.takeLocked(w)
+		}
+		if w.searching {
+			w.searching = false
+			e.searching--
+			e.drowsyLocked()
+		}
+		if e.hasTasksLocked() {
+			up.add(e.wakeLocked())
+		}
+		switch {
+		case n > 0:
+			e.mu.Unlock()
+			up.wake()
+			return true
+		case !w.retired && (e.closed || len(e.workers) > e.limit):
+			e.retireLocked(w)
+			fallthrough
+		case w.retired:
+			e.notifyLocked()
+			e.mu.Unlock()
+			up.wake()
+			e.leave(w)
+			return false
+		}
+		e.idle = append(e.idle, w)
+		w.since = e.now()
+		e.drowsyLocked()
+		// A submitter that comes from now on sees that it has to wake a worker.
+		if e.hasTasksLocked() {
+			e.idle = slices.DeleteFunc(e.idle, func(v *worker[T, R]) bool { return v == w })
+			w.searching = true
+			e.searching++
+			e.drowsyLocked()
+			e.mu.Unlock()
+			up.wake()
+			e.lock()
+			continue
+		}
+		e.parkLocked(w)
+		e.mu.Unlock()
+		up.wake()
+		sched.Park(w.wake)
+		e.lock()
+	}
+}
+
+// restLocked lets go of what an engine needs no more if no worker has anything to do.
+func (e *Engine[T, R]) restLocked() {
+	if len(e.idle) == len(e.workers) && e.Idle != nil {
+		e.Idle()
+	}
+}
+
+// parkLocked prepares w, which is idle, for a rest.
+func (e *Engine[T, R]) parkLocked(w *worker[T, R]) {
+	w.rest()
+	if c := w.run.chunk; c != nil {
+		w.run.chunk = nil
+		e.queue.mu.Lock()
+		e.queue.recycle(c)
+		e.queue.mu.Unlock()
+	}
+	e.restLocked()
+	e.notifyLocked()
+	e.scheduleRetirementLocked()
+}
+
+// scheduleRetirementLocked sets the timer for the worker that has been idle longest, unless it
+// is set. If that worker has been woken when the timer fires, the timer is set anew.
+func (e *Engine[T, R]) scheduleRetirementLocked() {
+	if e.retiring || len(e.idle) == 0 || len(e.workers) <= e.MinWorkers || e.IdleTimeout > 1<<62 {
+		return
+	}
+	e.retiring = true
+	d := e.idle[0].since + e.IdleTimeout - e.now()
+	if e.retirement == nil {
+		sched.Opaque("the timer of idle workers")
+		e.retirement = time.AfterFunc(d, e.retireOverdue)
+	} else {
+		e.retirement.Reset(d)
+	}
+}
+
+// retireOverdue retires the workers that have been idle for the idle timeout.
+func (e *Engine[T, R]) retireOverdue() {
+	e.mu.Lock()
+	now, n := e.now(), 0
+	for n < min(len(e.idle), len(e.workers)-e.MinWorkers) && now-e.idle[n].since >= e.IdleTimeout {
+		n++
+	}
+	up := wakeUp[T, R]{workers: e.retireIdleLocked(n)}
+	e.retiring = false
+	e.scheduleRetirementLocked()
+	e.mu.Unlock()
+	up.wake()
+}
+
+// retireIdleLocked retires up to n idle workers, those first that have been idle longest.
+// The caller wakes them.
+func (e *Engine[T, R]) retireIdleLocked(n int) []*worker[T, R] {
+	n = min(n, len(e.idle))
+	retired := slices.Clone(e.idle[:n])
+	e.idle = slices.Delete(e.idle, 0, n)
+	for _, w := range retired {
+		e.retireLocked(w)
+	}
+	return retired
+}
+
+// retireLocked counts w out. Its run queue is empty and folded.
+func (e *Engine[T, R]) retireLocked(w *worker[T, R]) {
+	w.retired = true
+	e.ids[w.id] = false // it runs no task any more
+	i := slices.Index(e.workers, w)
+	e.workers = slices.Delete(e.workers, i, i+1)
+	e.leaving++
+	e.drowsyLocked()
+	e.restLocked()
+	if len(e.workers) == 0 {
+		e.queue.mu.Lock()
+		e.queue.trim()
+		e.queue.mu.Unlock()
+	}
+	if e.retiring && (len(e.workers) == 0 || e.closed) {
+		e.retirement.Stop()
+		e.retiring = false
+	}
+}
+
+// leave ends a worker that has retired.
+func (e *Engine[T, R]) leave(w *worker[T, R]) {
+	w.rest()
+	w.run.chunk = nil
+	if w.close != nil {
+		e.closeState(w.close)
+	}
+	e.mu.Lock()
+	e.leaving--
+	e.notifyLocked()
+	e.mu.Unlock()
+}
+
+// hasTasksLocked reports whether there is a task for a worker to take.
+func (e *Engine[T, R]) hasTasksLocked() bool {
+	if e.order != nil {
+		return len(e.order.ready) > 0
+	}
+	e.queue.mu.Lock()
+	queued := e.queue.n > 0
+	e.queue.mu.Unlock()
+	return queued || slices.ContainsFunc(e.workers, func(w *worker[T, R]) bool { return w.run.unclaimed() > 0 })
+}
+
+// takeLocked fills the run queue of w, which is empty, and returns the number of tasks.
+func (e *Engine[T, R]) takeLocked(w *worker[T, R]) (n int) {
+	q := &e.queue
+	used := w.run.chunk
+	w.run.chunk = nil
+	if e.order != nil {
+		if len(e.order.ready) == 0 {
+			w.run.chunk = used
+			return 0
+		}
+		if used == nil {
+			used = &chunk[T, R]{items: make([]item[T, R], 1), at: new([chunkSize]sample)}
+		}
+		p := e.order.pop()
+		w.lane = p.lane
+		used.items[0], used.n = item[T, R]{task: p}, 1
+		used.sampled, used.at[0] = 1, sample(p.accepted&^7)
+		return e.fillLocked(w, used)
+	}
+	if v := e.stuckLocked(w); v != nil && v.run.unclaimed() > 0 {
+		if used == nil {
+			used = &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
+		}
+		if n = v.run.steal(used, true); n > 0 {
+			return e.fillLocked(w, used)
+		}
+	}
+	q.mu.Lock()
+	c := q.take()
+	if c != nil && used != nil {
+		q.recycle(used)
+	}
+	q.mu.Unlock()
+	if c != nil {
+		return e.fillLocked(w, c)
+	}
+	for _, v := range e.workers {
+		if v == w || v.run.unclaimed() == 0 {
+			continue
+		}
+		if used == nil {
+			used = &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
+		}
+		if n = v.run.steal(used, false); n > 0 {
+			return e.fillLocked(w, used)
+		}
+	}
+	w.run.chunk = used
+	return 0
+}
+
+func (e *Engine[T, R]) fillLocked(w *worker[T, R], c *chunk[T, R]) int {
+	e.fills++
+	w.filled = e.fills
+	w.run.fill(c)
+	return c.n
+}
+
+// stuckLocked looks at one of the other workers in turn and returns it if each of the others
+// has filled its run queue several times since that one last did. It returns nil otherwise.
+func (e *Engine[T, R]) stuckLocked(w *worker[T, R]) *worker[T, R] {
+	e.turn++
+	v := e.workers[e.turn%len(e.workers)]
+	if v == w || e.fills-v.filled < 2*uint64(len(e.workers)) {
+		return nil
+	}
+	return v
+}
