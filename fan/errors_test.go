@@ -9,8 +9,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/tandemgo/tandem/fan"
+	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 // C10: the error of an element names it, on any goroutine, however it came.
@@ -56,58 +58,79 @@ func leaves(err error) []error {
 	return []error{err}
 }
 
-// C11: the error of a Map lists the elements that never started, and no others: after an
-// error, a panic, a Goexit of another goroutine, and the end of the context.
-func TestC11MapListsElementsThatNeverStarted(t *testing.T) {
-	for _, n := range []int{1, 3, 8} {
-		for _, cost := range []time.Duration{0, 10, time.Microsecond, time.Second} {
-			for at := range 40 {
-				for how, fail := range map[string]func(cancel func()) error{
-					"error":  func(func()) error { return errItem },
-					"panic":  func(func()) error { panic(errItem) },
-					"goexit": func(func()) error { runtime.Goexit(); return nil },
-					"cancel": func(cancel func()) error { cancel(); return nil },
-				} {
-					synctest.Test(t, func(t *testing.T) {
-						ctx, cancel := context.WithCancelCause(t.Context())
-						defer cancel(nil)
-						started := make([]bool, 40)
-						returned := false
-						done := make(chan struct{})
-						var err error
-						go func() { // a Goexit may end it
-							defer close(done)
-							_, err = fan.Map(ctx, n, numbers(40), func(_ context.Context, v int) (int, error) {
-								started[v] = true
-								time.Sleep(cost)
-								if v == at {
-									return 0, fail(func() { cancel(errItem) })
-								}
-								return v, nil
-							})
-							returned = true
-						}()
-						<-done
-						if !returned {
-							return
-						}
-						listed := slices.Repeat([]bool{true}, 40)
-						for _, err := range leaves(err) {
-							if te, ok := errors.AsType[*fan.TaskError](err); ok && errors.Is(err, fan.ErrNotStarted) {
-								listed[te.Index] = false
-								if !errors.Is(te.Err, errItem) && !errors.Is(te.Err, fan.ErrGoexit) {
-									t.Errorf("element %d has the error %v", te.Index, te.Err)
-								}
-							}
-						}
-						equal(t, fmt.Sprintf("%s at %d of %v by %d: elements that started", how, at, cost, n), started, listed)
-						if some := slices.Contains(started, false); some != errors.Is(err, fan.ErrNotStarted) {
-							t.Errorf("elements have not started: %v; got %v", some, err)
-						}
-					})
+// C11: the error of a Map or Reduce lists the elements that never started, and no others:
+// after an error, a panic, a Goexit of another goroutine, and the end of the context.
+func TestC11ElementsThatNeverStartedAreListed(t *testing.T) {
+	fails := map[string]func(cancel func()) error{
+		"error":  func(func()) error { return errItem },
+		"panic":  func(func()) error { panic(errItem) },
+		"goexit": func(func()) error { runtime.Goexit(); return nil },
+		"cancel": func(cancel func()) error { cancel(); return nil },
+	}
+	runs := map[string]func(ctx context.Context, n int, fn func(int) error) error{
+		"Map": func(ctx context.Context, n int, fn func(int) error) error {
+			_, err := fan.Map(ctx, n, numbers(40), func(_ context.Context, v int) (int, error) { return v, fn(v) })
+			return err
+		},
+		"Reduce": func(ctx context.Context, n int, fn func(int) error) error {
+			_, err := fan.Reduce(ctx, n, numbers(40), func() int { return 0 },
+				func(acc, v int) (int, error) { return acc + v, fn(v) }, func(a, b int) int { return a + b })
+			return err
+		},
+	}
+	for name, run := range runs {
+		for how, fail := range fails {
+			for _, n := range []int{1, 3, 8} {
+				for _, cost := range []time.Duration{0, 10, time.Microsecond, time.Second} {
+					for _, at := range []int{0, 1, 7, 9, 20, 36, 39} {
+						what := fmt.Sprintf("%s, %s at %d of %v by %d", name, how, at, cost, n)
+						synctest.Test(t, func(t *testing.T) { listsWhatNeverStarted(t, what, n, cost, at, run, fail) })
+					}
 				}
 			}
 		}
+	}
+}
+
+// listsWhatNeverStarted runs 40 elements of which the cost is the given one, or twice or
+// three times as much, and one fails.
+func listsWhatNeverStarted(t *testing.T, what string, n int, cost time.Duration, at int, run func(context.Context, int, func(int) error) error, fail func(cancel func()) error) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	started := make([]bool, 40)
+	returned, done := false, make(chan struct{})
+	var err error
+	go func() { // a Goexit may end it
+		defer close(done)
+		err = run(ctx, n, func(v int) error {
+			started[v] = true
+			time.Sleep(cost * time.Duration(1+v*7%3))
+			if v == at {
+				return fail(func() { cancel(errItem) })
+			}
+			return nil
+		})
+		returned = true
+	}()
+	<-done
+	if !returned {
+		return
+	}
+	listed := slices.Repeat([]bool{true}, 40)
+	for _, err := range leaves(err) {
+		if te, ok := errors.AsType[*fan.TaskError](err); ok && errors.Is(err, fan.ErrNotStarted) {
+			if !listed[te.Index] {
+				t.Errorf("%s: element %d is listed twice", what, te.Index)
+			}
+			listed[te.Index] = false
+			if !errors.Is(te.Err, errItem) && !errors.Is(te.Err, fan.ErrGoexit) {
+				t.Errorf("%s: element %d has the error %v", what, te.Index, te.Err)
+			}
+		}
+	}
+	equal(t, what+": elements that started", started, listed)
+	if some := slices.Contains(started, false); some != errors.Is(err, fan.ErrNotStarted) {
+		t.Errorf("%s: elements have not started: %v; got %v", what, some, err)
 	}
 }
 
@@ -124,15 +147,15 @@ func TestC11TheContextEndsBeforeTheStart(t *testing.T) {
 				t.Errorf("%s: got %v", name, err)
 			}
 			ctx, cancel = context.WithCancelCause(t.Context())
-			started := 0
+			var started testkit.Gauge
 			err := c.run(ctx, 10, func(context.Context, int) (int, error) {
-				started++
+				started.Enter()
 				cancel(errCaller)
 				time.Sleep(time.Second)
 				return 0, nil
 			})
-			if name != "First" && name != "Quorum" && (started == 10 || !errors.Is(err, fan.ErrNotStarted) || !errors.Is(err, errCaller)) {
-				t.Errorf("%s: %d of 10 started, got %v", name, started, err)
+			if name != "First" && name != "Quorum" && (started.Now() == 10 || !errors.Is(err, fan.ErrNotStarted) || !errors.Is(err, errCaller)) {
+				t.Errorf("%s: %d of 10 started, got %v", name, started.Now(), err)
 			}
 		})
 	}
@@ -177,6 +200,25 @@ func reduceSum(ctx context.Context, n, size int) error {
 	_, err := fan.Reduce(ctx, n, numbers(size), func() int { return 0 },
 		func(a, v int) (int, error) { return a + v, nil }, func(a, b int) int { return a + b })
 	return err
+}
+
+// C8: the context of a Map that is kept keeps neither its elements nor its results alive.
+func TestC8AKeptContextKeepsNothing(t *testing.T) {
+	var kept context.Context
+	element, result := func() (weak.Pointer[[1000]int], weak.Pointer[[1000]int]) {
+		in := []*[1000]int{new([1000]int)}
+		out, err := fan.Map(t.Context(), 1, in, func(ctx context.Context, v *[1000]int) (*[1000]int, error) {
+			kept = ctx
+			return new([1000]int), nil
+		})
+		equal(t, "error", nil, err)
+		return weak.Make(in[0]), weak.Make(out[0])
+	}()
+	runtime.GC()
+	if element.Value() != nil || result.Value() != nil {
+		t.Error("an element or a result is kept")
+	}
+	runtime.KeepAlive(kept)
 }
 
 // F3: In is fair: of two inputs that always have an item, each gives every second one.

@@ -302,3 +302,20 @@ func TestExploreForEach(t *testing.T) {
 		})
 	}
 }
+
+// A source that is ahead by as many items as may wait goes on when there is room.
+func TestExploreTheSourceIsFarAhead(t *testing.T) {
+	const size = 2*1 + 16 + 2
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		r.Go("caller", func() {
+			calls := testkit.NewLedger(size)
+			err := fan.ForEach(t.Context(), 1, count(size), func(_ context.Context, v int) error {
+				calls.Note(v)
+				return nil
+			})
+			if calls.ExactlyOnce(t); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+}

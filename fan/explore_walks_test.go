@@ -128,6 +128,43 @@ func TestExploreByKey(t *testing.T) {
 	}
 }
 
+// F4: an item does not wait while there is a goroutine for it: of three items on two
+// goroutines, the first waits for the last.
+func TestExploreItemsMeet(t *testing.T) {
+	type function = func(context.Context, int) (int, error)
+	for name, run := range map[string]func(context.Context, function) error{
+		"ForEach": func(ctx context.Context, fn function) error {
+			return fan.ForEach(ctx, 2, count(3), func(ctx context.Context, v int) error { _, err := fn(ctx, v); return err })
+		},
+		"Seq": func(ctx context.Context, fn function) error { return last(fan.Seq(ctx, 2, count(3), fn)) },
+		"ByKey": func(ctx context.Context, fn function) error {
+			return last(fan.ByKey(ctx, 2, count(3), func(v int) int { return v / 2 * 2 }, fn))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				r.Go("caller", func() {
+					met := make(chan struct{})
+					err := run(t.Context(), func(_ context.Context, v int) (int, error) {
+						switch v {
+						case 0:
+							sched.Opaque("waits for the last item")
+							<-met
+						case 2:
+							sched.Opaque("is the last item")
+							close(met)
+						}
+						return v, nil
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		})
+	}
+}
+
 // Items of Out come in by In, each once, and all goroutines end with the context.
 func TestExploreOutAndIn(t *testing.T) {
 	for name, want := range map[string]int{"all": 2, "left": 1} {

@@ -31,7 +31,9 @@ func Map[In, Out any](ctx context.Context, n int, in []In, fn func(context.Conte
 	misuse.Nil(fn == nil, "fan: Map: function")
 	out := make([]Out, len(in))
 	m := &mapping[In, Out]{in: in, out: out, fn: fn}
-	return out, m.do(ctx, n, len(in), m)
+	err := m.do(ctx, n, len(in), m)
+	m.in, m.out, m.fn = nil, nil, nil // the context of the functions, in m, may be kept
+	return out, err
 }
 
 // A mapping is the work of a Map. All workers share it.

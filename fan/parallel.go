@@ -193,7 +193,6 @@ func (f *parallelFor) end() {
 	if f.alarm != nil {
 		f.alarm.Stop()
 	}
-	f.body = nil // the context may be kept
 	f.release()
 }
 
