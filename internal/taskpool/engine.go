@@ -130,17 +130,21 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 	return nil
 }
 
-// acceptLocked puts a task into the queue. The caller wakes a worker.
-func (e *Engine[T, R]) acceptLocked(it item[T, R]) {
-	e.queue.mu.Lock()
-	defer e.queue.mu.Unlock()
-	if p, ok := it.task.(*place[T, R]); ok {
-		e.queue.mortal = e.queue.mortal || p.Scope().Mortal()
-		e.order.push(p, e.queue.accepted, e.now())
-		e.queue.accepted++
-		return
+// acceptLocked puts a task into the queue, and returns a task of an ordered queue whose context
+// may have ended, see queue.suspect. The caller wakes a worker.
+func (e *Engine[T, R]) acceptLocked(it item[T, R]) (suspect Task[T, R]) {
+	q := &e.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p, ok := it.task.(*place[T, R])
+	if !ok {
+		q.push(it)
+		return nil
 	}
-	e.queue.push(it)
+	q.mortal = q.mortal || p.Scope().Mortal()
+	e.order.push(p, q.accepted, e.now())
+	q.accepted++
+	return e.order.suspect(q.accepted - q.swept)
 }
 
 // foldLocked takes over the counts of w.

@@ -208,12 +208,13 @@ func (e *Engine[T, R]) settle(w *worker[T, R], t Task[T, R], err error, count ui
 	return next, ok
 }
 
-// unfit returns why a task cannot run, and the count that it belongs to.
+// unfit returns why a task cannot run, and the count that it belongs to. A task that a worker had
+// claimed when the pool was stopped counts as started.
 func (e *Engine[T, R]) unfit(w *worker[T, R], s *taskctx.Scope) (count uint64, err error) {
 	switch {
 	case s.Over():
 		return oneCancelled, context.Cause(s.Submitted)
-	case e.Root.Over() || e.alert.Load()&stopped != 0 && sched.Err(e.Root) != nil:
+	case e.Root.Over():
 		return oneCancelled, context.Cause(e.Root)
 	case w.fn == nil:
 		w.fn, w.close, err = e.openState(w.id)
