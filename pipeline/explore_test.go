@@ -5,6 +5,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -243,6 +244,81 @@ func TestExploreBreak(t *testing.T) {
 			})
 		})
 	}
+}
+
+// L9: a value that a stage has made is received by the function behind, or by OnDiscard,
+// once, wherever both are when the run ends.
+func TestExploreDiscard(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts   []pipeline.Option
+		failAt int // the item for which the first stage fails
+		twice  bool
+	}{
+		"one worker":                       {nil, -1, false},
+		"one worker, which fails":          {nil, 1, false},
+		"two workers":                      {[]pipeline.Option{pipeline.WithWorkers(2)}, -1, false},
+		"two workers, the first one fails": {[]pipeline.Option{pipeline.WithWorkers(2)}, 0, false},
+		"branches":                         {nil, -1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				var a account
+				first := pipeline.Map(func(_ context.Context, v int) (int, error) {
+					if v == c.failAt {
+						return 0, errItem
+					}
+					return a.make(v), nil
+				}, c.opts...)
+				if c.twice {
+					first = pipeline.Merge(first, first)
+				}
+				second := pipeline.Map(func(_ context.Context, v int) (int, error) {
+					if a.receive(v); v == 1 {
+						return 0, errEnough
+					}
+					return v, nil
+				})
+				s := pipeline.Then(first.OnDiscard(a.receive), second)
+				r.Go("caller", func() { _, _ = s.Collect(t.Context(), count(3)) })
+				r.After(func() {
+					if fmt.Sprint(a.made) != fmt.Sprint(a.received) {
+						t.Errorf("made %v, received %v", a.made, a.received)
+					}
+				})
+			})
+		})
+	}
+}
+
+// Until ends a run while items come and go: each item that was read comes out.
+func TestExploreUntil(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		stop, end := context.WithCancel(t.Context())
+		var read, got []int
+		src := pipeline.Seq(func(yield func(int) bool) {
+			for v := range 3 {
+				read = append(read, v)
+				if !yield(v) {
+					return
+				}
+			}
+		})
+		r.Go("caller", func() {
+			var err error
+			if got, err = narrow(0).Collect(t.Context(), pipeline.Until(stop, src)); err != nil {
+				t.Error(err)
+			}
+		})
+		r.Go("signal", func() {
+			point.At("before the signal")
+			end()
+		})
+		r.After(func() {
+			if !slices.Equal(got, read) {
+				t.Errorf("read %v, got %v", read, got)
+			}
+		})
+	})
 }
 
 // The context ends while everybody waits or works: its cause is the error unless
