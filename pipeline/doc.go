@@ -81,6 +81,8 @@
 //
 // # When not to use it
 //
+//   - For values of more than 64 KiB: no channel takes them, so a Stage of them does not
+//     compile, because of Execute. Use pointers.
 //   - For one function and a slice or an iterator, package
 //     [github.com/tandemgo/tandem/fan] needs less.
 //   - For tasks that come from anywhere, as long as the program lives, or that make

@@ -19,7 +19,7 @@ func Map[In, Out any](fn func(context.Context, In) (Out, error), opts ...Option)
 // A Failure is an item for which the function of [MapOr] has failed.
 type Failure[In any] struct {
 	Item     In    // the item
-	Err      error // the error of the last attempt; a [*PanicError] or [ErrGoexit] if there was none
+	Err      error // the error of the last attempt, such as a [*PanicError] or [ErrGoexit]
 	Attempts int   // calls of the function for this item
 }
 
