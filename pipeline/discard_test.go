@@ -6,31 +6,12 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/testkit"
 	"github.com/tandemgo/tandem/pipeline"
 )
-
-// An account says of each value how often it was made, and what became of it.
-type account struct {
-	mu             sync.Mutex
-	made, received map[int]int
-}
-
-func (a *account) note(to *map[int]int, v int) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if *to == nil {
-		*to = map[int]int{}
-	}
-	(*to)[v]++
-}
-
-func (a *account) make(v int) int { a.note(&a.made, v); return v }
-func (a *account) receive(v int)  { a.note(&a.received, v) }
 
 // L9: each value that a stage has made is received by the function behind, or by
 // OnDiscard, once, whatever makes it and however the run ends; the figures say the same.

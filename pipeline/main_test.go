@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync"
 	"testing"
 
 	"github.com/tandemgo/tandem/internal/testkit"
@@ -34,3 +35,21 @@ func plus(n int) func(context.Context, int) (int, error) {
 func add(n int, opts ...pipeline.Option) pipeline.Stage[int, int] {
 	return pipeline.Map(plus(n), opts...)
 }
+
+// An account says of each value how often it was made, and what became of it.
+type account struct {
+	mu             sync.Mutex
+	made, received map[int]int
+}
+
+func (a *account) note(to *map[int]int, v int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if *to == nil {
+		*to = map[int]int{}
+	}
+	(*to)[v]++
+}
+
+func (a *account) make(v int) int { a.note(&a.made, v); return v }
+func (a *account) receive(v int)  { a.note(&a.received, v) }
