@@ -139,7 +139,7 @@ func TestR6OnlyIdleKeysAreEvicted(t *testing.T) {
 	})
 }
 
-// R8: a full table serves new keys: each takes the place of one that owes little. A key that
+// R8, FR14: a full table serves new keys: each takes the place of one that owes little. A key that
 // owes much is not forgotten, and memory is bounded.
 func TestR8NewKeysAreServed(t *testing.T) {
 	for _, most := range []int{1, 10, 1000} {
@@ -558,7 +558,7 @@ func TestR1KeyedOperations(t *testing.T) {
 	})
 }
 
-// R1: keys with a parent are granted by both or spent on neither.
+// R1, FR5: keys with a parent are granted by both or spent on neither.
 func TestR1KeyedParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := ratelimit.New(ratelimit.Every(time.Second), 5)
