@@ -383,6 +383,8 @@ func TestR6KeyedNoAllocation(t *testing.T) {
 		"Allow":        func() { x.Allow(k) },
 		"Take":         func() { _, _ = x.Take(ctx, k, 2) },
 		"Wait":         func() { _ = x.Wait(ctx, k) },
+		"Peek":         func() { x.Peek(k) },
+		"Peek of new":  func() { x.Peek(user{"new", 2}) },
 		"Allow denied": func() { spent.Allow(k) },
 		"Take denied":  func() { _, _ = spent.Take(ctx, k, 1) },
 		"too many":     func() { spent.AllowN(user{"new", 1}, 2) },

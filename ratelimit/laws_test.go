@@ -360,10 +360,14 @@ func TestR5ClockJumpsBack(t *testing.T) {
 func TestR6NoAllocation(t *testing.T) {
 	free := ratelimit.New(ratelimit.Per(1_000_000_000, time.Second), 1<<60)
 	spent := ratelimit.New(ratelimit.Every(time.Hour), 1, ratelimit.WithSpent(1))
+	late := ratelimit.New(ratelimit.Every(time.Hour), 1, ratelimit.WithSpent(1))
 	ctx := t.Context()
 	for name, fn := range map[string]func(){
 		"Allow":        func() { free.Allow() },
 		"Take":         func() { free.Take(2) },
+		"Peek":         func() { free.Peek() },
+		"Reserve late": func() { r := late.Reserve(); r.Cancel() },
+		"Settle":       func() { r := free.Reserve(); r.Settle(0) },
 		"Reserve":      func() { free.Reserve() },
 		"Wait":         func() { _ = free.Wait(ctx) },
 		"Allow denied": func() { spent.Allow() },

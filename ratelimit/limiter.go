@@ -130,7 +130,7 @@ func (l *Limiter) AllowN(n int) bool {
 }
 
 func (l *Limiter) takeSlow(n uint64) bool {
-	l.lock()
+	l.lockState()
 	defer l.unlock()
 	return l.take(n)
 }
@@ -230,8 +230,18 @@ func checkN(call string, n int) uint64 {
 	return uint64(n)
 }
 
-// lock locks the limiter and its parents, and moves them to now.
+// lock locks the limiter and its parents, moves them to now, and puts their lines in order.
 func (l *Limiter) lock() {
+	l.lockState()
+	for _, m := range l.chain {
+		if m.behind > 0 {
+			m.keepPromises()
+		}
+	}
+}
+
+// lockState is lock for a call that does nothing if there is a line.
+func (l *Limiter) lockState() {
 	for _, m := range l.chain {
 		m.mu.Lock()
 		old := m.meter.Load().word.Or(slow)
@@ -246,9 +256,6 @@ func (l *Limiter) lock() {
 		for i := range m.windows {
 			w := &m.windows[i]
 			w.advance(&w.params, now)
-		}
-		if m.behind > 0 {
-			m.keepPromises()
 		}
 	}
 }

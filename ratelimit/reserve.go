@@ -35,7 +35,7 @@ type hold struct {
 
 // An owner settles the reservations of its limiter.
 type owner interface {
-	settle(r *Reservation, actual uint64) (returned int)
+	settle(r Reservation, actual uint64) (_ Reservation, returned int)
 }
 
 var errNever = errors.New("ratelimit: the permits will never be granted")
@@ -238,7 +238,8 @@ func (r *Reservation) Settle(actual int) (returned int) {
 	case !r.OK():
 		return 0
 	case r.owner != nil:
-		return r.owner.settle(r, uint64(actual))
+		*r, returned = r.owner.settle(*r, uint64(actual)) // a pointer would escape
+		return returned
 	}
 	return r.settle(uint64(actual))
 }

@@ -228,7 +228,7 @@ func (e *entry[K]) release() {
 
 // settle settles a reservation of e. A key that has been evicted meanwhile owed nothing, so
 // there is nothing to give back.
-func (e *entry[K]) settle(r *Reservation, actual uint64) (returned int) {
+func (e *entry[K]) settle(r Reservation, actual uint64) (_ Reservation, returned int) {
 	e.sh.mu.Lock()
 	if e.gone {
 		e.sh.mu.Unlock()
@@ -236,7 +236,7 @@ func (e *entry[K]) settle(r *Reservation, actual uint64) (returned int) {
 		if r.n = actual; more > 0 {
 			e.x.Charge(e.key, more)
 		}
-		return -max(more, 0)
+		return r, -max(more, 0)
 	}
 	defer e.sh.mu.Unlock()
 	returned = r.settle(actual)
@@ -245,5 +245,5 @@ func (e *entry[K]) settle(r *Reservation, actual uint64) (returned int) {
 		e.unsettled--
 		e.release()
 	}
-	return returned
+	return r, returned
 }

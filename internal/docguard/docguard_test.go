@@ -34,6 +34,7 @@ var public = []string{
 var adapters = []string{
 	"broadcast/natscast",
 	"pool/natspool",
+	"ratelimit/grpclimit",
 	"ratelimit/redislimit",
 }
 

@@ -19,7 +19,7 @@ type module string
 // released are the modules that are tagged, the root first; unreleased are those that
 // never are: nobody imports them.
 var (
-	released   = []module{".", "ratelimit/redislimit", "broadcast/natscast", "pool/natspool"}
+	released   = []module{".", "ratelimit/grpclimit", "ratelimit/redislimit", "broadcast/natscast", "pool/natspool"}
 	unreleased = []module{"benchmarks", "examples", "examples/cluster", "examples/sqlite", "integration", "proofs", "tools"}
 )
 

@@ -138,12 +138,13 @@ func TestFirstRelease(t *testing.T) {
 v0.1.0 is ready. If .ci/run has passed on this very commit:
 
     git tag -a v0.1.0 -m v0.1.0
+    git tag -a ratelimit/grpclimit/v0.1.0 -m ratelimit/grpclimit/v0.1.0
     git tag -a ratelimit/redislimit/v0.1.0 -m ratelimit/redislimit/v0.1.0
     git tag -a broadcast/natscast/v0.1.0 -m broadcast/natscast/v0.1.0
     git tag -a pool/natspool/v0.1.0 -m pool/natspool/v0.1.0
-    git push --atomic origin main v0.1.0 ratelimit/redislimit/v0.1.0 broadcast/natscast/v0.1.0 pool/natspool/v0.1.0
+    git push --atomic origin main v0.1.0 ratelimit/grpclimit/v0.1.0 ratelimit/redislimit/v0.1.0 broadcast/natscast/v0.1.0 pool/natspool/v0.1.0
     cd "$(mktemp -d)" && export GOWORK=off && go mod init example.com/try
-    go get github.com/tandemgo/tandem@v0.1.0 github.com/tandemgo/tandem/ratelimit/redislimit@v0.1.0 github.com/tandemgo/tandem/broadcast/natscast@v0.1.0 github.com/tandemgo/tandem/pool/natspool@v0.1.0
+    go get github.com/tandemgo/tandem@v0.1.0 github.com/tandemgo/tandem/ratelimit/grpclimit@v0.1.0 github.com/tandemgo/tandem/ratelimit/redislimit@v0.1.0 github.com/tandemgo/tandem/broadcast/natscast@v0.1.0 github.com/tandemgo/tandem/pool/natspool@v0.1.0
     go build $(go list github.com/tandemgo/tandem/... | grep -v /internal/)
 `
 	if code != 0 || out != want {

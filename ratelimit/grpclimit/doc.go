@@ -1,0 +1,26 @@
+// Package grpclimit limits gRPC servers and clients by package
+// [github.com/tandemgo/tandem/ratelimit].
+//
+// # Servers
+//
+// [UnaryServer] and [StreamServer] take a permit for each call and answer what is too much
+// with the status RESOURCE_EXHAUSTED. Its details have a RetryInfo with the time after which
+// the call would be granted, unless that is never. A stream costs one permit, and with
+// [PerMessage] another one for each message that the server receives.
+//
+//	limit := ratelimit.NewKeyed[netip.Prefix](ratelimit.Per(10, time.Second), 20)
+//	server := grpc.NewServer(
+//		grpc.UnaryInterceptor(grpclimit.UnaryServer(limit, grpclimit.ByPeer)),
+//		grpc.StreamInterceptor(grpclimit.StreamServer(limit, grpclimit.ByPeer)),
+//	)
+//
+// # Clients
+//
+// [UnaryClient] and [StreamClient] wait for a permit before each call, until the context of
+// the call ends. With PerMessage, a stream waits for another one before it sends a message.
+//
+// # Errors
+//
+// If the limiter cannot decide, a server answers with UNAVAILABLE. If the context of the call
+// has ended, the status is CANCELED or DEADLINE_EXCEEDED.
+package grpclimit
