@@ -140,3 +140,15 @@ func ExampleLimiter_WaitN() {
 		fmt.Println(err)
 	}
 }
+
+// What an answer has cost is charged when it has been sent. Peek tells what is left.
+func ExampleLimiter_Charge() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	kilobytes := redislimit.New[string](client, ratelimit.Per(100, time.Hour), 500)
+	ctx := context.Background()
+	if err := kilobytes.Charge(ctx, "ann", 800); err != nil {
+		fmt.Println(err)
+	}
+	d, err := kilobytes.Peek(ctx, "ann")
+	fmt.Println(d.OK, d.RetryAfter, err)
+}

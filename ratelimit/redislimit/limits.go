@@ -75,8 +75,9 @@ func (p *limits) addWindow(w window) {
 
 // A claim is what a caller asks for: n permits, now or within the time that it can wait.
 type claim struct {
-	n    uint64
-	wait time.Duration
+	n      uint64
+	wait   time.Duration
+	beyond bool // more than the burst, too
 }
 
 // request returns the arguments of the script for a claim, and more permits if it can.
@@ -91,7 +92,7 @@ func (p *limits) request(c claim, more uint64) []any {
 			continue
 		}
 		cost := amount{w.capacity.whole + 1, 0} // never
-		if c.n <= w.burst {
+		if c.n <= w.burst || c.beyond {
 			cost = w.cost(c.n)
 		}
 		need = cost.doubles(need)

@@ -100,7 +100,7 @@ func (l *Limiter[K]) wait(ctx context.Context, k K, n uint64) error {
 			until = min(time.Until(deadline), forever)
 		}
 		asked := l.now()
-		a, due, err := l.claimInFront(ctx, sh, k, x, claim{n, max(until, 1)})
+		a, due, err := l.claimInFront(ctx, sh, k, x, claim{n: n, wait: max(until, 1)})
 		switch {
 		case err != nil:
 			return err
