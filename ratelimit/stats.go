@@ -10,7 +10,7 @@ type Stats struct {
 	Owed    int    // permits that have not come back yet, with those that are reserved, rounded up
 	Waiting int    // callers that wait
 	Waits   uint64 // calls that have had to wait, ever
-	Closed  bool
+	Closed  bool   // whether Close was called
 }
 
 // Stats returns a consistent snapshot. Owed is that of the window that owes most. It costs

@@ -23,4 +23,14 @@
 //
 // If the limiter cannot decide, a server answers with UNAVAILABLE. If the context of the call
 // has ended, the status is CANCELED or DEADLINE_EXCEEDED.
+//
+// # Cost
+//
+// A call costs one call of the limiter, and a denied one the making of a status.
+//
+// # When not to use it
+//
+//   - To bound how many calls run at once, use [google.golang.org/grpc.MaxConcurrentStreams] or
+//     a semaphore.
+//   - To limit by what a request contains, call the limiter in the handler.
 package grpclimit

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
@@ -212,6 +214,22 @@ func ExampleUnaryServer() {
 	defer server.Stop()
 	fmt.Println(len(server.GetServiceInfo()))
 	// Output: 0
+}
+
+// Users are known by a header, and share one limit on all methods. A client of the same
+// limit waits.
+func ExampleKey() {
+	var byUser grpclimit.Key[string] = func(ctx context.Context, _ string) string {
+		md, _ := metadata.FromIncomingContext(ctx)
+		return strings.Join(md.Get("user"), ",")
+	}
+	ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs("user", "ann"))
+	fmt.Println(byUser(ctx, "/grpc.health.v1.Health/Check"))
+	var limit grpclimit.Waiter[string] = ratelimit.NewKeyed[string](ratelimit.Every(time.Hour), 1)
+	fmt.Println(limit.WaitN(ctx, "ann", 1))
+	// Output:
+	// ann
+	// <nil>
 }
 
 // A client that keeps to the limit of its server.
