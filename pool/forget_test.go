@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -401,7 +402,7 @@ func TestP5CostOfADeepWait(t *testing.T) {
 				}
 				must0(p.Close())
 			})
-			return float64(ctx.n) / float64(depth)
+			return float64(ctx.n.Load()) / float64(depth)
 		}
 		few, many := asked(depth/10), asked(depth)
 		if many > 2*few+1 {
@@ -413,10 +414,10 @@ func TestP5CostOfADeepWait(t *testing.T) {
 // An askedContext counts how often it is asked.
 type askedContext struct {
 	context.Context
-	n int
+	n atomic.Int64
 }
 
-func (c *askedContext) Value(key any) any { c.n++; return c.Context.Value(key) }
+func (c *askedContext) Value(key any) any { c.n.Add(1); return c.Context.Value(key) }
 
 // P11, fault 2: a task passes its context to another pool and returns; its pool goes idle or is
 // closed, its future is cancelled or dropped: all that was accepted is done.

@@ -501,8 +501,11 @@ func (s *slot[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int)
 }
 
 // Claim claims the task. The slot keeps it for Results.
-func (s *slot[T, R]) Claim(T) (T, bool) {
-	return s.task, s.state.CompareAndSwap(queued, claimed)
+func (s *slot[T, R]) Claim(T) (task T, ok bool) {
+	if !s.state.CompareAndSwap(queued, claimed) {
+		return task, false
+	}
+	return s.task, true
 }
 
 func (s *slot[T, R]) Settle(err error) {

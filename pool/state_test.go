@@ -219,9 +219,9 @@ func TestP8StateOfTasksInPlace(t *testing.T) {
 func TestC3MethodsInsideTheFunctionsOfAState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p *pool.Pool[int, int]
-		opened, closed := 0, 0
+		var opened, closed atomic.Int64
 		p = pool.NewStateful(1, func(ctx context.Context) (int, error) {
-			if opened++; opened > 1 { // these calls open states, too
+			if opened.Add(1) > 1 { // these calls open states, too
 				return 0, nil
 			}
 			must(p.Do(ctx, 0))
@@ -244,7 +244,7 @@ func TestC3MethodsInsideTheFunctionsOfAState(t *testing.T) {
 			}
 			return 0, nil
 		}, func(context.Context, int, int) (int, error) { return 0, nil }, func(int) error {
-			closed++
+			closed.Add(1)
 			p.Resize(1)
 			checkSum(t, p.Stats())
 			_ = p.TryGo(context.Background(), 0)
@@ -253,8 +253,8 @@ func TestC3MethodsInsideTheFunctionsOfAState(t *testing.T) {
 		must(p.Do(t.Context(), 1))
 		must0(p.Close())
 		checkSum(t, p.Stats())
-		if opened != closed {
-			t.Errorf("%d opened, %d closed", opened, closed)
+		if opened.Load() != closed.Load() {
+			t.Errorf("%d opened, %d closed", opened.Load(), closed.Load())
 		}
 	})
 }

@@ -130,21 +130,21 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 	return nil
 }
 
-// acceptLocked puts a task into the queue, and returns a task of an ordered queue whose context
-// may have ended, see queue.suspect. The caller wakes a worker.
-func (e *Engine[T, R]) acceptLocked(it item[T, R]) (suspect Task[T, R]) {
+// acceptLocked puts a task into the queue, and returns tasks of an ordered queue whose context may
+// have ended, see queue.suspect. The caller wakes a worker.
+func (e *Engine[T, R]) acceptLocked(it item[T, R]) (suspects [2]Task[T, R]) {
 	q := &e.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	p, ok := it.task.(*place[T, R])
 	if !ok {
 		q.push(it)
-		return nil
+		return suspects
 	}
 	q.mortal = q.mortal || p.Scope().Mortal()
 	e.order.push(p, q.accepted, e.now())
 	q.accepted++
-	return e.order.suspect(q.accepted - q.swept)
+	return e.order.suspects(q.accepted - q.swept)
 }
 
 // foldLocked takes over the counts of w.

@@ -125,21 +125,22 @@ func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration)
 	heap.Push(&o.ready, p)
 }
 
-// suspect returns one of the tasks if it is time to look for tasks whose context has ended, see
-// queue.suspect, and nil otherwise. o may be nil.
-func (o *orderedQueue[T, R]) suspect(since uint64) Task[T, R] {
-	if o == nil || o.len() == 0 || since < uint64(o.len())/8 {
-		return nil
+// suspects returns two of the tasks if it is time to look for tasks whose context has ended, see
+// queue.suspect.
+func (o *orderedQueue[T, R]) suspects(since uint64) (s [2]Task[T, R]) {
+	if o.len() == 0 || since < uint64(o.len())/8 {
+		return s
 	}
-	if n := uint64(len(o.ready)); n > 0 && since%2 == 0 {
-		return o.ready[since/2%n]
+	if n := uint64(len(o.ready)); n > 0 {
+		s[0], s[1] = o.ready[0], o.ready[since%n]
 	}
 	for _, l := range o.lanes { // in an order that differs each time
 		if n := len(l.queue); n > 0 {
-			return l.queue[since%uint64(n)]
+			s[1] = l.queue[since%uint64(n)]
+			break
 		}
 	}
-	return nil
+	return s
 }
 
 // pop takes the task that is due. There must be one.

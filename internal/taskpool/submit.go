@@ -79,12 +79,14 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			e.mu.Unlock()
 			return e.rootError()
 		case room:
-			suspect := e.acceptLocked(it)
+			suspects := e.acceptLocked(it)
 			w := e.wakeLocked()
 			e.mu.Unlock()
 			w.rise()
-			if suspect != nil && suspect.Scope().Over() {
-				e.sweepSoon()
+			for _, t := range suspects {
+				if t != nil && t.Scope().Over() {
+					e.sweepSoon()
+				}
 			}
 			return nil
 		case try > sched.Spins(submitYields) && wait:
