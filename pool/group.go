@@ -60,8 +60,8 @@ type groupWaiter struct {
 // A Result is how one task of a group ended.
 type Result[T, R any] struct {
 	Index int // counts the calls of Go from 0
-	Task  T
-	Value R // what the task returned
+	Task  T   // as it was given to Go
+	Value R   // what the task returned
 }
 
 // Group returns an empty group whose tasks run under ctx. The options are FailFast (the

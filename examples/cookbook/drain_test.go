@@ -22,13 +22,10 @@ func Example_drainOnInterrupt() {
 				self, _ := os.FindProcess(os.Getpid())
 				_ = self.Signal(os.Interrupt)
 				<-stop.Done()
-			}
-			select {
-			case orders <- n:
-			case <-stop.Done():
 				taken <- n - 1
 				return
 			}
+			orders <- n
 		}
 	}()
 

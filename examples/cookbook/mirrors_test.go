@@ -42,8 +42,8 @@ func Example_firstOfSeveralMirrors() {
 	// Output:
 	// the release, <nil>
 	// fan: not enough functions succeeded: 1 needed, 2 of 2 failed
-	// checksum is wrong
-	// 502 Bad Gateway
+	// task 0: checksum is wrong
+	// task 1: 502 Bad Gateway
 }
 
 func mirror(h http.HandlerFunc) *httptest.Server { return httptest.NewServer(h) }
