@@ -20,11 +20,11 @@ import (
 // orders lists the orders of pools of numbers; "plain" has none.
 var orders = map[string]*pool.Order[int]{
 	"plain":        nil,
-	"key":          ptr(pool.ByKey(func(n int) int { return n })),
-	"one key":      ptr(pool.ByKey(func(int) int { return 1 })),
-	"priority":     ptr(pool.ByPriority(time.Second, func(int) int { return 0 })),
-	"priorities":   ptr(pool.ByPriority(time.Second, func(n int) int { return n })),
-	"key priority": ptr(pool.ByKey(func(n int) int { return n % 7 }).Priority(time.Second, func(n int) int { return n })),
+	"key":          new(pool.ByKey(func(n int) int { return n })),
+	"one key":      new(pool.ByKey(func(int) int { return 1 })),
+	"priority":     new(pool.ByPriority(time.Second, func(int) int { return 0 })),
+	"priorities":   new(pool.ByPriority(time.Second, func(n int) int { return n })),
+	"key priority": new(pool.ByKey(func(n int) int { return n % 7 }).Priority(time.Second, func(n int) int { return n })),
 }
 
 // P12, C8: what is cancelled in the queue leaves nothing behind, however many tasks there have
@@ -104,8 +104,8 @@ func TestP12CancelledTasksKeepNothing(t *testing.T) {
 	byKey := func(k task) int { return k.n }
 	for shape, order := range map[string]*pool.Order[task]{
 		"plain": nil,
-		"key":   ptr(pool.ByKey(byKey)), "one key": ptr(pool.ByKey(func(task) int { return 1 })),
-		"priority": ptr(pool.ByPriority(time.Second, byKey)),
+		"key":   new(pool.ByKey(byKey)), "one key": new(pool.ByKey(func(task) int { return 1 })),
+		"priority": new(pool.ByPriority(time.Second, byKey)),
 	} {
 		for _, how := range []string{"Cancel", "context"} {
 			t.Run(shape+" "+how, func(t *testing.T) {

@@ -388,6 +388,7 @@ func (g *Group[T, R]) isClosed() bool {
 func (g *Group[T, R]) finish() ([]R, error) {
 	g.mu.Lock()
 	unwatch := g.unwatch
+	g.unwatch = nil
 	if g.scope.Load() != nil {
 		g.scope.Store(nil)
 		g.values = make([]R, 0, g.issued)
@@ -400,7 +401,9 @@ func (g *Group[T, R]) finish() ([]R, error) {
 	}
 	values, err := g.values, g.errorLocked()
 	g.mu.Unlock()
-	unwatch()
+	if unwatch != nil {
+		unwatch()
+	}
 	return values, err
 }
 

@@ -50,10 +50,12 @@ func (w watched) check(t *testing.T) {
 type blobPool = pool.Pool[*blob, *blob]
 
 // blobOrders has the orders of some shapes of pools.
-var blobOrders = map[string]*pool.Order[*blob]{"key": ptr(pool.ByKey(one)), "priority": ptr(pool.ByPriority(time.Second, one))}
+var blobOrders = map[string]*pool.Order[*blob]{"key": new(pool.ByKey(one)), "priority": new(pool.ByPriority(time.Second, one))}
 
-func one(*blob) int     { return 1 }
-func ptr[T any](v T) *T { return &v }
+func one(*blob) int { return 1 }
+
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 // submissions lists every way to give a pool a task; what it returns is the handle, which
 // is kept. The tasks end as their error says.
@@ -209,7 +211,7 @@ func TestC8AnIdlePoolKeepsNoResult(t *testing.T) {
 	for name, submit := range submissions {
 		synctest.Test(t, func(t *testing.T) {
 			w := watched{}
-			p := pool.New(2, func(context.Context, *blob) (*blob, error) { return w.make("result"), nil }, pool.WithMinWorkers(2))
+			p := pool.New(1, func(context.Context, *blob) (*blob, error) { return w.make("result"), nil }, pool.WithMinWorkers(2))
 			func() { _ = submit(context.Background(), p, nil, w) }()
 			synctest.Wait()
 			if len(w) == 0 && name != "Submit and Cancel" {

@@ -95,7 +95,7 @@ func newPoolScript(t *testing.T, in *testkit.Script) *poolScript {
 	}
 	var order *pool.Order[int]
 	if s.keys = in.IntN(5); s.keys > 0 {
-		order = ptr(pool.ByKey(s.key))
+		order = new(pool.ByKey(s.key))
 	}
 	s.p = build(s.limit, order, s.run, opts...)
 	return s

@@ -77,7 +77,7 @@ func soak(t *testing.T, seed uint64, n int) int {
 	opts = append(opts, ignoreErrors())
 	var order *pool.Order[int]
 	if plan.IntN(8) == 0 {
-		order = ptr(pool.ByKey(func(id int) int { return id % 10 }))
+		order = new(pool.ByKey(func(id int) int { return id % 10 }))
 	}
 	p = build(1+plan.IntN(8), order, fn, opts...)
 	// didNotRun is called for a task that has a result of its own.

@@ -130,8 +130,8 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 	return nil
 }
 
-// acceptLocked puts a task into the queue, and returns tasks of an ordered queue whose context may
-// have ended, see queue.suspect. The caller wakes a worker.
+// acceptLocked puts a task into the queue, and returns tasks whose context may have ended. The
+// caller wakes a worker.
 func (e *Engine[T, R]) acceptLocked(it item[T, R]) (suspects [2]Task[T, R]) {
 	q := &e.queue
 	q.mu.Lock()
@@ -139,7 +139,7 @@ func (e *Engine[T, R]) acceptLocked(it item[T, R]) (suspects [2]Task[T, R]) {
 	p, ok := it.task.(*place[T, R])
 	if !ok {
 		q.push(it)
-		return suspects
+		return q.suspects()
 	}
 	q.mortal = q.mortal || p.Scope().Mortal()
 	e.order.push(p, q.accepted, e.now())
@@ -206,6 +206,16 @@ func (e *Engine[T, R]) removeLocked(wanted func(Task[T, R]) bool) {
 	}
 }
 
+// sweepIf starts a sweep if the context of one of the tasks has ended.
+func (e *Engine[T, R]) sweepIf(suspects [2]Task[T, R]) {
+	for _, t := range suspects {
+		if t != nil && t.Scope().Over() {
+			e.sweepSoon()
+			return
+		}
+	}
+}
+
 // sweepSoon starts a goroutine that cancels the queued tasks whose context has ended, if it is
 // time to look for them. The engine is not gone before that goroutine is.
 func (e *Engine[T, R]) sweepSoon() {
@@ -229,6 +239,7 @@ func (e *Engine[T, R]) sweep() {
 	q := &e.queue
 	over := map[*taskctx.Scope]bool{}
 	e.lock()
+	e.recallLocked() // what workers have not claimed
 	q.mu.Lock()
 	e.removeLocked(func(t Task[T, R]) bool {
 		if s := t.Scope(); s.Mortal() {

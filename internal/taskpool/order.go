@@ -126,7 +126,7 @@ func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration)
 }
 
 // suspects returns two of the tasks if it is time to look for tasks whose context has ended, see
-// queue.suspect.
+// queue.suspects.
 func (o *orderedQueue[T, R]) suspects(since uint64) (s [2]Task[T, R]) {
 	if o.len() == 0 || since < uint64(o.len())/8 {
 		return s

@@ -173,16 +173,14 @@ func (q *queue[T, R]) keep(wanted func(item[T, R]) bool) (removed int) {
 	return removed
 }
 
-// suspect returns one of the oldest tasks if it is time to look for tasks whose context has
-// ended, and nil otherwise. A look costs as much as the queue is long, so it is time when the
-// queue has taken an eighth of its length since the last one.
-func (q *queue[T, R]) suspect() Task[T, R] {
+// suspects returns two of the oldest tasks if it is time to look for tasks whose context has
+// ended. A look costs as much as the queue is long, so it is time when the queue has taken an
+// eighth of its length since the last one.
+func (q *queue[T, R]) suspects() (s [2]Task[T, R]) {
 	if !q.mortal || q.n < 2 || q.accepted-q.swept < uint64(q.n)/8 {
-		return nil
+		return s
 	}
-	i := int(q.accepted % chunkSize)
-	if i >= q.head.n {
-		i = 0
-	}
-	return q.head.items[i].task
+	i := int(q.accepted) % q.head.n
+	s[0], s[1] = q.head.items[i].task, q.head.items[(i+1)%q.head.n].task
+	return s
 }

@@ -50,14 +50,12 @@ func (e *Engine[T, R]) Push(ctx context.Context, value T, t Task[T, R], wait boo
 		return e.pushSlowly(ctx, item[T, R]{value, t}, wait)
 	}
 	q.push(item[T, R]{value, t})
-	suspect := q.suspect()
+	suspects := q.suspects()
 	q.mu.Unlock()
 	if e.drowsy.Load() {
 		e.wakeOne()
 	}
-	if suspect != nil && suspect.Scope().Over() {
-		e.sweepSoon()
-	}
+	e.sweepIf(suspects)
 	return nil
 }
 
@@ -83,11 +81,7 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			w := e.wakeLocked()
 			e.mu.Unlock()
 			w.rise()
-			for _, t := range suspects {
-				if t != nil && t.Scope().Over() {
-					e.sweepSoon()
-				}
-			}
+			e.sweepIf(suspects)
 			return nil
 		case try > sched.Spins(submitYields) && wait:
 			return e.waitForRoom(ctx, done, it)
