@@ -211,7 +211,7 @@ func TestC8AnIdlePoolKeepsNoResult(t *testing.T) {
 	for name, submit := range submissions {
 		synctest.Test(t, func(t *testing.T) {
 			w := watched{}
-			p := pool.New(1, func(context.Context, *blob) (*blob, error) { return w.make("result"), nil }, pool.WithMinWorkers(2))
+			p := pool.New(1, func(context.Context, *blob) (*blob, error) { return w.make("result"), nil }, pool.WithMinWorkers(1))
 			func() { _ = submit(context.Background(), p, nil, w) }()
 			synctest.Wait()
 			if len(w) == 0 && name != "Submit and Cancel" {
