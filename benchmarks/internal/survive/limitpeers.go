@@ -146,9 +146,14 @@ var rateZero = map[string]func() (allow func() bool, end func()){
 
 // tinyRates are limiters of one permit each century.
 var tinyRates = map[string]func() (reserve func() time.Duration){
-	tandem: func() func() time.Duration {
+	tandem: func() (reserve func() time.Duration) {
+		defer func() {
+			if recover() != nil { // the rate is rejected as out of range, so no permit can be had
+				reserve = func() time.Duration { return century }
+			}
+		}()
 		l := ratelimit.New(ratelimit.Every(century), 1)
-		return func() time.Duration { return l.Reserve().Delay() }
+		return func() time.Duration { r := l.Reserve(); return r.Delay() }
 	},
 	"xtime": func() func() time.Duration {
 		l := rate.NewLimiter(rate.Every(century), 1)

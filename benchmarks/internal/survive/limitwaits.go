@@ -18,6 +18,7 @@ import (
 // limitWaits are what is asked about those who wait for permits.
 var limitWaits = slices.Concat(
 	each("FR2", refunders, refundInTheMiddle, documented{"xtime": "Reservation.CancelAt"}),
+	each("FR2", lines, leaveTheMiddle, nil),
 	each("FR10", fronts, cancelledFront, documented{"xtime": "Limiter.WaitN and Reservation.CancelAt"}),
 	each("FR15", slowWaits, toldAtOnce, documented{"failsafe": "RateLimiter.AcquirePermit"}),
 	each("FC1", slowWaits, endedSpendsNothing, nil),
@@ -27,10 +28,6 @@ var limitWaits = slices.Concat(
 type refunder func() (reserve func() (delay time.Duration, cancel func()))
 
 var refunders = map[string]refunder{
-	tandem: func() func() (time.Duration, func()) {
-		l := ratelimit.New(ratelimit.Every(time.Second), 1)
-		return func() (time.Duration, func()) { r := l.Reserve(); return r.Delay(), r.Cancel }
-	},
 	"xtime": func() func() (time.Duration, func()) {
 		l := rate.NewLimiter(rate.Every(time.Second), 1)
 		return func() (time.Duration, func()) { r := l.Reserve(); return r.Delay(), r.Cancel }
@@ -56,6 +53,37 @@ func refundInTheMiddle(open refunder) error {
 	}
 	if next > second {
 		return fmt.Errorf("the place at %v is lost, the next one is at %v", second, next)
+	}
+	return nil
+}
+
+// lines are limiters with a line of callers that wait, of one permit each 100 ms.
+var lines = map[string]func() (wait func(context.Context) error){
+	tandem: func() func(context.Context) error {
+		return ratelimit.New(ratelimit.Every(100*time.Millisecond), 1).Wait
+	},
+}
+
+// leaveTheMiddle: of those in line, the first gives up. Who comes next has its place.
+func leaveTheMiddle(open func() func(context.Context) error) error {
+	wait := open()
+	if err := wait(context.Background()); err != nil {
+		return err
+	}
+	start := time.Now()
+	first, leave := context.WithCancel(context.Background())
+	defer leave()
+	go wait(first)
+	time.Sleep(20 * time.Millisecond)
+	next := make(chan error, 1)
+	go func() { next <- wait(context.Background()) }()
+	time.Sleep(20 * time.Millisecond)
+	leave()
+	if err := <-next; err != nil {
+		return err
+	}
+	if at := time.Since(start); at > 190*time.Millisecond {
+		return fmt.Errorf("the place at 100ms is lost, the next one is at %v", at)
 	}
 	return nil
 }
