@@ -403,15 +403,22 @@ func TestC1LeavingAWalkJoins(t *testing.T) {
 func TestC1LosersAreJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var running testkit.Gauge
+		begun := make(chan struct{})
 		slow := func(ctx context.Context) (string, error) {
 			running.Enter()
 			defer running.Leave()
+			begun <- struct{}{}
 			<-ctx.Done()
 			time.Sleep(time.Second)
 			return "", ctx.Err()
 		}
+		fast := func(context.Context) (string, error) {
+			<-begun // a function does not begin once there is a result
+			<-begun
+			return "fast", nil
+		}
 		start := time.Now()
-		v, err := fan.First(t.Context(), slow, func(context.Context) (string, error) { return "fast", nil }, slow)
+		v, err := fan.First(t.Context(), slow, fast, slow)
 		if v != "fast" || err != nil || running.Now() != 0 || time.Since(start) != time.Second {
 			t.Errorf("%q, %v, %d still run, after %v", v, err, running.Now(), time.Since(start))
 		}
