@@ -261,7 +261,7 @@ func TestR5WaitOutlivesTheEpoch(t *testing.T) {
 		if err := x.WaitN(t.Context(), "key", all); err != nil {
 			t.Error(err)
 		}
-		if x.AllowN("key", 2) || x.Stats().Keys != 2 {
+		if x.AllowN("key", 2) { // the other key owes nothing, and may have been evicted
 			t.Errorf("what is owed is forgotten; %+v", x.Stats())
 		}
 	})
