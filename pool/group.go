@@ -514,6 +514,9 @@ func (s *slot[T, R]) Claim(T) (task T, ok bool) {
 func (s *slot[T, R]) Settle(err error) {
 	g := s.group
 	fails := err != nil && g.note(int(s.index), err)
+	if fails {
+		g.context().End(err) // before Wait can return
+	}
 	var height uint64
 	for {
 		top := g.landed.Load()
@@ -526,7 +529,7 @@ func (s *slot[T, R]) Settle(err error) {
 		g.wake()
 	}
 	if fails {
-		g.end(err)
+		g.dropQueued()
 	}
 }
 

@@ -131,14 +131,22 @@ func (o *orderedQueue[T, R]) suspects(since uint64) (s [2]Task[T, R]) {
 	if o.len() == 0 || since < uint64(o.len())/8 {
 		return s
 	}
-	if n := uint64(len(o.ready)); n > 0 {
-		s[0], s[1] = o.ready[0], o.ready[since%n]
+	n := 0
+	note := func(places []*place[T, R]) {
+		for k := 0; k < len(places) && k < chunkSize && n < len(s); k++ {
+			if p := places[(int(since)+k)%len(places)]; mayEnd[T, R](p) {
+				s[n] = p
+				n++
+			}
+		}
 	}
+	note(o.ready)
+	tries := 0
 	for _, l := range o.lanes { // in an order that differs each time
-		if n := len(l.queue); n > 0 {
-			s[1] = l.queue[since%uint64(n)]
+		if tries++; tries > 4 {
 			break
 		}
+		note(l.queue)
 	}
 	return s
 }

@@ -180,7 +180,15 @@ func (q *queue[T, R]) suspects() (s [2]Task[T, R]) {
 	if !q.mortal || q.n < 2 || q.accepted-q.swept < uint64(q.n)/8 {
 		return s
 	}
-	i := int(q.accepted) % q.head.n
-	s[0], s[1] = q.head.items[i].task, q.head.items[(i+1)%q.head.n].task
+	c := q.head
+	for k, n := 0, 0; k < c.n && n < len(s); k++ {
+		if t := c.items[(int(q.accepted)+k)%c.n].task; mayEnd(t) {
+			s[n] = t
+			n++
+		}
+	}
 	return s
 }
+
+// mayEnd reports whether a task is queued under a context that can end.
+func mayEnd[T, R any](t Task[T, R]) bool { return t.Queued() && t.Scope().Mortal() }
