@@ -54,9 +54,6 @@ var blobOrders = map[string]*pool.Order[*blob]{"key": new(pool.ByKey(one)), "pri
 
 func one(*blob) int { return 1 }
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
 // submissions lists every way to give a pool a task; what it returns is the handle, which
 // is kept. The tasks end as their error says.
 var submissions = map[string]func(ctx context.Context, p *blobPool, b *blob, w watched) (handle any){
