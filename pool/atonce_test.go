@@ -50,7 +50,9 @@ func TestP7ResultsOfTasksThatFail(t *testing.T) {
 	}
 	testkit.Watchdog(t, func() {
 		var wg sync.WaitGroup
+		begun := make(chan struct{}) // a walk that begins after Wait has nothing to yield
 		wg.Go(func() {
+			<-begun
 			if _, err := g.Wait(context.Background()); !errors.Is(err, errTask) {
 				t.Errorf("Wait: %v", err)
 			}
@@ -58,7 +60,9 @@ func TestP7ResultsOfTasksThatFail(t *testing.T) {
 		wg.Go(func() {
 			seen := 0
 			for r, err := range g.Results(context.Background()) {
-				seen++
+				if seen++; seen == 1 {
+					close(begun)
+				}
 				if want := fmt.Sprintf("task %d: %v: %d", r.Index, errTask, r.Task); err == nil || err.Error() != want || r.Task != r.Index {
 					t.Errorf("result %d: %v", r.Index, err)
 				}

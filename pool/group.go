@@ -196,7 +196,8 @@ func (g *Group[T, R]) Wait(ctx context.Context) ([]R, error) {
 // with its own error, a *TaskError. The walk ends, and the group takes no more tasks, when every
 // task submitted so far has been yielded: submit first, or from within tasks. If ctx ends first,
 // the last pair has the cause of ctx, and the group is not affected. A loop that is left early
-// closes the group. Each result is yielded once. It panics if ctx is nil.
+// closes the group. Each result is yielded once; a walk that begins after Wait has returned the
+// results has none to yield. It panics if ctx is nil.
 func (g *Group[T, R]) Results(ctx context.Context) iter.Seq2[Result[T, R], error] {
 	ctxselect.Require(ctx, "pool: Group.Results")
 	return func(yield func(Result[T, R], error) bool) {

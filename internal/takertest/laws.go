@@ -192,7 +192,7 @@ func (s Subject) extremes(t *testing.T) {
 		{ratelimit.Unlimited, 0, []int{1, math.MaxInt}},
 		{ratelimit.Unlimited, 7, []int{8, 1}},
 		{ratelimit.Per(0, time.Second), 3, []int{1, 3, 2, 1, 4}},
-		{ratelimit.Per(0, 1), 1 << 60, []int{1<<60 - 2, 1, 2, 1, 1}},
+		{ratelimit.Per(0, 1), math.MaxInt >> 3, []int{math.MaxInt>>3 - 2, 1, 2, 1, 1}},
 		{ratelimit.Every(time.Second), 0, []int{1, 5}},
 		{ratelimit.Every(12 * year), 3, []int{1, 1, 2, 1, 1}},
 		{ratelimit.Every(36 * year), 1, []int{2, 1, 1}},

@@ -525,7 +525,7 @@ func (e *Engine[T, R]) Resize(workers int) {
 func (e *Engine[T, R]) Window() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return 2 * min(max(e.limit, 1), 1<<30)
+	return 2 * min(max(e.limit, 1), 1<<29)
 }
 
 // Stats are the figures of an engine at one instant.

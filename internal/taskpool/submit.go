@@ -112,7 +112,7 @@ func (e *Engine[T, R]) roomLocked() bool {
 	q := &e.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	bound := uint64(min(e.Room, 1<<40) + min(max(e.limit, 1), 1<<40))
+	bound := min(uint64(e.Room)+uint64(max(e.limit, 1)), 1<<62)
 	if q.accepted-e.departed >= bound {
 		for _, w := range e.workers {
 			e.foldLocked(w)
