@@ -44,7 +44,7 @@ func newHop[T any](r *run, ctx context.Context) *hop[T] {
 }
 
 // most is how many items a hop holds at most: more than any memory does.
-const most = 1 << 40
+const most = 1 << 28
 
 // buffer makes the hop hold n items more than other Buffers have asked for.
 func (h *hop[T]) buffer(n int) {
