@@ -43,7 +43,7 @@ func newHop[T any](r *run, ctx context.Context) *hop[T] {
 	return h
 }
 
-// most is how many items a hop holds at most: more than any memory does.
+// most bounds the items of a hop, so that sums of such bounds fit an int of 32 bits.
 const most = 1 << 28
 
 // buffer makes the hop hold n items more than other Buffers have asked for.

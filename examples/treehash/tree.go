@@ -52,7 +52,7 @@ func (t tree) print(ctx context.Context, stdout, stderr io.Writer) bool {
 }
 
 // files walks the regular files in the order of the tree. An error on the way
-// takes its place among them, so that whoever prints meets it in order, too,
+// takes its place among them, so that the loop that prints meets it in order, too,
 // and on one goroutine: the walk runs on another.
 func (t tree) files(ctx context.Context) iter.Seq[file] {
 	return func(yield func(file) bool) {

@@ -19,7 +19,7 @@ import (
 // before it is there. The number of items in work or waiting for their turn is
 // thereby bounded by the capacity of that link.
 //
-// Park and wake. Workers who have nothing to do park on wake, a channel of
+// Park and wake. Workers that have nothing to do park on wake, a channel of
 // capacity 1 on which the links signal an item and room alike. Whoever has
 // taken an item sees to it that the next one is woken if there is work for him,
 // or else that a link will do it; so one signal is enough, and at most one

@@ -36,9 +36,6 @@ func NewRoot(under context.Context, name string) *Root {
 // Mortal reports whether the context that the pool was made under can end.
 func (r *Root) Mortal() bool { return r.end != nil }
 
-// Under returns the context that the pool was made under.
-func (r *Root) Under() context.Context { return r.under }
-
 // Over reports whether the context that the pool was made under has ended.
 func (r *Root) Over() bool { return r.end != nil && sched.Err(r.end) != nil }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// limitWaits are what is asked about those who wait for permits.
+// limitWaits are the scenarios of callers that wait for permits.
 var limitWaits = slices.Concat(
 	each("FR2", refunders, refundInTheMiddle, documented{"xtime": "Reservation.CancelAt"}),
 	each("FR2", lines, leaveTheMiddle, nil),
@@ -34,8 +34,8 @@ var refunders = map[string]refunder{
 	},
 }
 
-// refundInTheMiddle: of those in line, the second gives up. Who comes next has its
-// place, and no two have the same.
+// refundInTheMiddle: the second caller in line gives up. The next caller gets its place,
+// and no two callers have the same place.
 func refundInTheMiddle(open refunder) error {
 	reserve := open()
 	reserve() // now
@@ -64,7 +64,7 @@ var lines = map[string]func() (wait func(context.Context) error){
 	},
 }
 
-// leaveTheMiddle: of those in line, the first gives up. Who comes next has its place.
+// leaveTheMiddle: the first caller in line gives up. The next caller gets its place.
 func leaveTheMiddle(open func() func(context.Context) error) error {
 	wait := open()
 	if err := wait(context.Background()); err != nil {
@@ -89,7 +89,7 @@ func leaveTheMiddle(open func() func(context.Context) error) error {
 }
 
 // fronts have nothing to grant now, and something in a tenth of a second. The
-// semaphore has one permit left, for whoever is in front.
+// semaphore has one permit left, for the caller in front.
 var fronts = map[string]func() (wait func(context.Context, int) error){
 	tandem: func() func(context.Context, int) error {
 		return ratelimit.New(ratelimit.Every(100*time.Millisecond), 20, ratelimit.WithSpent(20)).WaitN
@@ -111,8 +111,8 @@ var fronts = map[string]func() (wait func(context.Context, int) error){
 	},
 }
 
-// cancelledFront: somebody in front waits for many permits and gives up; who is
-// behind gets the one that is there, soon.
+// cancelledFront: the caller in front waits for many permits and gives up. The caller
+// behind it soon gets the permit that is there.
 func cancelledFront(open func() func(context.Context, int) error) error {
 	wait := open()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -151,8 +151,8 @@ var slowWaits = map[string]slowWait{
 	},
 }
 
-// toldAtOnce: who has a minute for what takes an hour is told so at once, and
-// spends nothing.
+// toldAtOnce: a caller that has a minute for permits that take an hour learns so at once,
+// and spends nothing.
 func toldAtOnce(open slowWait) error {
 	wait, allow := open()
 	if !allow() {

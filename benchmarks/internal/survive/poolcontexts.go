@@ -55,8 +55,8 @@ var waiters = map[string]waiter{
 	},
 }
 
-// queuedTasksAreCancelled: who waits for a queued task is told as its context
-// ends, though the worker is held for ever.
+// queuedTasksAreCancelled: a caller that waits for a queued task learns of the end of its
+// context, though the worker is held for ever.
 func queuedTasksAreCancelled(open waiter) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -128,7 +128,7 @@ var rooted = map[string]func(root context.Context) (do func() (wait func() error
 	},
 }
 
-// rootEnds: all who wait are told, those who come later too, and nothing is left.
+// rootEnds: all callers learn of the end, later ones too, and nothing is left.
 func rootEnds(open func(context.Context) func() func() error) error {
 	root, cancel := context.WithCancel(context.Background())
 	do := open(root)

@@ -32,8 +32,8 @@ var poolEnds = slices.Concat(
 
 const waitIsTheEnd = "it has no other end than Wait"
 
-// stopRacesSubmit: what is accepted runs, sooner or later, and what is not is told
-// so. Who survives has done so a few hundred times.
+// stopRacesSubmit: a task that is accepted runs, and a caller whose task is not learns so,
+// a few hundred times.
 func stopRacesSubmit(hire newCrew) error {
 	for range 300 {
 		c := hire(4)

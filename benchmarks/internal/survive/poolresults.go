@@ -148,7 +148,8 @@ var groups = map[string]group{
 
 var errReal = errors.New("the real error")
 
-// firstRealError: those who are stopped do not hide what has stopped them.
+// firstRealError: the errors of tasks that were stopped do not hide the error that stopped
+// them.
 func firstRealError(run group) error {
 	follower := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	err := run(4, follower, func(context.Context) error { time.Sleep(time.Second); return errReal }, follower)
