@@ -249,7 +249,8 @@ func TestP3KTasksStartKWorkers(t *testing.T) {
 				}
 				close(gate)
 				must0(p.Wait(t.Context()))
-				for range 20 { // one after the other
+				synctest.Wait() // the workers are idle
+				for range 20 {  // one after the other
 					id := must(p.Do(t.Context(), 1))
 					ids[id] = true
 					synctest.Wait()

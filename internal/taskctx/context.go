@@ -164,28 +164,59 @@ func (c *ender) join() *joined {
 func (c *ender) End(cause error) {
 	j := c.join()
 	sched.Cancel(func() { j.cancel(cause) })
+	ends.Add(1)
 }
+
+// ends counts the calls of End in the process.
+var ends sched.Uint64
 
 // A Common is the context under which a group or a walk submits its tasks. It ends with
 // the context that it was made from, and by End. Calls under it are inside a task if those
 // under the other are.
+//
+// A group in a task of a group, and so on, makes a chain of Commons. So that a look at the last
+// one does not cost a walk down the chain, it knows what is below the chain, and the count of
+// calls of End for which no Common of the chain had ended.
 type Common struct {
 	ender
-	from context.Context
+	from  context.Context
+	below context.Context // the first one that is not a Common
+	alive sched.Uint64    // 1 more than the count; 0 if c was not asked yet
 }
 
 // NewCommon returns a Common that is made from ctx, and the scope of tasks under it.
 func NewCommon(r *Root, ctx context.Context) (*Common, *Scope) {
-	c := &Common{ender{submitted: r.life(ctx), cancellable: true}, ctx}
+	c := &Common{ender: ender{submitted: r.life(ctx), cancellable: true}, from: ctx}
+	c.below = c.submitted
+	if last, ok := c.submitted.(*Common); ok {
+		c.below = last.below
+	}
 	return c, &Scope{Submitted: c, mortal: true}
+}
+
+// Err returns why the context has ended, or nil.
+func (c *Common) Err() error {
+	n := ends.Load() // before the look: who ends a context counts afterwards
+	if j := c.joined.Load(); c.alive.Load() == n+1 && sched.Err(c.below) == nil && (j == nil || sched.Err(j) == nil) {
+		return nil
+	}
+	err := c.ender.Err()
+	if err == nil {
+		c.alive.Store(n + 1)
+	}
+	return err
 }
 
 // Value returns the value of the context that c was made from.
 func (c *Common) Value(key any) any {
-	if _, ok := key.(taskKey); ok {
+	_, task := key.(taskKey)
+	switch {
+	case task:
 		return c.from.Value(key)
+	case key == cancelKey || key == any(watchKey{}):
+		return c.source().Value(key)
 	}
-	return c.ender.Value(key)
+	return c.below.Value(key) // a Common has no values of its own
 }
 
 // Watch arranges for f to be called when the context ends that c was made from. The returned

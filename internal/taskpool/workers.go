@@ -24,6 +24,7 @@ type worker[T, R any] struct {
 	retired   bool          // not one of Engine.workers any more
 	since     time.Duration // when it became idle
 	filled    uint64        // Engine.fills when its run queue was filled
+	before    uint64        // and when it was filled the time before
 	work      func()        // the goroutine
 
 	// Used by its goroutine only.
@@ -48,7 +49,7 @@ func (e *Engine[T, R]) drowsyLocked() {
 func (e *Engine[T, R]) wakeOne() {
 	e.mu.Lock()
 	var w *worker[T, R]
-	if !e.closed { // otherwise closeLocked has done so
+	if !e.closed && e.hasTasksLocked() { // otherwise a worker has come already
 		w = e.wakeLocked()
 	}
 	e.mu.Unlock()
@@ -446,7 +447,7 @@ func (e *Engine[T, R]) takeLocked(w *worker[T, R]) (n int) {
 		used.sampled, used.at[0] = 1, sample(p.accepted&^7)
 		return e.fillLocked(w, used)
 	}
-	if v := e.stuckLocked(w); v != nil && v.run.unclaimed() > 0 {
+	if v := e.stuckLocked(w); v != nil {
 		if used == nil {
 			used = &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
 		}
@@ -480,18 +481,21 @@ func (e *Engine[T, R]) takeLocked(w *worker[T, R]) (n int) {
 
 func (e *Engine[T, R]) fillLocked(w *worker[T, R], c *chunk[T, R]) int {
 	e.fills++
-	w.filled = e.fills
+	w.before, w.filled = w.filled, e.fills
 	w.run.fill(c)
 	return c.n
 }
 
-// stuckLocked looks at one of the other workers in turn and returns it if each of the others
-// has filled its run queue several times since that one last did. It returns nil otherwise.
+// stuckLocked looks at a few of the other workers in turn, and returns one that has not filled
+// its run queue since w did so twice: the task that it runs is long. It returns nil if there is
+// none.
 func (e *Engine[T, R]) stuckLocked(w *worker[T, R]) *worker[T, R] {
-	e.turn++
-	v := e.workers[e.turn%len(e.workers)]
-	if v == w || e.fills-v.filled < 2*uint64(len(e.workers)) {
-		return nil
+	const few = 8
+	for range min(few, len(e.workers)) {
+		e.turn++
+		if v := e.workers[e.turn%len(e.workers)]; v.filled < w.before && v.run.unclaimed() > 0 {
+			return v
+		}
 	}
-	return v
+	return nil
 }
