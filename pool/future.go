@@ -9,6 +9,7 @@ import (
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/taskctx"
+	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
 // A Future is the result of one submitted task, to come. Any number of goroutines may wait
@@ -46,11 +47,11 @@ func (f *Future[R]) Cancel(cause error) {
 // A call is a task of Submit or Do.
 type call[T, R any] struct {
 	Future[R]
-	cell[T, R]
-	pool  *Pool[T, R]
-	scope sched.Pointer[taskctx.Scope] // nil once settled
-	own   bool                         // the task can be cancelled on its own
-	err   error
+	taskpool.Task[T, R]
+	origin taskpool.Origin[T, R] // of this task alone; its scope is nil once it has landed
+	pool   *Pool[T, R]
+	own    bool // the task can be cancelled on its own
+	err    error
 
 	mu      sched.Mutex
 	waiters []chan struct{}  // signalled when settled
@@ -70,27 +71,27 @@ func (p *Pool[T, R]) submit(ctx context.Context, task T, wait bool) (*Future[R],
 
 // call submits a task that someone waits for. With own, it can be cancelled on its own.
 func (p *Pool[T, R]) call(ctx context.Context, task T, wait, own bool) (*call[T, R], error) {
-	if err := p.eng.Ended(ctx); err != nil {
+	h, err := p.header(ctx)
+	if err != nil {
 		return nil, err
 	}
-	h := p.header(ctx)
-	c := &call[T, R]{pool: p, cell: cell[T, R]{task: task}, own: own || !taskctx.Identical(h.scope.Submitted, ctx)}
-	c.of = c
-	c.scope.Store(&h.scope)
+	c := &call[T, R]{pool: p, own: own || !taskctx.Identical(h.scope.Submitted, ctx)}
+	c.of, c.origin.Owner, c.Origin, c.Arg = c, c, &c.origin, task
+	c.origin.Open(&h.scope, false)
 	var zero T
-	if err := p.eng.Push(ctx, zero, c, wait); err != nil {
+	if err := p.eng.Push(ctx, zero, &c.Task, wait); err != nil {
 		h.forget()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *call[T, R]) Scope() *taskctx.Scope { return c.scope.Load() }
+// Context returns the context to run the task with.
 func (c *call[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
 	if !c.own {
-		return c.Scope().Context(r, last, worker)
+		return c.origin.Context(r, last, worker)
 	}
-	ctx := c.Scope().Own(r, worker)
+	ctx := c.origin.Scope().Own(r, worker)
 	c.mu.Lock()
 	c.ctx = ctx
 	cause := c.cause
@@ -101,11 +102,13 @@ func (c *call[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int)
 	return ctx
 }
 
-func (c *call[T, R]) Settle(err error) {
+// Settle publishes how the task has ended.
+func (c *call[T, R]) Settle(_ *taskpool.Task[T, R], err error) {
+	var zero T
 	c.mu.Lock()
-	c.err, c.ctx = err, nil
-	c.scope.Store(nil)
-	c.state.Store(settled)
+	c.err, c.ctx, c.Arg = err, nil, zero
+	c.origin.Close()
+	c.Land()
 	waiters, landed, unwatch := c.waiters, c.landed, c.unwatch
 	c.waiters, c.unwatch = nil, nil
 	c.mu.Unlock()
@@ -122,10 +125,10 @@ func (c *call[T, R]) Settle(err error) {
 }
 
 func (c *call[T, R]) result() (v R, err error, ok bool) {
-	if c.state.Load() != settled {
+	if !c.Landed() {
 		return v, nil, false
 	}
-	return c.value, c.err, true
+	return c.Value, c.err, true
 }
 
 // waitYields is how often a waiter gives way to other goroutines before it parks. Mostly the
@@ -142,14 +145,14 @@ func (c *call[T, R]) wait(ctx context.Context) (R, error) {
 	}
 	inside := c.pool.eng.Root.Inside(ctx) != nil
 	for range sched.Spins(waitYields) {
-		if inside || c.state.Load() == settled {
+		if inside || c.Landed() {
 			break
 		}
 		runtime.Gosched()
 	}
 	wake := make(chan struct{}, 1)
 	for {
-		for inside && c.Queued() && c.pool.eng.Help(ctx, c, wake) {
+		for inside && c.Queued() && c.pool.eng.Help(ctx, &c.Task, wake) {
 		}
 		scope, ok := c.await(wake)
 		if ok {
@@ -176,13 +179,13 @@ func (c *call[T, R]) wait(ctx context.Context) (R, error) {
 func (c *call[T, R]) await(wake chan struct{}) (scope *taskctx.Scope, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state.Load() == settled {
+	if c.Landed() {
 		return nil, true
 	}
 	if !slices.Contains(c.waiters, wake) {
 		c.waiters = append(c.waiters, wake)
 	}
-	return c.scope.Load(), false
+	return c.origin.Scope(), false
 }
 
 // leave removes wake from the waiters.
@@ -196,7 +199,7 @@ func (c *call[T, R]) leave(wake chan struct{}) {
 // queued task is seen at once.
 func (c *call[T, R]) done() <-chan struct{} {
 	c.mu.Lock()
-	first, under := c.landed == nil, c.scope.Load()
+	first, under := c.landed == nil, c.origin.Scope()
 	if first {
 		c.landed = make(chan struct{})
 		if under == nil {
@@ -211,7 +214,7 @@ func (c *call[T, R]) done() <-chan struct{} {
 	}
 	unwatch := sched.AfterFunc(under.Submitted, func() { c.refuse(context.Cause(under.Submitted)) })
 	c.mu.Lock()
-	if c.scope.Load() != nil {
+	if c.origin.Scope() != nil {
 		c.unwatch, unwatch = unwatch, nil
 	}
 	c.mu.Unlock()
@@ -223,11 +226,11 @@ func (c *call[T, R]) done() <-chan struct{} {
 
 // refuse settles the task with cause if it has not started, and reports whether that was so.
 func (c *call[T, R]) refuse(cause error) bool {
-	if !c.drop() {
+	if !c.Claim() {
 		return false
 	}
 	c.pool.eng.Cancelled(1)
-	c.Settle(outcome.NotStarted(cause))
+	c.Settle(&c.Task, outcome.NotStarted(cause))
 	return true
 }
 

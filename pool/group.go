@@ -16,16 +16,17 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/shortlock"
 	"github.com/tandemgo/tandem/internal/taskctx"
+	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
 // A Group is a number of tasks of one pool that are waited for together. It is made by
 // [Pool.Group] and safe for concurrent use; its tasks may add more. Wait, Close, or a walk over
 // Results to its end must be called.
 type Group[T, R any] struct {
-	pool  *Pool[T, R]
-	all   bool                         // CollectAll
-	limit int                          // of tasks that run at once; 0: none
-	scope sched.Pointer[taskctx.Scope] // of the tasks; nil once the group is finished
+	pool   *Pool[T, R]
+	all    bool                  // CollectAll
+	limit  int                   // of tasks that run at once; 0: none
+	origin taskpool.Origin[T, R] // its scope is nil once the group is finished
 
 	over   sched.Bool // the group takes no more tasks, and queued ones are dropped
 	_      [64]byte
@@ -35,12 +36,12 @@ type Group[T, R any] struct {
 	_      [64]byte
 
 	mu      shortlock.Mutex
-	blocks  [][]slot[T, R] // of growing size
-	issued  int            // slots in use
-	oldest  int            // all tasks before it are claimed
-	ended   []uint32       // indexes of tasks taken from the stack, in the order in which they ended
-	yielded int            // of them, by Results
-	walks   int            // over Results, under way
+	blocks  [][]taskpool.Task[T, R] // of growing size
+	issued  int                     // slots in use
+	oldest  int                     // all tasks before it are claimed
+	ended   []uint32                // indexes of tasks taken from the stack, in the order in which they ended
+	yielded int                     // of them, by Results
+	walks   int                     // over Results, under way
 	closed  bool
 	failure error         // what ended the group before its tasks
 	errs    map[int]error // of tasks, by index
@@ -76,7 +77,8 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 	}
 	g := &Group[T, R]{pool: p, all: o.all, limit: o.limit}
 	common, scope := taskctx.NewCommon(p.eng.Root, ctx)
-	g.scope.Store(scope)
+	g.origin.Owner = groupOwner[T, R]{g}
+	g.origin.Open(scope, true)
 	stop := common.Watch(g.dropQueued)
 	g.mu.Lock()
 	g.unwatch = stop
@@ -110,14 +112,14 @@ func (g *Group[T, R]) Go(task T) bool {
 		g.mu.Unlock()
 		return false
 	}
-	s := g.slotLocked(g.issued)
-	s.group, s.index, s.task = g, uint32(g.issued), task
+	t := g.taskLocked(g.issued)
+	t.Origin, t.Index, t.Arg = &g.origin, g.issued, task
 	g.issued++
 	g.mu.Unlock()
 	var zero T
-	err := g.pool.eng.Push(ctx, zero, s, true)
+	err := g.pool.eng.Push(ctx, zero, t, true)
 	if err != nil {
-		g.refused(s, err)
+		g.refused(t, err)
 		return false
 	}
 	if g.helped.Load() {
@@ -130,12 +132,13 @@ func (g *Group[T, R]) Go(task T) bool {
 }
 
 // refused ends a group of which the pool did not accept a task because of err.
-func (g *Group[T, R]) refused(s *slot[T, R], err error) {
+func (g *Group[T, R]) refused(t *taskpool.Task[T, R], err error) {
 	g.mu.Lock()
-	last := int(s.index) == g.issued-1
+	last := t.Index == g.issued-1
 	if last { // as if there had been no such task
 		g.issued--
-		*s = slot[T, R]{}
+		var zero T
+		t.Arg = zero
 	}
 	fails := g.failure == nil && !g.all
 	if g.failure == nil {
@@ -145,7 +148,7 @@ func (g *Group[T, R]) refused(s *slot[T, R], err error) {
 	if last {
 		g.wake() // a waiter may have counted it
 	} else {
-		s.Settle(outcome.NotStarted(err))
+		g.settle(t, outcome.NotStarted(err))
 	}
 	if fails {
 		g.end(err)
@@ -162,7 +165,7 @@ func (g *Group[T, R]) end(cause error) {
 
 // context returns the context of the tasks, or nil if the group is finished.
 func (g *Group[T, R]) context() *taskctx.Common {
-	if s := g.scope.Load(); s != nil {
+	if s := g.origin.Scope(); s != nil {
 		return s.Submitted.(*taskctx.Common)
 	}
 	return nil
@@ -274,7 +277,7 @@ func (g *Group[T, R]) await(ctx context.Context, n int) error {
 		if !there && (inside || yields >= sched.Spins(waitYields)) {
 			there = g.awaitLocked(groupWaiter{wake, need}, inside)
 		}
-		var next *slot[T, R]
+		var next *taskpool.Task[T, R]
 		if !there && inside {
 			next = g.oldestQueuedLocked()
 		}
@@ -307,7 +310,7 @@ func (g *Group[T, R]) collectLocked() int {
 		g.ended = slices.Grow(g.ended, int(stack>>32)-n)[:stack>>32]
 		for i, at := len(g.ended)-1, uint32(stack); i >= n; i-- {
 			g.ended[i] = at - 1
-			at = g.slotLocked(int(at - 1)).below
+			at = g.taskLocked(int(at - 1)).Link
 		}
 	}
 	return len(g.ended)
@@ -340,13 +343,13 @@ func (g *Group[T, R]) wake() {
 }
 
 // oldestQueuedLocked returns the first task that can be claimed, or nil.
-func (g *Group[T, R]) oldestQueuedLocked() *slot[T, R] {
+func (g *Group[T, R]) oldestQueuedLocked() *taskpool.Task[T, R] {
 	for i := g.oldest; i < g.issued && !g.finishedLocked(); i++ {
-		s := g.slotLocked(i)
-		switch state := s.state.Load(); {
-		case state == queued:
-			return s
-		case state != fresh && i == g.oldest:
+		t := g.taskLocked(i)
+		switch {
+		case t.Queued():
+			return t
+		case t.Claimed() && i == g.oldest:
 			g.oldest++
 		}
 	}
@@ -390,11 +393,11 @@ func (g *Group[T, R]) finish() ([]R, error) {
 	g.mu.Lock()
 	unwatch := g.unwatch
 	g.unwatch = nil
-	if g.scope.Load() != nil {
-		g.scope.Store(nil)
+	if g.origin.Scope() != nil {
+		g.origin.Close()
 		g.values = make([]R, 0, g.issued)
 		for i := range g.issued {
-			g.values = append(g.values, g.slotLocked(i).value)
+			g.values = append(g.values, g.taskLocked(i).Value)
 		}
 	}
 	if g.walks == 0 {
@@ -441,11 +444,11 @@ func (g *Group[T, R]) dropQueued() {
 		return
 	}
 	_ = sched.Err(ctx) // so that submitters which wait for room see its end
-	var dropped []*slot[T, R]
+	var dropped []*taskpool.Task[T, R]
 	g.mu.Lock()
-	for s := g.oldestQueuedLocked(); s != nil; s = g.oldestQueuedLocked() {
-		if s.state.CompareAndSwap(queued, claimed) {
-			dropped = append(dropped, s)
+	for t := g.oldestQueuedLocked(); t != nil; t = g.oldestQueuedLocked() {
+		if t.Claim() {
+			dropped = append(dropped, t)
 		}
 	}
 	g.mu.Unlock()
@@ -453,8 +456,8 @@ func (g *Group[T, R]) dropQueued() {
 		return
 	}
 	g.pool.eng.Cancelled(len(dropped))
-	for _, s := range dropped {
-		s.Settle(outcome.NotStarted(context.Cause(ctx)))
+	for _, t := range dropped {
+		g.settle(t, outcome.NotStarted(context.Cause(ctx)))
 	}
 }
 
@@ -465,64 +468,51 @@ func (g *Group[T, R]) pop() (r Result[T, R], err error, ok bool) {
 	if g.finishedLocked() || g.yielded >= g.collectLocked() {
 		return r, nil, false
 	}
-	s := g.slotLocked(int(g.ended[g.yielded]))
+	t := g.taskLocked(int(g.ended[g.yielded]))
 	g.yielded++
-	r = Result[T, R]{int(s.index), s.task, s.value}
+	r = Result[T, R]{t.Index, t.Arg, t.Value}
 	var zero T
-	s.task = zero
+	t.Arg = zero
 	return r, g.errs[r.Index], true
 }
 
-// A slot is a task of a group, and then its result.
-type slot[T, R any] struct {
-	group *Group[T, R]
-	index uint32
-	below uint32 // on the stack of tasks that have ended; 1 more than the index
-	cell[T, R]
-}
-
 // firstBlock returns the size of the first block; each of the following is twice as large as
-// the one before. It is 32 slots, and fewer if they are large.
+// the one before. It is 32 tasks, and fewer if they are large.
 func firstBlock[T, R any]() int {
-	const slots, bytes = 32, 64 << 10
-	return min(max(bytes/int(unsafe.Sizeof(slot[T, R]{})), 1), slots)
+	const tasks, bytes = 32, 64 << 10
+	return min(max(bytes/int(unsafe.Sizeof(taskpool.Task[T, R]{})), 1), tasks)
 }
 
-// slotLocked returns the slot with an index. It makes the block if there is none yet.
-func (g *Group[T, R]) slotLocked(i int) *slot[T, R] {
+// taskLocked returns the task with an index. It makes the block if there is none yet.
+func (g *Group[T, R]) taskLocked(i int) *taskpool.Task[T, R] {
 	first := firstBlock[T, R]()
 	k := bits.Len(uint(i/first+1)) - 1
 	if k == len(g.blocks) {
-		g.blocks = append(g.blocks, make([]slot[T, R], first<<k))
+		g.blocks = append(g.blocks, make([]taskpool.Task[T, R], first<<k))
 	}
 	return &g.blocks[k][i-first*(1<<k-1)]
 }
 
-func (s *slot[T, R]) Scope() *taskctx.Scope { return s.group.scope.Load() }
+// A groupOwner keeps the methods that the engine calls apart from those of the group.
+type groupOwner[T, R any] struct{ g *Group[T, R] }
 
-func (s *slot[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	return s.Scope().Context(r, last, worker)
+func (o groupOwner[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	return o.g.origin.Context(r, last, worker)
 }
 
-// Claim claims the task. The slot keeps it for Results.
-func (s *slot[T, R]) Claim(T) (task T, ok bool) {
-	if !s.state.CompareAndSwap(queued, claimed) {
-		return task, false
-	}
-	return s.task, true
-}
+func (o groupOwner[T, R]) Settle(t *taskpool.Task[T, R], err error) { o.g.settle(t, err) }
 
-func (s *slot[T, R]) Settle(err error) {
-	g := s.group
-	fails := err != nil && g.note(int(s.index), err)
+// settle publishes how a task has ended: it puts the task on the stack.
+func (g *Group[T, R]) settle(t *taskpool.Task[T, R], err error) {
+	fails := err != nil && g.note(t.Index, err)
 	if fails {
 		g.context().End(err) // before Wait can return
 	}
 	var height uint64
 	for {
 		top := g.landed.Load()
-		s.below, height = uint32(top), top>>32+1
-		if g.landed.CompareAndSwap(top, height<<32|uint64(s.index+1)) {
+		t.Link, height = uint32(top), top>>32+1
+		if g.landed.CompareAndSwap(top, height<<32|uint64(t.Index+1)) {
 			break
 		}
 	}

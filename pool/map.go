@@ -11,6 +11,7 @@ import (
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/taskctx"
+	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
 // Map runs every task of a sequence in the pool and yields the results, each with its own
@@ -39,10 +40,12 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 	}
 	return func(yield func(R, error) bool) {
 		w := &walk[T, R]{
-			pool: p, unordered: o.unordered, ctx: ctx, window: p.eng.Window(),
+			pool: p, unordered: o.unordered, ctx: ctx, window: p.eng.Window(), errs: make(map[*taskpool.Task[T, R]]error),
 			ready: make(chan struct{}, 1), room: make(chan struct{}, 1), fed: make(chan struct{}, 1),
 		}
-		w.common, w.scope = taskctx.NewCommon(p.eng.Root, ctx)
+		common, scope := taskctx.NewCommon(p.eng.Root, ctx)
+		w.common, w.origin.Owner = common, w
+		w.origin.Open(scope, true)
 		w.inside = p.eng.Root.Inside(ctx) != nil
 		defer w.leave()
 		go w.feed(tasks)
@@ -59,7 +62,7 @@ type walk[T, R any] struct {
 	unordered bool
 	ctx       context.Context // of the caller
 	common    *taskctx.Common // of the tasks
-	scope     *taskctx.Scope
+	origin    taskpool.Origin[T, R]
 	window    int
 	inside    bool // the caller is inside a task of the pool
 	ready     chan struct{}
@@ -69,23 +72,16 @@ type walk[T, R any] struct {
 	over bool // the last pair has been yielded; used by the caller only
 
 	mu       sched.Mutex
-	steps    []*step[T, R] // submitted and not yielded, in their order
-	landed   []*step[T, R] // if unordered: those that have ended, in their order
-	free     []*step[T, R] // for the next tasks
-	running  int           // submitted and not ended
-	waiting  bool          // the caller parks, or is about to
-	leaving  bool          // it waits for all tasks
-	full     bool          // the feeder parks, or is about to
-	finished bool          // the feeder has
-	last     error         // why, unless the source came to its end
-}
-
-// A step is one task of a walk.
-type step[T, R any] struct {
-	walk  *walk[T, R]
-	index int
-	cell[T, R]
-	err error
+	tasks    []*taskpool.Task[T, R] // submitted and not yielded, in their order
+	errs     map[*taskpool.Task[T, R]]error
+	landed   []*taskpool.Task[T, R] // if unordered: those that have ended, in their order
+	free     []*taskpool.Task[T, R] // for the next tasks
+	running  int                    // submitted and not ended
+	waiting  bool                   // the caller parks, or is about to
+	leaving  bool                   // it waits for all tasks
+	full     bool                   // the feeder parks, or is about to
+	finished bool                   // the feeder has
+	last     error                  // why, unless the source came to its end
 }
 
 // feed submits the tasks of the source until it ends or the walk does.
@@ -118,21 +114,21 @@ func (w *walk[T, R]) submit(n int, task T) error {
 		return err
 	}
 	w.mu.Lock()
-	s := &step[T, R]{walk: w}
+	t := &taskpool.Task[T, R]{Origin: &w.origin}
 	if k := len(w.free); k > 0 {
-		s, w.free = w.free[k-1], w.free[:k-1]
+		t, w.free = w.free[k-1], w.free[:k-1]
 	}
-	s.index, s.task = n, task
-	s.state.Store(fresh)
-	w.steps = append(w.steps, s)
+	t.Index, t.Arg = n, task
+	t.Reset()
+	w.tasks = append(w.tasks, t)
 	w.running++
 	w.mu.Unlock()
 	var zero T
-	err := w.pool.eng.Push(w.common, zero, s, true)
+	err := w.pool.eng.Push(w.common, zero, t, true)
 	switch {
 	case err != nil:
 		w.mu.Lock()
-		w.removeLocked(s)
+		w.removeLocked(t)
 		w.running--
 		w.mu.Unlock()
 	case w.inside:
@@ -141,21 +137,21 @@ func (w *walk[T, R]) submit(n int, task T) error {
 	return err
 }
 
-// removeLocked removes a step of which the result has been yielded, or that was not accepted.
-func (w *walk[T, R]) removeLocked(s *step[T, R]) {
-	if w.steps[0] == s {
-		w.steps = w.steps[1:]
+// removeLocked removes a task of which the result has been yielded, or that was not accepted.
+func (w *walk[T, R]) removeLocked(t *taskpool.Task[T, R]) {
+	if w.tasks[0] == t {
+		w.tasks = w.tasks[1:]
 		return
 	}
-	i := slices.Index(w.steps, s)
-	w.steps = slices.Delete(w.steps, i, i+1)
+	i := slices.Index(w.tasks, t)
+	w.tasks = slices.Delete(w.tasks, i, i+1)
 }
 
 // waitForRoom parks the feeder while the window is full.
 func (w *walk[T, R]) waitForRoom() error {
 	for {
 		w.mu.Lock()
-		w.full = len(w.steps) >= w.window
+		w.full = len(w.tasks) >= w.window
 		full := w.full
 		w.mu.Unlock()
 		switch {
@@ -177,10 +173,10 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 				return v, err, true
 			}
 		}
-		s, end, queued := w.take()
+		t, end, queued := w.take()
 		switch {
-		case s != nil:
-			v, err = w.yielded(s)
+		case t != nil:
+			v, err = w.yielded(t)
 			return v, err, true
 		case end:
 			w.over = true
@@ -193,43 +189,44 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 	return v, nil, false
 }
 
-// take returns the step whose result is next, or says that there is none any more, or that the
+// take returns the task whose result is next, or says that there is none any more, or that the
 // caller waits. Then it returns a queued task if the caller is inside a task.
-func (w *walk[T, R]) take() (s *step[T, R], end bool, queued *step[T, R]) {
+func (w *walk[T, R]) take() (t *taskpool.Task[T, R], end bool, queued *taskpool.Task[T, R]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
 	case w.unordered && len(w.landed) > 0:
 		return w.landed[0], false, nil
-	case !w.unordered && len(w.steps) > 0 && w.steps[0].state.Load() == settled:
-		return w.steps[0], false, nil
-	case w.finished && len(w.steps) == 0:
+	case !w.unordered && len(w.tasks) > 0 && w.tasks[0].Landed():
+		return w.tasks[0], false, nil
+	case w.finished && len(w.tasks) == 0:
 		return nil, true, nil
 	}
 	w.waiting = true
-	for _, s := range w.steps {
-		if w.inside && s.Queued() {
-			return nil, false, s
+	for _, t := range w.tasks {
+		if w.inside && t.Queued() {
+			return nil, false, t
 		}
 	}
 	return nil, false, nil
 }
 
-// yielded takes the result out of a step, and makes room for another task.
-func (w *walk[T, R]) yielded(s *step[T, R]) (v R, err error) {
-	if err = s.err; err != nil {
-		err = &TaskError{Index: s.index, Err: err}
-	}
+// yielded takes the result out of a task, and makes room for another one.
+func (w *walk[T, R]) yielded(t *taskpool.Task[T, R]) (v R, err error) {
 	var zero R
-	v, s.value, s.err = s.value, zero, nil
+	v, t.Value = t.Value, zero
 	w.mu.Lock()
+	if err = w.errs[t]; err != nil {
+		delete(w.errs, t)
+		err = &TaskError{Index: t.Index, Err: err}
+	}
 	w.waiting = false
 	if w.unordered {
 		w.landed = w.landed[1:]
 	}
-	w.removeLocked(s)
-	w.free = append(w.free, s)
-	wake := w.full && len(w.steps) <= w.window/2
+	w.removeLocked(t)
+	w.free = append(w.free, t)
+	wake := w.full && len(w.tasks) <= w.window/2
 	w.mu.Unlock()
 	if wake {
 		sched.Signal(w.room)
@@ -246,8 +243,10 @@ func (w *walk[T, R]) leave() {
 	w.mu.Lock()
 	w.waiting, w.leaving = true, true
 	dropped := 0
-	for _, s := range w.steps {
-		if s.drop() {
+	var zero T
+	for _, t := range w.tasks {
+		if t.Claim() {
+			t.Arg = zero
 			dropped++
 			w.running--
 		}
@@ -267,22 +266,24 @@ func (w *walk[T, R]) leave() {
 	}
 }
 
-func (s *step[T, R]) Scope() *taskctx.Scope { return s.walk.scope }
-
-func (s *step[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	return s.walk.scope.Context(r, last, worker)
+// Context returns the context to run tasks with.
+func (w *walk[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	return w.origin.Context(r, last, worker)
 }
 
-func (s *step[T, R]) Settle(err error) {
-	w := s.walk
+// Settle publishes how a task has ended.
+func (w *walk[T, R]) Settle(t *taskpool.Task[T, R], err error) {
+	var zero T
 	w.mu.Lock()
-	s.err = err
-	s.state.Store(settled)
+	if t.Arg = zero; err != nil {
+		w.errs[t] = err
+	}
+	t.Land()
 	w.running--
 	if w.unordered {
-		w.landed = append(w.landed, s)
+		w.landed = append(w.landed, t)
 	}
-	wake := w.waiting && (w.unordered || w.leaving || w.steps[0] == s)
+	wake := w.waiting && (w.unordered || w.leaving || w.tasks[0] == t)
 	w.mu.Unlock()
 	if wake {
 		sched.Signal(w.ready)

@@ -24,6 +24,7 @@ type Func[T, R any] func(ctx context.Context, task T) (R, error)
 type Pool[T, R any] struct {
 	eng     *taskpool.Engine[T, R]
 	onError func(context.Context, error) // nil if there is no handler
+	mortal  bool                         // the context of WithContext can end
 	headers [8]sched.Pointer[header[T, R]]
 
 	mu       sched.Mutex
@@ -90,6 +91,7 @@ func newPool[T, R any](call string, workers int, c taskpool.Config[T, R], opts [
 	c.Context, c.Name, c.Crash = o.ctx, o.name, o.crash
 	c.Idle, c.Report, c.Unhandled = p.forget, p.report, o.onError == nil
 	p.eng = taskpool.New(c)
+	p.mortal = p.eng.Root.Mortal()
 	return p
 }
 
@@ -109,13 +111,11 @@ func (p *Pool[T, R]) TryGo(ctx context.Context, task T) error {
 }
 
 func (p *Pool[T, R]) detach(ctx context.Context, task T, wait bool) error {
-	err := p.eng.Ended(ctx)
-	if err != nil {
-		return err
-	}
-	h := p.header(ctx)
-	if err = p.eng.Push(ctx, task, h, wait); err != nil {
-		h.forget()
+	h, err := p.header(ctx)
+	if err == nil {
+		if err = p.eng.Push(ctx, task, &h.task, wait); err != nil {
+			h.forget()
+		}
 	}
 	return err
 }
@@ -240,21 +240,36 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 // A header is what the tasks of Go have in common that were submitted under one context, and
 // where a pool keeps its scope.
 type header[T, R any] struct {
-	pool  *Pool[T, R]
-	under context.Context
-	scope taskctx.Scope
+	pool   *Pool[T, R]
+	under  context.Context
+	words  [2]uintptr // under in memory: contexts of some types cannot be compared
+	scope  taskctx.Scope
+	origin taskpool.Origin[T, R]
+	task   taskpool.Task[T, R] // stands for all of them
 }
 
-// header returns the header of tasks under ctx. The pool remembers those of a few contexts, so
-// that Go does not allocate. A pool at rest remembers none but that of context.Background.
-func (p *Pool[T, R]) header(ctx context.Context) *header[T, R] {
-	kept := &p.headers[(*(*[2]uintptr)(unsafe.Pointer(&ctx)))[1]>>5%uintptr(len(p.headers))]
-	if h := kept.Load(); h != nil && taskctx.Identical(h.under, ctx) {
-		return h
+// header returns the header of tasks under ctx, or why none is accepted. The pool remembers the
+// headers of a few contexts, so that Go does not allocate. A pool at rest remembers none but that
+// of context.Background.
+func (p *Pool[T, R]) header(ctx context.Context) (*header[T, R], error) {
+	words := *(*[2]uintptr)(unsafe.Pointer(&ctx))
+	kept := &p.headers[words[1]>>5%uintptr(len(p.headers))]
+	h := kept.Load()
+	if h == nil || h.words != words {
+		if err := p.eng.Ended(ctx); err != nil {
+			return nil, err
+		}
+		h = &header[T, R]{pool: p, under: ctx, words: words, scope: taskctx.NewScope(p.eng.Root, ctx)}
+		h.origin.Detached = true
+		h.origin.Open(&h.scope, false)
+		h.task.Origin = &h.origin
+		kept.Store(h)
+	} else if h.origin.Mortal || p.mortal {
+		if err := p.eng.Ended(ctx); err != nil {
+			return nil, err
+		}
 	}
-	h := &header[T, R]{pool: p, under: ctx, scope: taskctx.NewScope(p.eng.Root, ctx)}
-	kept.Store(h)
-	return h
+	return h, nil
 }
 
 // forget lets go of the headers. It is called when the pool comes to rest.
@@ -274,25 +289,6 @@ func (h *header[T, R]) forget() {
 		h.pool.headers[i].CompareAndSwap(h, nil)
 	}
 }
-
-func (h *header[T, R]) Scope() *taskctx.Scope { return &h.scope }
-
-func (h *header[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	return h.scope.Context(r, last, worker)
-}
-
-func (h *header[T, R]) Accepted()                {}
-func (h *header[T, R]) Value(pushed T) T         { return pushed }
-func (h *header[T, R]) Queued() bool             { return true }
-func (h *header[T, R]) Claim(pushed T) (T, bool) { return pushed, true }
-
-func (h *header[T, R]) Run(ctx context.Context, fn taskpool.Func[T, R], task T) error {
-	_, err := fn(ctx, task)
-	return err
-}
-
-func (h *header[T, R]) Settle(error)   {}
-func (h *header[T, R]) Detached() bool { return true }
 
 // mostFailures is how many errors a pool keeps.
 const mostFailures = 8

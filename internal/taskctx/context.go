@@ -40,7 +40,7 @@ func (s *Scope) Context(r *Root, last *Context, worker int) *Context {
 	}
 	return &Context{
 		ender:  ender{submitted: s.Submitted, root: r},
-		Worker: int32(worker), labels: r.labelsFor(s.Submitted, worker),
+		Worker: int32(worker), Labels: r.labelsFor(s.Submitted, worker),
 	}
 }
 
@@ -179,9 +179,10 @@ var ends sched.Uint64
 // calls of End for which no Common of the chain had ended.
 type Common struct {
 	ender
-	from  context.Context
-	below context.Context // the first one that is not a Common
-	alive sched.Uint64    // 1 more than the count; 0 if c was not asked yet
+	from   context.Context
+	below  context.Context // the first one that is not a Common
+	mortal bool            // it can end
+	alive  sched.Uint64    // 1 more than the count; 0 if c was not asked yet
 }
 
 // NewCommon returns a Common that is made from ctx, and the scope of tasks under it.
@@ -191,16 +192,17 @@ func NewCommon(r *Root, ctx context.Context) (*Common, *Scope) {
 	if last, ok := c.submitted.(*Common); ok {
 		c.below = last.below
 	}
+	c.mortal = canEnd(c.below)
 	return c, &Scope{Submitted: c, mortal: true}
 }
 
 // Err returns why the context has ended, or nil.
 func (c *Common) Err() error {
 	n := ends.Load() // before the look: who ends a context counts afterwards
-	if j := c.joined.Load(); c.alive.Load() == n+1 && sched.Err(c.below) == nil && (j == nil || sched.Err(j) == nil) {
+	if j := c.joined.Load(); c.alive.Load() == n+1 && (!c.mortal || sched.Err(c.below) == nil) && (j == nil || sched.Err(j) == nil) {
 		return nil
 	}
-	err := c.ender.Err()
+	err := sched.Err(&c.ender)
 	if err == nil {
 		c.alive.Store(n + 1)
 	}
@@ -255,8 +257,9 @@ type Context struct {
 	Outer *Context
 	// Lane is the lane of an ordered pool that the task holds up, or nil.
 	Lane any
+	// Labels has the profiler labels of the task.
+	Labels context.Context
 
-	labels context.Context // has the profiler labels of the task; nil if there are none
 	active sched.Bool
 }
 
@@ -280,8 +283,8 @@ func (c *Context) Value(key any) any {
 	if k, ok := key.(taskKey); ok && (k.root == nil || k.root == c.root) {
 		return c
 	}
-	if c.labels != nil && key == labelKey {
-		return c.labels.Value(key)
+	if key == labelKey {
+		return c.Labels.Value(key)
 	}
 	return c.ender.Value(key)
 }
@@ -333,7 +336,7 @@ func (r *Root) inherited(ctx context.Context) context.Context {
 	case !t.cancellable && Identical(below, t.submitted):
 		return t
 	}
-	return &Context{ender: ender{submitted: below, root: t.root}, Worker: t.Worker, Outer: t.Outer, Lane: t.Lane, labels: t.labels}
+	return &Context{ender: ender{submitted: below, root: t.root}, Worker: t.Worker, Outer: t.Outer, Lane: t.Lane, Labels: t.Labels}
 }
 
 // A valuesContext has the end of one context and the values of another.

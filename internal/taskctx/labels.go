@@ -20,14 +20,13 @@ var labelKey = func() any {
 	return p.key
 }()
 
-// labelsFor returns a context that has the labels for a task submitted under ctx, nil if
-// there are none. worker is -1 for a task that no worker runs.
+// labelsFor returns a context that has the labels for a task submitted under ctx. worker is -1 for a task that no worker runs.
 func (r *Root) labelsFor(ctx context.Context, worker int) context.Context {
 	has := false
 	pprof.ForLabels(ctx, func(string, string) bool { has = true; return false })
 	switch {
 	case r.name == "" && !has:
-		return nil
+		return context.Background()
 	case r.name == "":
 		return ctx
 	}
@@ -43,13 +42,4 @@ func (r *Root) Named(ctx context.Context, worker int) context.Context {
 		return pprof.WithLabels(ctx, pprof.Labels("pool", r.name))
 	}
 	return pprof.WithLabels(ctx, pprof.Labels("pool", r.name, "worker", strconv.Itoa(worker)))
-}
-
-// SetLabels gives the calling goroutine the profiler labels of the task, and no others.
-func (c *Context) SetLabels() {
-	if c.labels == nil {
-		pprof.SetGoroutineLabels(context.Background())
-		return
-	}
-	pprof.SetGoroutineLabels(c.labels)
 }

@@ -119,7 +119,8 @@ func (e *Engine[T, R]) rootError() error {
 	return fmt.Errorf("%w: %w", ErrClosed, context.Cause(e.Context))
 }
 
-// Ended returns why no task is accepted under ctx, or nil.
+// Ended returns why no task is accepted under ctx, or nil. The caller need not ask if neither ctx
+// nor the context of the pool can end.
 func (e *Engine[T, R]) Ended(ctx context.Context) error {
 	switch {
 	case e.Root.Over():
@@ -132,16 +133,15 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 
 // acceptLocked puts a task into the queue, and returns tasks whose context may have ended. The
 // caller wakes a worker.
-func (e *Engine[T, R]) acceptLocked(it item[T, R]) (suspects [2]Task[T, R]) {
+func (e *Engine[T, R]) acceptLocked(p *place[T, R]) (suspects [2]*Task[T, R]) {
 	q := &e.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p, ok := it.task.(*place[T, R])
-	if !ok {
-		q.push(it)
+	q.mortal = q.mortal || p.task.Origin.Lingers
+	if e.order == nil {
+		q.push(p.item)
 		return q.suspects()
 	}
-	q.mortal = q.mortal || p.Scope().Mortal()
 	e.order.push(p, q.accepted, e.now())
 	q.accepted++
 	return e.order.suspects(q.accepted - q.swept)
@@ -153,12 +153,12 @@ func (e *Engine[T, R]) foldLocked(w *worker[T, R]) {
 	if c == 0 {
 		return
 	}
-	completed, failed, cancelled := uint64(part(c, oneCompleted)), uint64(part(c, oneFailed)), uint64(part(c, oneCancelled))
+	completed, failed, cancelled := uint64(uint8(c>>completedShift)), uint64(uint8(c>>failedShift)), uint64(uint8(c>>cancelledShift))
 	e.completed += completed
 	e.failed += failed
 	e.cancelled += cancelled
 	e.departed += completed + failed + cancelled
-	e.dead -= part(c, oneSkipped)
+	e.dead -= int(uint8(c >> skippedShift))
 }
 
 // unfinishedLocked returns the number of accepted tasks that have not ended. Tasks that
@@ -190,7 +190,7 @@ func (e *Engine[T, R]) vacateLocked(n int) wakeUp[T, R] {
 	if e.dead += n; e.dead > few {
 		e.queue.mu.Lock()
 		if e.dead > (e.queue.n+e.order.len())/8 {
-			e.removeLocked(func(t Task[T, R]) bool { return t.Queued() })
+			e.removeLocked(func(t *Task[T, R]) bool { return t.Queued() })
 		}
 		e.queue.mu.Unlock()
 	}
@@ -199,7 +199,7 @@ func (e *Engine[T, R]) vacateLocked(n int) wakeUp[T, R] {
 
 // removeLocked removes the tasks from the queue that are not wanted and have been claimed.
 // Both locks are held.
-func (e *Engine[T, R]) removeLocked(wanted func(Task[T, R]) bool) {
+func (e *Engine[T, R]) removeLocked(wanted func(*Task[T, R]) bool) {
 	e.dead -= e.queue.keep(func(it item[T, R]) bool { return wanted(it.task) })
 	if e.order != nil {
 		e.dead -= e.order.keep(wanted)
@@ -207,9 +207,9 @@ func (e *Engine[T, R]) removeLocked(wanted func(Task[T, R]) bool) {
 }
 
 // sweepIf starts a sweep if the context of one of the tasks has ended.
-func (e *Engine[T, R]) sweepIf(suspects [2]Task[T, R]) {
+func (e *Engine[T, R]) sweepIf(suspects [2]*Task[T, R]) {
 	for _, t := range suspects {
-		if t != nil && t.Scope().Over() {
+		if t != nil && t.Origin.Scope().Over() {
 			e.sweepSoon()
 			return
 		}
@@ -241,9 +241,9 @@ func (e *Engine[T, R]) sweep() {
 	e.lock()
 	e.recallLocked() // what workers have not claimed
 	q.mu.Lock()
-	e.removeLocked(func(t Task[T, R]) bool {
-		if s := t.Scope(); s.Mortal() {
-			over[s] = false
+	e.removeLocked(func(t *Task[T, R]) bool {
+		if t.Origin.Lingers {
+			over[t.Origin.Scope()] = false
 		}
 		return t.Queued()
 	})
@@ -253,16 +253,15 @@ func (e *Engine[T, R]) sweep() {
 	for s := range over {
 		over[s] = s.Over() // contexts of users are asked without a lock
 	}
-	var dropped []item[T, R]
+	var dropped []*Task[T, R]
 	e.lock()
 	q.mu.Lock()
-	e.removeLocked(func(t Task[T, R]) bool {
-		var zero T
-		if !over[t.Scope()] {
+	e.removeLocked(func(t *Task[T, R]) bool {
+		if !over[t.Origin.Scope()] {
 			return t.Queued()
 		}
-		if _, ok := t.Claim(zero); ok {
-			dropped = append(dropped, item[T, R]{task: t})
+		if t.Claim() {
+			dropped = append(dropped, t)
 			e.dead++ // it is not removed because someone else has claimed it
 		}
 		return false
@@ -283,27 +282,29 @@ func (e *Engine[T, R]) sweep() {
 // settleAll publishes that tasks which the caller has claimed and counted never started,
 // because of cause, or of the end of their context if cause is nil. If told, the errors of
 // detached tasks are reported, on another goroutine, since the caller has labels of its own.
-func (e *Engine[T, R]) settleAll(tasks []item[T, R], cause error, told bool) {
-	reason := func(t Task[T, R]) error {
+func (e *Engine[T, R]) settleAll(tasks []*Task[T, R], cause error, told bool) {
+	reason := func(t *Task[T, R]) error {
 		if cause != nil {
 			return outcome.NotStarted(cause)
 		}
-		return outcome.NotStarted(context.Cause(t.Scope().Submitted))
+		return outcome.NotStarted(context.Cause(t.Origin.Scope().Submitted))
 	}
-	for _, it := range tasks {
-		if !it.task.Detached() {
-			it.task.Settle(reason(it.task))
+	var detached []*Task[T, R]
+	for _, t := range tasks {
+		if t.Origin.Detached {
+			detached = append(detached, t)
+		} else {
+			t.Origin.Owner.Settle(t, reason(t))
 		}
 	}
-	tasks = slices.DeleteFunc(slices.Clone(tasks), func(it item[T, R]) bool { return !it.task.Detached() })
-	if !told || len(tasks) == 0 {
+	if !told || len(detached) == 0 {
 		return
 	}
 	e.contain(context.Background(), func() error {
-		for _, it := range tasks {
-			ctx := it.task.Scope().Context(e.Root, nil, -1)
-			ctx.SetLabels()
-			e.Report(ctx, reason(it.task), false)
+		for _, t := range detached {
+			ctx := t.Origin.Context(e.Root, nil, -1)
+			pprof.SetGoroutineLabels(ctx.Labels)
+			e.Report(ctx, reason(t), false)
 		}
 		return nil
 	})
@@ -397,26 +398,21 @@ func (e *Engine[T, R]) closeLocked(why error) (up wakeUp[T, R]) {
 	e.queue.room = 0
 	e.queue.mu.Unlock()
 	up.workers = e.retireIdleLocked(len(e.idle))
-	if e.hasTasksLocked() {
-		up.add(e.wakeLocked())
-	}
+	up.add(e.wakeLocked())
 	e.notifyLocked()
 	return up
 }
 
 // Drain closes the engine and returns the tasks that have not started, in the order in which
 // they were accepted. It settles those that are waited for with an error that matches cause.
-func (e *Engine[T, R]) Drain(cause error) (tasks []T) {
+func (e *Engine[T, R]) Drain(cause error) []T {
 	e.mu.Lock()
 	up := e.closeLocked(ErrClosed)
-	items := e.drainLocked()
+	claimed, tasks := e.drainLocked()
 	e.notifyLocked()
 	e.mu.Unlock()
 	up.wake()
-	for _, it := range items {
-		tasks = append(tasks, it.value)
-	}
-	e.settleAll(items, cause, false)
+	e.settleAll(claimed, cause, false)
 	return tasks
 }
 
@@ -437,7 +433,7 @@ func (e *Engine[T, R]) Abort(why, cause error, root bool) (running, dropped int)
 	e.mu.Lock()
 	rests := e.goneLocked() && !root
 	up := e.closeLocked(why)
-	items := e.drainLocked()
+	claimed, _ := e.drainLocked()
 	running = e.unfinishedLocked()
 	e.alert.Or(stopped)
 	e.notifyLocked()
@@ -446,34 +442,34 @@ func (e *Engine[T, R]) Abort(why, cause error, root bool) (running, dropped int)
 	if !rests { // an engine at rest has nothing of its own to end
 		e.Root.Stop(cause)
 	}
-	e.settleAll(items, cause, true)
-	return running, len(items)
+	e.settleAll(claimed, cause, true)
+	return running, len(claimed)
 }
 
-// drainLocked claims all tasks that have not started, and counts them as cancelled.
-func (e *Engine[T, R]) drainLocked() (claimed []item[T, R]) {
+// drainLocked claims all tasks that have not started, and counts them as cancelled. It returns
+// them, and their values.
+func (e *Engine[T, R]) drainLocked() (claimed []*Task[T, R], values []T) {
 	e.recallLocked()
-	claim := func(t Task[T, R], pushed T) {
-		if v, ok := t.Claim(pushed); ok {
-			claimed = append(claimed, item[T, R]{v, t})
+	claim := func(it item[T, R]) {
+		if it.task.Claim() {
+			claimed, values = append(claimed, it.task), append(values, it.arg())
 		} else {
 			e.dead--
 		}
 	}
 	e.queue.mu.Lock()
-	e.queue.keep(func(it item[T, R]) bool { claim(it.task, it.value); return false })
+	e.queue.keep(func(it item[T, R]) bool { claim(it); return false })
 	e.queue.trim()
 	e.queue.mu.Unlock()
 	if e.order != nil {
 		for _, p := range e.order.drain() {
-			var zero T
-			claim(p, zero)
+			claim(p.item)
 		}
 	}
 	e.cancelled += uint64(len(claimed))
 	e.departed += uint64(len(claimed))
 	e.restLocked()
-	return claimed
+	return claimed, values
 }
 
 // recallLocked takes back the tasks that workers have not claimed.
@@ -513,9 +509,7 @@ func (e *Engine[T, R]) Resize(workers int) {
 		e.recallLocked() // what the workers have taken is not theirs any more
 		up.workers = append(up.workers, e.retireIdleLocked(surplus)...)
 	}
-	if e.hasTasksLocked() {
-		up.add(e.wakeLocked())
-	}
+	up.add(e.wakeLocked())
 	e.drowsyLocked()
 	e.mu.Unlock()
 	up.wake()
@@ -549,11 +543,11 @@ func (e *Engine[T, R]) Stats() Stats {
 	}
 	for _, w := range e.workers {
 		x := w.run.word.Load() // once, so that the sums agree
-		s.Queued += part(x, oneTail) - part(x, oneHead) + part(x, oneSkipped)
-		s.Running += part(x, oneRunning)
-		s.Completed += uint64(part(x, oneCompleted))
-		s.Failed += uint64(part(x, oneFailed))
-		s.Cancelled += uint64(part(x, oneCancelled))
+		s.Queued += int(uint8(x>>tailShift)) - int(uint8(x)) + int(uint8(x>>skippedShift))
+		s.Running += int(uint8(x >> runningShift))
+		s.Completed += uint64(uint8(x >> completedShift))
+		s.Failed += uint64(uint8(x >> failedShift))
+		s.Cancelled += uint64(uint8(x >> cancelledShift))
 	}
 	if s.Queued < 0 { // workers are at tasks that have been claimed elsewhere
 		s.Running, s.Queued = s.Running+s.Queued, 0

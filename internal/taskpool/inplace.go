@@ -16,7 +16,7 @@ import (
 // that is needed; in a pool with keys it may run the tasks before t. It returns false if
 // there is nothing to run: t has started, or it waits for another task of its key. In the
 // latter case Help signals wake when that has changed.
-func (e *Engine[T, R]) Help(ctx context.Context, t Task[T, R], wake chan struct{}) bool {
+func (e *Engine[T, R]) Help(ctx context.Context, t *Task[T, R], wake chan struct{}) bool {
 	at := e.Root.Inside(ctx)
 	if at == nil {
 		return false
@@ -24,9 +24,7 @@ func (e *Engine[T, R]) Help(ctx context.Context, t Task[T, R], wake chan struct{
 	if e.order != nil {
 		return e.helpInOrder(ctx, at, t, wake)
 	}
-	var zero T
-	value, ok := t.Claim(zero)
-	if !ok {
+	if !t.Claim() {
 		return false
 	}
 	e.lock()
@@ -35,12 +33,12 @@ func (e *Engine[T, R]) Help(ctx context.Context, t Task[T, R], wake chan struct{
 	up := e.vacateLocked(1)
 	e.mu.Unlock()
 	up.wake()
-	e.runInPlace(ctx, at, t, value, nil)
+	e.runInPlace(ctx, at, item[T, R]{task: t}, nil)
 	return true
 }
 
 // helpInOrder is Help for a pool with keys or priorities.
-func (e *Engine[T, R]) helpInOrder(ctx context.Context, at *taskctx.Context, t Task[T, R], wake chan struct{}) bool {
+func (e *Engine[T, R]) helpInOrder(ctx context.Context, at *taskctx.Context, t *Task[T, R], wake chan struct{}) bool {
 	e.lock()
 	p := e.order.places[t]
 	if p == nil {
@@ -63,9 +61,7 @@ func (e *Engine[T, R]) helpInOrder(ctx context.Context, at *taskctx.Context, t T
 		e.mu.Unlock()
 		return false
 	}
-	var zero T
-	value, ok := p.Claim(zero)
-	if !ok { // it has been cancelled
+	if !p.task.Claim() { // it has been cancelled
 		e.dead--
 		var w *worker[T, R]
 		if l != nil {
@@ -81,7 +77,7 @@ func (e *Engine[T, R]) helpInOrder(ctx context.Context, at *taskctx.Context, t T
 	up := e.admitLocked()
 	e.mu.Unlock()
 	up.wake()
-	e.runInPlace(ctx, at, p, value, l)
+	e.runInPlace(ctx, at, p.item, l)
 	return true
 }
 
@@ -98,22 +94,23 @@ func holds[T, R any](at *taskctx.Context, l *lane[T, R]) bool {
 
 // runInPlace runs a claimed task on the calling goroutine, which waits for it, or for
 // another one of its lane, under outside. It does not return if the task calls Goexit.
-func (e *Engine[T, R]) runInPlace(outside context.Context, at *taskctx.Context, t Task[T, R], value T, l *lane[T, R]) {
-	ctx := t.Context(e.Root, nil, int(at.Worker))
+func (e *Engine[T, R]) runInPlace(outside context.Context, at *taskctx.Context, it item[T, R], l *lane[T, R]) {
+	t := it.task
+	ctx := t.Origin.contextOf(e.Root, nil, int(at.Worker))
 	ctx.Outer = at
 	if l != nil {
 		ctx.Lane = l
 	}
 	w := worker[T, R]{id: int(at.Worker), fn: e.Fn}
-	count, err := e.unfit(&w, t.Scope())
+	count, err := e.unfit(&w, t.Origin.Scope())
 	if err != nil {
 		err = outcome.NotStarted(err)
 	} else {
 		defer pprof.SetGoroutineLabels(outside)
-		ctx.SetLabels()
+		pprof.SetGoroutineLabels(ctx.Labels)
 		ctx.Begin()
 		count = oneFailed
-		err = e.call(ctx, w.fn, t, value, func() { e.finishInPlace(ctx, &w, t, outcome.ErrGoexit, count, l) }, crash)
+		err = e.call(ctx, w.fn, t, it.arg(), func() { e.finishInPlace(ctx, &w, t, outcome.ErrGoexit, count, l) }, crash)
 		if err == nil {
 			count = oneCompleted
 		}
@@ -131,13 +128,13 @@ func crash(r any) {
 }
 
 // finishInPlace counts a task that ran in place, and publishes its end.
-func (e *Engine[T, R]) finishInPlace(ctx *taskctx.Context, w *worker[T, R], t Task[T, R], err error, count uint64, l *lane[T, R]) {
+func (e *Engine[T, R]) finishInPlace(ctx *taskctx.Context, w *worker[T, R], t *Task[T, R], err error, count uint64, l *lane[T, R]) {
 	ctx.Finish()
 	if w.close != nil {
 		e.closeState(w.close) // it was opened for this task alone
 	}
-	if err != nil && t.Detached() {
-		ctx.SetLabels()
+	if err != nil && t.Origin.Detached {
+		pprof.SetGoroutineLabels(ctx.Labels)
 		e.Report(ctx, err, false)
 	}
 	e.lock()
@@ -158,5 +155,7 @@ func (e *Engine[T, R]) finishInPlace(ctx *taskctx.Context, w *worker[T, R], t Ta
 	e.notifyLocked()
 	e.mu.Unlock()
 	up.wake()
-	t.Settle(err)
+	if !t.Origin.Detached {
+		t.Origin.Owner.Settle(t, err)
+	}
 }

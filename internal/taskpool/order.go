@@ -27,15 +27,14 @@ type Order[T any] struct {
 type orderedQueue[T, R any] struct {
 	order  *Order[T]
 	ready  placeHeap[T, R]
-	lanes  map[any]*lane[T, R]         // by key
-	held   int                         // places in lanes that are not in the heap
-	places map[Task[T, R]]*place[T, R] // of tasks that are waited for
+	lanes  map[any]*lane[T, R]          // by key
+	held   int                          // places in lanes that are not in the heap
+	places map[*Task[T, R]]*place[T, R] // of tasks that are waited for
 }
 
 // A place is a task in an ordered queue.
 type place[T, R any] struct {
-	Task[T, R]
-	value    T // as pushed
+	item[T, R]
 	key      any
 	keyed    bool
 	priority int
@@ -44,14 +43,6 @@ type place[T, R any] struct {
 	due      time.Duration // what the heap goes by
 	lane     *lane[T, R]   // nil without a key
 	at       int           // index in the heap
-}
-
-// Claim claims the task.
-func (p *place[T, R]) Claim(T) (T, bool) {
-	v, ok := p.Task.Claim(p.value)
-	var zero T
-	p.value = zero
-	return v, ok
 }
 
 // A lane has the tasks of one key.
@@ -63,20 +54,18 @@ type lane[T, R any] struct {
 }
 
 func newOrderedQueue[T, R any](o *Order[T]) *orderedQueue[T, R] {
-	return &orderedQueue[T, R]{order: o, lanes: make(map[any]*lane[T, R]), places: make(map[Task[T, R]]*place[T, R])}
+	return &orderedQueue[T, R]{order: o, lanes: make(map[any]*lane[T, R]), places: make(map[*Task[T, R]]*place[T, R])}
 }
 
-// place finds out where a task belongs. It calls functions of the user.
-func (o *orderedQueue[T, R]) place(it item[T, R]) *place[T, R] {
-	p := &place[T, R]{Task: it.task, value: it.value}
-	arg := it.task.Value(it.value)
+// place finds out where p belongs. It calls functions of the user.
+func (o *orderedQueue[T, R]) place(p *place[T, R]) {
+	arg := p.arg()
 	if o.order.Priority != nil {
 		p.priority = o.order.Priority(arg)
 	}
 	if o.order.Key != nil {
 		p.key, p.keyed = o.order.Key(arg)
 	}
-	return p
 }
 
 // dueTime returns the time of acceptance, less the priority times what a step is worth.
@@ -103,11 +92,11 @@ func (o *orderedQueue[T, R]) len() int {
 
 // push adds a task that is accepted.
 func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration) {
-	p.Accepted()
+	p.task.accepted()
 	p.seq, p.accepted = seq, now
 	p.due = o.dueTime(p)
-	if !p.Detached() {
-		o.places[p.Task] = p
+	if !p.task.Origin.Detached {
+		o.places[p.task] = p
 	}
 	if p.keyed {
 		l := o.lanes[p.key]
@@ -127,15 +116,15 @@ func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration)
 
 // suspects returns two of the tasks if it is time to look for tasks whose context has ended, see
 // queue.suspects.
-func (o *orderedQueue[T, R]) suspects(since uint64) (s [2]Task[T, R]) {
+func (o *orderedQueue[T, R]) suspects(since uint64) (s [2]*Task[T, R]) {
 	if o.len() == 0 || since < uint64(o.len())/8 {
 		return s
 	}
 	n := 0
 	note := func(places []*place[T, R]) {
 		for k := 0; k < len(places) && k < chunkSize && n < len(s); k++ {
-			if p := places[(int(since)+k)%len(places)]; mayEnd[T, R](p) {
-				s[n] = p
+			if t := places[(int(since)+k)%len(places)].task; mayEnd(t) {
+				s[n] = t
 				n++
 			}
 		}
@@ -161,7 +150,7 @@ func (o *orderedQueue[T, R]) pop() *place[T, R] {
 // take takes p, which is ready. Its lane is running from now on.
 func (o *orderedQueue[T, R]) take(p *place[T, R]) {
 	heap.Remove(&o.ready, p.at)
-	delete(o.places, p.Task)
+	delete(o.places, p.task)
 	if l := p.lane; l != nil {
 		l.queue = slices.Delete(l.queue, 0, 1)
 		l.running = true
@@ -173,7 +162,7 @@ func (o *orderedQueue[T, R]) takeHeld(p *place[T, R]) {
 	i := slices.Index(p.lane.queue, p)
 	p.lane.queue = slices.Delete(p.lane.queue, i, i+1)
 	o.held--
-	delete(o.places, p.Task)
+	delete(o.places, p.task)
 }
 
 // done says that the running task of a lane has ended.
@@ -212,9 +201,9 @@ func (o *orderedQueue[T, R]) all() []*place[T, R] {
 }
 
 // keep removes the tasks that are not wanted, and returns how many there were.
-func (o *orderedQueue[T, R]) keep(wanted func(Task[T, R]) bool) (removed int) {
+func (o *orderedQueue[T, R]) keep(wanted func(*Task[T, R]) bool) (removed int) {
 	for _, p := range o.all() {
-		if wanted(p) {
+		if wanted(p.task) {
 			continue
 		}
 		removed++

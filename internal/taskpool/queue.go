@@ -7,11 +7,19 @@ import (
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
-// An item is a task in the queue. The value is here if no one waits for the task, and in
-// the task otherwise, so that the one who claims the task has all of it.
+// An item is a task in the queue. The value is here if the origin of the task is detached, and
+// in the task otherwise.
 type item[T, R any] struct {
 	value T
-	task  Task[T, R]
+	task  *Task[T, R]
+}
+
+// arg returns the value.
+func (it *item[T, R]) arg() T {
+	if it.task.Origin.Detached {
+		return it.value
+	}
+	return it.task.Arg
 }
 
 const chunkSize = 32
@@ -38,7 +46,7 @@ type queue[T, R any] struct {
 	spare    *chunk[T, R] // used chunks, for the next that are needed
 	spares   int
 	sampler  sampler
-	mortal   bool   // a task may be in the queue whose context can end
+	mortal   bool   // a task may be in the queue that is to be dropped when its context ends
 	swept    uint64 // accepted when tasks were last looked for whose context has ended
 }
 
@@ -61,7 +69,7 @@ func (q *queue[T, R]) push(it item[T, R]) {
 		c = q.grow()
 	}
 	c.items[c.n] = it
-	it.task.Accepted()
+	it.task.accepted()
 	if q.sampler.due() {
 		if c.at == nil {
 			c.at = new([chunkSize]sample)
@@ -176,7 +184,7 @@ func (q *queue[T, R]) keep(wanted func(item[T, R]) bool) (removed int) {
 // suspects returns two of the oldest tasks if it is time to look for tasks whose context has
 // ended. A look costs as much as the queue is long, so it is time when the queue has taken an
 // eighth of its length since the last one.
-func (q *queue[T, R]) suspects() (s [2]Task[T, R]) {
+func (q *queue[T, R]) suspects() (s [2]*Task[T, R]) {
 	if !q.mortal || q.n < 2 || q.accepted-q.swept < uint64(q.n)/8 {
 		return s
 	}
@@ -191,4 +199,4 @@ func (q *queue[T, R]) suspects() (s [2]Task[T, R]) {
 }
 
 // mayEnd reports whether a task is queued under a context that can end.
-func mayEnd[T, R any](t Task[T, R]) bool { return t.Queued() && t.Scope().Mortal() }
+func mayEnd[T, R any](t *Task[T, R]) bool { return t.Origin.Lingers && t.Queued() }

@@ -18,27 +18,32 @@ type runQueue[T, R any] struct {
 }
 
 const (
+	tailShift      = 8
+	runningShift   = 16
+	completedShift = 24
+	failedShift    = 32
+	cancelledShift = 40
+	skippedShift   = 48
+
 	oneHead      uint64 = 1
-	oneTail      uint64 = 1 << 8
-	oneRunning   uint64 = 1 << 16
-	oneCompleted uint64 = 1 << 24
-	oneFailed    uint64 = 1 << 32
-	oneCancelled uint64 = 1 << 40
-	oneSkipped   uint64 = 1 << 48
+	oneTail      uint64 = 1 << tailShift
+	oneRunning   uint64 = 1 << runningShift
+	oneCompleted uint64 = 1 << completedShift
+	oneFailed    uint64 = 1 << failedShift
+	oneCancelled uint64 = 1 << cancelledShift
+	oneSkipped   uint64 = 1 << skippedShift
 
 	countsOf = ^(oneCompleted - 1)
 )
-
-func part(word, one uint64) int { return int(word / one & 0xff) }
 
 // next counts the task that was claimed last under count, 0 if there was none, and claims
 // the next one; ok is false if there is none.
 func (q *runQueue[T, R]) next(count uint64) (index int, ok bool) {
 	for {
 		old := q.word.Load()
-		head := part(old, oneHead)
+		head := int(uint8(old))
 		to := old&^oneRunning + count
-		if ok = head < part(old, oneTail); ok {
+		if ok = head < int(uint8(old>>tailShift)); ok {
 			to += oneHead + oneRunning
 		}
 		if q.word.CompareAndSwap(old, to) {
@@ -57,7 +62,7 @@ func (q *runQueue[T, R]) fill(c *chunk[T, R]) {
 // unclaimed returns how many tasks can still be claimed.
 func (q *runQueue[T, R]) unclaimed() int {
 	w := q.word.Load()
-	return part(w, oneTail) - part(w, oneHead)
+	return int(uint8(w>>tailShift)) - int(uint8(w))
 }
 
 // steal moves the earlier half of the unclaimed tasks, or all of them, to dst, which is empty,
@@ -68,7 +73,7 @@ func (q *runQueue[T, R]) steal(dst *chunk[T, R], all bool) int {
 	}
 	for {
 		old := q.word.Load()
-		head, tail := part(old, oneHead), part(old, oneTail)
+		head, tail := int(uint8(old)), int(uint8(old>>tailShift))
 		n := (tail - head + 1) / 2
 		if all {
 			n = tail - head

@@ -9,7 +9,7 @@ import (
 
 // A submitter is a goroutine that waits for room.
 type submitter[T, R any] struct {
-	it   item[T, R]
+	*place[T, R]
 	wake chan struct{}
 	done <-chan struct{} // of its context
 	over bool            // its context had ended when its turn came; set before it is woken
@@ -40,33 +40,44 @@ func (up wakeUp[T, R]) wake() {
 // Push accepts a task, or returns why it does not: ErrClosed, the cause of ctx, or without
 // wait ErrQueueFull. The caller has asked Ended. With wait it blocks while there is no room, first come, first served;
 // inside a task it is admitted beyond the bound.
-func (e *Engine[T, R]) Push(ctx context.Context, value T, t Task[T, R], wait bool) error {
-	mortal := t.Scope().Mortal()
+func (e *Engine[T, R]) Push(ctx context.Context, value T, t *Task[T, R], wait bool) error {
 	q := &e.queue
 	q.mu.Lock()
-	q.mortal = q.mortal || mortal
+	if t.Origin.Lingers {
+		q.mortal = true
+	}
 	if q.accepted >= q.room {
 		q.mu.Unlock()
 		return e.pushSlowly(ctx, item[T, R]{value, t}, wait)
 	}
 	q.push(item[T, R]{value, t})
-	suspects := q.suspects()
+	var suspects [2]*Task[T, R]
+	if q.mortal {
+		suspects = q.suspects()
+	}
 	q.mu.Unlock()
 	if e.drowsy.Load() {
 		e.wakeOne()
 	}
-	e.sweepIf(suspects)
+	if suspects[0] != nil {
+		e.sweepIf(suspects)
+	}
 	return nil
 }
 
 // pushSlowly is Push for a queue that may be full, and for an ordered pool.
 func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool) error {
 	inside := e.Root.Inside(ctx) != nil
+	p := &place[T, R]{item: it}
 	if e.order != nil {
-		it = item[T, R]{task: e.order.place(it)}
+		e.order.place(p)
 	}
-	done := ctx.Done()
+	var done <-chan struct{}
 	for try := 0; ; try++ {
+		last := try > sched.Spins(submitYields) && wait
+		if last { // not before: it makes some contexts expensive
+			done = ctx.Done()
+		}
 		e.lock()
 		room := inside && wait || e.blocked.Len() == 0 && e.roomLocked()
 		switch {
@@ -77,14 +88,14 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			e.mu.Unlock()
 			return e.rootError()
 		case room:
-			suspects := e.acceptLocked(it)
+			suspects := e.acceptLocked(p)
 			w := e.wakeLocked()
 			e.mu.Unlock()
 			w.rise()
 			e.sweepIf(suspects)
 			return nil
-		case try > sched.Spins(submitYields) && wait:
-			return e.waitForRoom(ctx, done, it)
+		case last:
+			return e.waitForRoom(ctx, done, p)
 		}
 		crowd := e.blocked.Len() > 0
 		e.mu.Unlock()
@@ -126,8 +137,8 @@ func (e *Engine[T, R]) roomLocked() bool {
 }
 
 // waitForRoom parks the caller, who holds the lock, until its task is accepted.
-func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, it item[T, R]) error {
-	s := &submitter[T, R]{it: it, wake: make(chan struct{}, 1), done: done}
+func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, p *place[T, R]) error {
+	s := &submitter[T, R]{place: p, wake: make(chan struct{}, 1), done: done}
 	node := e.blocked.PushBack(s)
 	e.queue.mu.Lock()
 	e.queue.room = 0 // no one is to overtake
@@ -159,7 +170,7 @@ func (e *Engine[T, R]) admitLocked() (up wakeUp[T, R]) {
 		s, _ := e.blocked.Pop()
 		up.submitters = append(up.submitters, s)
 		if s.over = sched.Ended(s.done); !s.over {
-			e.acceptLocked(s.it)
+			e.acceptLocked(s.place)
 		}
 	}
 	if e.blocked.Len() == 0 {

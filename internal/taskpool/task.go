@@ -1,8 +1,8 @@
 // Package taskpool is the engine of package pool: a bounded queue of tasks, and workers
 // that take them from it and from each other.
 //
-// The engine does not know who waits for a task. A future, a slot of a group and a step of
-// a walk are [Task]s, and so is what the tasks of Pool.Go have in common.
+// The engine does not know who waits for a task: a future, a group or a walk is the [Owner] of
+// its tasks. The tasks of Pool.Go have none.
 //
 // # Structure
 //
@@ -37,35 +37,105 @@ import (
 	"context"
 	"errors"
 
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
 // A Func runs a task.
 type Func[T, R any] = func(ctx context.Context, task T) (R, error)
 
-// A Task is one task, or what several tasks have in common.
-type Task[T, R any] interface {
-	// Scope returns what the task was submitted under, or nil if the task has ended.
-	Scope() *taskctx.Scope
-	// Context returns the context to run the task with, which may be last, the one of the
-	// task before. It is called once, by the one who has claimed the task.
-	Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context
-	// Accepted is called under a lock when the task is put into the queue.
-	Accepted()
-	// Value returns the value of a task that has not been claimed.
-	Value(pushed T) T
-	// Queued reports whether no one has claimed the task.
-	Queued() bool
-	// Claim makes the caller the one who runs or cancels the task, and returns its value;
-	// ok is false if someone else has claimed it. pushed is what Push was given.
-	Claim(pushed T) (value T, ok bool)
-	// Run calls fn for the task, which the caller has claimed, and keeps its result.
-	Run(ctx context.Context, fn Func[T, R], value T) error
-	// Settle publishes how the task has ended, after it has been counted.
-	Settle(err error)
-	// Detached reports whether no one waits for the task.
-	Detached() bool
+// An Origin is what the tasks have in common that were submitted together: those of Pool.Go
+// under one context, those of a group or a walk, or a single one.
+type Origin[T, R any] struct {
+	Owner    Owner[T, R] // nil if Detached
+	Detached bool        // no one waits for the tasks
+	Mortal   bool        // the scope can end
+	Lingers  bool        // it can, and it is the engine that drops queued tasks then
+	scope    sched.Pointer[taskctx.Scope]
 }
+
+// An Owner waits for tasks.
+type Owner[T, R any] interface {
+	// Context returns the context to run a task with, see [Origin.Context]. It is called once
+	// for successive tasks of an origin, by the one who has claimed the first of them.
+	Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context
+	// Settle publishes how a task has ended, after it has been counted.
+	Settle(t *Task[T, R], err error)
+}
+
+// Open sets what the tasks are submitted under, and who drops those that are queued when it ends:
+// the owner or the engine.
+func (o *Origin[T, R]) Open(s *taskctx.Scope, owner bool) {
+	o.Mortal = s.Mortal()
+	o.Lingers = o.Mortal && !owner
+	o.scope.Store(s)
+}
+
+// Close says that all tasks have ended.
+func (o *Origin[T, R]) Close() { o.scope.Store(nil) }
+
+// Scope returns what the tasks were submitted under, or nil if all of them have ended.
+func (o *Origin[T, R]) Scope() *taskctx.Scope { return o.scope.Load() }
+
+// Context returns the context to run tasks with, which may be last, the one of the task before.
+func (o *Origin[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	return o.Scope().Context(r, last, worker)
+}
+
+// contextOf returns the context to run a task of o with.
+func (o *Origin[T, R]) contextOf(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	if o.Detached {
+		return o.Context(r, last, worker)
+	}
+	return o.Owner.Context(r, last, worker)
+}
+
+// A Task is one task and then its result, or if its origin is detached any number of tasks, of
+// which the queue has the values. The one who claims a task has all of it: the worker whose turn
+// it is, a waiter that runs the task in place, or someone who cancels it.
+type Task[T, R any] struct {
+	Origin *Origin[T, R]
+	Index  int    // for the owner
+	Link   uint32 // for the owner
+	state  sched.Uint64
+	Arg    T
+	Value  R
+}
+
+// The states of a task.
+const (
+	fresh uint64 = iota // not accepted yet
+	queued
+	claimed
+	settled
+)
+
+// Reset makes t a task that has not been accepted.
+func (t *Task[T, R]) Reset() { t.state.Store(fresh) }
+
+// accepted says that the task is in the queue.
+func (t *Task[T, R]) accepted() {
+	if !t.Origin.Detached {
+		t.state.Store(queued)
+	}
+}
+
+// Claimed reports whether someone has claimed the task.
+func (t *Task[T, R]) Claimed() bool { return t.state.Load() >= claimed }
+
+// Queued reports whether no one has claimed the task.
+func (t *Task[T, R]) Queued() bool { return t.Origin.Detached || t.state.Load() == queued }
+
+// Claim makes the caller the one who runs or cancels the task, unless someone else is.
+func (t *Task[T, R]) Claim() bool {
+	return t.Origin.Detached || t.state.CompareAndSwap(queued, claimed)
+}
+
+// Land says that the result of the task is there.
+func (t *Task[T, R]) Land() { t.state.Store(settled) }
+
+// Landed reports whether the result of the task is there.
+func (t *Task[T, R]) Landed() bool { return t.state.Load() == settled }
 
 // Errors of the engine. They are exported by package pool.
 var (

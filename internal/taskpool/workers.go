@@ -30,9 +30,11 @@ type worker[T, R any] struct {
 	// Used by its goroutine only.
 	fn     Func[T, R]       // nil until the state is open
 	close  func() error     // closes the state
-	scope  *taskctx.Scope   // of the last task; nil while the worker rests
+	origin *Origin[T, R]    // of the last task; nil while the worker rests
+	scope  *taskctx.Scope   // likewise
 	ctx    *taskctx.Context // likewise
-	common Task[T, R]       // the last task if no one waits for it; nil otherwise
+	mortal bool             // a task of the origin has to be looked at before it runs, see unfit
+	single bool             // the context is for one task
 	lane   *lane[T, R]      // of the last task, in a pool with keys
 	_      [64]byte
 }
@@ -49,21 +51,21 @@ func (e *Engine[T, R]) drowsyLocked() {
 func (e *Engine[T, R]) wakeOne() {
 	e.mu.Lock()
 	var w *worker[T, R]
-	if !e.closed && e.hasTasksLocked() { // otherwise a worker has come already
+	if !e.closed { // otherwise closeLocked has done so
 		w = e.wakeLocked()
 	}
 	e.mu.Unlock()
 	w.rise()
 }
 
-// wakeLocked returns a worker for the caller to wake, idle or new, or nil if one is searching
-// or all are busy.
+// wakeLocked returns a worker for the caller to wake, idle or new, or nil if there is no task,
+// one is searching, or all are busy.
 func (e *Engine[T, R]) wakeLocked() *worker[T, R] {
 	n := len(e.idle)
 	switch {
-	case e.searching > 0:
+	case e.searching > 0, n == 0 && len(e.workers) >= e.limit, len(e.workers) > e.limit, !e.hasTasksLocked():
 		return nil
-	case n > 0 && len(e.workers) <= e.limit:
+	case n > 0:
 		w := e.idle[n-1]
 		e.idle[n-1] = nil
 		e.idle = e.idle[:n-1]
@@ -71,8 +73,6 @@ func (e *Engine[T, R]) wakeLocked() *worker[T, R] {
 		e.searching++
 		e.drowsyLocked()
 		return w
-	case n > 0 || len(e.workers) >= e.limit:
-		return nil
 	}
 	id := slices.Index(e.ids, false)
 	if id < 0 {
@@ -122,15 +122,17 @@ func (e *Engine[T, R]) runTask(w *worker[T, R], i int) (next int, ok bool) {
 		e.relieve()
 	}
 	it := w.run.chunk.pull(i)
-	t, value := it.task, it.value
-	if t != w.common { // otherwise it is another task of the same kind, as most are
-		if value, ok = t.Claim(value); !ok {
-			return w.run.next(oneSkipped)
-		}
-		w.prepare(e.Root, t)
+	t := it.task
+	if !t.Claim() {
+		return w.run.next(oneSkipped)
 	}
-	if count, err := e.unfit(w, w.scope); err != nil {
-		return e.finish(w, t, outcome.NotStarted(err), count)
+	if t.Origin != w.origin {
+		w.prepare(e.Root, t.Origin)
+	}
+	if w.mortal {
+		if count, err := e.unfit(w, w.scope); err != nil {
+			return e.finish(w, t, outcome.NotStarted(err), count)
+		}
 	}
 	sampled := w.run.chunk.sampled>>i&1 != 0
 	var start time.Duration
@@ -139,9 +141,8 @@ func (e *Engine[T, R]) runTask(w *worker[T, R], i int) (next int, ok bool) {
 		start = e.now()
 		e.Waits.add(start-s.at(), s.weight())
 	}
-	ctx := w.ctx
-	ctx.SetLabels()
-	err := e.call(ctx, w.fn, t, value, func() {
+	pprof.SetGoroutineLabels(w.ctx.Labels)
+	err := e.call(w.ctx, w.fn, t, it.arg(), func() {
 		// The goroutine ends. Another one takes the worker over.
 		next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
 		go e.work(w, next, ok)
@@ -149,18 +150,15 @@ func (e *Engine[T, R]) runTask(w *worker[T, R], i int) (next int, ok bool) {
 	if sampled {
 		e.Runs.add(e.now()-start, w.run.chunk.at[i].weight())
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return e.finish(w, t, err, oneFailed)
-	case t == w.common:
-		return w.run.next(oneCompleted)
 	}
 	return e.settle(w, t, nil, oneCompleted)
 }
 
 // call runs a claimed task. A panic becomes its error, or ends the program by a call of end.
 // During a Goexit call calls exited, and does not return.
-func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], t Task[T, R], value T, exited func(), end func(any)) (err error) {
+func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], t *Task[T, R], value T, exited func(), end func(any)) (err error) {
 	returned := false
 	defer func() {
 		if returned {
@@ -170,13 +168,16 @@ func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], t Task[T, R], va
 		switch {
 		case r == nil:
 			exited()
-		case e.Crash || e.Unhandled && t.Detached():
+		case e.Crash || e.Unhandled && t.Origin.Detached:
 			end(r)
 		default:
 			err = outcome.Panicked(r)
 		}
 	}()
-	err = t.Run(ctx, fn, value)
+	v, err := fn(ctx, value)
+	if !t.Origin.Detached {
+		t.Value = v
+	}
 	returned = true
 	return err
 }
@@ -184,8 +185,8 @@ func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], t Task[T, R], va
 func repanic(r any) { panic(r) }
 
 // finish counts the task that has ended and publishes its end. It claims the next one.
-func (e *Engine[T, R]) finish(w *worker[T, R], t Task[T, R], err error, count uint64) (next int, ok bool) {
-	if err != nil && t.Detached() {
+func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
+	if err != nil && t.Origin.Detached {
 		reported := false
 		defer func() {
 			if !reported { // the error handler has called Goexit
@@ -193,19 +194,21 @@ func (e *Engine[T, R]) finish(w *worker[T, R], t Task[T, R], err error, count ui
 				go e.work(w, next, ok)
 			}
 		}()
-		w.ctx.SetLabels()
+		pprof.SetGoroutineLabels(w.ctx.Labels)
 		e.Report(w.ctx, err, false)
 		reported = true
 	}
 	return e.settle(w, t, err, count)
 }
 
-func (e *Engine[T, R]) settle(w *worker[T, R], t Task[T, R], err error, count uint64) (next int, ok bool) {
-	if w.ctx.Single() {
+func (e *Engine[T, R]) settle(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
+	if w.single {
 		w.rest()
 	}
 	next, ok = w.run.next(count)
-	t.Settle(err)
+	if !t.Origin.Detached {
+		t.Origin.Owner.Settle(t, err)
+	}
 	return next, ok
 }
 
@@ -224,13 +227,14 @@ func (e *Engine[T, R]) unfit(w *worker[T, R], s *taskctx.Scope) (count uint64, e
 	return 0, nil
 }
 
-// prepare gets ready to run a task that has been claimed.
-func (w *worker[T, R]) prepare(r *taskctx.Root, t Task[T, R]) {
+// prepare gets ready to run a task of an origin, which has been claimed, and those after it.
+func (w *worker[T, R]) prepare(r *taskctx.Root, o *Origin[T, R]) {
 	if w.lane != nil {
 		w.rest() // the context is for this task alone
 	}
 	last := w.ctx
-	w.scope, w.ctx, w.common = t.Scope(), t.Context(r, last, w.id), nil
+	w.origin, w.scope, w.ctx = o, o.Scope(), o.contextOf(r, last, w.id)
+	w.mortal = w.fn == nil || o.Mortal || r.Mortal()
 	if w.ctx != last {
 		if last != nil {
 			last.Finish()
@@ -240,9 +244,7 @@ func (w *worker[T, R]) prepare(r *taskctx.Root, t Task[T, R]) {
 		}
 		w.ctx.Begin()
 	}
-	if w.lane == nil && t.Detached() {
-		w.common = t
-	}
+	w.single = w.ctx.Single()
 }
 
 // rest lets go of what the worker has worked on.
@@ -250,7 +252,7 @@ func (w *worker[T, R]) rest() {
 	if w.ctx != nil {
 		w.ctx.Finish()
 	}
-	w.scope, w.ctx, w.common = nil, nil, nil
+	w.origin, w.scope, w.ctx = nil, nil, nil
 }
 
 // relieve lets submitters in for tasks that have ended.
@@ -281,9 +283,7 @@ func (e *Engine[T, R]) refill(w *worker[T, R]) bool {
 			e.searching--
 			e.drowsyLocked()
 		}
-		if e.hasTasksLocked() {
-			up.add(e.wakeLocked())
-		}
+		up.add(e.wakeLocked())
 		switch {
 		case n > 0:
 			e.mu.Unlock()
@@ -443,7 +443,7 @@ func (e *Engine[T, R]) takeLocked(w *worker[T, R]) (n int) {
 		}
 		p := e.order.pop()
 		w.lane = p.lane
-		used.items[0], used.n = item[T, R]{task: p}, 1
+		used.items[0], used.n = p.item, 1
 		used.sampled, used.at[0] = 1, sample(p.accepted&^7)
 		return e.fillLocked(w, used)
 	}
