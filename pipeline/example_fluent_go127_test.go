@@ -4,6 +4,7 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -121,4 +122,31 @@ func ExampleStage_Zip() {
 	})
 	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2)))
 	// Output: [4+12 8+14] <nil>
+}
+
+func ExampleStage_MapOr() {
+	halves := pipeline.Map(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) }).MapOr(
+		func(_ context.Context, n int) (int, error) {
+			if n%2 != 0 {
+				return 0, errors.New("odd")
+			}
+			return n / 2, nil
+		},
+		func(context.Context, pipeline.Failure[int]) (int, error) { return 0, pipeline.ErrSkip })
+	fmt.Println(halves.Collect(context.Background(), pipeline.Values("4", "5", "6")))
+	// Output: [2 3] <nil>
+}
+
+// The sum of all items so far.
+func ExampleStage_Stateful() {
+	sums := pipeline.Map(func(_ context.Context, s string) (int, error) { return strconv.Atoi(s) }).Stateful(
+		func(context.Context) (*int, error) { return new(int), nil },
+		func(_ context.Context, sum *int, n int, emit func(int) error) error {
+			*sum += n
+			return emit(*sum)
+		},
+		func(context.Context, *int, func(int) error) error { return nil },
+		nil)
+	fmt.Println(sums.Collect(context.Background(), pipeline.Values("1", "2", "3")))
+	// Output: [1 3 6] <nil>
 }

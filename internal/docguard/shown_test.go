@@ -2,20 +2,14 @@ package docguard_test
 
 import (
 	"go/ast"
-	"go/types"
 	"strings"
 )
 
-// shown returns the names of the package that a reader sees at work in the body of
-// some Example: functions, methods, constants and variables that are named there,
-// types that an expression has, and whatever has an Example of its own.
-func (l *loaded) shown() (map[string]bool, error) {
-	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{}}
-	conf := types.Config{Importer: l.imp}
-	if _, err := conf.Check(l.testPath, l.fset, l.tests, info); err != nil {
-		return nil, err
-	}
-	shown := map[string]bool{}
+// shown returns the names of the package that a reader sees at work: what is named in the body
+// of some Example, what has an Example of its own, and the types of the results of both. Names
+// are compared as they are written, so a method is shown if an Example calls one of its name.
+func (l *loaded) shown() map[string]bool {
+	shown, methods := map[string]bool{}, map[string]bool{}
 	for _, file := range l.tests {
 		for _, decl := range file.Decls {
 			fn, ok := decl.(*ast.FuncDecl)
@@ -30,49 +24,82 @@ func (l *loaded) shown() (map[string]bool, error) {
 			shown[typ] = true
 			shown[typ+"."+method] = true
 			ast.Inspect(fn.Body, func(n ast.Node) bool {
-				if id, ok := n.(*ast.Ident); ok {
-					l.use(shown, info.Uses[id])
-				}
-				if e, ok := n.(ast.Expr); ok {
-					l.has(shown, info.TypeOf(e))
+				switch x := n.(type) {
+				case *ast.SelectorExpr:
+					if pkg, ok := x.X.(*ast.Ident); ok && pkg.Name == l.name {
+						shown[x.Sel.Name] = true
+					} else {
+						methods[x.Sel.Name] = true
+					}
+				case *ast.Ident:
+					if file.Name.Name == l.name { // it is in the package itself
+						shown[x.Name] = true
+					}
 				}
 				return true
 			})
 		}
 	}
-	return shown, nil
-}
-
-// use marks an object that is named, and the type that a method belongs to.
-func (l *loaded) use(shown map[string]bool, obj types.Object) {
-	if obj == nil || obj.Pkg() == nil || obj.Pkg().Path() != l.path {
-		return
-	}
-	fn, ok := obj.(*types.Func)
-	if !ok || fn.Signature().Recv() == nil {
-		shown[obj.Name()] = true
-		return
-	}
-	if named := l.has(shown, fn.Signature().Recv().Type()); named != "" {
-		shown[named+"."+fn.Name()] = true
-	}
-}
-
-// has marks the type of an expression, and returns its name if it is one of the
-// package.
-func (l *loaded) has(shown map[string]bool, typ types.Type) string {
-	switch x := typ.(type) {
-	case *types.Pointer:
-		return l.has(shown, x.Elem())
-	case *types.Tuple: // of a call with several results
-		for v := range x.Variables() {
-			l.has(shown, v.Type())
-		}
-	case interface{ Obj() *types.TypeName }: // named or an alias
-		if obj := x.Obj(); obj.Pkg() != nil && obj.Pkg().Path() == l.path {
-			shown[obj.Name()] = true
-			return obj.Name()
+	for _, name := range exported(l.files) {
+		if _, method, ok := strings.Cut(name, "."); ok && methods[method] {
+			shown[name] = true
 		}
 	}
-	return ""
+	for more := true; more; { // what is shown shows the types that its declaration names
+		more = false
+		for _, file := range l.files {
+			for _, decl := range file.Decls {
+				more = follow(shown, decl) || more
+			}
+		}
+	}
+	return shown
+}
+
+// follow marks the types that a declaration of something shown names: the results of a function,
+// the fields of a struct, the type of a constant or variable. It reports whether one was not
+// marked before.
+func follow(shown map[string]bool, decl ast.Decl) (more bool) {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		if d.Type.Results != nil && shown[qualified(d)] {
+			more = mark(shown, d.Type.Results)
+		}
+	case *ast.GenDecl:
+		var typ ast.Expr // of a constant without one it is that of the one before
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				if x, ok := s.Type.(*ast.StructType); ok && shown[s.Name.Name] {
+					more = mark(shown, x.Fields) || more
+				}
+			case *ast.ValueSpec:
+				if s.Type != nil || len(s.Values) > 0 {
+					typ = s.Type
+				}
+				if typ != nil && shown[s.Names[0].Name] {
+					more = mark(shown, typ) || more
+				}
+			}
+		}
+	}
+	return more
+}
+
+func qualified(fn *ast.FuncDecl) string {
+	if recv := receiver(fn); recv != "" {
+		return recv + "." + fn.Name.Name
+	}
+	return fn.Name.Name
+}
+
+// mark marks the exported names in n, and reports whether one was not marked before.
+func mark(shown map[string]bool, n ast.Node) (more bool) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		if id, ok := n.(*ast.Ident); ok && ast.IsExported(id.Name) && !shown[id.Name] {
+			shown[id.Name], more = true, true
+		}
+		return true
+	})
+	return more
 }
