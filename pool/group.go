@@ -2,14 +2,10 @@ package pool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"maps"
-	"math/bits"
 	"runtime"
 	"slices"
-	"unsafe"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/outcome"
@@ -300,22 +296,6 @@ func (g *Group[T, R]) await(ctx context.Context, n int) error {
 	}
 }
 
-// collectLocked takes what is on the stack, and returns how many tasks have ended.
-func (g *Group[T, R]) collectLocked() int {
-	if g.finishedLocked() {
-		return g.issued
-	}
-	if stack := g.landed.Load(); stack>>32 > uint64(len(g.ended)) {
-		n := len(g.ended)
-		g.ended = slices.Grow(g.ended, int(stack>>32)-n)[:stack>>32]
-		for i, at := len(g.ended)-1, uint32(stack); i >= n; i-- {
-			g.ended[i] = at - 1
-			at = g.taskLocked(int(at - 1)).Link
-		}
-	}
-	return len(g.ended)
-}
-
 // awaitLocked adds a waiter, if it is not there yet, and reports whether it need not wait.
 func (g *Group[T, R]) awaitLocked(w groupWaiter, inside bool) bool {
 	if !slices.Contains(g.waiters, w) {
@@ -340,20 +320,6 @@ func (g *Group[T, R]) wake() {
 		sched.Signal(w.wake)
 	}
 	g.waiters = nil
-}
-
-// oldestQueuedLocked returns the first task that can be claimed, or nil.
-func (g *Group[T, R]) oldestQueuedLocked() *taskpool.Task[T, R] {
-	for i := g.oldest; i < g.issued && !g.finishedLocked(); i++ {
-		t := g.taskLocked(i)
-		switch {
-		case t.Queued():
-			return t
-		case t.Claimed() && i == g.oldest:
-			g.oldest++
-		}
-	}
-	return nil
 }
 
 // count returns how many tasks there are.
@@ -409,144 +375,4 @@ func (g *Group[T, R]) finish() ([]R, error) {
 		unwatch()
 	}
 	return values, err
-}
-
-// errorLocked returns the error of the group. It says once, at the end, what follows from the
-// end of the context.
-func (g *Group[T, R]) errorLocked() error {
-	failure := g.failure
-	if !g.all || failure == errLeft && len(g.errs) == len(g.follows) {
-		return failure
-	}
-	var errs []error
-	for _, i := range slices.Sorted(maps.Keys(g.errs)) {
-		if !g.follows[i] {
-			errs = append(errs, g.errs[i])
-		}
-	}
-	switch {
-	case failure == errLeft:
-		failure = nil
-	case failure != nil && g.skipped:
-		failure = outcome.NotStarted(failure)
-	}
-	if len(errs) == 0 {
-		return failure
-	}
-	return errors.Join(append(errs, failure)...)
-}
-
-// dropQueued settles the queued tasks of a group whose context has ended.
-func (g *Group[T, R]) dropQueued() {
-	g.over.Store(true)
-	ctx := g.context()
-	if ctx == nil {
-		return
-	}
-	_ = sched.Err(ctx) // so that submitters which wait for room see its end
-	var dropped []*taskpool.Task[T, R]
-	g.mu.Lock()
-	for t := g.oldestQueuedLocked(); t != nil; t = g.oldestQueuedLocked() {
-		if t.Claim() {
-			dropped = append(dropped, t)
-		}
-	}
-	g.mu.Unlock()
-	if len(dropped) == 0 {
-		return
-	}
-	g.pool.eng.Cancelled(len(dropped))
-	for _, t := range dropped {
-		g.settle(t, outcome.NotStarted(context.Cause(ctx)))
-	}
-}
-
-// pop returns the result of the task that ended first of those that Results has not yielded.
-func (g *Group[T, R]) pop() (r Result[T, R], err error, ok bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.finishedLocked() || g.yielded >= g.collectLocked() {
-		return r, nil, false
-	}
-	t := g.taskLocked(int(g.ended[g.yielded]))
-	g.yielded++
-	r = Result[T, R]{t.Index, t.Arg, t.Value}
-	var zero T
-	t.Arg = zero
-	return r, g.errs[r.Index], true
-}
-
-// firstBlock returns the size of the first block; each of the following is twice as large as
-// the one before. It is 32 tasks, and fewer if they are large.
-func firstBlock[T, R any]() int {
-	const tasks, bytes = 32, 64 << 10
-	return min(max(bytes/int(unsafe.Sizeof(taskpool.Task[T, R]{})), 1), tasks)
-}
-
-// taskLocked returns the task with an index. It makes the block if there is none yet.
-func (g *Group[T, R]) taskLocked(i int) *taskpool.Task[T, R] {
-	first := firstBlock[T, R]()
-	k := bits.Len(uint(i/first+1)) - 1
-	if k == len(g.blocks) {
-		g.blocks = append(g.blocks, make([]taskpool.Task[T, R], first<<k))
-	}
-	return &g.blocks[k][i-first*(1<<k-1)]
-}
-
-// A groupOwner keeps the methods that the engine calls apart from those of the group.
-type groupOwner[T, R any] struct{ g *Group[T, R] }
-
-func (o groupOwner[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	return o.g.origin.Context(r, last, worker)
-}
-
-func (o groupOwner[T, R]) Settle(t *taskpool.Task[T, R], err error) { o.g.settle(t, err) }
-
-// settle publishes how a task has ended: it puts the task on the stack.
-func (g *Group[T, R]) settle(t *taskpool.Task[T, R], err error) {
-	fails := err != nil && g.note(t.Index, err)
-	if fails {
-		g.context().End(err) // before Wait can return
-	}
-	var height uint64
-	for {
-		top := g.landed.Load()
-		t.Link, height = uint32(top), top>>32+1
-		if g.landed.CompareAndSwap(top, height<<32|uint64(t.Index+1)) {
-			break
-		}
-	}
-	if need := g.need.Load(); need > 0 && height >= need {
-		g.wake()
-	}
-	if fails {
-		g.dropQueued()
-	}
-}
-
-// note takes account of the error of a task, before the task has ended, and reports whether the
-// group fails by it.
-func (g *Group[T, R]) note(i int, err error) (fails bool) {
-	ctx := g.context()
-	ended := context.Cause(ctx)
-	follows := ended != nil && (errors.Is(err, ended) || errors.Is(err, sched.Err(ctx)))
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.skipped = g.skipped || errors.Is(err, ErrNotStarted)
-	err = &TaskError{Index: i, Err: err}
-	if g.errs == nil {
-		g.errs, g.follows = make(map[int]error), make(map[int]bool)
-	}
-	g.errs[i] = err
-	if follows {
-		g.follows[i] = true
-	}
-	switch {
-	case g.failure != nil:
-	case ended != nil:
-		g.failure = ended // what a task says now follows from this
-	case !g.all:
-		g.failure, fails = err, true
-	}
-	return fails
 }

@@ -3,12 +3,10 @@ package taskpool
 import (
 	"context"
 	"fmt"
-	"runtime/pprof"
 	"slices"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/fifo"
-	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/shortlock"
 	"github.com/tandemgo/tandem/internal/taskctx"
@@ -172,157 +170,6 @@ func (e *Engine[T, R]) unfinishedLocked() int {
 	return int(e.queue.accepted-e.departed) + e.waiting
 }
 
-// Cancelled counts n queued tasks that the caller has claimed in order to cancel them.
-func (e *Engine[T, R]) Cancelled(n int) {
-	e.lock()
-	e.cancelled += uint64(n)
-	e.departed += uint64(n)
-	up := e.vacateLocked(n)
-	e.notifyLocked()
-	e.mu.Unlock()
-	up.wake()
-}
-
-// vacateLocked counts n tasks in the queue that have been claimed elsewhere. When they are
-// an eighth of the queue they are removed, so that they cost little memory.
-func (e *Engine[T, R]) vacateLocked(n int) wakeUp[T, R] {
-	const few = 64
-	if e.dead += n; e.dead > few {
-		e.queue.mu.Lock()
-		if e.dead > (e.queue.n+e.order.len())/8 {
-			e.removeLocked(func(t *Task[T, R]) bool { return t.Queued() })
-		}
-		e.queue.mu.Unlock()
-	}
-	return e.admitLocked()
-}
-
-// removeLocked removes the tasks from the queue that are not wanted and have been claimed.
-// Both locks are held.
-func (e *Engine[T, R]) removeLocked(wanted func(*Task[T, R]) bool) {
-	e.dead -= e.queue.keep(func(it item[T, R]) bool { return wanted(it.task) })
-	if e.order != nil {
-		e.dead -= e.order.keep(wanted)
-	}
-}
-
-// sweepIf starts a sweep if the context of one of the tasks has ended.
-func (e *Engine[T, R]) sweepIf(suspects [2]*Task[T, R]) {
-	for _, t := range suspects {
-		if t != nil && t.Origin.Scope().Over() {
-			e.sweepSoon()
-			return
-		}
-	}
-}
-
-// sweepSoon starts a goroutine that cancels the queued tasks whose context has ended, if it is
-// time to look for them. The engine is not gone before that goroutine is.
-func (e *Engine[T, R]) sweepSoon() {
-	q := &e.queue
-	e.mu.Lock()
-	q.mu.Lock()
-	due := q.mortal && q.accepted-q.swept >= uint64(q.n+e.order.len())/8 && !e.goneLocked()
-	if due {
-		q.swept = q.accepted
-		e.leaving++
-	}
-	q.mu.Unlock()
-	e.mu.Unlock()
-	if due {
-		go e.sweep()
-	}
-}
-
-// sweep cancels the queued tasks whose context has ended.
-func (e *Engine[T, R]) sweep() {
-	q := &e.queue
-	over := map[*taskctx.Scope]bool{}
-	e.lock()
-	e.recallLocked() // what workers have not claimed
-	q.mu.Lock()
-	e.removeLocked(func(t *Task[T, R]) bool {
-		if t.Origin.Lingers {
-			over[t.Origin.Scope()] = false
-		}
-		return t.Queued()
-	})
-	q.mortal = len(over) > 0
-	q.mu.Unlock()
-	e.mu.Unlock()
-	for s := range over {
-		over[s] = s.Over() // contexts of users are asked without a lock
-	}
-	var dropped []*Task[T, R]
-	e.lock()
-	q.mu.Lock()
-	e.removeLocked(func(t *Task[T, R]) bool {
-		if !over[t.Origin.Scope()] {
-			return t.Queued()
-		}
-		if t.Claim() {
-			dropped = append(dropped, t)
-			e.dead++ // it is not removed because someone else has claimed it
-		}
-		return false
-	})
-	q.mu.Unlock()
-	e.cancelled += uint64(len(dropped))
-	e.departed += uint64(len(dropped))
-	up := e.admitLocked()
-	e.mu.Unlock()
-	up.wake()
-	e.settleAll(dropped, nil, true)
-	e.lock()
-	e.leaving--
-	e.notifyLocked()
-	e.mu.Unlock()
-}
-
-// settleAll publishes that tasks which the caller has claimed and counted never started,
-// because of cause, or of the end of their context if cause is nil. If told, the errors of
-// detached tasks are reported, on another goroutine, since the caller has labels of its own.
-func (e *Engine[T, R]) settleAll(tasks []*Task[T, R], cause error, told bool) {
-	reason := func(t *Task[T, R]) error {
-		if cause != nil {
-			return outcome.NotStarted(cause)
-		}
-		return outcome.NotStarted(context.Cause(t.Origin.Scope().Submitted))
-	}
-	var detached []*Task[T, R]
-	for _, t := range tasks {
-		if t.Origin.Detached {
-			detached = append(detached, t)
-		} else {
-			t.Origin.Owner.Settle(t, reason(t))
-		}
-	}
-	if !told || len(detached) == 0 {
-		return
-	}
-	e.contain(context.Background(), func() error {
-		for _, t := range detached {
-			ctx := t.Origin.Context(e.Root, nil, -1)
-			pprof.SetGoroutineLabels(ctx.Labels)
-			e.Report(ctx, reason(t), false)
-		}
-		return nil
-	})
-}
-
-// contain calls fn on another goroutine, with the labels of ctx, so that a Goexit in it is an
-// error and nothing worse, and waits for it.
-func (e *Engine[T, R]) contain(ctx context.Context, fn func() error) (err error) {
-	done := make(chan struct{}, 1)
-	go func() {
-		defer sched.Signal(done)
-		pprof.SetGoroutineLabels(ctx)
-		outcome.Run(func() (struct{}, error) { return struct{}{}, fn() }, func(_ struct{}, e error) { err = e })
-	}()
-	sched.Park(done)
-	return err
-}
-
 // notifyLocked wakes the waiters whose condition holds.
 func (e *Engine[T, R]) notifyLocked() {
 	if len(e.waiters) == 0 {
@@ -337,11 +184,6 @@ func (e *Engine[T, R]) notifyLocked() {
 		}
 		return ready
 	})
-}
-
-// goneLocked reports whether the engine is closed and nothing of it is left.
-func (e *Engine[T, R]) goneLocked() bool {
-	return e.closed && len(e.workers)+e.leaving+e.waiting == 0
 }
 
 // Wait waits until all accepted tasks have ended, or with gone until all of a closed engine
@@ -370,125 +212,6 @@ func (e *Engine[T, R]) Wait(ctx context.Context, gone bool) error {
 		unwatch()
 	}
 	return nil
-}
-
-// Close makes every later Push return ErrClosed, and lets the workers end when the queue is
-// empty. It does not wait.
-func (e *Engine[T, R]) Close() {
-	e.mu.Lock()
-	up := e.closeLocked(ErrClosed)
-	e.mu.Unlock()
-	up.wake()
-}
-
-func (e *Engine[T, R]) closeLocked(why error) (up wakeUp[T, R]) {
-	if e.closed {
-		return up
-	}
-	e.closed, e.why = true, why
-	if e.limit == 0 { // a pause ends
-		e.limit = e.resume
-	}
-	for s := range e.blocked.Take() {
-		s.err = why
-		up.submitters = append(up.submitters, s)
-	}
-	e.alert.And(^crowded)
-	e.queue.mu.Lock()
-	e.queue.room = 0
-	e.queue.mu.Unlock()
-	up.workers = e.retireIdleLocked(len(e.idle))
-	up.add(e.wakeLocked())
-	e.notifyLocked()
-	return up
-}
-
-// Drain closes the engine and returns the tasks that have not started, in the order in which
-// they were accepted. It settles those that are waited for with an error that matches cause.
-func (e *Engine[T, R]) Drain(cause error) []T {
-	e.mu.Lock()
-	up := e.closeLocked(ErrClosed)
-	claimed, tasks := e.drainLocked()
-	e.notifyLocked()
-	e.mu.Unlock()
-	up.wake()
-	e.settleAll(claimed, cause, false)
-	return tasks
-}
-
-// Closing returns the number of workers that have not closed their states.
-func (e *Engine[T, R]) Closing() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.Open == nil {
-		return 0
-	}
-	return len(e.workers) + e.leaving
-}
-
-// Abort closes the engine, cancels the tasks that have not started and ends the contexts of
-// those that run. It does not wait. With root, the reason is the end of the context that the
-// pool was made under.
-func (e *Engine[T, R]) Abort(why, cause error, root bool) (running, dropped int) {
-	e.mu.Lock()
-	rests := e.goneLocked() && !root
-	up := e.closeLocked(why)
-	claimed, _ := e.drainLocked()
-	running = e.unfinishedLocked()
-	e.alert.Or(stopped)
-	e.notifyLocked()
-	e.mu.Unlock()
-	up.wake()
-	if !rests { // an engine at rest has nothing of its own to end
-		e.Root.Stop(cause)
-	}
-	e.settleAll(claimed, cause, true)
-	return running, len(claimed)
-}
-
-// drainLocked claims all tasks that have not started, and counts them as cancelled. It returns
-// them, and their values.
-func (e *Engine[T, R]) drainLocked() (claimed []*Task[T, R], values []T) {
-	e.recallLocked()
-	claim := func(it item[T, R]) {
-		if it.task.Claim() {
-			claimed, values = append(claimed, it.task), append(values, it.arg())
-		} else {
-			e.dead--
-		}
-	}
-	e.queue.mu.Lock()
-	e.queue.keep(func(it item[T, R]) bool { claim(it); return false })
-	e.queue.trim()
-	e.queue.mu.Unlock()
-	if e.order != nil {
-		for _, p := range e.order.drain() {
-			claim(p.item)
-		}
-	}
-	e.cancelled += uint64(len(claimed))
-	e.departed += uint64(len(claimed))
-	e.restLocked()
-	return claimed, values
-}
-
-// recallLocked takes back the tasks that workers have not claimed.
-func (e *Engine[T, R]) recallLocked() {
-	var chunks []*chunk[T, R]
-	for _, w := range e.workers {
-		if e.order == nil && w.run.unclaimed() > 0 {
-			c := &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
-			if w.run.steal(c, true) > 0 {
-				chunks = append(chunks, c)
-			}
-		}
-	}
-	slices.SortFunc(chunks, func(a, b *chunk[T, R]) int { return int(int64(b.seq - a.seq)) })
-	e.queue.mu.Lock()
-	for _, c := range chunks {
-		e.queue.putBack(c)
-	}
-	e.queue.mu.Unlock()
 }
 
 // Resize sets the number of workers; with 0 none starts a task until the next Resize, or

@@ -79,7 +79,7 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			done = ctx.Done()
 		}
 		e.lock()
-		room := inside && wait || e.blocked.Len() == 0 && e.roomLocked()
+		room := e.blocked.Len() == 0 && e.roomLocked() || inside && wait
 		switch {
 		case e.closed:
 			defer e.mu.Unlock()

@@ -10,9 +10,10 @@
 // served, behind one lock. runqueue.go has the run queue of a worker: the chunk that it
 // took from the queue, with one word that says which of its tasks are unclaimed and how
 // many have ended. The worker claims them one by one with a compare-and-swap, and workers
-// that are idle steal from it. workers.go has the workers, which are started when there is
-// work and end when they have been idle. order.go takes the place of the queue in a pool
-// with keys or priorities.
+// that are idle steal from it. run.go has what a worker does with a task. workers.go has the
+// workers, which are started when there is work and end when they have been idle. cancel.go and
+// close.go have the tasks that never start, and the end of an engine. order.go takes the place of
+// the queue in a pool with keys or priorities.
 //
 // # Who may touch what
 //

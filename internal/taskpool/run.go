@@ -1,0 +1,165 @@
+package taskpool
+
+import (
+	"context"
+	"runtime/pprof"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/taskctx"
+)
+
+// work is the goroutine of a worker. If ok, w has claimed the task at index i.
+func (e *Engine[T, R]) work(w *worker[T, R], i int, ok bool) {
+	pprof.SetGoroutineLabels(e.Root.Named(context.Background(), w.id))
+	for {
+		if ok {
+			i, ok = e.runTask(w, i)
+			continue
+		}
+		if !e.refill(w) {
+			return
+		}
+		i, ok = 0, true
+	}
+}
+
+// runTask runs the task at index i of the run queue, which w has claimed, and claims the
+// next one.
+func (e *Engine[T, R]) runTask(w *worker[T, R], i int) (next int, ok bool) {
+	if e.alert.Load()&crowded != 0 {
+		e.relieve()
+	}
+	it := w.run.chunk.pull(i)
+	t := it.task
+	if !t.Claim() {
+		return w.run.next(oneSkipped)
+	}
+	if t.Origin != w.origin {
+		w.prepare(e.Root, t.Origin)
+	}
+	if w.mortal {
+		if count, err := e.unfit(w, w.scope); err != nil {
+			return e.finish(w, t, outcome.NotStarted(err), count)
+		}
+	}
+	sampled := w.run.chunk.sampled>>i&1 != 0
+	var start time.Duration
+	if sampled {
+		s := w.run.chunk.at[i]
+		start = e.now()
+		e.Waits.add(start-s.at(), s.weight())
+	}
+	pprof.SetGoroutineLabels(w.ctx.Labels)
+	err := e.call(w.ctx, w.fn, t, it.arg(), func() {
+		// The goroutine ends. Another one takes the worker over.
+		next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
+		go e.work(w, next, ok)
+	}, repanic)
+	if sampled {
+		e.Runs.add(e.now()-start, w.run.chunk.at[i].weight())
+	}
+	if err != nil {
+		return e.finish(w, t, err, oneFailed)
+	}
+	return e.settle(w, t, nil, oneCompleted)
+}
+
+// call runs a claimed task. A panic becomes its error, or ends the program by a call of end.
+// During a Goexit call calls exited, and does not return.
+func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], t *Task[T, R], value T, exited func(), end func(any)) (err error) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		r := recover()
+		switch {
+		case r == nil:
+			exited()
+		case e.Crash || e.Unhandled && t.Origin.Detached:
+			end(r)
+		default:
+			err = outcome.Panicked(r)
+		}
+	}()
+	v, err := fn(ctx, value)
+	if !t.Origin.Detached {
+		t.Value = v
+	}
+	returned = true
+	return err
+}
+
+func repanic(r any) { panic(r) }
+
+// finish counts the task that has ended and publishes its end. It claims the next one.
+func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
+	if err != nil && t.Origin.Detached {
+		reported := false
+		defer func() {
+			if !reported { // the error handler has called Goexit
+				next, ok := e.settle(w, t, err, count)
+				go e.work(w, next, ok)
+			}
+		}()
+		pprof.SetGoroutineLabels(w.ctx.Labels)
+		e.Report(w.ctx, err, false)
+		reported = true
+	}
+	return e.settle(w, t, err, count)
+}
+
+func (e *Engine[T, R]) settle(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
+	if w.single {
+		w.rest()
+	}
+	next, ok = w.run.next(count)
+	if !t.Origin.Detached {
+		t.Origin.Owner.Settle(t, err)
+	}
+	return next, ok
+}
+
+// unfit returns why a task cannot run, and the count that it belongs to. A task that a worker had
+// claimed when the pool was stopped counts as started.
+func (e *Engine[T, R]) unfit(w *worker[T, R], s *taskctx.Scope) (count uint64, err error) {
+	switch {
+	case s.Over():
+		return oneCancelled, context.Cause(s.Submitted)
+	case e.Root.Over():
+		return oneCancelled, context.Cause(e.Root)
+	case w.fn == nil:
+		w.fn, w.close, err = e.openState(w.id)
+		return oneFailed, err
+	}
+	return 0, nil
+}
+
+// prepare gets ready to run a task of an origin, which has been claimed, and those after it.
+func (w *worker[T, R]) prepare(r *taskctx.Root, o *Origin[T, R]) {
+	if w.lane != nil {
+		w.rest() // the context is for this task alone
+	}
+	last := w.ctx
+	w.origin, w.scope, w.ctx = o, o.Scope(), o.contextOf(r, last, w.id)
+	w.mortal = w.fn == nil || o.Mortal || r.Mortal()
+	if w.ctx != last {
+		if last != nil {
+			last.Finish()
+		}
+		if w.lane != nil {
+			w.ctx.Lane = w.lane
+		}
+		w.ctx.Begin()
+	}
+	w.single = w.ctx.Single()
+}
+
+// rest lets go of what the worker has worked on.
+func (w *worker[T, R]) rest() {
+	if w.ctx != nil {
+		w.ctx.Finish()
+	}
+	w.origin, w.scope, w.ctx = nil, nil, nil
+}
