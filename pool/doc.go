@@ -55,13 +55,13 @@
 // It does not end because the task returns, because its group has been waited for, or
 // because the pool is idle or has been closed. A task may give it to anything that goes
 // on after the task: a goroutine, a derived context, [context.AfterFunc], another pool.
-// Such work is cancelled by what is listed above, also after the task has returned;
+// Such work is cancelled by the events listed above, also after the task has returned;
 // Stop and Shutdown end nothing more once the pool has been closed and is at rest. The
 // pool keeps nothing for such work: the context is unlinked from those it ends with when
 // the garbage collector finds that it is not in use any more.
 //
 // A task that is submitted under the context of another task, to the same pool or
-// another, ends with what the other task was submitted with, and with the pools of both.
+// another, ends with the context that the other task was submitted with, and with the pools of both.
 // The Cancel of the other task's Future does not end it. It does under a context that is
 // derived from the other task's and has an end of its own.
 //
@@ -103,9 +103,9 @@
 //   - For a few goroutines and the first of their errors, [sync.WaitGroup] and
 //     errgroup need less.
 //   - For work on a slice or an iterator right now, package
-//     [github.com/tandemgo/tandem/fan] needs no pool that somebody has to close.
+//     [github.com/tandemgo/tandem/fan] needs no pool, which has to be closed.
 //   - For work in several steps, package [github.com/tandemgo/tandem/pipeline]
-//     bounds what waits between them.
+//     bounds the items that wait between them.
 //   - A queue in memory ends with the program. One that survives it, and that other
 //     processes take from, is [github.com/tandemgo/tandem/pool/natspool].
 package pool

@@ -16,7 +16,7 @@ import (
 // for it, any number of times.
 type Future[R any] struct{ of promise[R] }
 
-// A promise is what a Future stands for, without the type of the task.
+// A promise is the task of a Future, without the type of its argument.
 type promise[R any] interface {
 	wait(ctx context.Context) (R, error)
 	done() <-chan struct{}

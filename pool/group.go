@@ -237,7 +237,7 @@ func (g *Group[T, R]) Results(ctx context.Context) iter.Seq2[Result[T, R], error
 }
 
 // Close ends the contexts of the tasks that run, cancels those that are queued, and waits until
-// all have ended. It returns the error that Wait would, without what follows from Close. It does
+// all have ended. It returns the error that Wait would, without errors that follow from Close. It does
 // nothing to a group that has been waited for, so it may be deferred. A task of the group must
 // not call it.
 func (g *Group[T, R]) Close() error {

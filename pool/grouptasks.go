@@ -128,7 +128,7 @@ func (g *Group[T, R]) note(i int, err error) (fails bool) {
 	return fails
 }
 
-// collectLocked takes what is on the stack, and returns how many tasks have ended.
+// collectLocked takes the tasks off the stack, and returns how many have ended so far.
 func (g *Group[T, R]) collectLocked() int {
 	if g.finishedLocked() {
 		return g.issued

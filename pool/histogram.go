@@ -48,7 +48,7 @@ func (h Histogram) Quantile(q float64) time.Duration {
 	return last
 }
 
-// String says how many tasks are counted, and what half of them, 99 in 100 and all
+// String has the number of tasks, and the times that half of them, 99 in 100 and all
 // of them do not exceed.
 func (h Histogram) String() string {
 	return fmt.Sprintf("%d: p50 %v, p99 %v, max %v", h.Count(), h.Quantile(0.5), h.Quantile(0.99), h.Quantile(1))

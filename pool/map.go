@@ -54,8 +54,8 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 	}
 }
 
-// A walk is one range over Map: a feeder that pulls tasks and submits them, and the caller, who
-// takes their results. The feeder parks on room, the caller on ready, each after it has said so
+// A walk is one range over Map: a feeder pulls tasks and submits them, and the caller takes their
+// results. The feeder parks on room, the caller on ready, each after it has said so
 // under mu.
 type walk[T, R any] struct {
 	pool      *Pool[T, R]

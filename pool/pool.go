@@ -237,8 +237,8 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 	return int(c.Worker), true
 }
 
-// A header is what the tasks of Go have in common that were submitted under one context, and
-// where a pool keeps its scope.
+// A header is common to the tasks of Go that were submitted under one context, and has their
+// scope.
 type header[T, R any] struct {
 	pool   *Pool[T, R]
 	under  context.Context
@@ -308,7 +308,7 @@ func (p *Pool[T, R]) report(ctx context.Context, err error, closing bool) {
 	}
 }
 
-// errors returns what Close returns.
+// errors returns the error of Close.
 func (p *Pool[T, R]) errors() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

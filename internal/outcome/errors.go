@@ -47,7 +47,7 @@ func (e *TaskError) Unwrap() error { return e.Err }
 
 // PanicError is the error of user code that panicked.
 type PanicError struct {
-	// Value is what was given to panic.
+	// Value is the argument of panic.
 	Value any
 	// Stack is the stack of the goroutine at the panic, as formatted by
 	// [debug.Stack].

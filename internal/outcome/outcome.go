@@ -3,7 +3,7 @@
 // runtime.Goexit.
 //
 // It is the one place in Tandem where user code is entered, so the five
-// packages agree on what a panic and a Goexit become.
+// packages agree on the errors that stand for a panic and a Goexit.
 //
 // A Goexit cannot be stopped: it takes the goroutine with it. Run therefore
 // reports through a callback, which during a Goexit is called while the
@@ -13,7 +13,7 @@ package outcome
 
 import "context"
 
-// Run calls fn once and hands what came of it to settle, exactly once and on
+// Run calls fn once and hands the result to settle, exactly once and on
 // the same goroutine: the value and error of fn, a zero value with a
 // *PanicError, or a zero value with ErrGoexit. In the last case settle is
 // called while the goroutine unwinds and Run does not return.
@@ -45,7 +45,7 @@ func guard[T any](fn func() (T, error)) (v T, err error) {
 // place whenever loop is ended by a Goexit of the user code it calls, until
 // loop returns. Then it calls done, if not nil, on the last of them.
 //
-// loop keeps its state outside of itself, and it settles what was in flight
+// loop keeps its state outside of itself, and it settles the call in flight
 // by way of Run, so that the next goroutine finds nothing half done.
 func Spawn(loop, done func()) {
 	go func() {

@@ -73,7 +73,7 @@ type Engine[T, R any] struct {
 	_     [64]byte
 }
 
-// What a worker has to know before it runs a task, see Engine.alert.
+// Bits of Engine.alert, which a worker reads before it runs a task.
 const (
 	crowded uint64 = 1 << iota // a submitter waits for room
 	stopped                    // Root has ended, or is about to

@@ -156,7 +156,7 @@ func (w *worker[T, R]) prepare(r *taskctx.Root, o *Origin[T, R]) {
 	w.single = w.ctx.Single()
 }
 
-// rest lets go of what the worker has worked on.
+// rest lets go of the last task.
 func (w *worker[T, R]) rest() {
 	if w.ctx != nil {
 		w.ctx.Finish()

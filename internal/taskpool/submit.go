@@ -136,7 +136,7 @@ func (e *Engine[T, R]) roomLocked() bool {
 	return q.accepted-e.departed < bound
 }
 
-// waitForRoom parks the caller, who holds the lock, until its task is accepted.
+// waitForRoom parks the caller until its task is accepted. The caller holds the lock.
 func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, p *place[T, R]) error {
 	s := &submitter[T, R]{place: p, wake: make(chan struct{}, 1), done: done}
 	node := e.blocked.PushBack(s)

@@ -1,8 +1,7 @@
 // Package taskpool is the engine of package pool: a bounded queue of tasks, and workers
 // that take them from it and from each other.
 //
-// The engine does not know who waits for a task: a future, a group or a walk is the [Owner] of
-// its tasks. The tasks of Pool.Go have none.
+// A future, a group or a walk is the [Owner] of its tasks. The tasks of Pool.Go have none.
 //
 // # Structure
 //
@@ -10,14 +9,14 @@
 // served, behind one lock. runqueue.go has the run queue of a worker: the chunk that it
 // took from the queue, with one word that says which of its tasks are unclaimed and how
 // many have ended. The worker claims them one by one with a compare-and-swap, and workers
-// that are idle steal from it. run.go has what a worker does with a task. workers.go has the
+// that are idle steal from it. run.go has the way of a task through a worker. workers.go has the
 // workers, which are started when there is work and end when they have been idle. cancel.go and
 // close.go have the tasks that never start, and the end of an engine. order.go takes the place of
 // the queue in a pool with keys or priorities.
 //
-// # Who may touch what
+// # Locks
 //
-// Engine.mu guards the workers and the counts of what has ended. queue.mu guards the queue;
+// Engine.mu guards the workers and the counts of ended tasks. queue.mu guards the queue;
 // it is taken alone or after Engine.mu. A run queue is filled under Engine.mu by its worker;
 // after that only its word decides. No code of the user runs under a lock.
 //
@@ -45,8 +44,8 @@ import (
 // A Func runs a task.
 type Func[T, R any] = func(ctx context.Context, task T) (R, error)
 
-// An Origin is what the tasks have in common that were submitted together: those of Pool.Go
-// under one context, those of a group or a walk, or a single one.
+// An Origin is common to tasks that were submitted together: those of Pool.Go under one context,
+// those of a group or a walk, or a single one.
 type Origin[T, R any] struct {
 	Owner    Owner[T, R] // nil if Detached
 	Detached bool        // no one waits for the tasks
@@ -58,14 +57,14 @@ type Origin[T, R any] struct {
 // An Owner waits for tasks.
 type Owner[T, R any] interface {
 	// Context returns the context to run a task with, see [Origin.Context]. It is called once
-	// for successive tasks of an origin, by the one who has claimed the first of them.
+	// for successive tasks of an origin, after the first of them has been claimed.
 	Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context
 	// Settle publishes how a task has ended, after it has been counted.
 	Settle(t *Task[T, R], err error)
 }
 
-// Open sets what the tasks are submitted under, and who drops those that are queued when it ends:
-// the owner or the engine.
+// Open sets the scope of the tasks. When it ends, queued tasks are dropped by the owner or by the
+// engine.
 func (o *Origin[T, R]) Open(s *taskctx.Scope, owner bool) {
 	o.Mortal = s.Mortal()
 	o.Lingers = o.Mortal && !owner
@@ -75,7 +74,7 @@ func (o *Origin[T, R]) Open(s *taskctx.Scope, owner bool) {
 // Close says that all tasks have ended.
 func (o *Origin[T, R]) Close() { o.scope.Store(nil) }
 
-// Scope returns what the tasks were submitted under, or nil if all of them have ended.
+// Scope returns the scope of the tasks, or nil if all of them have ended.
 func (o *Origin[T, R]) Scope() *taskctx.Scope { return o.scope.Load() }
 
 // Context returns the context to run tasks with, which may be last, the one of the task before.
@@ -92,8 +91,8 @@ func (o *Origin[T, R]) contextOf(r *taskctx.Root, last *taskctx.Context, worker 
 }
 
 // A Task is one task and then its result, or if its origin is detached any number of tasks, of
-// which the queue has the values. The one who claims a task has all of it: the worker whose turn
-// it is, a waiter that runs the task in place, or someone who cancels it.
+// which the queue has the values. A worker claims a task when its turn comes, a waiter in order to
+// run it in place, and any goroutine in order to cancel it.
 type Task[T, R any] struct {
 	Origin *Origin[T, R]
 	Index  int    // for the owner
@@ -127,7 +126,7 @@ func (t *Task[T, R]) Claimed() bool { return t.state.Load() >= claimed }
 // Queued reports whether no one has claimed the task.
 func (t *Task[T, R]) Queued() bool { return t.Origin.Detached || t.state.Load() == queued }
 
-// Claim makes the caller the one who runs or cancels the task, unless someone else is.
+// Claim reports whether the caller is to run or cancel the task. Only one call for a task does.
 func (t *Task[T, R]) Claim() bool {
 	return t.Origin.Detached || t.state.CompareAndSwap(queued, claimed)
 }
