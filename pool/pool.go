@@ -242,7 +242,8 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 type header[T, R any] struct {
 	pool   *Pool[T, R]
 	under  context.Context
-	words  [2]uintptr // under in memory: contexts of some types cannot be compared
+	typ    uintptr // with data, under in memory: contexts of some types cannot be compared
+	data   uintptr
 	scope  taskctx.Scope
 	origin taskpool.Origin[T, R]
 	task   taskpool.Task[T, R] // stands for all of them
@@ -252,14 +253,15 @@ type header[T, R any] struct {
 // headers of a few contexts, so that Go does not allocate. A pool at rest remembers none but that
 // of context.Background.
 func (p *Pool[T, R]) header(ctx context.Context) (*header[T, R], error) {
-	words := *(*[2]uintptr)(unsafe.Pointer(&ctx))
-	kept := &p.headers[words[1]>>5%uintptr(len(p.headers))]
+	words := (*[2]uintptr)(unsafe.Pointer(&ctx))
+	typ, data := words[0], words[1]
+	kept := &p.headers[data>>5%uintptr(len(p.headers))]
 	h := kept.Load()
-	if h == nil || h.words != words {
+	if h == nil || h.data != data || h.typ != typ {
 		if err := p.eng.Ended(ctx); err != nil {
 			return nil, err
 		}
-		h = &header[T, R]{pool: p, under: ctx, words: words, scope: taskctx.NewScope(p.eng.Root, ctx)}
+		h = &header[T, R]{pool: p, under: ctx, typ: typ, data: data, scope: taskctx.NewScope(p.eng.Root, ctx)}
 		h.origin.Detached = true
 		h.origin.Open(&h.scope, false)
 		h.task.Origin = &h.origin

@@ -110,12 +110,37 @@ func (e *Engine[T, R]) runInPlace(outside context.Context, at *taskctx.Context, 
 		pprof.SetGoroutineLabels(ctx.Labels)
 		ctx.Begin()
 		count = oneFailed
-		err = e.call(ctx, w.fn, t, it.arg(), func() { e.finishInPlace(ctx, &w, t, outcome.ErrGoexit, count, l) }, crash)
+		err = e.call(ctx, w.fn, it, func() { e.finishInPlace(ctx, &w, t, outcome.ErrGoexit, count, l) })
 		if err == nil {
 			count = oneCompleted
 		}
 	}
 	e.finishInPlace(ctx, &w, t, err, count, l)
+}
+
+// call calls fn for a claimed task. A panic becomes its error, or ends the program. During a Goexit
+// call calls exited, and does not return.
+func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], it item[T, R], exited func()) (err error) {
+	t, returned := it.task, false
+	defer func() {
+		if returned {
+			return
+		}
+		switch r := recover(); {
+		case r == nil:
+			exited()
+		case e.crashes(t):
+			crash(r)
+		default:
+			err = outcome.Panicked(r)
+		}
+	}()
+	v, err := fn(ctx, it.arg())
+	if !t.Origin.Detached {
+		t.Value = v
+	}
+	returned = true
+	return err
 }
 
 // crash ends the program because of a panic. The goroutine must not unwind: the task that waits

@@ -14,7 +14,7 @@ func (e *Engine[T, R]) work(w *worker[T, R], i int, ok bool) {
 	pprof.SetGoroutineLabels(e.Root.Named(context.Background(), w.id))
 	for {
 		if ok {
-			i, ok = e.runTask(w, i)
+			i, ok = e.runTasks(w, i)
 			continue
 		}
 		if !e.refill(w) {
@@ -24,74 +24,76 @@ func (e *Engine[T, R]) work(w *worker[T, R], i int, ok bool) {
 	}
 }
 
-// runTask runs the task at index i of the run queue, which w has claimed, and claims the
-// next one.
-func (e *Engine[T, R]) runTask(w *worker[T, R], i int) (next int, ok bool) {
-	if e.alert.Load()&crowded != 0 {
-		e.relieve()
-	}
-	it := w.run.chunk.pull(i)
-	t := it.task
-	if !t.Claim() {
-		return w.run.next(oneSkipped)
-	}
-	if t.Origin != w.origin {
-		w.prepare(e.Root, t.Origin)
-	}
-	if w.mortal {
-		if count, err := e.unfit(w, w.scope); err != nil {
-			return e.finish(w, t, outcome.NotStarted(err), count)
-		}
-	}
-	sampled := w.run.chunk.sampled>>i&1 != 0
-	var start time.Duration
-	if sampled {
-		s := w.run.chunk.at[i]
-		start = e.now()
-		e.Waits.add(start-s.at(), s.weight())
-	}
-	pprof.SetGoroutineLabels(w.ctx.Labels)
-	err := e.call(w.ctx, w.fn, t, it.arg(), func() {
-		// The goroutine ends. Another one takes the worker over.
-		next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
-		go e.work(w, next, ok)
-	}, repanic)
-	if sampled {
-		e.Runs.add(e.now()-start, w.run.chunk.at[i].weight())
-	}
-	if err != nil {
-		return e.finish(w, t, err, oneFailed)
-	}
-	return e.settle(w, t, nil, oneCompleted)
-}
-
-// call runs a claimed task. A panic becomes its error, or ends the program by a call of end.
-// During a Goexit call calls exited, and does not return.
-func (e *Engine[T, R]) call(ctx context.Context, fn Func[T, R], t *Task[T, R], value T, exited func(), end func(any)) (err error) {
-	returned := false
+// runTasks runs the tasks of the run queue, from the one at index i, which w has claimed. It returns
+// when none is left, or after a panic, which becomes the error of its task or ends the program.
+// During a Goexit it starts another goroutine, which takes the worker over, and does not return.
+func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
+	var t *Task[T, R]
+	running := false // the function of a task
 	defer func() {
-		if returned {
+		if !running {
 			return
 		}
-		r := recover()
-		switch {
+		switch r := recover(); {
 		case r == nil:
-			exited()
-		case e.Crash || e.Unhandled && t.Origin.Detached:
-			end(r)
+			next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
+			go e.work(w, next, ok)
+		case e.crashes(t):
+			panic(r)
 		default:
-			err = outcome.Panicked(r)
+			next, ok = e.finish(w, t, outcome.Panicked(r), oneFailed)
 		}
 	}()
-	v, err := fn(ctx, value)
-	if !t.Origin.Detached {
-		t.Value = v
+	for next, ok = i, true; ok; {
+		if e.alert.Load()&crowded != 0 {
+			e.relieve()
+		}
+		i = next
+		it := w.run.chunk.pull(i)
+		t = it.task
+		if !t.Claim() {
+			next, ok = w.run.next(oneSkipped)
+			continue
+		}
+		if t.Origin != w.origin {
+			w.prepare(e.Root, t.Origin)
+		}
+		if w.mortal {
+			if count, err := e.unfit(w, w.scope); err != nil {
+				next, ok = e.finish(w, t, outcome.NotStarted(err), count)
+				continue
+			}
+		}
+		sampled := w.run.chunk.sampled>>i&1 != 0
+		var start time.Duration
+		if sampled {
+			s := w.run.chunk.at[i]
+			start = e.now()
+			e.Waits.add(start-s.at(), s.weight())
+		}
+		pprof.SetGoroutineLabels(w.ctx.Labels)
+		running = true
+		v, err := w.fn(w.ctx, it.arg())
+		running = false
+		if sampled {
+			e.Runs.add(e.now()-start, w.run.chunk.at[i].weight())
+		}
+		if !t.Origin.Detached {
+			t.Value = v
+		}
+		if err != nil {
+			next, ok = e.finish(w, t, err, oneFailed)
+		} else {
+			next, ok = e.settle(w, t, nil, oneCompleted)
+		}
 	}
-	returned = true
-	return err
+	return next, ok
 }
 
-func repanic(r any) { panic(r) }
+// crashes reports whether a panic of t ends the program.
+func (e *Engine[T, R]) crashes(t *Task[T, R]) bool {
+	return e.Crash || e.Unhandled && t.Origin.Detached
+}
 
 // finish counts the task that has ended and publishes its end. It claims the next one.
 func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
