@@ -288,3 +288,33 @@ func counts(s pool.Stats) pool.Stats {
 	s.QueueWait, s.RunTime = pool.Histogram{}, pool.Histogram{}
 	return s
 }
+
+// P5: a task waits for another one of its key, after a task without a key ran on the worker that
+// was submitted under the same context.
+func TestP5KeyAfterNoKey(t *testing.T) {
+	key := func(k keyed) float64 {
+		if k.key < 0 {
+			return math.NaN()
+		}
+		return float64(k.key)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var ran []int
+		var p *pool.Pool[keyed, int]
+		p = pool.NewOrdered(1, pool.ByKey(key), func(ctx context.Context, k keyed) (int, error) {
+			ran = append(ran, k.n)
+			if k.n == 1 {
+				return p.Do(ctx, keyed{1, 2})
+			}
+			return 0, nil
+		})
+		for n := range 2 {
+			must0(p.Go(context.Background(), keyed{n*2 - 1, n}))
+		}
+		must0(p.Wait(t.Context()))
+		must0(p.Close())
+		if want := []int{0, 1, 2}; !slices.Equal(ran, want) {
+			t.Errorf("ran %v, want %v", ran, want)
+		}
+	})
+}

@@ -131,13 +131,13 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 
 // acceptLocked puts a task into the queue, and returns tasks whose context may have ended. The
 // caller wakes a worker.
-func (e *Engine[T, R]) acceptLocked(p *place[T, R]) (suspects [2]*Task[T, R]) {
+func (e *Engine[T, R]) acceptLocked(it item[T, R], p *place[T, R]) (suspects [2]*Task[T, R]) {
 	q := &e.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.mortal = q.mortal || p.task.Origin.Lingers
+	q.mortal = q.mortal || it.task.Origin.Lingers
 	if e.order == nil {
-		q.push(p.item)
+		q.push(it)
 		return q.suspects()
 	}
 	e.order.push(p, q.accepted, e.now())

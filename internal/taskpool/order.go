@@ -57,15 +57,16 @@ func newOrderedQueue[T, R any](o *Order[T]) *orderedQueue[T, R] {
 	return &orderedQueue[T, R]{order: o, lanes: make(map[any]*lane[T, R]), places: make(map[*Task[T, R]]*place[T, R])}
 }
 
-// place finds out where p belongs. It calls functions of the user.
-func (o *orderedQueue[T, R]) place(p *place[T, R]) {
-	arg := p.arg()
+// place finds out where a task belongs. It calls functions of the user.
+func (o *orderedQueue[T, R]) place(it item[T, R]) *place[T, R] {
+	p, arg := &place[T, R]{item: it}, it.arg()
 	if o.order.Priority != nil {
 		p.priority = o.order.Priority(arg)
 	}
 	if o.order.Key != nil {
 		p.key, p.keyed = o.order.Key(arg)
 	}
+	return p
 }
 
 // dueTime returns the time of acceptance, less the priority times what a step is worth.

@@ -55,7 +55,7 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 			next, ok = w.run.next(oneSkipped)
 			continue
 		}
-		if t.Origin != w.origin {
+		if t.Origin != w.origin || w.lane != nil {
 			w.prepare(e.Root, t.Origin)
 		}
 		if w.mortal {

@@ -9,11 +9,12 @@ import (
 
 // A submitter is a goroutine that waits for room.
 type submitter[T, R any] struct {
-	*place[T, R]
-	wake chan struct{}
-	done <-chan struct{} // of its context
-	over bool            // its context had ended when its turn came; set before it is woken
-	err  error           // likewise
+	it    item[T, R]
+	place *place[T, R] // in an ordered pool
+	wake  chan struct{}
+	done  <-chan struct{} // of its context
+	over  bool            // its context had ended when its turn came; set before it is woken
+	err   error           // likewise
 }
 
 // A wakeUp has the goroutines to wake after the lock has been released.
@@ -68,9 +69,9 @@ func (e *Engine[T, R]) Push(ctx context.Context, value T, t *Task[T, R], wait bo
 // pushSlowly is Push for a queue that may be full, and for an ordered pool.
 func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool) error {
 	inside := e.Root.Inside(ctx) != nil
-	p := &place[T, R]{item: it}
+	var p *place[T, R]
 	if e.order != nil {
-		e.order.place(p)
+		p = e.order.place(it)
 	}
 	var done <-chan struct{}
 	for try := 0; ; try++ {
@@ -88,14 +89,14 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			e.mu.Unlock()
 			return e.rootError()
 		case room:
-			suspects := e.acceptLocked(p)
+			suspects := e.acceptLocked(it, p)
 			w := e.wakeLocked()
 			e.mu.Unlock()
 			w.rise()
 			e.sweepIf(suspects)
 			return nil
 		case last:
-			return e.waitForRoom(ctx, done, p)
+			return e.waitForRoom(ctx, done, it, p)
 		}
 		crowd := e.blocked.Len() > 0
 		e.mu.Unlock()
@@ -137,8 +138,8 @@ func (e *Engine[T, R]) roomLocked() bool {
 }
 
 // waitForRoom parks the caller until its task is accepted. The caller holds the lock.
-func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, p *place[T, R]) error {
-	s := &submitter[T, R]{place: p, wake: make(chan struct{}, 1), done: done}
+func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, it item[T, R], p *place[T, R]) error {
+	s := &submitter[T, R]{it: it, place: p, wake: make(chan struct{}, 1), done: done}
 	node := e.blocked.PushBack(s)
 	e.queue.mu.Lock()
 	e.queue.room = 0 // no one is to overtake
@@ -170,7 +171,7 @@ func (e *Engine[T, R]) admitLocked() (up wakeUp[T, R]) {
 		s, _ := e.blocked.Pop()
 		up.submitters = append(up.submitters, s)
 		if s.over = sched.Ended(s.done); !s.over {
-			e.acceptLocked(s.place)
+			e.acceptLocked(s.it, s.place)
 		}
 	}
 	if e.blocked.Len() == 0 {
