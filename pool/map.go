@@ -45,7 +45,7 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 		}
 		common, scope := taskctx.NewCommon(p.eng.Root, ctx)
 		w.common, w.origin.Owner = common, w
-		w.origin.Open(scope, true)
+		w.origin.Open(scope, false) // the caller may be in the loop body when it ends
 		w.inside = p.eng.Root.Inside(ctx) != nil
 		defer w.leave()
 		go w.feed(tasks)
