@@ -185,8 +185,14 @@ func TestSlowServer(t *testing.T) {
 	checkSum(t, p.Stats())
 }
 
-// A submitter that is cut off when its results come learns that they are lost.
+// A submitter that is cut off when its results come gets them when it is back, and
+// learns that they are lost if the process of the worker has ended by then.
 func TestResultsOfASubmitterThatIsCutOff(t *testing.T) {
+	t.Run("worker stays", func(t *testing.T) { resultsOfASubmitterThatIsCutOff(t, false) })
+	t.Run("worker ends", func(t *testing.T) { resultsOfASubmitterThatIsCutOff(t, true) })
+}
+
+func resultsOfASubmitterThatIsCutOff(t *testing.T, ends bool) {
 	t.Parallel()
 	s := natsserver.Start(t)
 	network := proxy.New(t, s.Addr())
@@ -198,24 +204,73 @@ func TestResultsOfASubmitterThatIsCutOff(t *testing.T) {
 		return id, nil
 	})
 	p := newPool[int, int](t, connect(t, "nats://"+network.Addr()), name, 0, nil)
-	var lost []*natspool.Future[int]
+	var futures []*natspool.Future[int]
 	for id := range 4 {
-		lost = append(lost, must(p.Submit(soon(t), id)))
+		futures = append(futures, must(p.Submit(soon(t), id)))
 	}
 	until(t, "the tasks begin", func() bool { return w.Stats().Running == 4 })
 	network.Cut()
 	close(gate)
 	until(t, "the tasks end", func() bool { return w.Stats().Completed == 4 })
+	lost := uint64(0)
+	if ends {
+		lost = 4
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := w.Shutdown(ended); err != nil {
+			t.Errorf("Shutdown: %v", err)
+		}
+		newPool(t, connect(t, s.URL()), name, 1, func(_ context.Context, id int) (int, error) { return id, nil })
+	}
 	network.Pass()
-	for _, f := range lost {
-		if v, err := f.Wait(soon(t)); !errors.Is(err, natspool.ErrResultLost) {
+	for id, f := range futures {
+		switch v, err := f.Wait(soon(t)); {
+		case ends && !errors.Is(err, natspool.ErrResultLost):
 			t.Errorf("got %d, %v, want ErrResultLost", v, err)
+		case !ends && (v != id || err != nil):
+			t.Errorf("got %d, %v, want %d", v, err, id)
 		}
 	}
 	if v, err := p.Do(soon(t), 9); v != 9 || err != nil {
 		t.Errorf("after the cut: %d, %v", v, err)
 	}
-	if s := p.Stats(); s.Lost != 4 || s.Waiting != 0 {
-		t.Errorf("lost %d, waiting %d, want 4, 0", s.Lost, s.Waiting)
+	if s := p.Stats(); s.Lost != lost || s.Waiting != 0 {
+		t.Errorf("lost %d, waiting %d, want %d, 0", s.Lost, s.Waiting, lost)
+	}
+}
+
+// A result that is sent before the server stops, while it is away, or when the worker is
+// back and the submitter is not, is there in the end.
+func TestResultsSurviveARestart(t *testing.T) {
+	t.Parallel()
+	s, name := natsserver.Start(t), newName(t)
+	network := proxy.New(t, s.Addr()) // the submitter is back later than the worker
+	var done atomic.Int64
+	gate := make(chan struct{})
+	newPool(t, connect(t, s.URL()), name, 4, func(_ context.Context, id int) (int, error) {
+		<-gate
+		done.Add(1)
+		return id, nil
+	}, natspool.WithAckWait(2*time.Second))
+	p := newPool[int, int](t, connect(t, "nats://"+network.Addr()), name, 0, nil)
+	var futures []*natspool.Future[int]
+	for id := range 2000 {
+		futures = append(futures, must(p.Submit(soon(t), id)))
+	}
+	close(gate)
+	until(t, "results come", func() bool { return done.Load() >= 200 })
+	s.Stop()
+	network.Cut()
+	at := done.Load()
+	s.Start()
+	until(t, "the worker goes on", func() bool { return done.Load() >= min(at+100, 2000) })
+	network.Pass()
+	for id, f := range futures {
+		if v, err := f.Wait(soon(t)); v != id || err != nil {
+			t.Fatalf("got %d, %v, want %d", v, err, id)
+		}
+	}
+	if s := p.Stats(); s.Lost != 0 {
+		t.Errorf("%+v, want no result lost", s)
 	}
 }

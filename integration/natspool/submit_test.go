@@ -26,11 +26,21 @@ func TestSameMessageID(t *testing.T) {
 	a := newPool[int, int](t, connect(t, s.URL()), name, 0, nil, natspool.WithMessageID(one))
 	b := newPool[int, int](t, connect(t, s.URL()), name, 0, nil, natspool.WithMessageID(one))
 	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() { must0(a.Go(soon(t), 1)) })
-		wg.Go(func() { must0(b.Go(soon(t), 1)) })
+	var stored atomic.Int32
+	for i := range 16 {
+		wg.Go(func() {
+			switch err := []*natspool.Pool[int, int]{a, b}[i%2].Go(soon(t), 1); {
+			case err == nil:
+				stored.Add(1)
+			case !errors.Is(err, natspool.ErrDuplicate):
+				t.Errorf("Go: %v, want nil or ErrDuplicate", err)
+			}
+		})
 	}
 	wg.Wait()
+	if n := stored.Load(); n != 1 {
+		t.Errorf("%d of 16 calls stored a task, want 1", n)
+	}
 	if f, err := b.Submit(soon(t), 1); !errors.Is(err, natspool.ErrDuplicate) || f != nil {
 		t.Errorf("Submit: %v, %v, want ErrDuplicate", f, err)
 	}
@@ -45,6 +55,26 @@ func TestSameMessageID(t *testing.T) {
 	until(t, "both are done", func() bool { return w.Stats().Completed == 2 })
 	if ran.Load() != 2 {
 		t.Errorf("%d tasks ran, want 2", ran.Load())
+	}
+}
+
+// A nil error from Go means that the task runs: none for a task that is not stored, since
+// one with its message id has run.
+func TestSameMessageIDAfterItHasRun(t *testing.T) {
+	t.Parallel()
+	js := connect(t, natsserver.Start(t).URL())
+	var ran atomic.Int32
+	p := newPool(t, js, newName(t), 1, func(_ context.Context, n int) (int, error) { ran.Add(1); return n, nil },
+		natspool.WithMessageID(func(int) string { return "one" }))
+	must(p.Do(soon(t), 1))
+	if err := p.Go(soon(t), 2); !errors.Is(err, natspool.ErrDuplicate) {
+		t.Errorf("Go: %v, want ErrDuplicate", err)
+	}
+	if f, err := p.Submit(soon(t), 3); !errors.Is(err, natspool.ErrDuplicate) {
+		t.Errorf("Submit: %v, %v, want ErrDuplicate", f, err)
+	}
+	if s := p.Stats(); ran.Load() != 1 || s.Submitted != 3 || s.Duplicates != 2 {
+		t.Errorf("%d runs, %+v, want 1, and 2 of 3 duplicates", ran.Load(), s)
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 // Close stops accepting tasks, waits for calls of Go that are under way and until every
 // Future of this process has its result, for which its workers go on, then takes no more
 // tasks, hands back what has not begun, and waits until what runs has ended and the server
-// has confirmed it. Tasks that no one waits for stay in the stream, for other processes or
+// has confirmed it, and, for at most 5 s, until the processes that wait for its results
+// have got them. Tasks that no one waits for stay in the stream, for other processes or
 // the next. Close is idempotent. The error is always nil; the connection is the caller's to
 // close.
 //
@@ -83,6 +84,9 @@ func (c *core) finish() {
 	}
 	grace, cancel := context.WithTimeout(c.patient, c.ackWait)
 	c.await(grace, func() bool { return len(c.held) == 0 })
+	cancel()
+	brief, cancel := context.WithTimeout(c.patient, maxCall)
+	c.await(brief, func() bool { return len(c.sent) == 0 })
 	cancel()
 	c.unwatch()
 	c.hurry(ErrClosed) // what waits for a dead letter is handed back

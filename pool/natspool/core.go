@@ -20,7 +20,8 @@ import (
 // has ended and its acknowledgement is not confirmed yet. free counts the workers that have no task,
 // and asked for how many of them the server has been asked; no more is ever asked
 // for, so a task that is delivered finds a worker. promises has the Futures
-// without a result. All of it is under mu, and mu is held for no I/O and no code
+// without a result, and sent the results that have not been confirmed by the process
+// that waits. All of it is under mu, and mu is held for no I/O and no code
 // of the user.
 //
 // Goroutines: the subscription for tasks calls arrive, that for replies calls
@@ -76,7 +77,10 @@ type core struct {
 	auditing   bool
 	audited    time.Time
 	promises   map[string]*promise
+	sent       map[uint64]*sentResult // by the task's number in the stream
+	sentBytes  int
 	tokens     uint64
+	known      uint64 // the highest number in the stream that a call was told
 	counts     Stats
 }
 
@@ -92,7 +96,7 @@ const (
 func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, o options, execute func(context.Context, []byte) ([]byte, error)) (*core, error) {
 	c := &core{
 		options: o, names: n, js: js, nc: js.Conn(), workers: workers, free: workers, execute: execute,
-		held: map[uint64]*delivery{}, promises: map[string]*promise{},
+		held: map[uint64]*delivery{}, promises: map[string]*promise{}, sent: map[uint64]*sentResult{},
 		done: make(chan struct{}),
 	}
 	var err error

@@ -209,7 +209,7 @@ func (p *Pool[T, R]) letter(m *jetstream.RawStreamMsg) DeadLetter[T] {
 func (p *Pool[T, R]) Requeue(ctx context.Context, letter DeadLetter[T]) error {
 	ctxselect.Require(ctx, "natspool: Requeue")
 	id := requeuedID + strconv.FormatUint(letter.ID, 10) + "-" + strconv.FormatInt(letter.Time.UnixNano(), 10)
-	if _, err := p.core.submit(ctx, letter.Data, id, false); err != nil {
+	if _, err := p.core.submit(ctx, letter.Data, id, false); err != nil && !errors.Is(err, ErrDuplicate) {
 		return err
 	}
 	return p.Discard(ctx, letter.ID)

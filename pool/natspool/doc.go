@@ -57,10 +57,13 @@
 // # Results
 //
 // Results are not stored: they are sent to the process that waits, before the task
-// is acknowledged. If that process is gone, the task runs all the same. If it was
-// disconnected when the result came, it finds out, seconds after it is back, that
-// the task is no longer there, and its Future ends with [ErrResultLost]. What must
-// survive that is to be stored by the task itself.
+// is acknowledged, and again until that process confirms them. The worker's process
+// keeps a result that is not confirmed for 2 minutes, and 8 MiB of them at most, so
+// results survive the restart of a server and of a connection. If the process that
+// waits is gone, the task runs all the same. If the worker's process ends, or has no
+// room, while the one that waits is disconnected, that one finds out, seconds after it
+// is back, that the task is no longer there, and its Future ends with [ErrResultLost].
+// What must survive that is to be stored by the task itself.
 //
 // # Contexts
 //
@@ -99,7 +102,7 @@
 //
 // A task costs six messages at most: it and its acknowledgement by the stream, a
 // request for it, its delivery, the acknowledgement after it has run and the
-// confirmation of that; and one for its result, if somebody waits. A task that is
+// confirmation of that; and two for its result, if a Future waits. A task that is
 // delivered again costs a request more and its answer, to count its attempts, and one
 // that is handed back a message that is acknowledged. A worker does
 // not wait for a confirmation before it takes the next task: acknowledgements are

@@ -21,12 +21,15 @@ var ErrInside = pool.ErrInside
 // not acknowledged: the stream may have stored it, and then it runs, or not.
 var ErrUnacknowledged = errors.New("natspool: not acknowledged, the task may have been stored")
 
-// ErrDuplicate is returned by Submit and Do for a task whose message id the stream
-// has already: it runs once, and its result goes to whoever submitted it first.
+// ErrDuplicate is returned by Go, Submit and Do for a task that the stream has not
+// stored, since it has had the message id within the duplicate window, be it of a task
+// that waits, runs or has run. The result of that one goes to the process that
+// submitted it first.
 var ErrDuplicate = errors.New("natspool: a task with this message id is stored already")
 
-// ErrResultLost is what a Future ends with when its task has ended, somewhere,
-// and the result did not reach this process, which was disconnected meanwhile.
+// ErrResultLost is what a Future ends with when its task has ended, somewhere, and the
+// result has not reached this process, which was disconnected meanwhile: the worker's
+// process has ended as well, or was too full of other results to keep it.
 var ErrResultLost = errors.New("natspool: the task has ended and its result is lost")
 
 // A TaskError is the error of a task that has failed for good, as it has come

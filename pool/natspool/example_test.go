@@ -83,7 +83,8 @@ func ExampleNew_submitter() {
 	}
 	defer p.Close()
 
-	if err := p.Go(ctx, Mail{ID: "1", To: "ann"}); err != nil { // stored, when this returns nil
+	err = p.Go(ctx, Mail{ID: "1", To: "ann"}) // stored, when this returns nil
+	if err != nil && !errors.Is(err, natspool.ErrDuplicate) {
 		log.Fatal(err)
 	}
 	f, err := p.Submit(ctx, Mail{ID: "2", To: "bob"})

@@ -17,8 +17,10 @@ const (
 	// auditEvery is how often results that do not come are looked for, besides after
 	// each reconnection.
 	auditEvery = 30 * time.Second
-	// auditPause is between two looks: what is on its way arrives.
-	auditPause = 2 * time.Second
+	// auditPause is between two looks: what is on its way arrives. A worker process
+	// that has lost its connection, too, has to come back meanwhile, 2 s later as a
+	// rule, and to send its results again.
+	auditPause = 3 * time.Second
 	// auditSize is how many tasks are looked at one by one.
 	auditSize = 256
 	// calls to the server that nobody's context bounds take no longer.
@@ -54,6 +56,7 @@ func (c *core) tick(now time.Time) {
 	back := reconnects != c.reconnects
 	c.reconnects = reconnects
 	pings, acks := c.dueLocked(now, back)
+	results := c.dueResultsLocked(now, back)
 	forgotten := c.feed != nil && c.phase < draining && (back || c.asked > 0 && now.Sub(c.heard) > askFor+silence)
 	mend := c.broken && !c.mending && c.phase < draining
 	c.mending = c.mending || mend
@@ -71,6 +74,7 @@ func (c *core) tick(now time.Time) {
 	for _, ack := range pings {
 		c.tell(c.nc.Publish(ack, []byte("+WPI")))
 	}
+	c.resend(results) // before the acknowledgements, as at first
 	for seq, ack := range acks {
 		c.acknowledge(seq, ack)
 	}
@@ -130,8 +134,9 @@ func (c *core) mend() {
 }
 
 // audit looks, twice, whether tasks whose results have not come are still there. A
-// task that is gone has ended, and its result was sent before that: if it has not
-// come by the second look, it never will.
+// task that is gone has ended, and its result was sent before that, and again each
+// second: if it has not come by the second look, the worker process is gone, or had no
+// room to keep the result.
 func (c *core) audit() {
 	defer func() {
 		c.mu.Lock()

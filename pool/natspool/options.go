@@ -84,7 +84,8 @@ func WithAckWait(d time.Duration) Option {
 
 // WithMessageID sets a function that gives a task its message id. Of tasks with
 // the same id that are submitted within the duplicate window, see
-// [WithDuplicateWindow], the stream stores the first, whoever submits them. A
+// [WithDuplicateWindow], the stream stores the first, whoever submits them, and the
+// calls for the others return ErrDuplicate, also when the first has run already. A
 // call whose acknowledgement does not come sends the task again, until its
 // context ends. The function runs on the goroutine that submits; an empty id is
 // none. The default is no id.

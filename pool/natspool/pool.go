@@ -82,11 +82,12 @@ func (p *Pool[T, R]) executor(fn pool.Func[T, R]) func(ctx context.Context, data
 
 // Go submits a task that no one waits for. It returns nil once the stream has
 // stored the task, which then runs, at least once, wherever there is a worker. It
-// returns ErrClosed, the cause of a ctx that has ended before, or another error when
-// the task is not stored. When the stream has not answered within 5 s, or before ctx
+// returns ErrClosed, ErrDuplicate, the cause of a ctx that has ended before, or another
+// error when the task is not stored. When the stream has not answered within 5 s, or before ctx
 // has ended, it is not known whether it has stored the task, and the error wraps
 // ErrUnacknowledged, and the cause of ctx if that has ended; a task with a message id
-// is sent again until ctx ends, see [WithMessageID]. An error of the task goes to the
+// is sent again until ctx ends, see [WithMessageID]: if it is gone from the stream by
+// then, it has run. An error of the task goes to the
 // error handler of the process that runs it.
 func (p *Pool[T, R]) Go(ctx context.Context, task T) error {
 	ctxselect.Require(ctx, "natspool: Go")

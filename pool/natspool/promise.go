@@ -14,9 +14,8 @@ type promise struct {
 	missing bool   // an audit has found that the task has ended
 }
 
-// promiseLocked makes a promise, whose token is that of its result.
+// promiseLocked makes a promise, whose token is that of its result: the newest one.
 func (c *core) promiseLocked() *promise {
-	c.tokens++
 	p := &promise{token: strconv.FormatUint(c.tokens, 36), done: make(chan struct{})}
 	c.promises[p.token] = p
 	return p

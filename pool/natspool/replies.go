@@ -14,11 +14,13 @@ import (
 
 const (
 	replyHeader     = "Tandem-Reply"      // of a task: where its result goes
+	callHeader      = "Tandem-Call"       // of a task with a message id: the call that submitted it
 	failureHeader   = "Tandem-Failure"    // of a result or a dead letter: a failure as JSON
 	messageIDHeader = "Tandem-Message-Id" // of a dead letter: the message id of the task
 
 	result       = "r." // and a token, after the inbox: a result
 	confirmation = "c." // and a number in the stream: of an acknowledgement
+	receipt      = "a." // and a number in the stream: the result of that task has come
 	purged       = "p"  // what the server says about messages that are to be deleted
 
 	// overhead is what a task or a result may be smaller than the largest message of
@@ -137,7 +139,7 @@ func (c *core) answer(d *delivery, data []byte, f *failure) {
 	if f != nil {
 		m.Header = nats.Header{failureHeader: {f.header(min(maxFailure, int(c.nc.MaxPayload())-restOfHeader))}}
 	}
-	c.tell(c.nc.PublishMsg(m))
+	c.sendResult(d.seq, m)
 }
 
 // reply is called with what comes to the inbox, one message after the other.
@@ -149,6 +151,12 @@ func (c *core) reply(m *nats.Msg) {
 		}
 		return
 	}
+	if seq, ok := strings.CutPrefix(token, receipt); ok {
+		if len(m.Header) == 0 { // otherwise nobody is there, and keep sends it again
+			c.received(seq)
+		}
+		return
+	}
 	if token, ok := strings.CutPrefix(token, result); ok {
 		var err error
 		if f := parseFailure(m.Header); f != nil {
@@ -157,6 +165,9 @@ func (c *core) reply(m *nats.Msg) {
 		c.mu.Lock()
 		c.resolveLocked(token, m.Data, err)
 		c.mu.Unlock()
+		if m.Reply != "" {
+			c.tell(c.nc.Publish(m.Reply, nil))
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -42,10 +43,15 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 		return nil, ErrClosed
 	}
 	c.sending++
+	c.tokens++
+	call := c.inbox + result + strconv.FormatUint(c.tokens, 36)
+	known := c.known
 	var p *promise
 	if wanted {
 		p = c.promiseLocked()
-		m.Header[replyHeader] = []string{c.inbox + result + p.token}
+		m.Header[replyHeader] = []string{call}
+	} else if id != "" {
+		m.Header[callHeader] = []string{call}
 	}
 	c.mu.Unlock()
 	ack, again, err := c.send(ctx, m, id != "")
@@ -61,11 +67,13 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 	if ack.Duplicate {
 		c.counts.Duplicates++
 	}
+	c.known = max(c.known, ack.Sequence)
 	if p != nil {
 		p.seq = ack.Sequence
 	}
 	c.mu.Unlock()
-	if p != nil && ack.Duplicate && !c.isOurs(ctx, p, ack.Sequence, m.Header.Get(replyHeader), again) {
+	again = again && ack.Sequence > known // what was stored before this call is another's
+	if ack.Duplicate && !c.isOurs(ctx, p, ack.Sequence, call, again) {
 		c.forget(p)
 		return nil, ErrDuplicate
 	}
@@ -110,12 +118,15 @@ func isSilence(err error) bool {
 }
 
 // isOurs reports whether the task that the stream has under our message id is the
-// one that this call has sent.
-func (c *core) isOurs(ctx context.Context, p *promise, seq uint64, reply string, again bool) bool {
-	select {
-	case <-p.done:
-		return true
-	default:
+// one that this call has sent. again says that it may be. A task that is gone by then
+// counts as the call's own.
+func (c *core) isOurs(ctx context.Context, p *promise, seq uint64, call string, again bool) bool {
+	if p != nil {
+		select {
+		case <-p.done:
+			return true
+		default:
+		}
 	}
 	if !again {
 		return false // it was there before the only time that we sent it
@@ -128,5 +139,5 @@ func (c *core) isOurs(ctx context.Context, p *promise, seq uint64, reply string,
 	if err != nil {
 		return true // it has run: the result is on its way, or an audit finds out
 	}
-	return m.Header.Get(replyHeader) == reply
+	return m.Header.Get(replyHeader) == call || m.Header.Get(callHeader) == call
 }
