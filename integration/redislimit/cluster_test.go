@@ -52,7 +52,7 @@ func TestOneKeyACall(t *testing.T) {
 	watch := &spy{}
 	client.AddHook(watch)
 	opts := []redislimit.Option{
-		redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed),
+		redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed),
 		redislimit.WithWindow(ratelimit.Per(7, time.Hour), 5), redislimit.WithWindow(ratelimit.Unlimited, 3),
 	}
 	plain := redislimit.New[string](client, ratelimit.Every(time.Hour), 4, opts...)

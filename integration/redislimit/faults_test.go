@@ -58,7 +58,7 @@ func TestFaultServerKilledWithALog(t *testing.T) {
 	t.Parallel()
 	s, client := server(t, "--appendonly", "yes", "--appendfsync", "always")
 	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 5,
-		redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
+		redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed))
 	take(t, l, "a", 4)
 	s.Kill()
 	s.Start()
@@ -153,7 +153,7 @@ func TestFaultWhatIsSpentTwiceIsCounted(t *testing.T) {
 	const burst = 1_000_000
 	limit := func(client redis.UniversalClient, timeout time.Duration) *redislimit.Limiter[string] {
 		return redislimit.New[string](client, ratelimit.Per(0, time.Second), burst,
-			redislimit.OnFailure(redislimit.FailClosed), redislimit.WithTimeout(timeout), redislimit.WithBreaker(1, time.Millisecond))
+			redislimit.WithFailurePolicy(redislimit.FailClosed), redislimit.WithTimeout(timeout), redislimit.WithBreaker(1, time.Millisecond))
 	}
 	l := limit(hasty(t, p.Addr()), 50*time.Millisecond)
 	done := make(chan struct{})
@@ -205,7 +205,7 @@ func TestFaultHalfOpenHoldsNobodyUp(t *testing.T) {
 	s, _ := server(t)
 	p := proxy.New(t, s.Addr())
 	l := redislimit.New[string](connect(t, p.Addr()), ratelimit.Every(time.Hour), 5,
-		redislimit.OnFailure(redislimit.FailClosed), redislimit.WithTimeout(300*time.Millisecond), redislimit.WithBreaker(20, time.Hour))
+		redislimit.WithFailurePolicy(redislimit.FailClosed), redislimit.WithTimeout(300*time.Millisecond), redislimit.WithBreaker(20, time.Hour))
 	until(t, "Redis decides", func() bool { d, err := l.Take(context.Background(), "a", 1); return d.OK && err == nil })
 	failures := l.Stats().Failures
 	p.Stall()
@@ -245,7 +245,7 @@ func TestFaultScriptsFlushed(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
 	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 10,
-		redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
+		redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed))
 	for left := 9; left >= 0; left-- {
 		if d := take(t, l, "a", 1); !d.OK || d.Remaining != left {
 			t.Errorf("%+v, want %d remaining", d, left)
@@ -282,7 +282,7 @@ func TestFaultForeignValue(t *testing.T) {
 			t.Fatal(err)
 		}
 		closed := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient),
-			redislimit.OnFailure(redislimit.FailClosed), redislimit.WithBreaker(1, time.Hour))
+			redislimit.WithFailurePolicy(redislimit.FailClosed), redislimit.WithBreaker(1, time.Hour))
 		local := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.WithBreaker(1, time.Hour))
 		for i := range 3 {
 			if _, err := closed.Take(ctx, key, 1); !errors.Is(err, redislimit.ErrForeign) {
@@ -314,7 +314,7 @@ func TestFaultForeignValue(t *testing.T) {
 func TestFaultReadOnly(t *testing.T) {
 	t.Parallel()
 	_, client := server(t, "--replicaof", "127.0.0.1 1")
-	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailOpen))
+	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailOpen))
 	for range 4 {
 		if d := take(t, l, "a", 1); !d.OK {
 			t.Errorf("%+v", d)
@@ -332,7 +332,7 @@ func TestFaultReadOnly(t *testing.T) {
 func TestFaultClosedClient(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
-	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
+	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed))
 	take(t, l, "a", 1)
 	if err := client.Close(); err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ func subject(client redis.UniversalClient, name string, ahead time.Duration, opt
 		New: func(_ *testing.T, rate ratelimit.Rate, burst int) ratelimit.Taker[string] {
 			prefix := name + strconv.FormatInt(made.Add(1), 10) + ":"
 			return redislimit.New[string](client, rate, burst, append(opts,
-				redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed), redislimit.WithPrefix(prefix))...)
+				redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed), redislimit.WithPrefix(prefix))...)
 		},
 		Resolution: time.Microsecond,
 		Ahead:      ahead,

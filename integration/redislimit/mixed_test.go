@@ -24,7 +24,7 @@ func TestR1TwoLimitsOnOneKey(t *testing.T) {
 	limit := func(permits, burst int) func(string, ...redislimit.Option) *redislimit.Limiter[string] {
 		return func(prefix string, opts ...redislimit.Option) *redislimit.Limiter[string] {
 			return redislimit.New[string](connect(t, s.Addr()), ratelimit.Per(permits, time.Second), burst,
-				append(opts, redislimit.WithPrefix(prefix), redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))...)
+				append(opts, redislimit.WithPrefix(prefix), redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed))...)
 		}
 	}
 	for i, c := range []struct {
@@ -76,7 +76,7 @@ func TestR1TwoLimitsOnOneKey(t *testing.T) {
 func TestR2WaitsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	s, client := server(t)
-	opts := []redislimit.Option{redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed)}
+	opts := []redislimit.Option{redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed)}
 	one := redislimit.New[string](connect(t, s.Addr()), ratelimit.Every(time.Hour), 2, opts...)
 	other := redislimit.New[string](connect(t, s.Addr()), ratelimit.Every(time.Hour), 2, opts...)
 	if err := one.WaitN(t.Context(), "a", 2); err != nil {
@@ -172,7 +172,7 @@ func TestFaultServerFull(t *testing.T) {
 	t.Parallel()
 	_, client := server(t, "--maxmemory", "100mb")
 	ctx := context.Background()
-	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.OnFailure(redislimit.FailClosed))
+	l := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed))
 	take(t, l, "a", 2)
 	if err := client.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
 		t.Fatal(err)

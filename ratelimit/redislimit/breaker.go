@@ -35,6 +35,9 @@ func (s BreakerState) String() string {
 	return [...]string{"closed", "open", "half-open"}[s]
 }
 
+// MarshalText returns the text of String.
+func (s BreakerState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // An outcome is what a call has shown of the server.
 type outcome int
 

@@ -10,28 +10,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-var (
-	//go:embed take.lua
-	takeSource string
-	//go:embed back.lua
-	backSource string
-)
+//go:embed take.lua
+var source string
 
-// The scripts are known to Redis by their hashes. Where one is not, since the server is
-// new or its scripts were flushed, it is sent along.
-var (
-	script     = redis.NewScript(takeSource)
-	backScript = redis.NewScript(backSource)
-)
+// The script is known to Redis by its hash. Where it is not, since the server is new or its
+// scripts were flushed, it is sent along.
+var script = redis.NewScript(source)
 
 // A reply is what Redis has said.
 type reply struct {
-	ok      bool     // the permits are granted
-	more    uint64   // so many more are
-	debts   []amount // what is owed in each window
-	value   string   // what the script has left, if the caller has to wait
-	failed  bool     // it has said nothing
-	hurried bool     // it had less than the timeout, since the caller's deadline is soon
+	ok      bool      // the permits are granted
+	more    uint64    // so many more are; or of a reservation are given back
+	limits  *limits   // those of the caller, or those that were set
+	debts   []amount  // what is owed in each window
+	mark    []float64 // of each key, what is needed to settle
+	failed  bool      // it has said nothing
+	hurried bool      // it had less than the timeout, since the caller's deadline is soon
 }
 
 // leastTime is what Redis must have had at least for a call to say that it does not
@@ -83,7 +77,7 @@ func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint
 	l.calls.Add(1)
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r, err := l.call(call, l.prefix+l.name(k), p, p.request(c, more))
+	r, err := l.call(call, k, p, p.request(c, more))
 	took := l.now() - asked
 	if err == nil {
 		is = answered
@@ -124,51 +118,110 @@ func tooSoon(ctx context.Context) error {
 }
 
 // call runs the script.
-func (l *Limiter[K]) call(ctx context.Context, key string, p *limits, args []any) (reply, error) {
-	is, err := script.Run(ctx, l.client, []string{key}, args...).Slice()
+func (l *Limiter[K]) call(ctx context.Context, k K, p *limits, args []any) (reply, error) {
+	keys := append(make([]string, 0, 2), l.prefix+l.name(k))
+	if l.parent != nil {
+		keys = append(keys, l.parentKey)
+	}
+	is, err := script.Run(ctx, l.client, keys, args...).Slice()
 	if err != nil {
 		return reply{}, err
 	}
-	numbers := make([]int64, 0, 1+2*len(p.windows))
-	r := reply{debts: make([]amount, len(p.windows))}
-	for _, x := range is {
-		switch x := x.(type) {
-		case int64:
-			numbers = append(numbers, x)
-		case string:
-			r.value = x
+	r, err := p.parse(is)
+	if errors.Is(err, ErrForeign) {
+		err = fmt.Errorf("%w: %q", ErrForeign, keys)
+	}
+	return r, err
+}
+
+var errReply = errors.New("what the script returns is not its own")
+
+// parse reads what the script returns.
+func (p *limits) parse(is []any) (r reply, err error) {
+	more, ok := int64(0), false
+	if len(is) > 0 {
+		more, ok = is[0].(int64)
+	}
+	switch {
+	case !ok:
+		return r, errReply
+	case more == -2:
+		return r, ErrForeign
+	}
+	r.ok, r.more, r.limits = more >= 0, uint64(max(more, 0)), p
+	if len(is) > 1 {
+		if _, nested := is[1].([]any); nested {
+			return p.parseKeys(r, is[1:])
 		}
 	}
-	if len(numbers) > 0 && numbers[0] == -2 {
-		return reply{}, fmt.Errorf("%w: %q", ErrForeign, key)
+	err = p.read(&r, is[1:])
+	return r, err
+}
+
+// parseKeys reads a table for each key.
+func (p *limits) parseKeys(r reply, is []any) (reply, error) {
+	own, parent, changed := p.own(), p.parent, false
+	var debts []any
+	for i, x := range is {
+		table, _ := x.([]any)
+		if len(table) < 4 {
+			return r, errReply
+		}
+		ids, _ := table[0].(string)
+		switch {
+		case i == 0 && ids != p.ids:
+			own, changed = windowsOf(ids), true
+		case i > 0 && ids != parent.ids:
+			parent, changed = limitsOf(windowsOf(ids), nil), true
+		}
+		for _, x := range table[1:4] {
+			n, _ := x.(int64)
+			r.mark = append(r.mark, float64(n))
+		}
+		debts = append(debts, table[4:]...)
 	}
-	if len(numbers) > 0 {
-		r.ok, r.more = numbers[0] >= 0, uint64(max(numbers[0], 0))
-		numbers = numbers[1:]
+	if changed {
+		r.limits = limitsOf(own, parent)
 	}
+	err := r.limits.read(&r, debts)
+	return r, err
+}
+
+// read reads what is owed in each window.
+func (p *limits) read(r *reply, is []any) error {
+	r.debts = make([]amount, len(p.windows))
 	for i := range p.windows {
 		if p.windows[i].unlimited {
 			continue
 		}
-		if len(numbers) < 2 || numbers[0] < 0 || numbers[1] < 0 {
-			return reply{}, errors.New("what the script returns is not its own")
+		if len(is) < 2 {
+			return errReply
 		}
-		r.debts[i] = amount{uint64(numbers[0]), uint64(numbers[1])}
-		numbers = numbers[2:]
+		whole, _ := is[0].(int64)
+		part, _ := is[1].(int64)
+		if whole < 0 || part < 0 {
+			return errReply
+		}
+		r.debts[i], is = amount{uint64(whole), uint64(part)}, is[2:]
 	}
-	return r, nil
+	return nil
 }
 
-// giveBack gives back what was granted for later, if nobody has come since. Otherwise, or
-// if Redis does not answer, it stays spent. The caller's context may have ended.
-func (l *Limiter[K]) giveBack(ctx context.Context, x ticket) {
-	if state, _ := l.breaker.state(); x.value == "" || state != Closed {
-		return
+// A ticket is permits that were granted for later.
+type ticket struct {
+	n     uint64
+	debts []amount
+	mark  []float64 // nil if they can't be given back
+}
+
+// giveBack gives back what is safe of n permits of a ticket, and returns how many these are.
+// If all of them are given back, the reservation is none any more.
+func (l *Limiter[K]) giveBack(ctx context.Context, k K, t ticket, n uint64) (returned uint64, err error) {
+	var mark []float64
+	for i := 0; i < len(t.mark); i += 3 {
+		mark = append(mark, t.mark[i:i+3]...)
+		mark = append(mark, map[bool]float64{true: 1}[n == t.n])
 	}
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
-	defer cancel()
-	l.calls.Add(1)
-	if err := backScript.Run(call, l.client, []string{x.key}, x.back()...).Err(); err != nil {
-		l.failed.Add(1)
-	}
+	r, err := l.ask(ctx, k, l.limitsIn(k), claim{n: n, op: opSettle, mark: mark}, 0)
+	return r.more, err
 }

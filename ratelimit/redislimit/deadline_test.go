@@ -70,8 +70,8 @@ func TestShortDeadlinesOfOtherPolicies(t *testing.T) {
 	f, client := newFake(t)
 	synctest.Test(t, func(t *testing.T) {
 		f.hangs = true
-		open := redislimit.New[string](client, ratelimit.Every(time.Hour), 1, redislimit.OnFailure(redislimit.FailOpen))
-		closed := redislimit.New[string](client, ratelimit.Every(time.Hour), 1, redislimit.OnFailure(redislimit.FailClosed))
+		open := redislimit.New[string](client, ratelimit.Every(time.Hour), 1, redislimit.WithFailurePolicy(redislimit.FailOpen))
+		closed := redislimit.New[string](client, ratelimit.Every(time.Hour), 1, redislimit.WithFailurePolicy(redislimit.FailClosed))
 		for range 10 {
 			if ok, err := open.Allow(within(t, 10*time.Millisecond), "a"); !ok || err != nil {
 				t.Errorf("%v, %v", ok, err)
@@ -93,7 +93,7 @@ func TestDeadlinesThatSayNothing(t *testing.T) {
 	f, client := newFake(t)
 	synctest.Test(t, func(t *testing.T) {
 		f.latency = 5 * time.Millisecond
-		l := redislimit.New[string](client, ratelimit.Every(time.Hour), 100, redislimit.OnFailure(redislimit.FailOpen), redislimit.WithBreaker(1, time.Minute))
+		l := redislimit.New[string](client, ratelimit.Every(time.Hour), 100, redislimit.WithFailurePolicy(redislimit.FailOpen), redislimit.WithBreaker(1, time.Minute))
 		_, _ = l.Allow(t.Context(), "a")
 		for _, d := range []time.Duration{-1, 0, 1, time.Microsecond, time.Millisecond, 9 * time.Millisecond} {
 			if ok, err := l.Allow(within(t, d), "a"); ok || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, redislimit.ErrUnavailable) {

@@ -4,10 +4,12 @@
 //
 // A [Limiter] is a [ratelimit.Taker], so
 // [github.com/tandemgo/tandem/ratelimit/httplimit] takes it as it takes a Keyed:
-// Take and Allow answer at once, in one round trip, and Wait waits. All Limiters with
-// the same prefix on the same Redis share their keys, and should have the same limits;
-// see below for what happens while they do not. The client must have ContextTimeoutEnabled in its options, or it would not keep to the
-// timeout.
+// Take, Allow, Peek and Charge answer at once, in one round trip, Wait waits, and Reserve
+// takes permits for later, whose real cost [Reservation.Settle] pays. [NewFunc] gives each
+// key windows of its own, and [WithParent] a limit for all of them. All Limiters with the
+// same prefix on the same Redis share their keys, and should have the same limits; see below
+// for what happens while they do not. The client must have ContextTimeoutEnabled in its
+// options, or it would not keep to the timeout.
 //
 // # Promises
 //
@@ -19,9 +21,14 @@
 // algorithm, in one script, in whole numbers: intervals that are no whole number of
 // microseconds are neither rounded nor forgotten. RetryAfter is tight: the same call
 // is granted that much later and not a microsecond sooner, if nobody comes between.
-// A denial writes nothing, except the first under a limit that is new to the key. Several windows, such as 10 a second and 1,000 an hour (see
-// [WithWindow]), are one key, so that a cluster has them in one place, and what one
-// denies is spent on none.
+// A denial writes nothing, except the first under a limit that is new to the key. Several
+// windows, such as 10 a second and 1,000 an hour (see [WithWindow]), are one key, so that a
+// cluster has them in one place, and permits that one denies are spent on none. A parent is
+// another key, in the same call.
+//
+// Permits that Settle gives back count as never granted, and no more are given back than
+// leaves this law in force. After a Charge it holds for windows that end in a grant. Permits
+// of a reservation count from their instant on; those of the parent, too.
 //
 // A clock that jumps, as that of a server may which takes over from another, costs no
 // more than one burst: if it goes forward, up to a burst is granted that was not due
@@ -34,7 +41,8 @@
 // # When limits change
 //
 // A limit changes with a new release, which runs beside the old one for a while, or when
-// [WithLimits] says something else. A key then owes as many permits as before: 4 of 10 that
+// the function of [NewFunc] says something else, or [Limiter.Set], which holds for all
+// processes until the key owes nothing. A key then owes as many permits as before: 4 of 10 that
 // are spent at 10 an hour are 4 of 10 at 100 an hour. If more are owed than the new burst
 // has, a permit is granted when enough have come back.
 //
@@ -44,8 +52,8 @@
 //	burst + rate · length
 //
 // of the larger burst and the higher rate. A permit that a caller of Wait sleeps for counts
-// for the other limits from the time of its call, so a window can hold as many more as
-// callers slept for when it began. A window that a limit has in addition to
+// for the limits of other processes from the time of its call, so a window can hold as many
+// more as callers slept for when it began. A window that a limit has in addition to
 // those of the others begins with nothing owed, and counts from then on what the others are
 // granted, up to its burst. A limit is forgotten when no process that has it has taken a
 // permit of the key for as long as its burst takes to come back, and beyond the eight that
@@ -63,7 +71,7 @@
 //
 // Redis is waited for no longer than [WithTimeout] says, and no longer than three quarters
 // of the time until the deadline of the caller's context, so that there is time for what
-// follows. [OnFailure] says what happens
+// follows. [WithFailurePolicy] says what happens
 // then: by default a limiter of this process decides, which has seen what this process
 // was granted, and grants its share ([WithReplicas]) of the limit. In a window in which
 // Redis was away, r processes with a share of 1/r grant at most
@@ -91,10 +99,10 @@
 //
 // since what is granted in it was taken in it or up to τ before. What Redis denied is
 // denied here until it would be granted if nobody came between, for up to τ. One call
-// for a key is under way at a time; who comes meanwhile waits for it, and is served by
-// it. So a key that is in demand costs a round trip for each lease and not for each
-// permit. Who has used up half of a lease fetches the next before it returns, so that
-// the others need not wait.
+// for a key is under way at a time; callers that come meanwhile wait for it, and are served
+// by it. So a key that is in demand costs a round trip for each lease and not for each
+// permit. The caller that has used up half of a lease fetches the next before it returns, so
+// that the others need not wait. Reserved permits that were on lease are not given back.
 //
 // How many permits a lease takes follows the demand. Those that are not used within τ are
 // lost to all (Stats counts them as Expired): a lease should be small beside the burst,
@@ -117,7 +125,7 @@
 // https://github.com/tandemgo/tandem/blob/main/integration/redislimit/RESULTS.md.
 //
 // It works with Redis 5 and later, on a single server, with replicas, and on a cluster:
-// each call names one key. There is no goroutine and nothing to close; the client is the
+// each call names one key, and its parent if there is one. There is no goroutine and nothing to close; the client is the
 // caller's.
 //
 // # When not to use it

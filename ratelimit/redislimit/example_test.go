@@ -51,34 +51,88 @@ func ExampleWithLease() {
 	fmt.Println(limiter.Stats().Calls, "calls of Redis")
 }
 
-// 10 a second, 1,000 an hour, and more for those who pay.
+// 10 a second, and 1,000 an hour.
 func ExampleWithWindow() {
-	type user struct {
-		name string
-		paid bool
-	}
 	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
-	limiter := redislimit.New[user](client, ratelimit.Per(10, time.Second), 10,
+	limiter := redislimit.New[string](client, ratelimit.Per(10, time.Second), 10,
 		redislimit.WithWindow(ratelimit.Per(1000, time.Hour), 1000),
-		redislimit.WithPrefix("api:"),
-		redislimit.WithKey(func(u user) string { return u.name }),
-		redislimit.WithLimits(func(u user) (ratelimit.Rate, int) {
-			if u.paid {
-				return ratelimit.Per(100, time.Second), 100
-			}
-			return ratelimit.Per(10, time.Second), 10
-		}))
+		redislimit.WithPrefix("api:"))
+	d, err := limiter.Take(context.Background(), "ann", 5)
+	fmt.Println(d.OK, d.Remaining, d.RetryAfter, err)
+}
+
+// Each tenant has 10 a second, and all of them together 1,000.
+func ExampleWithParent() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(10, time.Second), 10,
+		redislimit.WithPrefix("{api}tenant:"),
+		redislimit.WithParent("{api}all", ratelimit.Window{Rate: ratelimit.Per(1000, time.Second), Burst: 1000}))
+	fmt.Println(limiter.Allow(context.Background(), "tenant 7"))
+}
+
+type user struct {
+	name string
+	paid bool
+}
+
+// MarshalText returns the name of the user's key.
+func (u user) MarshalText() ([]byte, error) { return []byte(u.name), nil }
+
+// Those who pay get more.
+func ExampleNewFunc() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	limiter := redislimit.NewFunc(client, func(u user) []ratelimit.Window {
+		if u.paid {
+			return []ratelimit.Window{{Rate: ratelimit.Per(100, time.Second), Burst: 100}}
+		}
+		return []ratelimit.Window{{Rate: ratelimit.Per(10, time.Second), Burst: 10}}
+	})
 	d, err := limiter.Take(context.Background(), user{"ann", true}, 5)
 	fmt.Println(d.OK, d.Remaining, d.RetryAfter, err)
 }
 
+// A tenant has paid: from now on, also for what it has in use, it may do more.
+func ExampleLimiter_Set() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	limiter := redislimit.New[string](client, ratelimit.Per(10, time.Second), 10)
+	fmt.Println(limiter.Set(context.Background(), "tenant 7", ratelimit.Window{Rate: ratelimit.Per(100, time.Second), Burst: 100}))
+}
+
+// An estimate is reserved, and the real cost is paid when it is known.
+func ExampleLimiter_Reserve() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
+	defer client.Close()
+	ctx := context.Background()
+	tokens := redislimit.New[string](client, ratelimit.Per(100_000, time.Minute), 100_000)
+	r, err := tokens.Reserve(ctx, "ann", 2000)
+	if err != nil || !r.OK() {
+		fmt.Println("not now:", err)
+		return
+	}
+	fmt.Println("in", r.Delay())
+	if err := r.Wait(ctx); err != nil {
+		fmt.Println(err) // the tokens are given back
+		return
+	}
+	if err := ask(); err != nil {
+		fmt.Println(r.Cancel(ctx))
+		return
+	}
+	fmt.Println(r.Settle(ctx, 1250))
+}
+
+func ask() error { return nil }
+
 // Where nothing may pass uncounted, an error says that Redis is away.
-func ExampleOnFailure() {
+func ExampleWithFailurePolicy() {
 	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[int](client, ratelimit.Every(time.Minute), 3,
-		redislimit.OnFailure(redislimit.FailClosed), // and not FailLocal, the default, or FailOpen
+		redislimit.WithFailurePolicy(redislimit.FailClosed), // and not FailLocal, the default, or FailOpen
 		redislimit.WithTimeout(20*time.Millisecond),
 		redislimit.WithBreaker(5, time.Second))
 	_, err := limiter.Take(context.Background(), 4711, 1)
@@ -101,7 +155,7 @@ func ExampleLimiter_Forget() {
 	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[string](client, ratelimit.Per(1000, time.Hour), 1000,
-		redislimit.OnFailure(redislimit.FailOpen),
+		redislimit.WithFailurePolicy(redislimit.FailOpen),
 		redislimit.WithMaxKeys(10_000))
 	fmt.Println(limiter.Forget(context.Background(), "tenant 7"))
 }
@@ -111,7 +165,7 @@ func ExampleWithReplicas() {
 	client := redis.NewClient(&redis.Options{Addr: "localhost:6379", ContextTimeoutEnabled: true})
 	defer client.Close()
 	limiter := redislimit.New[string](client, ratelimit.Per(100, time.Second), 100,
-		redislimit.OnFailure(redislimit.FailLocal), redislimit.WithReplicas(4))
+		redislimit.WithFailurePolicy(redislimit.FailLocal), redislimit.WithReplicas(4))
 	fmt.Println(limiter.Wait(context.Background(), "ann"))
 }
 

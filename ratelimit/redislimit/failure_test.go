@@ -29,7 +29,7 @@ func TestBreaker(t *testing.T) {
 	f, client := newFake(t)
 	synctest.Test(t, func(t *testing.T) {
 		l := redislimit.New[string](client, ratelimit.Every(time.Second), 100,
-			redislimit.OnFailure(redislimit.FailClosed), redislimit.WithBreaker(3, time.Second), redislimit.WithTimeout(100*time.Millisecond))
+			redislimit.WithFailurePolicy(redislimit.FailClosed), redislimit.WithBreaker(3, time.Second), redislimit.WithTimeout(100*time.Millisecond))
 		ask := func(want error) {
 			t.Helper()
 			if _, err := l.Take(t.Context(), "a", 1); !errors.Is(err, want) {
@@ -160,7 +160,7 @@ func TestFailLocalOwesItsShareAtMost(t *testing.T) {
 func TestFailOpen(t *testing.T) {
 	f, client := newFake(t)
 	synctest.Test(t, func(t *testing.T) {
-		l := redislimit.New[string](client, ratelimit.Every(time.Second), 2, redislimit.OnFailure(redislimit.FailOpen))
+		l := redislimit.New[string](client, ratelimit.Every(time.Second), 2, redislimit.WithFailurePolicy(redislimit.FailOpen))
 		f.err = errBroken
 		for range 10 {
 			if ok, err := l.Allow(t.Context(), "a"); !ok || err != nil {

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/big"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,13 +88,6 @@ func (f *fake) process(ctx context.Context, cmd redis.Cmder) error {
 		return f.err
 	case args[0] == "del":
 		delete(f.keys, args[1].(string))
-	case args[0] == "evalsha" && args[2] == 1 && strings.HasPrefix(args[4].(string), "TRL2"):
-		back := int64(0)
-		if key := args[3].(string); f.keys[key] == args[4] {
-			back, f.keys[key] = 1, args[5].(string)
-		}
-		f.backs++
-		cmd.(*redis.Cmd).SetVal(back)
 	case args[0] == "evalsha" && args[2] == 1:
 		cmd.(*redis.Cmd).SetVal(f.takeLocked(args[3].(string), args[4:]))
 	default:
@@ -195,18 +187,23 @@ func (w *fakeWindow) nearest(others []*fakeWindow) (best *fakeWindow) {
 func (f *fake) takeLocked(key string, args []any) []any {
 	ids, need := args[0].(string), args[1].(string)
 	n := double(need, 0)
-	wait, more := new(big.Rat), int64(0)
+	wait, more, charges, settles := new(big.Rat), int64(0), false, false
 	if len(args) > 2 {
-		wait, more = double(args[2].(string), 0), double(args[2].(string), 1).Num().Int64()
+		tail := args[2].(string)
+		wait, more = double(tail, 0), double(tail, 1).Num().Int64()
+		charges, settles = double(tail, 2).Num().Int64() == 1, double(tail, 2).Num().Int64() == 3
 	}
 	us := new(big.Rat).SetInt64(time.Now().Add(f.skew).UnixMicro())
 	stored := map[string]*fakeWindow{}
 	var own, others []*fakeWindow
 	write := false
+	made, spent, promised := us, new(big.Rat), new(big.Rat)
 	if value := f.keys[key]; value != "" {
 		at := double(value[4:], 0)
 		write = at.Cmp(us) > 0
-		for rest := value[4:]; rest != ""; rest = rest[72:] {
+		last := value[len(value)-24:]
+		made, spent, promised = double(last, 0), double(last, 1), double(last, 2)
+		for rest := value[4 : len(value)-24]; rest != ""; rest = rest[72:] {
 			w := newFakeWindow(rest[24:72], us)
 			w.used = double(rest, 0)
 			from := w.now
@@ -251,9 +248,57 @@ func (f *fake) takeLocked(key string, args []any) []any {
 			late = over
 		}
 	}
+	before := promised
 	got := int64(-1)
-	if late.Cmp(wait) <= 0 {
+	if settles {
+		f.backs++
+		mark := args[2].(string)[24:]
+		given := new(big.Rat).Set(n)
+		if double(mark, 0).Cmp(made) != 0 {
+			given.SetInt64(0)
+		}
+		if double(mark, 3).Sign() > 0 && double(mark, 1).Cmp(spent) == 0 {
+			promised = double(mark, 2)
+		}
+		for _, w := range own {
+			least := new(big.Rat).Sub(w.debt, w.capacity)
+			if ahead := new(big.Rat).Sub(promised, us); !w.stopped && least.Cmp(ahead) < 0 {
+				least = ahead
+			}
+			if least.Sign() < 0 {
+				least = new(big.Rat)
+			}
+			since := new(big.Rat).Sub(spent, double(mark, 1))
+			least.Add(least, since.Mul(since, w.step))
+			debt := new(big.Rat).Sub(w.debt, new(big.Rat).Mul(n, w.step))
+			if debt.Cmp(least) < 0 {
+				debt = least
+			}
+			if given.Sign() == 0 || debt.Cmp(w.debt) >= 0 {
+				given.SetInt64(0)
+				continue
+			}
+			permits := new(big.Rat).Quo(new(big.Rat).Sub(w.debt, debt), w.step)
+			permits.SetInt(new(big.Int).Quo(permits.Num(), permits.Denom()))
+			if permits.Cmp(given) < 0 {
+				given = permits
+			}
+			w.debt, write = debt, true
+		}
+		got = given.Num().Int64()
+	} else if late.Cmp(wait) <= 0 {
 		write, got = true, 0
+		if late.Sign() > 0 && !charges {
+			later := new(big.Rat).SetInt(new(big.Int).Quo(new(big.Int).Add(late.Num(), new(big.Int).Sub(late.Denom(), big.NewInt(1))), late.Denom()))
+			for _, w := range own {
+				if !w.stopped && w.debt.Cmp(later) < 0 {
+					w.debt = later
+				}
+			}
+			if due := new(big.Rat).Add(us, later); due.Cmp(promised) > 0 {
+				promised = due
+			}
+		}
 		for i, w := range own {
 			w.debt.Add(w.debt, w.amount(need, 1+2*i))
 		}
@@ -285,7 +330,11 @@ func (f *fake) takeLocked(key string, args []any) []any {
 			}
 		}
 	}
-	reply, state := []any{got}, []byte("TRL2")
+	if got >= 0 && !settles {
+		spent.Add(spent, n)
+	}
+	float := func(r *big.Rat) float64 { x, _ := r.Float64(); return x }
+	reply, state := []any{}, []byte("TRL3")
 	for i, w := range append(own, others...) {
 		whole, part := w.split(w.debt)
 		used := w.used
@@ -295,17 +344,20 @@ func (f *fake) takeLocked(key string, args []any) []any {
 			continue
 		}
 		whole, part = w.split(new(big.Rat).Add(w.now, w.debt))
-		at, _ := used.Float64()
-		for _, x := range []float64{at, float64(whole), float64(part)} {
+		for _, x := range []float64{float(used), float64(whole), float64(part)} {
 			state = binary.LittleEndian.AppendUint64(state, math.Float64bits(x))
 		}
 		state = append(state, w.id...)
 	}
+	for _, r := range []*big.Rat{made, spent, promised} {
+		state = binary.LittleEndian.AppendUint64(state, math.Float64bits(float(r)))
+	}
 	if write {
 		f.keys[key] = string(state)
-		if got >= 0 && late.Sign() > 0 {
-			reply = append(reply, string(state))
-		}
 	}
-	return reply
+	if len(args) > 2 {
+		table := append([]any{ids, int64(float(made)), int64(float(spent)), int64(float(before))}, reply...)
+		return []any{got, table}
+	}
+	return append([]any{got}, reply...)
 }

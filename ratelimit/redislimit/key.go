@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// keyFunc returns the default of WithKey: text that no two keys of the type have in
-// common.
-func keyFunc[K comparable]() func(K) string {
+// keyFunc returns the name of a key: text that no two keys of the type have in common,
+// unless they marshal as the same text.
+func keyFunc[K comparable](call string) func(K) string {
 	t := reflect.TypeFor[K]()
 	if t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) && t.Kind() != reflect.Pointer && t.Kind() != reflect.Interface {
 		return marshaled[K]
@@ -31,7 +31,7 @@ func keyFunc[K comparable]() func(K) string {
 	}
 	// What fmt makes of {"a b", "c"} and {"a", "b c"} is the same, and of a pointer
 	// something else in each process.
-	panic(fmt.Sprintf("redislimit: New: keys of type %v must have WithKey", t))
+	panic(fmt.Sprintf("redislimit: %s: keys must be strings, integers, booleans or values of a type that implements encoding.TextMarshaler, got %v", call, t))
 }
 
 func marshaled[K comparable](k K) string {

@@ -29,7 +29,7 @@ func TestTakerLaws(t *testing.T) {
 			s := takertest.Subject{
 				New: func(_ *testing.T, rate ratelimit.Rate, burst int) ratelimit.Taker[string] {
 					return redislimit.New[string](client, rate, burst, append(opts, redislimit.WithPrefix(strconv.FormatInt(made.Add(1), 10)),
-						redislimit.OnFailure(redislimit.FailClosed))...)
+						redislimit.WithFailurePolicy(redislimit.FailClosed))...)
 				},
 				Bubble:     synctest.Test,
 				Resolution: time.Microsecond,

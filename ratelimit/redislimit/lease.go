@@ -113,7 +113,7 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, p *limit
 			return l.takeOne(ctx, sh, k, p, c)
 		}
 		d, ok := l.serveLocked(sh, e, c, now)
-		a := answer{Decision: d, limits: p}
+		a := answer{Decision: d, limits: e.limits}
 		if ok && !(d.OK && e.short(now, l.ttl)) {
 			sh.mu.Unlock()
 			return a, nil
@@ -175,17 +175,17 @@ func (l *Limiter[K]) board(ctx context.Context, f *flight) (err error, failed bo
 // serveLocked decides about a claim if Redis need not be asked.
 func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, c claim, now time.Duration) (d ratelimit.Decision, ok bool) {
 	x := &e.lease
-	sh.stats.expired += x.expire(now)
+	sh.stats.Expired += x.expire(now)
 	// It was at some instant between asked and heard that debts was owed. What is
 	// denied is denied for sure by the one, and RetryAfter is long enough by the other.
 	ago := micros(now - x.heard)
 	switch {
 	case x.held() >= c.n:
 		x.hand(c.n)
-		sh.stats.fromLease++
+		sh.stats.FromLease++
 		d = e.limits.decision(true, x.debts, ago, c.n)
 	case c.wait <= 0 && x.debts != nil && now-x.asked < l.ttl && !e.limits.fits(x.debts, micros(now-x.asked)+1, c.n):
-		sh.stats.fromDenial++
+		sh.stats.FromDenial++
 		d = e.limits.decision(false, x.debts, ago, c.n)
 	default:
 		return d, false
@@ -232,10 +232,13 @@ func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *fl
 			sh.mu.Unlock()
 		}
 	}()
-	p, asked := e.limits, l.now()
-	r, err := l.ask(ctx, k, p, c, more)
+	asked := l.now()
+	r, err := l.ask(ctx, k, e.said, c, more)
 	if err == nil && c.n > 0 {
-		a = l.answer(k, p, c, r)
+		a = l.answer(k, c, r)
+	}
+	if r.ok {
+		l.spend(k, c.n+r.more)
 	}
 	now := l.now()
 	sh.mu.Lock()
@@ -253,10 +256,8 @@ func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *fl
 	x := &e.lease
 	if r.ok {
 		l.keepLocked(sh, k, e, batch{r.more, r.more, asked, asked + l.ttl}, now)
-		if is := sh.entries[k]; is != nil && is.owed != nil && c.n+r.more > 0 {
-			is.limits.local.charge(is.owed, micros(now), c.n+r.more)
-		}
 	}
+	e.limits = r.limits
 	x.debts, x.asked, x.heard = r.debts, asked, now
 	x.addTo(&a.Decision)
 	land()
@@ -266,12 +267,12 @@ func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *fl
 // keepLocked keeps permits that were taken in advance.
 func (l *Limiter[K]) keepLocked(sh *shard[K], k K, e *entry, b batch, now time.Duration) {
 	if b.left > 0 {
-		sh.stats.leases++
-		sh.stats.leased += b.left
+		sh.stats.Leases++
+		sh.stats.Leased += b.left
 	}
-	sh.stats.expired += e.lease.expire(now)
+	sh.stats.Expired += e.lease.expire(now)
 	if now >= b.until || sh.entries[k] != e { // too late, or forgotten
-		sh.stats.expired += b.left
+		sh.stats.Expired += b.left
 		return
 	}
 	e.lease.keep(b)

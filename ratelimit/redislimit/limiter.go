@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,82 +18,104 @@ import (
 )
 
 // A Limiter limits by key, together with all other Limiters that have the same
-// prefix on the same Redis. It is made by [New], must not be copied, and is safe for
-// concurrent use. It is a [ratelimit.Taker].
+// prefix on the same Redis. It is made by [New] or [NewFunc], must not be copied, and is
+// safe for concurrent use. It is a [ratelimit.Taker].
 //
-// How it works. The state of a key is one value in Redis, and a claim is one run of
-// the script in take.lua, which nothing comes between. What this process knows of a
-// key is an entry in the table of one of a number of shards, guarded by the shard's
-// lock: what it was granted, for the time when Redis is away, and its lease. No lock
-// is held while Redis is asked, nor while user code runs. With leases one goroutine
-// asks for a key, that is its flight; others park on the channel of the flight, which
-// is closed when the answer is in the entry, and look again. Whoever takes part in a
-// flight that has failed falls back, so that they don't all wait one after the other.
-// There is no goroutine and, but for Wait, no timer.
+// How it works. The state of a key is one value in Redis, and a claim is one run of the
+// script in take.lua, which nothing comes between. What this process was granted, for the
+// time when Redis is away, is in a ratelimit.Keyed. The lease of a key is an entry in the
+// table of one of a number of shards, guarded by the shard's lock. No lock is held while
+// Redis is asked, nor while user code runs. With leases one goroutine asks for a key, that
+// is its flight; others park on the channel of the flight, which is closed when the answer
+// is in the entry, and look again. All callers of a flight that has failed fall back, so
+// that they don't wait one after the other. There is no goroutine and, but for Wait, no
+// timer.
 type Limiter[K comparable] struct {
 	options
-	client   redis.UniversalClient
-	base     time.Time
+	client  redis.UniversalClient
+	base    time.Time
+	windows func(K) []ratelimit.Window // nil: common
+	common  *limits
+	name    func(K) string
+	local   *ratelimit.Keyed[K] // of FailLocal
+	breaker breaker
+	usual   atomic.Int64 // nanoseconds that an answer of Redis has taken lately
+	calls   atomic.Uint64
+	failed  atomic.Uint64
+	foreign atomic.Uint64
+
 	seed     maphash.Seed
 	shift    int // of a hash, to the index of its shard
 	perShard int // keys at most
-	name     func(K) string
-	limitFor func(K) (ratelimit.Rate, int)
-	own      limit
-	common   *limits
-	breaker  breaker
-	usual    atomic.Int64 // nanoseconds that an answer of Redis has taken lately
-	calls    atomic.Uint64
-	failed   atomic.Uint64
-	foreign  atomic.Uint64
 	shards   []shard[K]
 
 	plansMu sync.Mutex
-	plans   map[limit]*limits // those that several keys may have
+	plans   map[ratelimit.Window][]*limits // those that several keys may have, by the first window
+	shared  int                            // plans in the map
 }
 
-// maxPlans bounds how many limits are shared by keys that have the same; who has
-// others has some of his own.
+// maxPlans bounds how many limits are shared by the keys that have the same. Each key with
+// another limit has a copy of its own.
 const maxPlans = 1024
 
 var _ ratelimit.Taker[string] = (*Limiter[string])(nil)
 
 // New returns a limiter of the given rate and burst for each key, on Redis. It asks
 // nothing yet. The client must have ContextTimeoutEnabled in its options: without it,
-// clients of go-redis look at no deadline of a context, and may wait for seconds. New
-// panics if client is nil or has not, or if burst is negative.
+// clients of go-redis look at no deadline of a context, and may wait for seconds.
+//
+// Keys are strings, integers, booleans, or types that implement
+// [encoding.TextMarshaler], such as [net/netip.Addr]. Two keys with one text share a limit.
+//
+// New panics if client is nil or has no ContextTimeoutEnabled, if keys are of another type,
+// or if the rate and the burst are out of the range of package ratelimit.
 func New[K comparable](client redis.UniversalClient, rate ratelimit.Rate, burst int, opts ...Option) *Limiter[K] {
-	own := limit{rate, burst}
-	own.check("New")
+	l := newLimiter[K]("New", client, opts)
+	l.common = newLimits("New", append([]ratelimit.Window{{Rate: rate, Burst: burst}}, l.further...), l.parent)
+	return l
+}
+
+// NewFunc returns a limiter like that of New, with the windows that a function gives each
+// key, and those of [WithWindow] besides. The function is called on the goroutine that
+// asks, with no lock held, at each call. If it returns other windows than before, the key
+// owes as many permits as before; a caller that waits keeps the place that it has. It must
+// be fast, safe for concurrent use, and should say the same in all processes. NewFunc
+// panics if windows is nil; a call panics if it returns none or one that is out of range.
+func NewFunc[K comparable](client redis.UniversalClient, windows func(K) []ratelimit.Window, opts ...Option) *Limiter[K] {
+	misuse.Nil(windows == nil, "redislimit: NewFunc: function")
+	l := newLimiter[K]("NewFunc", client, opts)
+	l.windows = windows
+	return l
+}
+
+func newLimiter[K comparable](call string, client redis.UniversalClient, opts []Option) *Limiter[K] {
 	o := newOptions(opts)
 	l := &Limiter[K]{
 		options: o,
-		client:  punctual(client),
+		client:  punctual(call, client),
 		base:    time.Now(),
 		seed:    maphash.MakeSeed(),
-		own:     own,
 		breaker: breaker{limit: o.failures, pause: o.pause},
-		plans:   map[limit]*limits{},
+		name:    keyFunc[K](call),
+		plans:   map[ratelimit.Window][]*limits{},
 	}
-	if l.name = misuse.Untyped[func(K) string](o.key, "redislimit: New: WithKey"); l.name == nil {
-		l.name = keyFunc[K]()
-	}
-	l.limitFor = misuse.Untyped[func(K) (ratelimit.Rate, int)](o.limits, "redislimit: New: WithLimits")
-	l.common = newLimits(own, o.windows, o.replicas)
 	width := min(bits.Len(uint(o.maxKeys/64)), 8)
 	l.shift = 64 - width
 	l.shards = make([]shard[K], 1<<width)
 	l.perShard = (o.maxKeys + len(l.shards) - 1) / len(l.shards)
+	if o.policy == FailLocal {
+		l.local = l.newLocal()
+	}
 	return l
 }
 
 // punctual returns client, and panics if it does not respect the deadline of a context.
 // A copy of it that does, such as Client.WithTimeout makes, would be without its hooks.
-func punctual(client redis.UniversalClient) redis.UniversalClient {
+func punctual(call string, client redis.UniversalClient) redis.UniversalClient {
 	is := true
 	switch c := client.(type) {
 	case nil:
-		panic("redislimit: New: client must not be nil")
+		panic("redislimit: " + call + ": client must not be nil")
 	case *redis.Client:
 		is = c.Options().ContextTimeoutEnabled
 	case *redis.ClusterClient:
@@ -101,7 +124,7 @@ func punctual(client redis.UniversalClient) redis.UniversalClient {
 		is = c.Options().ContextTimeoutEnabled
 	}
 	if !is {
-		panic("redislimit: New: client must have ContextTimeoutEnabled in its options")
+		panic("redislimit: " + call + ": client must have ContextTimeoutEnabled in its options")
 	}
 	return client
 }
@@ -115,34 +138,34 @@ func (l *Limiter[K]) shardOf(k K) *shard[K] {
 }
 
 // limitsIn returns the limits of k. It calls user code.
-func (l *Limiter[K]) limitsIn(sh *shard[K], k K) *limits {
-	if l.limitFor == nil {
+func (l *Limiter[K]) limitsIn(k K) *limits {
+	if l.windows == nil {
 		return l.common
 	}
-	var x limit
-	x.rate, x.burst = l.limitFor(k)
-	x.check("WithLimits")
-	sh.mu.Lock()
-	e := sh.entries[k]
-	sh.mu.Unlock()
-	if e != nil && e.limits.own == x {
-		return e.limits
-	}
+	return l.plan("NewFunc", l.windows(k))
+}
+
+// plan returns the limits with some windows, and the further ones of all keys.
+func (l *Limiter[K]) plan(call string, windows []ratelimit.Window) *limits {
+	misuse.Below(len(windows), 1, "redislimit: "+call+": number of windows")
 	l.plansMu.Lock()
 	defer l.plansMu.Unlock()
-	if p := l.plans[x]; p != nil {
-		return p
+	for _, p := range l.plans[windows[0]] {
+		if slices.Equal(p.said[:len(p.said)-len(l.further)], windows) {
+			return p
+		}
 	}
-	p := newLimits(x, l.windows, l.replicas)
-	if len(l.plans) < maxPlans {
-		l.plans[x] = p
+	p := newLimits(call, slices.Concat(windows, l.further), l.parent)
+	if l.shared < maxPlans {
+		l.shared++
+		l.plans[windows[0]] = append(l.plans[windows[0]], p)
 	}
 	return p
 }
 
 // Take takes n permits of k, all or none, and says what it has done. If ctx is cancelled
 // first, it returns the cause of ctx. If Redis does not answer before the deadline of ctx,
-// the policy of [OnFailure] decides, before the deadline. If Redis was asked, it is unknown
+// the policy of [WithFailurePolicy] decides, before the deadline. If Redis was asked, it is unknown
 // in both cases whether the permits are spent there. It panics if ctx is nil or n is less than 1.
 func (l *Limiter[K]) Take(ctx context.Context, k K, n int) (ratelimit.Decision, error) {
 	ctxselect.Require(ctx, "redislimit: Take")
@@ -172,18 +195,13 @@ func (l *Limiter[K]) take(ctx context.Context, sh *shard[K], k K, c claim) (answ
 	if ctx.Err() != nil {
 		return answer{}, context.Cause(ctx)
 	}
-	p := l.limitsIn(sh, k)
+	p := l.limitsIn(k)
 	switch {
-	case p.free:
+	case p.free || p.burst == 0: // which nothing in Redis can change
 		sh.mu.Lock()
 		defer sh.mu.Unlock()
-		sh.countLocked(true)
-		return answer{Decision: p.decision(true, make([]amount, len(p.windows)), 0, c.n), limits: p}, nil
-	case p.burst == 0 || c.wait > 0 && c.n > p.burst: // which nothing in Redis can change
-		sh.mu.Lock()
-		defer sh.mu.Unlock()
-		sh.countLocked(false)
-		return answer{Decision: p.decision(false, make([]amount, len(p.windows)), 0, c.n), limits: p}, nil
+		sh.countLocked(p.free)
+		return answer{Decision: p.decision(p.free, make([]amount, len(p.windows)), 0, c.n), limits: p}, nil
 	case l.lease > 0:
 		return l.takeLeased(ctx, sh, k, p, c)
 	}
@@ -199,77 +217,55 @@ func (l *Limiter[K]) takeOne(ctx context.Context, sh *shard[K], k K, p *limits, 
 	case err != nil:
 		return answer{}, sh.fails(err)
 	}
-	a := l.answer(k, p, c, r)
-	now := l.now()
+	a := l.answer(k, c, r)
+	if a.OK {
+		l.spend(k, c.n)
+	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.countLocked(a.OK)
-	if a.OK && l.policy == FailLocal {
-		if e := l.entryLocked(sh, k, p, now); e != nil {
-			e.limits.local.charge(e.owed, micros(now), c.n)
-		}
-	}
 	return a, nil
 }
 
 // answer says what a reply to a claim on k means.
-func (l *Limiter[K]) answer(k K, p *limits, c claim, r reply) answer {
-	a := answer{Decision: p.decision(r.ok, r.debts, 0, c.n), limits: p}
+func (l *Limiter[K]) answer(k K, c claim, r reply) answer {
+	a := answer{Decision: r.limits.decision(r.ok, r.debts, 0, c.n), limits: r.limits}
 	if r.ok && c.wait > 0 {
-		a.delay = p.late(r.debts)
-		a.ticket = ticket{l.prefix + l.name(k), p, c.n, r.debts, r.value}
+		a.delay = r.limits.late(r.debts)
+		a.ticket = ticket{c.n, r.debts, r.mark}
 	}
 	return a
 }
 
 // fallBack decides without Redis, which has failed with err.
-func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, c claim, err error) (answer, error) {
-	if l.policy == FailClosed {
+func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, c claim, err error) (a answer, _ error) {
+	switch l.policy {
+	case FailClosed:
 		return answer{}, sh.fails(err)
-	}
-	now := l.now()
-	wait := l.breaker.wait(now)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	var a answer
-	if l.policy == FailOpen {
-		sh.stats.opened++
+	case FailOpen:
 		a.Decision = ratelimit.Decision{OK: c.n <= p.burst, Limit: int(p.burst)}
 		if !a.OK {
 			a.RetryAfter = ratelimit.Never
 		}
-	} else {
-		sh.stats.local++
-		a = l.decideLocked(sh, k, p, c, now, wait)
+	default:
+		a = l.decide(k, p, c, l.breaker.wait(l.now()))
 	}
 	a.limits = p
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if l.policy == FailOpen {
+		sh.stats.Opened++
+	} else {
+		sh.stats.Local++
+	}
 	sh.countLocked(a.OK)
 	return a, nil
 }
 
-// decideLocked makes a claim on the share that this process has. Where that can't
-// say, Redis may in a while.
-func (l *Limiter[K]) decideLocked(sh *shard[K], k K, p *limits, c claim, now, wait time.Duration) (a answer) {
-	e := l.entryLocked(sh, k, p, now)
-	if e == nil {
-		a.Decision = ratelimit.Decision{Limit: int(p.local.burst), RetryAfter: wait, ResetAfter: wait}
-		return a
-	}
-	debts, ok := p.local.take(e.owed, micros(now), c)
-	a.Decision = p.local.decision(ok, debts, 0, c.n)
-	if ok {
-		a.delay = p.local.late(debts)
-	}
-	if c.n > p.local.burst && c.n <= p.burst {
-		a.RetryAfter = wait
-	}
-	return a
-}
-
-// Forget forgets what k owes: all of its burst can be had. Leases of other processes
-// go on until they end, and a caller that waits keeps the place that it has. It returns the cause of ctx, or an error that wraps
-// ErrUnavailable, and then does not know whether k is forgotten. It panics if ctx is
-// nil.
+// Forget forgets what k owes: all of its burst can be had. What its parent is owed stays.
+// Leases of other processes go on until they end, and a caller that waits keeps the place
+// that it has. Forget returns the cause of ctx, or an error that wraps ErrUnavailable, and
+// then does not know whether k is forgotten. It panics if ctx is nil.
 func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
 	ctxselect.Require(ctx, "redislimit: Forget")
 	if ctx.Err() != nil {
@@ -283,13 +279,21 @@ func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
 		}
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
+	l.drop(k)
+	if l.local != nil {
+		l.local.Forget(k)
+	}
+	return nil
+}
+
+// drop gives up the lease of k.
+func (l *Limiter[K]) drop(k K) {
 	sh := l.shardOf(k)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if e := sh.entries[k]; e != nil {
 		sh.dropLocked(k, e)
 	}
-	return nil
 }
 
 // causeOf returns the cause of ctx if that has ended. The deadline of a connection

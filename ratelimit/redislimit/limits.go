@@ -3,7 +3,7 @@ package redislimit
 import (
 	"encoding/binary"
 	"math"
-	"math/big"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -11,135 +11,122 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// A limit is what the user says of a window.
-type limit struct {
-	rate  ratelimit.Rate
-	burst int
-}
-
-func (x limit) check(call string) {
-	if x.rate == (ratelimit.Rate{}) {
+// check panics if x is out of range. call is the caller's name.
+func check(call string, x ratelimit.Window) {
+	if x.Rate == (ratelimit.Rate{}) {
 		panic("redislimit: " + call + ": the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every")
 	}
-	misuse.Negative(x.burst, "redislimit: "+call+": burst")
+	misuse.Negative(x.Burst, "redislimit: "+call+": burst")
+	ratelimit.New(x.Rate, x.Burst) // panics if it is out of range
 }
 
-// limits are the windows of a key: all of them grant, or none does. They do not
-// change.
+// limits are the windows of a key and of its parent: all of them grant, or none does. They
+// do not change.
 type limits struct {
-	own     limit // the first window
-	windows []window
-	burst   uint64 // the least of those that are not unlimited
-	free    bool   // all are unlimited
-	ids     string // what the script knows the windows by
-	args    []any  // of a script that asks for one permit
-	local   *limits
+	said    []ratelimit.Window // what they are made of
+	parent  *limits            // nil for none
+	windows []window           // those of the parent at the end
+	burst   uint64             // the least of those that are not unlimited
+	free    bool               // all are unlimited
+	ids     string             // what the script knows the windows of the key by
+	args    []any              // of a script that asks for one permit
 }
 
-// newLimits returns the windows of a key; the first is its own, the others are of
-// all keys. One of replicas processes gets its share of them when it is on its own.
-func newLimits(own limit, others []limit, replicas int) *limits {
-	p := &limits{own: own, burst: math.MaxUint64, free: true}
-	p.local = &limits{own: own, burst: math.MaxUint64, free: true}
-	for _, x := range append([]limit{own}, others...) {
-		w := newWindow(x.rate, uint64(x.burst), 1)
-		if slices.Contains(p.windows, w) {
-			continue
+// newLimits returns the windows of a key. call is the caller's name.
+func newLimits(call string, said []ratelimit.Window, parent *limits) *limits {
+	misuse.Below(len(said), 1, "redislimit: "+call+": number of windows")
+	var windows []window
+	for _, x := range said {
+		check(call, x)
+		if w := newWindow(x.Rate, uint64(x.Burst)); !slices.Contains(windows, w) {
+			windows = append(windows, w)
 		}
-		share := x.burst / replicas
-		if x.burst%replicas > 0 {
-			share++
-		}
-		p.addWindow(w)
-		p.local.addWindow(newWindow(x.rate, uint64(share), replicas))
 	}
+	p := limitsOf(windows, parent)
+	p.said = said
+	p.args = p.request(claim{n: 1}, 0)
+	return p
+}
+
+// limitsOf returns limits of windows, for the key alone.
+func limitsOf(windows []window, parent *limits) *limits {
+	p := &limits{parent: parent, windows: windows, burst: math.MaxUint64, free: true}
 	var ids []byte
-	for i := range p.windows {
-		if w := &p.windows[i]; !w.unlimited {
+	for i := range windows {
+		if w := &windows[i]; !w.unlimited {
 			ids = w.step.doubles(doubles(ids, w.unit(), float64(w.den)))
 			ids = w.capacity.doubles(ids)
 		}
 	}
 	p.ids = string(ids)
-	p.args = p.request(claim{n: 1}, 0)
+	if parent != nil {
+		p.windows = slices.Concat(windows, parent.windows)
+	}
+	for i := range p.windows {
+		if w := &p.windows[i]; !w.unlimited {
+			p.free, p.burst = false, min(p.burst, w.burst)
+		}
+	}
 	return p
 }
 
-func (p *limits) addWindow(w window) {
-	p.windows = append(p.windows, w)
-	if !w.unlimited {
-		p.free = false
-		p.burst = min(p.burst, w.burst)
-	}
-}
+// An operation of the script.
+const (
+	opTake = iota
+	opCharge
+	opSet
+	opSettle
+)
 
 // A claim is what a caller asks for: n permits, now or within the time that it can wait.
 type claim struct {
-	n      uint64
-	wait   time.Duration
-	beyond bool // more than the burst, too
+	n    uint64
+	wait time.Duration
+	op   int
+	mark []float64 // of a reservation to settle
 }
 
 // request returns the arguments of the script for a claim, and more permits if it can.
 func (p *limits) request(c claim, more uint64) []any {
-	if c.n == 1 && c.wait <= 0 && more == 0 && p.args != nil {
+	plain := c.wait <= 0 && more == 0 && c.op == opTake
+	if c.n == 1 && plain && p.args != nil {
 		return p.args
 	}
-	need := doubles(make([]byte, 0, 8+16*len(p.windows)), float64(c.n))
-	for i := range p.windows {
-		w := &p.windows[i]
+	args := []any{p.ids, need(p.own(), c)}
+	if !plain || p.parent != nil {
+		wait := float64(max(c.wait, 0) / time.Microsecond)
+		args = append(args, string(doubles(nil, append([]float64{wait, float64(more), float64(c.op)}, c.mark...)...)))
+	}
+	if p.parent != nil {
+		args = append(args, p.parent.ids, need(p.parent.windows, c))
+	}
+	return args
+}
+
+// own returns the windows without those of the parent.
+func (p *limits) own() []window {
+	if p.parent == nil {
+		return p.windows
+	}
+	return p.windows[:len(p.windows)-len(p.parent.windows)]
+}
+
+// need says what the permits of a claim cost.
+func need(windows []window, c claim) string {
+	b := doubles(make([]byte, 0, 8+16*len(windows)), float64(c.n))
+	for i := range windows {
+		w := &windows[i]
 		if w.unlimited {
 			continue
 		}
 		cost := amount{w.capacity.whole + 1, 0} // never
-		if c.n <= w.burst || c.beyond {
+		if c.n <= w.burst || c.op == opCharge {
 			cost = w.cost(c.n)
 		}
-		need = cost.doubles(need)
+		b = cost.doubles(b)
 	}
-	if c.wait <= 0 && more == 0 {
-		return []any{p.ids, string(need)}
-	}
-	wait := float64(max(c.wait, 0) / time.Microsecond)
-	return []any{p.ids, string(need), string(doubles(nil, wait, float64(more)))}
+	return string(b)
 }
-
-// A ticket is permits that were granted for later, as the script has left them.
-type ticket struct {
-	key   string
-	p     *limits
-	n     uint64
-	debts []amount
-	value string
-}
-
-// back returns the arguments of the script that gives permits back: what is at the key if
-// nobody has come since, and then is to be, and how many milliseconds sooner that expires.
-func (x *ticket) back() []any {
-	value, at, sooner := []byte(x.value), 4, math.Inf(1)
-	for i := range x.p.windows {
-		w := &x.p.windows[i]
-		if w.unlimited {
-			continue
-		}
-		whole, part := value[at+8:at+16], value[at+16:at+24]
-		cost := w.cost(x.n)
-		left := w.sub(amount{uint64(double(whole)), uint64(double(part))}, cost)
-		binary.LittleEndian.PutUint64(whole, math.Float64bits(float64(left.whole)))
-		binary.LittleEndian.PutUint64(part, math.Float64bits(float64(left.part)))
-		sooner = min(sooner, math.Floor(math.Ldexp(float64(cost.whole), int(w.shift))/1000))
-		at += windowSize
-	}
-	if at < len(value) { // windows of others still owe what they did
-		sooner = 0
-	}
-	return []any{x.value, string(value), sooner}
-}
-
-// windowSize is how many bytes of a value are of one window.
-const windowSize = 9 * 8
-
-func double(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }
 
 // doubles appends numbers as Lua reads them.
 func doubles(b []byte, numbers ...float64) []byte {
@@ -158,6 +145,26 @@ func (w *window) unit() float64 {
 		return 0
 	}
 	return math.Ldexp(1, int(w.shift))
+}
+
+// windowsOf returns the windows that a script knows by ids.
+func windowsOf(ids string) (windows []window) {
+	for ; len(ids) >= 48; ids = ids[48:] {
+		var x [6]float64
+		for i := range x {
+			x[i] = math.Float64frombits(binary.LittleEndian.Uint64([]byte(ids[8*i:])))
+		}
+		w := window{den: uint64(x[1]), step: amount{uint64(x[2]), uint64(x[3])}, capacity: amount{uint64(x[4]), uint64(x[5])}}
+		if w.still = x[0] == 0; w.still {
+			w.shift = stillShift
+		} else {
+			w.shift = uint(bits.Len64(uint64(x[0])) - 1)
+		}
+		w.mul = w.den >> w.shift
+		w.burst = w.remaining(amount{})
+		windows = append(windows, w)
+	}
+	return windows
 }
 
 // fits reports whether n permits can be granted if debts was owed so many
@@ -214,91 +221,4 @@ func (p *limits) late(debts []amount) (d time.Duration) {
 		}
 	}
 	return d
-}
-
-// take is the script, on a state that is in this process: theoretical arrival times,
-// at an instant in microseconds. It changes nothing if it denies.
-func (p *limits) take(tats []amount, us uint64, c claim) (debts []amount, ok bool) {
-	debts, ok = make([]amount, len(tats)), true
-	after := make([]amount, len(tats))
-	for i := range p.windows {
-		w := &p.windows[i]
-		if w.unlimited {
-			continue
-		}
-		debts[i] = w.sub(tats[i], w.instant(us))
-		if ok = ok && c.n <= w.burst; ok {
-			after[i] = w.add(debts[i], w.cost(c.n))
-		}
-	}
-	if d := p.late(after); !ok || d == ratelimit.Never || d > max(c.wait, 0) {
-		return debts, false
-	}
-	for i := range p.windows {
-		w := &p.windows[i]
-		tats[i] = w.add(w.instant(us), after[i])
-	}
-	return after, true
-}
-
-// charge makes n permits owed that were granted elsewhere, as far as the burst goes.
-func (p *limits) charge(tats []amount, us, n uint64) {
-	for i := range p.windows {
-		w := &p.windows[i]
-		if w.unlimited {
-			continue
-		}
-		now := w.instant(us)
-		if tats[i].less(now) {
-			tats[i] = now
-		}
-		most := w.add(now, w.capacity)
-		if tats[i].less(most) {
-			tats[i] = w.add(tats[i], w.cost(min(n, w.burst)))
-			if most.less(tats[i]) {
-				tats[i] = most
-			}
-		}
-	}
-}
-
-// inherit returns the arrival times of limits that take the place of others: as many
-// permits are owed as before.
-func (p *limits) inherit(old *limits, tats []amount, us uint64) []amount {
-	is := make([]amount, len(p.windows))
-	for i := range p.windows {
-		w := &p.windows[i]
-		j := max(0, slices.Index(old.windows, *w)) // the first window is the one that changes
-		if from := &old.windows[j]; !w.unlimited && !from.unlimited {
-			is[i] = w.add(w.instant(us), from.worth(from.sub(tats[j], from.instant(us)), w))
-		}
-	}
-	return is
-}
-
-// worth returns what is owed in the other window where as many permits are owed, rounded
-// up.
-func (w *window) worth(debt amount, other *window) amount {
-	if *w == *other {
-		return debt
-	}
-	x := w.parts(debt)
-	x.Mul(x, other.parts(other.step))
-	step := w.parts(w.step)
-	x.Add(x, step).Sub(x, big.NewInt(1)).Quo(x, step)
-	whole, part := x.QuoRem(x, new(big.Int).SetUint64(other.den), new(big.Int))
-	if whole.BitLen() > exactBits {
-		return amount{1 << exactBits, 0}
-	}
-	return amount{whole.Uint64(), part.Uint64()}
-}
-
-// idle reports whether nothing is owed.
-func (p *limits) idle(tats []amount, us uint64) bool {
-	for i := range p.windows {
-		if w := &p.windows[i]; !w.unlimited && w.instant(us).less(tats[i]) {
-			return false
-		}
-	}
-	return true
 }

@@ -84,9 +84,6 @@ func (l *Limiter[K]) wait(ctx context.Context, k K, n uint64) error {
 		return context.Cause(ctx)
 	}
 	sh := l.shardOf(k)
-	if p := l.limitsIn(sh, k); n > p.burst {
-		return sh.fails(exceedsBurst(n, p))
-	}
 	x, err := l.lineUp(ctx, sh, k, n)
 	if err != nil {
 		return err
@@ -146,33 +143,33 @@ func (l *Limiter[K]) lineUp(ctx context.Context, sh *shard[K], k K, n uint64) (*
 			sh.lines = map[K]*line{}
 		}
 		sh.lines[k] = &line{queued: n}
-		sh.waiting++
+		sh.stats.Waiting++
 		defer sh.mu.Unlock()
 		return sh.lines[k], nil
 	}
 	if err := x.tooLate(ctx, x.queued, n, l.now()); err != nil {
-		sh.stats.errors++
+		sh.stats.Errors++
 		sh.mu.Unlock()
 		return nil, err
 	}
 	w := &waiter{n: n, ctx: ctx, ready: make(chan struct{})}
 	node := x.parked.PushBack(w)
 	x.queued += n
-	sh.waiting++
+	sh.stats.Waiting++
 	sh.mu.Unlock()
 	_, _, err := ctxselect.Recv(ctx, w.ready)
 	if err == nil && w.err == nil {
 		return x, nil
 	}
 	sh.mu.Lock()
-	sh.stats.errors++
+	sh.stats.Errors++
 	if w.err == nil && !x.parked.Remove(node) { // it has just come to the front
 		sh.mu.Unlock()
 		l.leave(ctx, sh, k, x, n, false)
 		return nil, err
 	}
 	defer sh.mu.Unlock()
-	sh.waiting--
+	sh.stats.Waiting--
 	x.queued -= n
 	if w.err != nil {
 		return nil, w.err
@@ -183,7 +180,7 @@ func (l *Limiter[K]) lineUp(ctx context.Context, sh *shard[K], k K, n uint64) (*
 // leave ends the turn of the caller in front.
 func (l *Limiter[K]) leave(ctx context.Context, sh *shard[K], k K, x *line, n uint64, answered bool) {
 	sh.mu.Lock()
-	sh.waiting--
+	sh.stats.Waiting--
 	if !answered {
 		x.queued -= n
 	}
@@ -194,9 +191,9 @@ func (l *Limiter[K]) leave(ctx context.Context, sh *shard[K], k K, x *line, n ui
 	}
 	delete(sh.lines, k)
 	sh.mu.Unlock()
-	if rest := x.left; rest.n > 0 {
+	if rest := x.left; rest.n > 0 && rest.ticket.mark != nil {
 		rest.ticket.n = min(rest.ticket.n, rest.n)
-		l.giveBack(ctx, rest.ticket)
+		_, _ = l.giveBack(context.WithoutCancel(ctx), k, rest.ticket, rest.ticket.n)
 	}
 }
 
@@ -208,7 +205,7 @@ func (l *Limiter[K]) claimInFront(ctx context.Context, sh *shard[K], k K, x *lin
 	if rest.n >= c.n {
 		a.OK, a.ticket, due = true, rest.ticket, rest.due
 		if delay := due - l.now(); delay > c.wait {
-			sh.stats.errors++
+			sh.stats.Errors++
 			sh.mu.Unlock()
 			return a, 0, tooLate(delay, c.wait)
 		}
@@ -238,7 +235,7 @@ func (l *Limiter[K]) answered(sh *shard[K], x *line, n uint64, a answer, asked t
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	x.queued -= n
-	if a.ticket.value == "" || a.limits == nil {
+	if a.delay == 0 || a.ticket.mark == nil {
 		return
 	}
 	known := x.debts != nil
@@ -299,8 +296,8 @@ func (l *Limiter[K]) sleepInFront(ctx context.Context, sh *shard[K], x *line, n 
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.stats.granted--
-	sh.stats.errors++
+	sh.stats.Granted--
+	sh.stats.Errors++
 	x.left = left{x.left.n + n, due, t}
 	x.debts = nil
 	return err

@@ -43,35 +43,41 @@ func TestMisusePanics(t *testing.T) {
 		}()
 	}
 	testkit.Panics(t, map[string]func(){
-		"redislimit: New: client must not be nil":                                                      func() { redislimit.New[string](nil, rate, 1) },
-		"redislimit: New: burst must not be negative, got -1":                                          func() { redislimit.New[string](client, rate, -1) },
-		"redislimit: New: the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every": func() { redislimit.New[string](client, ratelimit.Rate{}, 1) },
-		"redislimit: New: keys of type redislimit_test.place must have WithKey":                        func() { redislimit.New[place](client, rate, 1) },
-		"redislimit: New: keys of type float64 must have WithKey":                                      func() { redislimit.New[float64](client, rate, 1) },
-		"redislimit: New: WithKey must have a func(string) string, got a func(int) string":             func() { redislimit.New[string](client, rate, 1, redislimit.WithKey(func(int) string { return "" })) },
-		"redislimit: New: WithLimits must have a func(string) (ratelimit.Rate, int), got a func(int) (ratelimit.Rate, int)": func() {
-			redislimit.New[string](client, rate, 1, redislimit.WithLimits(func(int) (ratelimit.Rate, int) { return rate, 1 }))
-		},
-		"redislimit: WithLimits: burst must not be negative, got -2": func() {
-			l := redislimit.New[string](client, rate, 1, redislimit.WithLimits(func(string) (ratelimit.Rate, int) { return rate, -2 }))
+		"redislimit: New: client must not be nil":                                                                                                         func() { redislimit.New[string](nil, rate, 1) },
+		"redislimit: New: burst must not be negative, got -1":                                                                                             func() { redislimit.New[string](client, rate, -1) },
+		"redislimit: New: the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every":                                                    func() { redislimit.New[string](client, ratelimit.Rate{}, 1) },
+		"redislimit: New: keys must be strings, integers, booleans or values of a type that implements encoding.TextMarshaler, got redislimit_test.place": func() { redislimit.New[place](client, rate, 1) },
+		"redislimit: New: keys must be strings, integers, booleans or values of a type that implements encoding.TextMarshaler, got float64":               func() { redislimit.New[float64](client, rate, 1) },
+		"redislimit: NewFunc: burst must not be negative, got -2": func() {
+			l := redislimit.NewFunc(client, func(string) []ratelimit.Window { return []ratelimit.Window{{Rate: rate, Burst: -2}} })
 			_, _ = l.Allow(t.Context(), "a")
 		},
-		"redislimit: WithKey: function must not be nil":                                  func() { redislimit.WithKey[string](nil) },
-		"redislimit: WithLimits: function must not be nil":                               func() { redislimit.WithLimits[string](nil) },
-		"redislimit: WithWindow: burst must not be negative, got -1":                     func() { redislimit.WithWindow(rate, -1) },
-		"redislimit: WithTimeout: duration must be positive, got 0s":                     func() { redislimit.WithTimeout(0) },
-		"redislimit: WithBreaker: number must be at least 1, got 0":                      func() { redislimit.WithBreaker(0, 1) },
-		"redislimit: WithBreaker: duration must be positive, got -1ns":                   func() { redislimit.WithBreaker(1, -1) },
-		"redislimit: WithReplicas: number must be at least 1, got 0":                     func() { redislimit.WithReplicas(0) },
-		"redislimit: WithMaxKeys: number must be at least 1, got 0":                      func() { redislimit.WithMaxKeys(0) },
-		"redislimit: WithLease: number must be at least 1, got 0":                        func() { redislimit.WithLease(0, 1) },
-		"redislimit: WithLease: duration must be positive, got 0s":                       func() { redislimit.WithLease(1, 0) },
-		"redislimit: OnFailure: policy must be FailLocal, FailOpen or FailClosed, got 7": func() { redislimit.OnFailure(7) },
-		"redislimit: Take: context must not be nil":                                      func() { _, _ = l.Take(nil, "a", 1) }, //lint:ignore SA1012 it is to panic
-		"redislimit: Allow: context must not be nil":                                     func() { _, _ = l.Allow(nil, "a") },   //lint:ignore SA1012 it is to panic
-		"redislimit: Wait: context must not be nil":                                      func() { _ = l.Wait(nil, "a") },       //lint:ignore SA1012 it is to panic
-		"redislimit: Forget: context must not be nil":                                    func() { _ = l.Forget(nil, "a") },     //lint:ignore SA1012 it is to panic
-		"redislimit: Take: number must be at least 1, got 0":                             func() { _, _ = l.Take(t.Context(), "a", 0) },
+		"redislimit: NewFunc: number of windows must be at least 1, got 0": func() {
+			l := redislimit.NewFunc(client, func(string) []ratelimit.Window { return nil })
+			_, _ = l.Allow(t.Context(), "a")
+		},
+		"redislimit: NewFunc: function must not be nil":                                          func() { redislimit.NewFunc[string](client, nil) },
+		"redislimit: WithParent: number of windows must be at least 1, got 0":                    func() { redislimit.WithParent("all") },
+		"redislimit: WithParent: burst must not be negative, got -1":                             func() { redislimit.WithParent("all", ratelimit.Window{Rate: rate, Burst: -1}) },
+		"redislimit: Set: number of windows must be at least 1, got 0":                           func() { _ = l.Set(t.Context(), "a") },
+		"redislimit: Set: context must not be nil":                                               func() { _ = l.Set(nil, "a", ratelimit.Window{Rate: rate}) }, //lint:ignore SA1012 it is to panic
+		"redislimit: Reserve: context must not be nil":                                           func() { _, _ = l.Reserve(nil, "a", 1) },                     //lint:ignore SA1012 it is to panic
+		"redislimit: Reserve: number must be at least 1, got 0":                                  func() { _, _ = l.Reserve(t.Context(), "a", 0) },
+		"redislimit: Settle: number must not be negative, got -1":                                func() { _, _ = new(redislimit.Reservation).Settle(t.Context(), -1) },
+		"redislimit: WithWindow: burst must not be negative, got -1":                             func() { redislimit.WithWindow(rate, -1) },
+		"redislimit: WithTimeout: duration must be positive, got 0s":                             func() { redislimit.WithTimeout(0) },
+		"redislimit: WithBreaker: number must be at least 1, got 0":                              func() { redislimit.WithBreaker(0, 1) },
+		"redislimit: WithBreaker: duration must be positive, got -1ns":                           func() { redislimit.WithBreaker(1, -1) },
+		"redislimit: WithReplicas: number must be at least 1, got 0":                             func() { redislimit.WithReplicas(0) },
+		"redislimit: WithMaxKeys: number must be at least 1, got 0":                              func() { redislimit.WithMaxKeys(0) },
+		"redislimit: WithLease: number must be at least 1, got 0":                                func() { redislimit.WithLease(0, 1) },
+		"redislimit: WithLease: duration must be positive, got 0s":                               func() { redislimit.WithLease(1, 0) },
+		"redislimit: WithFailurePolicy: policy must be FailLocal, FailOpen or FailClosed, got 7": func() { redislimit.WithFailurePolicy(7) },
+		"redislimit: Take: context must not be nil":                                              func() { _, _ = l.Take(nil, "a", 1) }, //lint:ignore SA1012 it is to panic
+		"redislimit: Allow: context must not be nil":                                             func() { _, _ = l.Allow(nil, "a") },   //lint:ignore SA1012 it is to panic
+		"redislimit: Wait: context must not be nil":                                              func() { _ = l.Wait(nil, "a") },       //lint:ignore SA1012 it is to panic
+		"redislimit: Forget: context must not be nil":                                            func() { _ = l.Forget(nil, "a") },     //lint:ignore SA1012 it is to panic
+		"redislimit: Take: number must be at least 1, got 0":                                     func() { _, _ = l.Take(t.Context(), "a", 0) },
 	})
 }
 
@@ -81,7 +87,12 @@ type (
 	flag   bool
 )
 
-// What a key is called in Redis, by default and as WithKey says.
+// A spot is a key that says what it is called.
+type spot struct{ x, y int }
+
+func (s spot) MarshalText() ([]byte, error) { return []byte{byte('a' + s.x), '/'}, nil }
+
+// What a key is called in Redis.
 func TestKeysHaveNames(t *testing.T) {
 	f, client := newFake(t)
 	rate := ratelimit.Every(time.Hour)
@@ -103,6 +114,6 @@ func TestKeysHaveNames(t *testing.T) {
 		return redislimit.New[netip.Addr](client, rate, 1, p).Allow(ctx, netip.MustParseAddr("2001:db8::1"))
 	}, "p:2001:db8::1")
 	try(func() (bool, error) {
-		return redislimit.New[place](client, rate, 1, p, redislimit.WithKey(func(p place) string { return string(rune('a'+p.x)) + "/" })).Allow(ctx, place{2, 3})
+		return redislimit.New[spot](client, rate, 1, p).Allow(ctx, spot{2, 3})
 	}, "p:c/")
 }

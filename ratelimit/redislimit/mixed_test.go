@@ -40,7 +40,10 @@ func (c *clocked) take(key string, p *limits, what claim, more uint64) (reply, t
 	if err := c.client.MSet(ctx, "seconds", c.us/1e6, "micros", c.us%1e6, "expires", 0).Err(); err != nil {
 		c.t.Fatal(err)
 	}
-	l := &Limiter[string]{client: c.client}
+	l := &Limiter[string]{client: c.client, name: func(k string) string { return k }}
+	if p.parent != nil {
+		l.parentKey, l.parent = "parent", p.parent
+	}
 	old := script
 	script = c.script
 	r, err := l.call(ctx, key, p, p.request(what, more))
@@ -53,17 +56,18 @@ func (c *clocked) take(key string, p *limits, what claim, more uint64) (reply, t
 	} else if r.ok {
 		delete(c.expires, key) // it stays
 	}
-	return r, ticket{key, p, what.n, r.debts, r.value}
+	return r, ticket{what.n, r.debts, r.mark}
 }
 
-// back gives permits back, and reports whether that was possible.
-func (c *clocked) back(x ticket) bool {
+// back gives permits back, and returns how many that were.
+func (c *clocked) back(key string, p *limits, x ticket, n uint64) uint64 {
 	c.t.Helper()
-	n, err := backScript.Run(context.Background(), c.client, []string{x.key}, x.back()...).Int()
-	if err != nil {
-		c.t.Fatal(err)
+	var mark []float64
+	for i := 0; i < len(x.mark); i += 3 {
+		mark = append(mark, x.mark[i], x.mark[i+1], x.mark[i+2], map[bool]float64{true: 1}[n == x.n])
 	}
-	return n == 1
+	r, _ := c.take(key, p, claim{n: n, op: opSettle, mark: mark}, 0)
+	return r.more
 }
 
 func (c *clocked) decide(key string, p *limits, n uint64) ratelimit.Decision {
@@ -72,10 +76,22 @@ func (c *clocked) decide(key string, p *limits, n uint64) ratelimit.Decision {
 	return p.decision(r.ok, r.debts, 0, n)
 }
 
-// of returns limits with the windows.
-func of(windows ...limit) *limits { return newLimits(windows[0], windows[1:], 1) }
+// of returns limits with the windows, also with such as New rejects.
+func of(said ...limit) *limits {
+	var windows []window
+	for _, x := range said {
+		if w := newWindow(x.Rate, uint64(x.Burst)); !slices.Contains(windows, w) {
+			windows = append(windows, w)
+		}
+	}
+	return limitsOf(windows, nil)
+}
 
-func per(n int, d time.Duration, burst int) limit { return limit{ratelimit.Per(n, d), burst} }
+type limit = ratelimit.Window
+
+func per(n int, d time.Duration, burst int) limit {
+	return limit{Rate: ratelimit.Per(n, d), Burst: burst}
+}
 
 func (p *limits) text() string {
 	var s []string
@@ -119,7 +135,7 @@ func checkMix(t *testing.T, name string, grants []grantAt, mix [][]limit, waits 
 	single, maxBurst := true, 0
 	for _, ws := range mix {
 		single = single && len(ws) == 1
-		maxBurst = max(maxBurst, ws[0].burst)
+		maxBurst = max(maxBurst, ws[0].Burst)
 	}
 	if waits {
 		maxBurst *= 2
@@ -131,13 +147,13 @@ func checkMix(t *testing.T, name string, grants []grantAt, mix [][]limit, waits 
 			length := g.us - first.us
 			fits := false
 			for _, ws := range mix {
-				all, least := true, ws[0].burst
+				all, least := true, ws[0].Burst
 				for _, w := range ws {
-					least = min(least, w.burst)
+					least = min(least, w.Burst)
 				}
 				for _, w := range ws {
-					n, d := w.rate.Parts()
-					burst := w.burst + least
+					n, d := w.Rate.Parts()
+					burst := w.Burst + least
 					if single {
 						burst = maxBurst
 					}
@@ -155,6 +171,7 @@ func checkMix(t *testing.T, name string, grants []grantAt, mix [][]limit, waits 
 // A waits is a ticket, and when its permits are due.
 type waits struct {
 	ticket
+	p   *limits
 	due int64
 }
 
@@ -187,7 +204,7 @@ func TestR1AnyMixOfLimits(t *testing.T) {
 		var ps []*limits
 		mostBurst := uint64(0)
 		for _, i := range try {
-			mostBurst = max(mostBurst, uint64(mixes[i][0].burst))
+			mostBurst = max(mostBurst, uint64(mixes[i][0].Burst))
 			mix = append(mix, mixes[i])
 			ps = append(ps, of(mixes[i]...))
 		}
@@ -227,12 +244,12 @@ func TestR1AnyMixOfLimits(t *testing.T) {
 				leased += int(r.more)
 				due := c.us + int64(p.late(r.debts)/time.Microsecond)
 				grants = append(grants, grantAt{due, int64(what.n + r.more)})
-				if r.value != "" {
+				if due > c.us {
 					waited++
-					open = append(open, waits{x, due})
+					open = append(open, waits{x, p, due})
 				}
 				if len(open) > 0 && rnd.IntN(3) == 0 {
-					if c.back(open[len(open)-1].ticket) {
+					if x := open[len(open)-1]; c.back(name, x.p, x.ticket, x.n) == x.n {
 						returned++
 						open = open[:len(open)-1]
 						grants = grants[:len(grants)-1] // nothing was granted since
@@ -352,7 +369,7 @@ func TestR1DebtDoesNotDrift(t *testing.T) {
 				granted++
 			}
 		}
-		if most := max(x[0].burst, x[1].burst); granted > most || granted < most-1 {
+		if most := max(x[0].Burst, x[1].Burst); granted > most || granted < most-1 {
 			t.Errorf("%v: %d granted at one instant, want %d", x, granted, most)
 		}
 	}
@@ -418,7 +435,7 @@ func TestR6ValuesAreBounded(t *testing.T) {
 	size := func() int { return len(c.client.Get(context.Background(), "a").Val()) }
 	for i := range 100 {
 		c.decide("a", of(per(i+1, time.Hour, 1000)), 1)
-		if n := size(); n > 4+9*windowSize {
+		if n := size(); n > 28+9*72 {
 			t.Fatalf("%d bytes", n)
 		}
 	}
@@ -427,7 +444,7 @@ func TestR6ValuesAreBounded(t *testing.T) {
 		c.us += 1_000_000
 		c.decide("a", p, 1)
 	}
-	if n := size(); n <= 4+windowSize {
+	if n := size(); n <= 28+72 {
 		t.Errorf("%d bytes: the others owe for hours yet", n)
 	}
 	c.us += int64(1000 * time.Hour / time.Microsecond)
@@ -435,7 +452,7 @@ func TestR6ValuesAreBounded(t *testing.T) {
 	for range 2 {
 		c.decide("a", p, 1)
 	}
-	if n := size(); n != 4+windowSize {
+	if n := size(); n != 28+72 {
 		t.Errorf("%d bytes: nobody has used the others for longer than their bursts take", n)
 	}
 }
@@ -465,12 +482,12 @@ func TestDamagedValues(t *testing.T) {
 	p := of(per(10, time.Second, 10))
 	c.decide("a", p, 1)
 	good := c.client.Get(context.Background(), "a").Val()
-	for i := range 9 {
+	for i := range 12 {
 		for _, x := range []float64{0, -1, 1e300, 5e-324} {
 			bad := []byte(good)
 			copy(bad[4+8*i:], doubles(nil, x))
 			c.client.Set(context.Background(), "a", bad, 0)
-			l := &Limiter[string]{client: c.client}
+			l := &Limiter[string]{client: c.client, name: func(k string) string { return k }}
 			for _, q := range []*limits{p, of(per(7, time.Hour, 10)), of(per(0, time.Hour, 10))} {
 				_, _ = l.call(context.Background(), "a", q, q.request(claim{n: 3}, 2))
 			}
@@ -531,7 +548,7 @@ func TestR1OneWaitsAndOneTakes(t *testing.T) {
 		}
 		slices.SortFunc(grants, func(a, b grantAt) int { return cmp.Compare(a.us, b.us) })
 		// As many more as one caller waits for.
-		more := func(w limit) []limit { w.burst += int(min(waits.burst, 3)); return []limit{w} }
+		more := func(w limit) []limit { w.Burst += int(min(waits.burst, 3)); return []limit{w} }
 		checkMix(t, key, grants, [][]limit{more(x[0]), more(x[1])}, false)
 	}
 }

@@ -2,28 +2,29 @@ package redislimit
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// An Option changes how [New] makes a limiter.
+// An Option changes how [New] and [NewFunc] make a limiter. A nil Option is ignored.
 type Option func(*options)
 
 type options struct {
-	prefix   string
-	key      any // of type func(K) string
-	limits   any // of type func(K) (ratelimit.Rate, int)
-	windows  []limit
-	timeout  time.Duration
-	failures int
-	pause    time.Duration
-	policy   Policy
-	replicas int
-	maxKeys  int
-	lease    int
-	ttl      time.Duration
+	prefix    string
+	further   []ratelimit.Window
+	parentKey string
+	parent    *limits // nil for none
+	timeout   time.Duration
+	failures  int
+	pause     time.Duration
+	policy    FailurePolicy
+	replicas  int
+	maxKeys   int
+	lease     int
+	ttl       time.Duration
 }
 
 func newOptions(opts []Option) options {
@@ -36,7 +37,9 @@ func newOptions(opts []Option) options {
 		maxKeys:  1 << 20,
 	}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	return o
 }
@@ -46,35 +49,24 @@ func newOptions(opts []Option) options {
 // of different prefixes none should begin with another, or their keys can meet.
 func WithPrefix(s string) Option { return func(o *options) { o.prefix = s } }
 
-// WithKey says what a key is called in Redis, behind the prefix. Two keys with one
-// name share a limit. By default strings are called what they are, integers and
-// booleans what they print as, and what is an [encoding.TextMarshaler], such as
-// [net/netip.Addr], what it marshals as; keys of other types must have WithKey. It
-// panics if fn is nil, New if fn is for keys of another type.
-func WithKey[K comparable](fn func(K) string) Option {
-	misuse.Nil(fn == nil, "redislimit: WithKey: function")
-	return func(o *options) { o.key = fn }
-}
-
-// WithLimits gives each key a rate and a burst of its own, in place of those of New.
-// fn is called on the goroutine that asks, with no lock held, at each call; if it says
-// something else than before, the key owes as many permits as before. A caller that waits
-// keeps the place that it has. fn must be fast, safe for concurrent use, and should say the
-// same in all processes. WithLimits panics if fn is nil, New if fn is for keys of
-// another type.
-func WithLimits[K comparable](fn func(K) (ratelimit.Rate, int)) Option {
-	misuse.Nil(fn == nil, "redislimit: WithLimits: function")
-	return func(o *options) { o.limits = fn }
-}
-
 // WithWindow limits each key by another rate and burst as well, such as 1,000 an hour
-// besides 10 a second: what is granted is granted by all, and what one denies is
-// spent on none. They are one key in Redis. It can be given several times. It panics
-// if burst is negative.
+// besides 10 a second: permits are granted by all windows, or spent on none. They are one
+// key in Redis. It can be given several times. It panics if burst is negative.
 func WithWindow(rate ratelimit.Rate, burst int) Option {
-	x := limit{rate, burst}
-	x.check("WithWindow")
-	return func(o *options) { o.windows = append(o.windows, x) }
+	x := ratelimit.Window{Rate: rate, Burst: burst}
+	check("WithWindow", x)
+	return func(o *options) { o.further = append(o.further, x) }
+}
+
+// WithParent makes every grant need permits of one key of Redis as well: one limit per
+// tenant, and one for all tenants together. Permits are granted by both, or spent on
+// neither, in one call. The key has the name of the parent as it is, without the prefix, so
+// several limiters may share it. On a cluster, the parent and all keys of the limiter must
+// be in one slot: give the name and the prefix the same hash tag, such as "{api}all" and
+// "{api}". WithParent panics if there is no window, or if one is out of range.
+func WithParent(name string, windows ...ratelimit.Window) Option {
+	p := newLimits("WithParent", slices.Clone(windows), nil)
+	return func(o *options) { o.parentKey, o.parent = name, p }
 }
 
 // WithTimeout bounds how long Redis is waited for. The default is 50 ms. It panics
@@ -94,24 +86,33 @@ func WithBreaker(failures int, pause time.Duration) Option {
 	return func(o *options) { o.failures, o.pause = failures, pause }
 }
 
-// A Policy says what to do when Redis does not answer. See [OnFailure].
-type Policy int
+// A FailurePolicy says how calls are decided while Redis does not answer. See
+// [WithFailurePolicy].
+type FailurePolicy int
 
 const (
 	// FailLocal decides by a limiter of this process, which has seen what this
 	// process was granted, and has its share of the limit (see [WithReplicas]).
-	FailLocal Policy = iota
+	FailLocal FailurePolicy = iota
 	// FailOpen grants everything that could ever be granted.
 	FailOpen
 	// FailClosed returns an error that wraps ErrUnavailable or ErrForeign.
 	FailClosed
 )
 
-// OnFailure says what to do when Redis does not answer. The default is FailLocal. It
-// panics if p is no Policy.
-func OnFailure(p Policy) Option {
+// String returns the name of the policy, such as "FailLocal".
+func (p FailurePolicy) String() string {
 	if p < FailLocal || p > FailClosed {
-		panic(fmt.Sprintf("redislimit: OnFailure: policy must be FailLocal, FailOpen or FailClosed, got %d", p))
+		return fmt.Sprintf("FailurePolicy(%d)", int(p))
+	}
+	return [...]string{"FailLocal", "FailOpen", "FailClosed"}[p]
+}
+
+// WithFailurePolicy says how calls are decided while Redis does not answer. The default is
+// FailLocal. It panics if p is no FailurePolicy.
+func WithFailurePolicy(p FailurePolicy) Option {
+	if p < FailLocal || p > FailClosed {
+		panic(fmt.Sprintf("redislimit: WithFailurePolicy: policy must be FailLocal, FailOpen or FailClosed, got %d", int(p)))
 	}
 	return func(o *options) { o.policy = p }
 }
@@ -125,9 +126,8 @@ func WithReplicas(n int) Option {
 	return func(o *options) { o.replicas = n }
 }
 
-// WithMaxKeys bounds of how many keys this process knows anything at once, for
-// FailLocal and for leases. Those that owe nothing are dropped when there are others.
-// What comes beyond has no lease, and is denied by FailLocal. The default is
+// WithMaxKeys bounds the number of keys that this process keeps, for FailLocal as
+// [ratelimit.Keyed] does, and for leases: keys beyond that have none. The default is
 // 1,048,576. It panics if n is less than 1.
 func WithMaxKeys(n int) Option {
 	misuse.Below(n, 1, "redislimit: WithMaxKeys: number")

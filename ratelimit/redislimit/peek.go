@@ -3,6 +3,7 @@ package redislimit
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
@@ -11,38 +12,29 @@ import (
 
 // Peek returns the decision that Take would return for one permit of k, and takes nothing.
 // It asks Redis once. Permits that a process has on lease count as granted. Its errors are
-// those of Take; if Redis does not answer, the policy of [OnFailure] decides. It panics if
-// ctx is nil.
+// those of Take; if Redis does not answer, the policy of [WithFailurePolicy] decides. It
+// panics if ctx is nil.
 func (l *Limiter[K]) Peek(ctx context.Context, k K) (ratelimit.Decision, error) {
 	ctxselect.Require(ctx, "redislimit: Peek")
 	if ctx.Err() != nil {
 		return ratelimit.Decision{}, context.Cause(ctx)
 	}
-	sh := l.shardOf(k)
-	p := l.limitsIn(sh, k)
+	p := l.limitsIn(k)
 	if p.free || p.burst == 0 {
 		return p.decision(p.free, make([]amount, len(p.windows)), 0, 1), nil
 	}
-	// Redis denies more than the burst, changes nothing, and says what is owed.
-	r, err := l.ask(ctx, k, p, claim{n: p.burst + 1}, 0)
+	// Redis denies more than any burst, changes nothing, and says what is owed.
+	r, err := l.ask(ctx, k, p, claim{n: 1 << exactBits}, 0)
 	switch {
-	case r.failed && l.policy == FailClosed, err != nil && !r.failed:
-		return ratelimit.Decision{}, sh.fails(err)
-	case r.failed && l.policy == FailOpen:
+	case !r.failed && err == nil:
+		return r.limits.decision(r.limits.fits(r.debts, 0, 1), r.debts, 0, 1), nil
+	case !r.failed || l.policy == FailClosed:
+		return ratelimit.Decision{}, l.shardOf(k).fails(err)
+	case l.policy == FailOpen:
 		return ratelimit.Decision{OK: true, Limit: int(p.burst), Remaining: int(p.burst)}, nil
-	case !r.failed:
-		return p.decision(p.fits(r.debts, 0, 1), r.debts, 0, 1), nil
 	}
-	now := l.now()
-	wait := l.breaker.wait(now)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	e := l.entryLocked(sh, k, p, now)
-	if e == nil {
-		return ratelimit.Decision{Limit: int(p.local.burst), RetryAfter: wait, ResetAfter: wait}, nil
-	}
-	debts, _ := p.local.take(e.owed, micros(now), claim{n: p.local.burst + 1})
-	return p.local.decision(p.local.fits(debts, 0, 1), debts, 0, 1), nil
+	l.renew(k, p)
+	return l.local.Peek(k), nil
 }
 
 // Charge takes n permits of k, even if more than the burst is owed then. It is for a cost
@@ -60,12 +52,11 @@ func (l *Limiter[K]) Charge(ctx context.Context, k K, n int) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	sh := l.shardOf(k)
-	p := l.limitsIn(sh, k)
+	p := l.limitsIn(k)
 	if p.free {
 		return nil
 	}
-	c := claim{n: uint64(n), wait: forever, beyond: true}
+	c := claim{n: uint64(n), wait: forever, op: opCharge}
 	for i := range p.windows {
 		if w := &p.windows[i]; !w.unlimited {
 			c.n = min(c.n, max(w.burst, maxCharge/(w.step.whole+1)))
@@ -74,20 +65,40 @@ func (l *Limiter[K]) Charge(ctx context.Context, k K, n int) error {
 	r, err := l.ask(ctx, k, p, c, 0)
 	switch {
 	case r.failed && l.policy == FailClosed, err != nil && !r.failed:
-		return sh.fails(err)
+		return l.shardOf(k).fails(err)
 	case !r.failed && !r.ok:
-		return sh.fails(fmt.Errorf("redislimit: Charge: %d permits will never come back", n))
+		return l.shardOf(k).fails(fmt.Errorf("redislimit: Charge: %d permits will never come back", n))
 	}
-	now := l.now()
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if l.policy == FailLocal {
-		if e := l.entryLocked(sh, k, p, now); e != nil {
-			e.limits.local.charge(e.owed, micros(now), c.n)
-		}
-	}
+	l.spend(k, c.n)
 	return nil
 }
 
 // maxCharge is in wholes, with room for what is owed already.
 const maxCharge = 1 << 41
+
+// Set changes the windows of k for all processes, from now on, and those of [WithWindow]
+// stay. As many permits are owed as before. A window with an unlimited rate is left out, and
+// with no other windows k is forgotten. The windows hold until k owes nothing: from
+// then on each process has those of its own again. So Set is for a key in use, beside a
+// change of what NewFunc is told, and has no effect on a key that owes nothing, nor in a
+// process whose own windows for k are unlimited or have a burst of 0. Leases of other
+// processes go on until they end, and a caller that waits keeps the place that it has.
+//
+// Set asks Redis once. It returns the cause of ctx, or an error that wraps ErrUnavailable or
+// ErrForeign, whatever the policy is, and then it is unknown whether the windows are set. It
+// panics if ctx is nil, if there is no window, or if one is out of range.
+func (l *Limiter[K]) Set(ctx context.Context, k K, windows ...ratelimit.Window) error {
+	ctxselect.Require(ctx, "redislimit: Set")
+	p := l.plan("Set", slices.Clone(windows))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if _, err := l.ask(ctx, k, p, claim{op: opSet}, 0); err != nil {
+		return l.shardOf(k).fails(err)
+	}
+	l.drop(k)
+	if l.local != nil {
+		l.local.Set(k, l.shares(p.said)...)
+	}
+	return nil
+}

@@ -75,10 +75,10 @@ func TestR1Charge(t *testing.T) {
 
 // Without Redis, the policy decides.
 func TestPeekAndChargeWithoutRedis(t *testing.T) {
-	for policy, local := range map[redislimit.Policy]bool{redislimit.FailLocal: true, redislimit.FailOpen: false, redislimit.FailClosed: false} {
+	for policy, local := range map[redislimit.FailurePolicy]bool{redislimit.FailLocal: true, redislimit.FailOpen: false, redislimit.FailClosed: false} {
 		synctest.Test(t, func(t *testing.T) {
 			f, client := newFake(t)
-			l := redislimit.New[string](client, ratelimit.Every(time.Second), 3, redislimit.OnFailure(policy))
+			l := redislimit.New[string](client, ratelimit.Every(time.Second), 3, redislimit.WithFailurePolicy(policy))
 			f.set(func() { f.err = errBroken })
 			err := l.Charge(t.Context(), "a", 2)
 			d, peeked := l.Peek(t.Context(), "a")

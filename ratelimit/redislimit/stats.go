@@ -1,5 +1,7 @@
 package redislimit
 
+import "fmt"
+
 // Stats says how a limiter is doing. Asked is the sum of Granted, Denied and Errors.
 type Stats struct {
 	Asked   uint64 // calls of Take and Allow, and what callers of Wait have asked for
@@ -22,32 +24,45 @@ type Stats struct {
 	FromLease  uint64 // of Granted, without a call of Redis
 	FromDenial uint64 // of Denied, without a call of Redis
 
-	Keys    int // of which this process knows something
+	Keys    int // that this process keeps
 	Waiting int // goroutines in Wait
 }
 
-// Stats returns how things are. It looks at one shard after the other.
+// Stats returns a snapshot. It looks at one shard after the other, and is consistent for
+// each of them.
 func (l *Limiter[K]) Stats() Stats {
 	st := Stats{Calls: l.calls.Load(), Failures: l.failed.Load(), Foreign: l.foreign.Load()}
 	st.Breaker, st.Trips = l.breaker.state()
 	for i := range l.shards {
 		sh := &l.shards[i]
 		sh.mu.Lock()
-		c := &sh.stats
-		st.Granted += c.granted
-		st.Denied += c.denied
-		st.Errors += c.errors
-		st.Local += c.local
-		st.Opened += c.opened
-		st.Leases += c.leases
-		st.Leased += c.leased
-		st.Expired += c.expired
-		st.FromLease += c.fromLease
-		st.FromDenial += c.fromDenial
+		st.add(&sh.stats)
 		st.Keys += len(sh.entries)
-		st.Waiting += sh.waiting
 		sh.mu.Unlock()
 	}
 	st.Asked = st.Granted + st.Denied + st.Errors
+	if l.local != nil {
+		st.Keys = max(st.Keys, l.local.Stats().Keys)
+	}
 	return st
+}
+
+// add adds the figures of a shard.
+func (s *Stats) add(o *Stats) {
+	s.Granted += o.Granted
+	s.Denied += o.Denied
+	s.Errors += o.Errors
+	s.Local += o.Local
+	s.Opened += o.Opened
+	s.Leases += o.Leases
+	s.Leased += o.Leased
+	s.Expired += o.Expired
+	s.FromLease += o.FromLease
+	s.FromDenial += o.FromDenial
+	s.Waiting += o.Waiting
+}
+
+// String returns text such as "100 granted, 3 denied, 0 errors, breaker closed, 0 waiting".
+func (s Stats) String() string {
+	return fmt.Sprintf("%d granted, %d denied, %d errors, breaker %v, %d waiting", s.Granted, s.Denied, s.Errors, s.Breaker, s.Waiting)
 }

@@ -257,12 +257,11 @@ func TestR1LimitsThatChange(t *testing.T) {
 				defer mu.Unlock()
 				rate, burst = r, b
 			}
-			l := redislimit.New[string](client, rate, 1, append(opts, redislimit.WithBreaker(1, time.Minute),
-				redislimit.WithLimits(func(string) (ratelimit.Rate, int) {
-					mu.Lock()
-					defer mu.Unlock()
-					return rate, burst
-				}))...)
+			l := redislimit.NewFunc(client, func(string) []ratelimit.Window {
+				mu.Lock()
+				defer mu.Unlock()
+				return []ratelimit.Window{{Rate: rate, Burst: burst}}
+			}, append(opts, redislimit.WithBreaker(1, time.Minute))...)
 			all := func() (n int) {
 				for {
 					if ok, err := l.Allow(t.Context(), "a"); err != nil || !ok {

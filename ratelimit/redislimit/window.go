@@ -41,8 +41,7 @@ const (
 	stillShift = 60
 )
 
-// newWindow returns the window of a rate, slowed down to one in share.
-func newWindow(rate ratelimit.Rate, burst uint64, share int) window {
+func newWindow(rate ratelimit.Rate, burst uint64) window {
 	w := window{burst: burst, unlimited: rate == ratelimit.Unlimited}
 	if w.unlimited {
 		return w
@@ -54,7 +53,7 @@ func newWindow(rate ratelimit.Rate, burst uint64, share int) window {
 		return w
 	}
 	// One permit takes num/den microseconds.
-	num := new(big.Int).Mul(big.NewInt(int64(period)), big.NewInt(int64(share)))
+	num := big.NewInt(int64(period))
 	den := new(big.Int).Mul(big.NewInt(int64(permits)), big.NewInt(1000))
 	g := new(big.Int).GCD(nil, nil, num, den)
 	num.Quo(num, g)

@@ -1,0 +1,86 @@
+package redislimit
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/tandemgo/tandem/ratelimit"
+)
+
+// FailLocal decides by a ratelimit.Keyed with the share of this process. It is charged with
+// what Redis grants to this process, as far as its burst goes.
+
+// share returns what this process may grant of a window while Redis is away. A share that
+// would take more than 30 years to come back does not come back.
+func (o *options) share(w ratelimit.Window) ratelimit.Window {
+	w.Burst = (w.Burst + o.replicas - 1) / o.replicas
+	permits, period := w.Rate.Parts()
+	switch years := 30 * 365 * 24 * time.Hour; {
+	case w.Rate == ratelimit.Unlimited || permits == 0 || o.replicas == 1:
+	case float64(period)/float64(permits)*float64(o.replicas)*float64(max(w.Burst, 1)) > float64(years) || period > math.MaxInt64/time.Duration(o.replicas):
+		w.Rate = ratelimit.Per(0, time.Second)
+	default:
+		w.Rate = ratelimit.Per(permits, period*time.Duration(o.replicas))
+	}
+	return w
+}
+
+func (o *options) shares(windows []ratelimit.Window) (is []ratelimit.Window) {
+	for _, w := range windows {
+		is = append(is, o.share(w))
+	}
+	return is
+}
+
+func (l *Limiter[K]) newLocal() *ratelimit.Keyed[K] {
+	opts := []ratelimit.KeyedOption{ratelimit.WithMaxKeys(l.maxKeys)}
+	if l.parent != nil {
+		said := l.shares(l.parent.said)
+		var more []ratelimit.Option
+		for _, w := range said[1:] {
+			more = append(more, ratelimit.WithWindow(w.Rate, w.Burst))
+		}
+		opts = append(opts, ratelimit.WithParent(ratelimit.New(said[0].Rate, said[0].Burst, more...)))
+	}
+	return ratelimit.NewKeyedFunc(func(k K) []ratelimit.Window { return l.shares(l.limitsIn(k).said) }, opts...)
+}
+
+// spend charges this process with n permits that Redis has granted for k.
+func (l *Limiter[K]) spend(k K, n uint64) {
+	if l.policy != FailLocal || n == 0 {
+		return
+	}
+	d := l.local.Peek(k)
+	if n = min(n, uint64(max(d.Remaining, 0))); n > 0 {
+		l.local.AllowN(k, int(n))
+	}
+}
+
+// decide makes a claim on the share that this process has. Where that can't say, Redis may
+// in a while.
+func (l *Limiter[K]) decide(k K, p *limits, c claim, wait time.Duration) (a answer) {
+	l.renew(k, p)
+	if c.wait <= 0 {
+		a.Decision, _ = l.local.Take(context.Background(), k, int(c.n))
+	} else if r := l.local.Reserve(k, int(c.n)); r.Delay() <= c.wait {
+		a.Decision, a.delay = l.local.Peek(k), r.Delay()
+		a.OK, a.RetryAfter = true, 0
+		r.Settle(int(c.n)) // it cannot be given up, so the key need not be kept for it
+	} else {
+		r.Cancel()
+		a.Decision = l.local.Peek(k)
+		a.OK, a.RetryAfter = false, r.Delay()
+	}
+	if !a.OK && a.RetryAfter == ratelimit.Never && c.n <= p.burst {
+		a.RetryAfter = wait
+	}
+	return a
+}
+
+// renew has the share of k follow the windows of k.
+func (l *Limiter[K]) renew(k K, p *limits) {
+	if l.windows != nil {
+		l.local.Set(k, l.shares(p.said)...)
+	}
+}

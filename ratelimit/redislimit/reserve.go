@@ -1,0 +1,135 @@
+package redislimit
+
+import (
+	"context"
+	"time"
+
+	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
+	"github.com/tandemgo/tandem/ratelimit"
+)
+
+// A Reservation is a number of permits that may be used from an instant on. It must not be
+// copied after its first use, and its methods must not be called concurrently. The zero
+// value is not OK.
+type Reservation struct {
+	of     settler
+	n      uint64 // the permits that it has taken, or what was settled
+	due    time.Time
+	ticket ticket
+}
+
+// A settler is the key of a limiter.
+type settler interface {
+	giveBack(ctx context.Context, t ticket, n uint64) (returned uint64, err error)
+	charge(ctx context.Context, n int) error
+}
+
+type keyOf[K comparable] struct {
+	l *Limiter[K]
+	k K
+}
+
+func (x keyOf[K]) giveBack(ctx context.Context, t ticket, n uint64) (uint64, error) {
+	return x.l.giveBack(ctx, x.k, t, n)
+}
+
+func (x keyOf[K]) charge(ctx context.Context, n int) error { return x.l.Charge(ctx, x.k, n) }
+
+// Reserve takes n permits of k for the first instant to come, behind all earlier
+// reservations and waits of all processes that the limit leaves room for. It asks Redis
+// once, and does not wait: the caller waits with [Reservation.Wait] or for
+// [Reservation.Delay], and may pay the real cost later with [Reservation.Settle].
+//
+// The reservation is not OK, and takes nothing, if the permits can never be had: n is more
+// than the burst, or the rate is 0. If Redis does not answer, the policy of
+// [WithFailurePolicy] decides; what it grants can be charged for and not given back. The
+// errors of Reserve are those of Take. It panics if ctx is nil or n is less than 1.
+func (l *Limiter[K]) Reserve(ctx context.Context, k K, n int) (r Reservation, err error) {
+	ctxselect.Require(ctx, "redislimit: Reserve")
+	misuse.Below(n, 1, "redislimit: Reserve: number")
+	a, err := l.take(ctx, l.shardOf(k), k, claim{n: uint64(n), wait: forever})
+	if err != nil || !a.OK {
+		return Reservation{}, err
+	}
+	return Reservation{keyOf[K]{l, k}, uint64(n), time.Now().Add(a.delay), a.ticket}, nil
+}
+
+// OK reports whether the permits can be had at all.
+func (r Reservation) OK() bool { return r.of != nil }
+
+// Delay returns the time until the permits may be used: 0 if they may be used now, and
+// [ratelimit.Never] if the reservation is not OK. Their instant does not change.
+func (r Reservation) Delay() time.Duration {
+	if !r.OK() {
+		return ratelimit.Never
+	}
+	return max(0, time.Until(r.due))
+}
+
+// Wait waits until the permits may be used. If ctx ends first, or if its deadline comes
+// before the permits, it gives them back, as Cancel does, and returns the cause of ctx or at
+// once an error that wraps [context.DeadlineExceeded]. If the reservation is not OK, Wait
+// returns an error that wraps [ratelimit.ErrExceedsBurst]. It panics if ctx is nil.
+func (r *Reservation) Wait(ctx context.Context) error {
+	ctxselect.Require(ctx, "redislimit: Reservation.Wait")
+	if !r.OK() {
+		return ratelimit.ErrExceedsBurst
+	}
+	delay, err := r.Delay(), error(nil)
+	deadline, hurried := ctx.Deadline()
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case hurried && delay > time.Until(deadline):
+		err = tooLate(delay, time.Until(deadline))
+	case delay > 0:
+		err = sleep(ctx, delay)
+	}
+	if err != nil {
+		_ = r.Cancel(context.WithoutCancel(ctx))
+	}
+	return err
+}
+
+// Cancel gives the permits back. It is Settle(ctx, 0).
+func (r *Reservation) Cancel(ctx context.Context) error {
+	_, err := r.Settle(ctx, 0)
+	return err
+}
+
+// Settle pays the real cost in place of what was reserved. If that is more, it takes the
+// rest as [Limiter.Charge] does, and returns how many permits that are as a negative
+// number. If it is less, it gives back what is safe, and returns how many permits that are:
+// all that have not come back by themselves if nothing was granted since, and otherwise as
+// many as cannot let more through in a window than the limit. Settle may be called again, as
+// the cost becomes known.
+//
+// Settle asks Redis once if the cost has changed. It returns the cause of ctx, or an error
+// that wraps ErrUnavailable or ErrForeign; then nothing is settled, or it is unknown. It
+// panics if ctx is nil or actual is negative.
+func (r *Reservation) Settle(ctx context.Context, actual int) (returned int, err error) {
+	ctxselect.Require(ctx, "redislimit: Settle")
+	misuse.Negative(actual, "redislimit: Settle: number")
+	more := actual - int(r.n)
+	switch {
+	case ctx.Err() != nil:
+		return 0, context.Cause(ctx)
+	case !r.OK() || more == 0:
+		return 0, nil
+	case more > 0:
+		if err := r.of.charge(ctx, more); err != nil {
+			return 0, err
+		}
+		returned = -more
+	case r.ticket.mark != nil:
+		r.ticket.n = r.n
+		back, err := r.of.giveBack(ctx, r.ticket, uint64(-more))
+		if err != nil {
+			return 0, err
+		}
+		returned = int(back)
+	}
+	r.n = uint64(actual)
+	return returned, nil
+}
