@@ -162,3 +162,38 @@ func TestR5PartsOfARate(t *testing.T) {
 		}
 	}
 }
+
+// R3: no later reservation comes before an earlier one, also when the rate or the burst
+// changes, and when one between them is given back.
+func TestR3ReservationsKeepTheirOrder(t *testing.T) {
+	for name, x := range map[string]struct {
+		rate           int
+		change         func(l *ratelimit.Limiter)
+		earlier, later time.Duration // in which they are due
+	}{
+		"SetRate": {5, func(l *ratelimit.Limiter) {
+			time.Sleep(200 * time.Millisecond)
+			l.SetRate(ratelimit.Per(10, time.Second))
+		}, 200 * time.Millisecond, 300 * time.Millisecond},
+		"SetBurst": {5, func(l *ratelimit.Limiter) { l.SetBurst(6) }, 400 * time.Millisecond, 400 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := ratelimit.New(ratelimit.Per(x.rate, time.Second), 2)
+			l.ReserveN(2)
+			r := l.ReserveN(2)
+			x.change(l)
+			if late := l.ReserveN(1); r.Delay() != x.earlier || late.Delay() != x.later {
+				t.Errorf("%s: the earlier one in %v, the later one in %v, want %v and %v", name, r.Delay(), late.Delay(), x.earlier, x.later)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.New(ratelimit.Per(10, time.Second), 2)
+		l.ReserveN(2)
+		between, r := l.ReserveN(1), l.ReserveN(1)
+		between.Cancel()
+		if late := l.ReserveN(1); r.Delay() != 200*time.Millisecond || late.Delay() != 200*time.Millisecond {
+			t.Errorf("the earlier one in %v, the later one in %v, want 200ms for both", r.Delay(), late.Delay())
+		}
+	})
+}

@@ -181,9 +181,9 @@ func TestDeniedWithoutBodyHTTP2(t *testing.T) {
 func TestNestedHeadersTellTheStrictest(t *testing.T) {
 	everybody := func(*http.Request) string { return "" }
 	with := func(every time.Duration, burst int) func(http.Handler) http.Handler {
-		return httplimit.Middleware(ratelimit.NewKeyed[string](ratelimit.Every(every), burst), everybody, httplimit.WithHeaders())
+		return httplimit.Middleware(ratelimit.NewKeyed[string](ratelimit.Every(every), burst), everybody, httplimit.ExposeLimits())
 	}
-	nothing := httplimit.Middleware(ratelimit.NewKeyed[string](ratelimit.Per(0, time.Second), 3), everybody, httplimit.WithHeaders())
+	nothing := httplimit.Middleware(ratelimit.NewKeyed[string](ratelimit.Per(0, time.Second), 3), everybody, httplimit.ExposeLimits())
 	for name, tt := range map[string]struct {
 		h      http.Handler
 		policy string
@@ -222,7 +222,7 @@ func FuzzRateLimitHeader(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	h := httplimit.Middleware(fixed{ratelimit.Decision{OK: true, Limit: 9, Remaining: 5, ResetAfter: 10 * time.Second}}, httplimit.ByHeader("User"), httplimit.WithHeaders())(ok)
+	h := httplimit.Middleware(fixed{ratelimit.Decision{OK: true, Limit: 9, Remaining: 5, ResetAfter: 10 * time.Second}}, httplimit.ByHeader("User"), httplimit.ExposeLimits())(ok)
 	f.Fuzz(func(t *testing.T, before string) {
 		want := `"default";r=5;t=10`
 		if m := standing.FindStringSubmatch(before); m != nil {

@@ -55,9 +55,9 @@ func ExampleByPath() {
 }
 
 // Clients that want to behave are told how they stand.
-func ExampleWithHeaders() {
+func ExampleExposeLimits() {
 	limit := httplimit.Middleware(
-		ratelimit.NewKeyed[netip.Prefix](ratelimit.Every(time.Minute), 3), httplimit.ByIP, httplimit.WithHeaders())
+		ratelimit.NewKeyed[netip.Prefix](ratelimit.Every(time.Minute), 3), httplimit.ByIP, httplimit.ExposeLimits())
 	header := visit(limit(hello), "/").Header()
 	fmt.Println(header.Get("RateLimit-Policy"))
 	fmt.Println(header.Get("RateLimit"))

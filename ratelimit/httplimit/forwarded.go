@@ -19,12 +19,12 @@ import (
 // proxy whose client is 203.0.113.9. Nothing tells which.
 //
 // All ways are followed at once, as by an automaton for a regular expression. The
-// header is cut at each comma and each semicolon, and a state says what is known of
+// header is cut at each comma and each semicolon, and a state holds the knowledge about
 // the client if the header is read so that it is in that state between two pieces.
 // The element that was read first may begin behind any comma. An address is believed
 // only if all readings lead to it.
 
-// A state is what hops are worth.
+// A state is how much is known from hops.
 type state uint8
 
 const (
@@ -43,7 +43,7 @@ type hops struct {
 	addr netip.Addr
 }
 
-// or returns what is known if either a or b was meant.
+// or returns the knowledge if either a or b was meant.
 func (a hops) or(b hops) hops {
 	switch {
 	case a.state == b.state && (a.addr == b.addr || a.state <= whole):
@@ -60,8 +60,8 @@ func (a hops) or(b hops) hops {
 	return hops{state: ambiguous}
 }
 
-// then returns what is known after one more element, in which a proxy says that its
-// client is a. It is the zero Addr if the proxy doesn't say so.
+// then returns the knowledge after one more element, in which a proxy names a as its
+// client. It is the zero Addr if the proxy names none.
 func (h hops) then(o *ipOptions, a netip.Addr) hops {
 	switch {
 	case h.state == impossible:
@@ -73,7 +73,7 @@ func (h hops) then(o *ipOptions, a netip.Addr) hops {
 	return h
 }
 
-// An element holds what is known at a place in an element, by how much of it has
+// An element holds the knowledge at a place in an element, by how much of it has
 // been read.
 type element struct {
 	empty   hops // nothing

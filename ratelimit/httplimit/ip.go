@@ -10,16 +10,16 @@ import (
 
 // ByIP returns the address that a request comes from, as far as the connection
 // tells: an IPv4 address, or the /64 of an IPv6 address, which is the least that one
-// customer has. It ignores what the request says about itself; behind a proxy use
+// customer has. It ignores the headers of the request; behind a proxy use
 // [ByForwardedIP]. Requests over a connection without addresses, such as a Unix
 // socket, all have the zero prefix. [ByClientIP] can use another length for IPv6.
 func ByIP(r *http.Request) netip.Prefix { return network(address(r.RemoteAddr), defaultIPv6) }
 
 // ByForwardedIP returns a function that finds out the address of a client behind
-// proxies. A request that comes from one of them, and no other, is believed what
-// it says in header: X-Forwarded-For, Forwarded (RFC 7239), or one that holds a
+// proxies. The header is believed in a request that comes from one of them, and in no
+// other: X-Forwarded-For, Forwarded (RFC 7239), or one that holds a
 // single address, such as X-Real-IP. That must be the one that these proxies set
-// or append to, or else clients can write in it what they like. The zero Prefix
+// or append to, or else clients can write any address in it. The zero Prefix
 // stands for a proxy that connects without an address, as over a Unix socket.
 //
 // The list is read from its end, where the nearest proxy has written, and the
@@ -39,7 +39,7 @@ func ByForwardedIP(header string, proxies ...netip.Prefix) func(*http.Request) n
 }
 
 // ByClientIP returns a function that finds out the address of a client. Without
-// options, it does what [ByIP] does.
+// options, it does the same as [ByIP].
 func ByClientIP(opts ...IPOption) func(*http.Request) netip.Prefix {
 	o := ipOptions{ipv6: defaultIPv6}
 	for _, opt := range opts {
@@ -50,7 +50,7 @@ func ByClientIP(opts ...IPOption) func(*http.Request) netip.Prefix {
 	return func(r *http.Request) netip.Prefix { return network(o.client(r), o.ipv6) }
 }
 
-// An IPOption changes what [ByClientIP] does.
+// An IPOption changes [ByClientIP].
 type IPOption func(*ipOptions)
 
 type ipOptions struct {
@@ -103,7 +103,7 @@ func WithIPv6Prefix(bits int) IPOption {
 // shorter, even if there are many of them.
 const maxList = 8 << 10
 
-// client returns the address of whoever is in front of the trusted proxies, and if
+// client returns the address of the peer in front of the trusted proxies, and if
 // that can't be told, of the last proxy that is known.
 func (o *ipOptions) client(r *http.Request) netip.Addr {
 	client := address(r.RemoteAddr)
@@ -171,7 +171,7 @@ func (o *ipOptions) trusts(a netip.Addr) bool {
 
 // unnamed reports whether a peer has no address: it is "@" or empty for most Unix
 // sockets, else a path or an abstract name. Other texts come from a middleware that
-// has changed RemoteAddr, perhaps to what a client says.
+// has changed RemoteAddr, perhaps to a text of the client.
 func unnamed(remote string) bool { return remote == "" || remote[0] == '@' || remote[0] == '/' }
 
 // address reads an address with or without a port, the zero Addr if it is none. A

@@ -27,8 +27,8 @@ func ByHeader(name string) func(*http.Request) string {
 // as [ByHeader] does it.
 func ByPath(r *http.Request) string { return boundedKey(r.URL.Path) }
 
-// boundedKey returns a copy of s, since what s is cut from would be kept alive by
-// the limiter. If s is long, its replacement is longer than any key that is not
+// boundedKey returns a copy of s, since the limiter would keep the text alive that s is cut
+// from. If s is long, its replacement is longer than any key that is not
 // replaced, so no short value can be equal to it.
 func boundedKey(s string) string {
 	if len(s) <= maxKey {

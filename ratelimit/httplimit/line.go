@@ -272,7 +272,7 @@ func (ls *lines[K]) pause(k K, d time.Duration) {
 	ls.forgetLocked(k, now)
 }
 
-// recallLocked recalls those who ask. The others have to look whether their deadlines
+// recallLocked recalls the requests that ask. The others have to look whether their deadlines
 // are too early now.
 func (l *line) recallLocked() {
 	for e := l.requests.Front(); e != nil; e = e.Next() {

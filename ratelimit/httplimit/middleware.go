@@ -13,13 +13,13 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// Middleware returns what wraps a handler so that it sees no more requests than
-// taker grants: each takes a permit of what key returns for it. One that is too
-// much is answered with 429 Too Many Requests and the header Retry-After, in whole
-// seconds, rounded up and never 0; there is no such header if waiting does not
-// help. Nobody waits. It panics if taker or key is nil.
+// Middleware returns a function that wraps a handler. The handler sees no more requests
+// than taker grants: each takes a permit of the key that key returns for it. A request
+// over the limit is answered at once with 429 Too Many Requests and the header
+// Retry-After, in whole seconds, rounded up and never 0; there is no such header if
+// waiting does not help. Middleware panics if taker or key is nil.
 //
-// The answer to a request that is too much does not wait for its body. Over HTTP/1,
+// The answer to a request over the limit does not wait for its body. Over HTTP/1,
 // the connection is closed after the answer, unless the body is no longer than
 // 64 KiB, says so, and needs no 100 Continue: that is read and dropped.
 func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) func(http.Handler) http.Handler {
@@ -83,7 +83,7 @@ func withoutBody(w http.ResponseWriter, r *http.Request, answer func()) {
 }
 
 // setHeaders writes the fields of draft-ietf-httpapi-ratelimit-headers-10: the
-// quota, what remains of it, and in how many seconds it is all back. They stay as
+// quota, the rest of it, and in how many seconds it is all back. They stay as
 // they are if they are of another Middleware with less that remains.
 func setHeaders(h http.Header, d ratelimit.Decision) {
 	is := standing{min(uint64(d.Remaining), maxInteger), never}
@@ -102,7 +102,7 @@ const (
 	never      = math.MaxUint64
 )
 
-// A standing is what the header RateLimit says.
+// A standing is the content of the header RateLimit.
 type standing struct {
 	remaining uint64
 	reset     uint64 // in seconds, or never
@@ -121,7 +121,7 @@ func (s standing) String() string {
 	return fmt.Sprintf(`"default";r=%d;t=%d`, s.remaining, s.reset)
 }
 
-// parseStanding reads what String has written.
+// parseStanding reads the text of String.
 func parseStanding(text string) (s standing, ok bool) {
 	text, ok = strings.CutPrefix(text, `"default";r=`)
 	if !ok {

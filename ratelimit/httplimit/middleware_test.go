@@ -56,7 +56,7 @@ func TestR7RetryAfterInWholeSeconds(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := httplimit.Middleware(ratelimit.NewKeyed[string](ratelimit.Per(2, time.Second), 3), httplimit.ByHeader("User"),
-			httplimit.WithHeaders(), httplimit.WithCost(func(*http.Request) int { return 2 }))(ok)
+			httplimit.ExposeLimits(), httplimit.WithCost(func(*http.Request) int { return 2 }))(ok)
 		got := []http.Header{ask(h, "a").Header(), ask(h, "a").Header()}
 		want := []http.Header{
 			{"Ratelimit": {`"default";r=1;t=1`}, "Ratelimit-Policy": {`"default";q=3`}},

@@ -10,8 +10,8 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// An Option changes what [Middleware] or [NewTransport] do. Each says which of
-// them it is for.
+// An Option changes [Middleware] or [NewTransport], as its documentation says. A nil
+// Option is ignored.
 type Option func(*options)
 
 type options struct {
@@ -41,23 +41,25 @@ func newOptions(opts []Option) options {
 	return o
 }
 
-// WithCost says how many permits a request takes, on both sides. The default is
-// 1. What fn returns must be at least 1. It panics if fn is nil.
+// WithCost sets the function that returns the number of permits of a request, of a
+// Middleware or a Transport. The default is 1. The number must be at least 1. WithCost
+// panics if fn is nil.
 func WithCost(fn func(*http.Request) int) Option {
 	misuse.Nil(fn == nil, "httplimit: WithCost: function")
 	return func(o *options) { o.cost = fn }
 }
 
-// WithHeaders makes Middleware tell each client how it stands, in the headers
-// RateLimit and RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers. The
-// default is not to, since it also tells those who probe.
+// ExposeLimits makes Middleware tell each client its limit, the permits that remain and
+// when they are all back, in the headers RateLimit and RateLimit-Policy of
+// draft-ietf-httpapi-ratelimit-headers. The default is not to, since it also tells
+// clients that probe.
 //
 // If a request passes several Middlewares with headers, they tell of the one of which
 // the fewest permits remain, and if these are as many, of the one that takes longest
 // to have all of them again.
-func WithHeaders() Option { return func(o *options) { o.headers = true } }
+func ExposeLimits() Option { return func(o *options) { o.headers = true } }
 
-// WithDenied makes Middleware call fn for a request that is too much, in place of
+// WithDenied makes Middleware call fn for a request over the limit, in place of
 // answering 429 with a line of text. The header Retry-After is set by then. It
 // panics if fn is nil.
 func WithDenied(fn func(http.ResponseWriter, *http.Request, ratelimit.Decision)) Option {
@@ -77,14 +79,14 @@ func WithFailed(fn func(http.ResponseWriter, *http.Request, error)) Option {
 // WithRetries makes a Transport send a request again, up to n times, when the
 // answer is one that asks for a pause (see [WithPauseStatus]) and the request has no
 // body or can make another (see [http.Request.GetBody]). It goes in front of requests
-// that came later. The default is 0: the answer goes to the caller, and only what
-// comes later has to wait. It panics if n is negative.
+// that came later. The default is 0: the answer goes to the caller, and only later
+// requests have to wait. It panics if n is negative.
 func WithRetries(n int) Option {
 	misuse.Negative(n, "httplimit: WithRetries: number")
 	return func(o *options) { o.retries = n }
 }
 
-// WithPauseStatus says with which status codes an answer that has a Retry-After asks a
+// WithPauseStatus sets the status codes with which an answer that has a Retry-After asks a
 // Transport for a pause. The default is 403, which GitHub and others send with it, 429
 // and 503. Without codes, no answer does. It panics if a code is not between 100 and
 // 999.

@@ -17,8 +17,7 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// ErrDenied is wrapped by the error of a request that its Taker says will never be
-// granted.
+// ErrDenied is wrapped by the error of a request that its Taker will never grant.
 var ErrDenied = errors.New("httplimit: denied")
 
 // A waiter can wait better than by asking again: first come, first served.
@@ -26,7 +25,7 @@ type waiter[K comparable] interface {
 	WaitN(ctx context.Context, k K, n int) error
 }
 
-// An allower can be asked for what needs no waiting.
+// An allower can be asked for permits that need no waiting.
 type allower[K comparable] interface {
 	AllowN(k K, n int) bool
 }
@@ -44,7 +43,7 @@ type Transport[K comparable] struct {
 }
 
 // NewTransport returns a round tripper that sends by base, and no more requests
-// than taker grants: each waits for a permit of what key returns for it. If base
+// than taker grants: each waits for a permit of the key that key returns for it. If base
 // is nil, it is [http.DefaultTransport]. NewTransport panics if taker or key is
 // nil.
 //
@@ -65,7 +64,7 @@ type Transport[K comparable] struct {
 // A Taker with a method WaitN, such as [ratelimit.Keyed], is waited for, first
 // come, first served; with a rate of 0 that is until the context ends. Others are
 // asked again after each RetryAfter, for the request in front only, and never again
-// when that is [ratelimit.Never]: this is what gives ErrDenied.
+// when that is [ratelimit.Never]: then the request fails with ErrDenied.
 func NewTransport[K comparable](base http.RoundTripper, taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) *Transport[K] {
 	misuse.Nil(taker == nil, "httplimit: NewTransport: taker")
 	misuse.Nil(key == nil, "httplimit: NewTransport: function")
@@ -112,7 +111,7 @@ const (
 	maxDropTime = 50 * time.Millisecond
 )
 
-// drop reads what there is of an answer and closes it, so that its connection can be
+// drop reads the rest of an answer and closes it, so that its connection can be
 // used again. It gives up on a long one, and on a slow one.
 func drop(body io.ReadCloser) {
 	slow := time.AfterFunc(maxDropTime, func() { _ = body.Close() })
@@ -162,7 +161,7 @@ func (t *Transport[K]) wait(ctx context.Context, key K, n int, order uint64) err
 	}
 }
 
-// sentAway reports whether an answer says to come back later, and notes it.
+// sentAway reports whether an answer asks for a pause, and notes it.
 func (t *Transport[K]) sentAway(key K, res *http.Response) bool {
 	if !slices.Contains(t.options.pauseOn, res.StatusCode) {
 		return false
@@ -174,11 +173,11 @@ func (t *Transport[K]) sentAway(key K, res *http.Response) bool {
 	return ok
 }
 
-// maxRetryAfter is what a longer pause is taken for.
+// maxRetryAfter replaces a longer pause.
 const maxRetryAfter = 100 * 365 * 24 * time.Hour
 
-// retryAfter returns how long a server wants to be left alone. If it says so several
-// times, the longest counts.
+// retryAfter returns how long a server wants to be left alone. Of several headers, the
+// longest counts.
 func retryAfter(h http.Header) (longest time.Duration, ok bool) {
 	for _, text := range h["Retry-After"] {
 		text = trim(text)
@@ -214,8 +213,8 @@ func delay(text string) (d time.Duration, ok bool) {
 	return time.Duration(n) * time.Second, true
 }
 
-// CloseIdleConnections closes the connections that base keeps and that nobody
-// uses, if it can. It is what [http.Client.CloseIdleConnections] calls.
+// CloseIdleConnections closes the idle connections of base, if base can do so.
+// [http.Client.CloseIdleConnections] calls it.
 func (t *Transport[K]) CloseIdleConnections() {
 	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()

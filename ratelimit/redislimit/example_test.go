@@ -31,7 +31,7 @@ func Example_http() {
 	defer client.Close()
 	limiter := redislimit.New[netip.Prefix](client, ratelimit.Per(100, time.Minute), 20,
 		redislimit.WithReplicas(4)) // while Redis is away, each of 4 servers grants a quarter
-	limit := httplimit.Middleware(limiter, httplimit.ByIP, httplimit.WithHeaders())
+	limit := httplimit.Middleware(limiter, httplimit.ByIP, httplimit.ExposeLimits())
 	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") })
 	fmt.Println(http.ListenAndServe("localhost:8080", limit(hello)))
 }
@@ -144,6 +144,8 @@ func ExampleWithFailurePolicy() {
 		case redislimit.Open, redislimit.HalfOpen:
 			fmt.Println("so many have failed that most are spared")
 		}
+		text, _ := limiter.Stats().Breaker.MarshalText() // as in JSON
+		fmt.Printf("the breaker is %s\n", text)
 	case errors.Is(err, redislimit.ErrForeign):
 		fmt.Println("somebody else uses the key")
 	}
