@@ -8,7 +8,7 @@ import (
 // A breaker keeps callers away from a server that does not answer. After a number of
 // failures in a row it is open; after a pause one caller may try, and its success
 // closes it. There is no goroutine: the caller that comes after the pause is the one.
-// Nobody holds mu for longer than a few instructions.
+// No goroutine holds mu for longer than a few instructions.
 type breaker struct {
 	limit int // of failures in a row
 	pause time.Duration
@@ -38,7 +38,7 @@ func (s BreakerState) String() string {
 // MarshalText returns the text of String.
 func (s BreakerState) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// An outcome is what a call has shown of the server.
+// An outcome is the result of a call, as far as it concerns the server.
 type outcome int
 
 const (
@@ -71,8 +71,8 @@ func (b *breaker) wait(now time.Duration) time.Duration {
 	return b.pause
 }
 
-// leave says what became of a call. Those that began before the breaker opened say
-// nothing about what is now.
+// leave notes the outcome of a call. The outcome of a call that began before the breaker
+// opened does not count.
 func (b *breaker) leave(probe bool, is outcome, now time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

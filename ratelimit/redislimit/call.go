@@ -17,7 +17,7 @@ var source string
 // scripts were flushed, it is sent along.
 var script = redis.NewScript(source)
 
-// A reply is what Redis has said.
+// A reply is the answer of Redis.
 type reply struct {
 	ok      bool      // the permits are granted
 	more    uint64    // so many more are; or of a reservation are given back
@@ -28,12 +28,12 @@ type reply struct {
 	hurried bool      // it had less than the timeout, since the caller's deadline is soon
 }
 
-// leastTime is what Redis must have had at least for a call to say that it does not
-// answer.
+// leastTime is the least time that Redis must have had before a call counts as not
+// answered.
 const leastTime = time.Millisecond
 
-// patience returns for how long Redis is waited for under ctx. Of what is left until the
-// deadline of ctx a quarter is kept for what happens if it does not answer.
+// patience returns for how long Redis is waited for under ctx. A quarter of the time until
+// the deadline of ctx is kept for the fallback.
 func (l *Limiter[K]) patience(ctx context.Context) (d time.Duration, hurried bool) {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
@@ -136,7 +136,7 @@ func (l *Limiter[K]) call(ctx context.Context, k K, p *limits, args []any) (repl
 
 var errReply = errors.New("what the script returns is not its own")
 
-// parse reads what the script returns.
+// parse reads the reply of the script.
 func (p *limits) parse(is []any) (r reply, err error) {
 	more, ok := int64(0), false
 	if len(is) > 0 {
@@ -187,7 +187,7 @@ func (p *limits) parseKeys(r reply, is []any) (reply, error) {
 	return r, err
 }
 
-// read reads what is owed in each window.
+// read reads the debts of all windows.
 func (p *limits) read(r *reply, is []any) error {
 	r.debts = make([]amount, len(p.windows))
 	for i := range p.windows {
@@ -214,7 +214,7 @@ type ticket struct {
 	mark  []float64 // nil if they can't be given back
 }
 
-// giveBack gives back what is safe of n permits of a ticket, and returns how many these are.
+// giveBack gives back as many as is safe of n permits of a ticket, and returns that number.
 // If all of them are given back, the reservation is none any more.
 func (l *Limiter[K]) giveBack(ctx context.Context, k K, t ticket, n uint64) (returned uint64, err error) {
 	var mark []float64

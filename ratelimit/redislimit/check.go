@@ -13,7 +13,7 @@ import (
 
 // Check reports whether the limiter can rely on Redis. Call it when a program starts: New
 // does not ask Redis. It returns an error that wraps [ErrEvicts] if a server may evict
-// keys to make room for others, and with them what they owe, or one that wraps
+// keys to make room for others, and their debts with them, or one that wraps
 // [ErrUnavailable] if a server does not answer. Of a cluster or a ring it asks all servers.
 // It returns nil where a server does not tell its settings, as some that are managed do
 // not. It takes no permits and is not counted by Stats. Each server has as long as

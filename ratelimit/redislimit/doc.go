@@ -20,7 +20,7 @@
 // permits of a key are granted, over all processes. It is the generic cell rate
 // algorithm, in one script, in whole numbers: intervals that are no whole number of
 // microseconds are neither rounded nor forgotten. RetryAfter is tight: the same call
-// is granted that much later and not a microsecond sooner, if nobody comes between.
+// is granted that much later and not a microsecond sooner, if no other call comes between.
 // A denial writes nothing, except the first under a limit that is new to the key. Several
 // windows, such as 10 a second and 1,000 an hour (see [WithWindow]), are one key, so that a
 // cluster has them in one place, and permits that one denies are spent on none. A parent is
@@ -46,16 +46,16 @@
 // are spent at 10 an hour are 4 of 10 at 100 an hour. If more are owed than the new burst
 // has, a permit is granted when enough have come back.
 //
-// While processes with different limits use a key, each limit counts what all of them are
-// granted, so together they are granted no more than
+// While processes with different limits use a key, each limit counts the permits of all of
+// them, so together they are granted no more than
 //
 //	burst + rate · length
 //
 // of the larger burst and the higher rate. A permit that a caller of Wait sleeps for counts
 // for the limits of other processes from the time of its call, so a window can hold as many
 // more as callers slept for when it began. A window that a limit has in addition to
-// those of the others begins with nothing owed, and counts from then on what the others are
-// granted, up to its burst. A limit is forgotten when no process that has it has taken a
+// those of the others begins with nothing owed, and counts from then on the permits of
+// the others, up to its burst. A limit is forgotten when no process that has it has taken a
 // permit of the key for as long as its burst takes to come back, and beyond the eight that
 // were used last.
 //
@@ -70,10 +70,9 @@
 // # When Redis does not answer
 //
 // Redis is waited for no longer than [WithTimeout] says, and no longer than three quarters
-// of the time until the deadline of the caller's context, so that there is time for what
-// follows. [WithFailurePolicy] says what happens
-// then: by default a limiter of this process decides, which has seen what this process
-// was granted, and grants its share ([WithReplicas]) of the limit. In a window in which
+// of the time until the deadline of the caller's context, so that there is time for the
+// fallback. By default a limiter of this process decides then (see [WithFailurePolicy]),
+// which has seen the permits that this process was granted, and grants its share ([WithReplicas]) of the limit. In a window in which
 // Redis was away, r processes with a share of 1/r grant at most
 //
 //	burst + rate · length   and once more   burst + r + rate · length
@@ -97,8 +96,8 @@
 //
 //	burst + rate · (length + τ)
 //
-// since what is granted in it was taken in it or up to τ before. What Redis denied is
-// denied here until it would be granted if nobody came between, for up to τ. One call
+// since permits granted in it were taken in it or up to τ before. A claim that Redis denied
+// is denied here until it would be granted if no other call came between, for up to τ. One call
 // for a key is under way at a time; callers that come meanwhile wait for it, and are served
 // by it. So a key that is in demand costs a round trip for each lease and not for each
 // permit. The caller that has used up half of a lease fetches the next before it returns, so
@@ -107,7 +106,7 @@
 // How many permits a lease takes follows the demand. Those that are not used within τ are
 // lost to all (Stats counts them as Expired): a lease should be small beside the burst,
 // and τ short beside the time in which the burst comes back. Remaining and ResetAfter are
-// then what Redis has said last. When the limit of a key changes, its lease is given up:
+// then those of the last answer of Redis. When the limit of a key changes, its lease is given up:
 // the permits count as expired.
 //
 // # Cancellation
@@ -120,8 +119,8 @@
 //
 // A decision is a round trip, and some microseconds of the server's time; so is a wait,
 // however long. With a lease it
-// is a lock and a look at a map, without an allocation. What 1,000 processes with 100,000
-// decisions a second need is in
+// is a lock and a look at a map, without an allocation. The needs of 1,000 processes with
+// 100,000 decisions a second are in
 // https://github.com/tandemgo/tandem/blob/main/integration/redislimit/RESULTS.md.
 //
 // It works with Redis 5 and later, on a single server, with replicas, and on a cluster:
@@ -133,6 +132,6 @@
 //   - In one process, a [ratelimit.Keyed] is a thousand times faster and needs no server.
 //   - A limit that is only to keep a server from being overrun need not be exact over
 //     all of them: let each have its share, with a Keyed.
-//   - What must not be lost, such as money, is not to be counted here: after a failover
-//     the new server may not know what the old one granted last.
+//   - Don't count here things that must not be lost, such as money: after a failover the
+//     new server may not know the last grants of the old one.
 package redislimit

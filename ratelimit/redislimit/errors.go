@@ -6,8 +6,8 @@ import "errors"
 // [FailClosed].
 var ErrUnavailable = errors.New("redislimit: Redis does not answer")
 
-// ErrForeign is wrapped by the error of a call for a key at which Redis holds what
-// is not of this package, under [FailClosed]. It is left as it is.
+// ErrForeign is wrapped by the error of a call for a key at which Redis holds a
+// value that is not of this package, under [FailClosed]. It is left as it is.
 var ErrForeign = errors.New("redislimit: the key holds something else")
 
 // ErrEvicts is wrapped by the error of [Limiter.Check] if a server may evict keys that owe

@@ -29,8 +29,8 @@ func keyFunc[K comparable](call string) func(K) string {
 	case reflect.Bool:
 		return func(k K) string { return strconv.FormatBool(reflect.ValueOf(k).Bool()) }
 	}
-	// What fmt makes of {"a b", "c"} and {"a", "b c"} is the same, and of a pointer
-	// something else in each process.
+	// Package fmt prints {"a b", "c"} and {"a", "b c"} as the same text, and a pointer as
+	// another text in each process.
 	panic(fmt.Sprintf("redislimit: %s: keys must be strings, integers, booleans or values of a type that implements encoding.TextMarshaler, got %v", call, t))
 }
 

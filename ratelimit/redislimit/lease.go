@@ -10,16 +10,16 @@ import (
 )
 
 // A lease is permits of a key that Redis has granted to this process in advance, and
-// what Redis has said last. It is guarded by the lock of its shard.
+// the last answer of Redis. It is guarded by the lock of its shard.
 //
-// Its size follows what is used: it doubles when one is used up before its time, and
-// shrinks to what was used of one that was not. So a key that is asked for once in a
+// Its size follows the use: it doubles when a lease is used up before its time, and shrinks
+// to the part that was used of one that was not. So a key that is asked for once in a
 // while takes no more than it needs. Of one that is asked for so often that a batch will
-// not last, who has used up half of it fetches the next, though its own permits are
+// not last, the caller that has used up half of it fetches the next, though its permits are
 // granted, so that the others need not wait.
 //
-// What is left when the time is over is not given back. What time has repaid of it
-// meanwhile must not be given back, or others would get it twice; at rates at which a
+// Permits that are left when the time is over are not given back. Those that time has
+// repaid meanwhile must not be given back, or others would get them twice; at rates at which a
 // lease is worth its while that is all of it.
 type lease struct {
 	batch          // that permits are handed out from
@@ -101,8 +101,9 @@ func (x *lease) idle(now, ttl time.Duration) bool {
 	return x.flight == nil && (x.left == 0 || now >= x.until) && (x.next.left == 0 || now >= x.next.until) && (x.debts == nil || now-x.asked >= ttl)
 }
 
-// takeLeased makes a claim, on the lease if it has the permits. What Redis denied is denied
-// until it would be granted if nobody came between: others can only make that later.
+// takeLeased makes a claim, on the lease if it has the permits. A claim that Redis
+// denied is denied until it would be granted if no other call came between: others can only
+// make that later.
 func (l *Limiter[K]) takeLeased(ctx context.Context, sh *shard[K], k K, p *limits, c claim) (answer, error) {
 	for {
 		now := l.now()
@@ -176,7 +177,7 @@ func (l *Limiter[K]) board(ctx context.Context, f *flight) (err error, failed bo
 func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, c claim, now time.Duration) (d ratelimit.Decision, ok bool) {
 	x := &e.lease
 	sh.stats.Expired += x.expire(now)
-	// It was at some instant between asked and heard that debts was owed. What is
+	// At some instant between asked and heard debts was owed. A claim that is
 	// denied is denied for sure by the one, and RetryAfter is long enough by the other.
 	ago := micros(now - x.heard)
 	switch {
@@ -195,7 +196,7 @@ func (l *Limiter[K]) serveLocked(sh *shard[K], e *entry, c claim, now time.Durat
 	return d, true
 }
 
-// addTo adds what is held to what Redis has.
+// addTo adds the permits that are held to those of Redis.
 func (x *lease) addTo(d *ratelimit.Decision) {
 	d.Remaining = int(min(uint64(d.Remaining)+x.held(), uint64(d.Limit)))
 }
@@ -216,7 +217,7 @@ func (l *Limiter[K]) moreLocked(e *entry, n uint64, now time.Duration) uint64 {
 	return 0
 }
 
-// fly makes a claim on Redis and asks for more, for itself and those who wait for f. If
+// fly makes a claim on Redis and asks for more, for itself and the callers that wait for f. If
 // failed, err is that of Redis, otherwise why ctx lets it wait no longer.
 func (l *Limiter[K]) fly(ctx context.Context, sh *shard[K], k K, e *entry, f *flight, c claim, more uint64) (a answer, err error, failed bool) {
 	landed := false

@@ -22,8 +22,8 @@ import (
 // safe for concurrent use. It is a [ratelimit.Taker].
 //
 // How it works. The state of a key is one value in Redis, and a claim is one run of the
-// script in take.lua, which nothing comes between. What this process was granted, for the
-// time when Redis is away, is in a ratelimit.Keyed. The lease of a key is an entry in the
+// script in take.lua, which nothing comes between. The permits that this process was granted are,
+// for the time when Redis is away, in a ratelimit.Keyed. The lease of a key is an entry in the
 // table of one of a number of shards, guarded by the shard's lock. No lock is held while
 // Redis is asked, nor while user code runs. With leases one goroutine asks for a key, that
 // is its flight; others park on the channel of the flight, which is closed when the answer
@@ -163,7 +163,7 @@ func (l *Limiter[K]) plan(call string, windows []ratelimit.Window) *limits {
 	return p
 }
 
-// Take takes n permits of k, all or none, and says what it has done. If ctx is cancelled
+// Take takes n permits of k, all or none, and returns the decision. If ctx is cancelled
 // first, it returns the cause of ctx. If Redis does not answer before the deadline of ctx,
 // the policy of [WithFailurePolicy] decides, before the deadline. If Redis was asked, it is unknown
 // in both cases whether the permits are spent there. It panics if ctx is nil or n is less than 1.
@@ -182,7 +182,7 @@ func (l *Limiter[K]) Allow(ctx context.Context, k K) (bool, error) {
 	return a.OK, err
 }
 
-// An answer is what became of a claim. If it is OK, the permits may be used after a delay;
+// An answer is the result of a claim. If it is OK, the permits may be used after a delay;
 // until then they can be given back.
 type answer struct {
 	ratelimit.Decision
@@ -227,7 +227,7 @@ func (l *Limiter[K]) takeOne(ctx context.Context, sh *shard[K], k K, p *limits, 
 	return a, nil
 }
 
-// answer says what a reply to a claim on k means.
+// answer reads a reply to a claim on k.
 func (l *Limiter[K]) answer(k K, c claim, r reply) answer {
 	a := answer{Decision: r.limits.decision(r.ok, r.debts, 0, c.n), limits: r.limits}
 	if r.ok && c.wait > 0 {
@@ -262,7 +262,7 @@ func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, c claim, err error) 
 	return a, nil
 }
 
-// Forget forgets what k owes: all of its burst can be had. What its parent is owed stays.
+// Forget forgets the debt of k: all of its burst can be had. The debt of its parent stays.
 // Leases of other processes go on until they end, and a caller that waits keeps the place
 // that it has. Forget returns the cause of ctx, or an error that wraps ErrUnavailable, and
 // then does not know whether k is forgotten. It panics if ctx is nil.

@@ -78,7 +78,7 @@ const (
 	opSettle
 )
 
-// A claim is what a caller asks for: n permits, now or within the time that it can wait.
+// A claim is a request of a caller: n permits, now or within the time that it can wait.
 type claim struct {
 	n    uint64
 	wait time.Duration
@@ -111,7 +111,7 @@ func (p *limits) own() []window {
 	return p.windows[:len(p.windows)-len(p.parent.windows)]
 }
 
-// need says what the permits of a claim cost.
+// need returns the cost of the permits of a claim.
 func need(windows []window, c claim) string {
 	b := doubles(make([]byte, 0, 8+16*len(windows)), float64(c.n))
 	for i := range windows {
@@ -179,7 +179,7 @@ func (p *limits) fits(debts []amount, ago, n uint64) bool {
 	return true
 }
 
-// decision says what it means that debts was owed so many microseconds ago, after n
+// decision returns the decision if debts was owed so many microseconds ago, after n
 // permits were granted or denied: the Limit and Remaining of the window with the
 // least remaining, and the delays of all together.
 func (p *limits) decision(ok bool, debts []amount, ago, n uint64) ratelimit.Decision {

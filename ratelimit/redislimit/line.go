@@ -14,9 +14,9 @@ import (
 
 // A line is the callers that wait for a key in this process, first come, first served.
 // Only the one in front asks Redis, once: it takes its permits for later and sleeps until
-// they are due. So a process that ends leaves no more behind than what one caller has
-// taken, and a caller that gives up costs nothing while others are in front of it. If the
-// one in front gives up, the next gets what it has taken. The others are parked on channels
+// they are due. So a process that ends leaves no more behind than the permits of one
+// caller, and a caller that gives up costs nothing while others are in front of it. If the
+// one in front gives up, the next gets its permits. The others are parked on channels
 // of their own. The lock of the shard guards all of it; the line is gone with the last of
 // them.
 type line struct {
@@ -24,8 +24,8 @@ type line struct {
 	queued uint64             // permits of those that have no answer yet
 	left   left
 
-	// What was owed when a caller in front was told to wait: a bound of when those behind
-	// are due. nil if that is not known.
+	// The debts when a caller in front was told to wait: a bound of when those behind are
+	// due. nil if that is not known.
 	limits *limits
 	debts  []amount
 	asked  time.Duration
@@ -134,7 +134,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// lineUp returns the line when the caller is in front, who must leave then.
+// lineUp returns the line when the caller is in front. The caller must leave then.
 func (l *Limiter[K]) lineUp(ctx context.Context, sh *shard[K], k K, n uint64) (*line, error) {
 	sh.mu.Lock()
 	x := sh.lines[k]
@@ -197,7 +197,7 @@ func (l *Limiter[K]) leave(ctx context.Context, sh *shard[K], k K, x *line, n ui
 	}
 }
 
-// claimInFront makes a claim for the caller in front, with what another has given up. It
+// claimInFront makes a claim for the caller in front, with the permits that another has given up. It
 // returns when the permits are due.
 func (l *Limiter[K]) claimInFront(ctx context.Context, sh *shard[K], k K, x *line, c claim) (a answer, due time.Duration, err error) {
 	sh.mu.Lock()
@@ -229,7 +229,7 @@ func (l *Limiter[K]) claimInFront(ctx context.Context, sh *shard[K], k K, x *lin
 	return a, due, nil
 }
 
-// answered notes what is known when the caller in front has been told when its permits are
+// answered notes the debts when the caller in front has been told when its permits are
 // due. Those behind it whose deadline is too soon are told so.
 func (l *Limiter[K]) answered(sh *shard[K], x *line, n uint64, a answer, asked time.Duration) {
 	sh.mu.Lock()

@@ -9,10 +9,10 @@ import (
 )
 
 // FailLocal decides by a ratelimit.Keyed with the share of this process. It is charged with
-// what Redis grants to this process, as far as its burst goes.
+// the permits that Redis grants to this process, as far as its burst goes.
 
-// share returns what this process may grant of a window while Redis is away. A share that
-// would take more than 30 years to come back does not come back.
+// share returns the share that this process has of a window while Redis is away. A share
+// that would take more than 30 years to come back does not come back.
 func (o *options) share(w ratelimit.Window) ratelimit.Window {
 	w.Burst = (w.Burst + o.replicas - 1) / o.replicas
 	permits, period := w.Rate.Parts()
@@ -51,14 +51,16 @@ func (l *Limiter[K]) spend(k K, n uint64) {
 	if l.policy != FailLocal || n == 0 {
 		return
 	}
-	d := l.local.Peek(k)
-	if n = min(n, uint64(max(d.Remaining, 0))); n > 0 {
-		l.local.AllowN(k, int(n))
+	if n <= math.MaxInt32 && l.local.AllowN(k, int(n)) {
+		return
+	}
+	if left := l.local.Peek(k).Remaining; left > 0 {
+		l.local.AllowN(k, int(min(n, uint64(left))))
 	}
 }
 
-// decide makes a claim on the share that this process has. Where that can't say, Redis may
-// in a while.
+// decide makes a claim on the share that this process has. Where that can't decide, Redis
+// may in a while.
 func (l *Limiter[K]) decide(k K, p *limits, c claim, wait time.Duration) (a answer) {
 	l.renew(k, p)
 	if c.wait <= 0 {

@@ -91,7 +91,7 @@ func WithBreaker(failures int, pause time.Duration) Option {
 type FailurePolicy int
 
 const (
-	// FailLocal decides by a limiter of this process, which has seen what this
+	// FailLocal decides by a limiter of this process, which has seen the permits that this
 	// process was granted, and has its share of the limit (see [WithReplicas]).
 	FailLocal FailurePolicy = iota
 	// FailOpen grants everything that could ever be granted.

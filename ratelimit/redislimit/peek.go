@@ -23,7 +23,7 @@ func (l *Limiter[K]) Peek(ctx context.Context, k K) (ratelimit.Decision, error) 
 	if p.free || p.burst == 0 {
 		return p.decision(p.free, make([]amount, len(p.windows)), 0, 1), nil
 	}
-	// Redis denies more than any burst, changes nothing, and says what is owed.
+	// Redis denies more than any burst, changes nothing, and returns the debts.
 	r, err := l.ask(ctx, k, p, claim{n: 1 << exactBits}, 0)
 	switch {
 	case !r.failed && err == nil:
@@ -38,11 +38,11 @@ func (l *Limiter[K]) Peek(ctx context.Context, k K) (ratelimit.Decision, error) 
 }
 
 // Charge takes n permits of k, even if more than the burst is owed then. It is for a cost
-// that is known only when it has arisen. Nothing is granted until what is owed has come down
-// to the burst. It asks Redis once, and does not wait. A charge of more than 24 days' worth
+// that is known only when it has arisen. Nothing is granted until the debt has come down to the
+// burst. It asks Redis once, and does not wait. A charge of more than 24 days' worth
 // of permits may be cut to that.
 //
-// If Redis does not answer, FailLocal charges what this process knows of k, up to its burst,
+// If Redis does not answer, FailLocal charges the share of this process, up to its burst,
 // and FailOpen nothing. The errors of Charge are those of Take, and one if the rate is 0 and
 // more than the burst would be owed: then nothing is charged. It panics if ctx is nil or n is
 // less than 1.
@@ -73,14 +73,14 @@ func (l *Limiter[K]) Charge(ctx context.Context, k K, n int) error {
 	return nil
 }
 
-// maxCharge is in wholes, with room for what is owed already.
+// maxCharge is in wholes, with room for an earlier debt.
 const maxCharge = 1 << 41
 
 // Set changes the windows of k for all processes, from now on, and those of [WithWindow]
 // stay. As many permits are owed as before. A window with an unlimited rate is left out, and
 // with no other windows k is forgotten. The windows hold until k owes nothing: from
 // then on each process has those of its own again. So Set is for a key in use, beside a
-// change of what NewFunc is told, and has no effect on a key that owes nothing, nor in a
+// change of the function of NewFunc, and has no effect on a key that owes nothing, nor in a
 // process whose own windows for k are unlimited or have a burst of 0. Leases of other
 // processes go on until they end, and a caller that waits keeps the place that it has.
 //

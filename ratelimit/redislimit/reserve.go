@@ -43,7 +43,7 @@ func (x keyOf[K]) charge(ctx context.Context, n int) error { return x.l.Charge(c
 //
 // The reservation is not OK, and takes nothing, if the permits can never be had: n is more
 // than the burst, or the rate is 0. If Redis does not answer, the policy of
-// [WithFailurePolicy] decides; what it grants can be charged for and not given back. The
+// [WithFailurePolicy] decides; permits that it grants can be charged for and not given back. The
 // errors of Reserve are those of Take. It panics if ctx is nil or n is less than 1.
 func (l *Limiter[K]) Reserve(ctx context.Context, k K, n int) (r Reservation, err error) {
 	ctxselect.Require(ctx, "redislimit: Reserve")
@@ -100,7 +100,7 @@ func (r *Reservation) Cancel(ctx context.Context) error {
 
 // Settle pays the real cost in place of what was reserved. If that is more, it takes the
 // rest as [Limiter.Charge] does, and returns how many permits that are as a negative
-// number. If it is less, it gives back what is safe, and returns how many permits that are:
+// number. If it is less, it gives back as many as is safe, and returns that number:
 // all that have not come back by themselves if nothing was granted since, and otherwise as
 // many as cannot let more through in a window than the limit. Settle may be called again, as
 // the cost becomes known.

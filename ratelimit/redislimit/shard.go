@@ -6,7 +6,7 @@ import (
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
-// A shard is what this process knows of a part of the keys. mu guards all of it, and
+// A shard is the state of a part of the keys. mu guards all of it, and
 // the entries.
 type shard[K comparable] struct {
 	mu      shortlock.Mutex
@@ -16,7 +16,7 @@ type shard[K comparable] struct {
 	_       [64]byte
 }
 
-// An entry is what this process knows of a key with leases. A caller that has found one may
+// An entry is the lease of a key. A caller that has found one may
 // go on using it after it was dropped, which has no effect on others.
 type entry struct {
 	said   *limits // of this process
@@ -31,8 +31,8 @@ const sweepKeys = 4
 func micros(d time.Duration) uint64 { return uint64(d / time.Microsecond) }
 
 // entryLocked returns the entry of k, and makes one if there is room. If it is of other
-// limits, another takes its place, and what was leased is not handed out any more, as it may
-// be more than k may have now.
+// limits, another takes its place, and the rest of the lease is not handed out any more, as it
+// may be more than k may have now.
 func (l *Limiter[K]) entryLocked(sh *shard[K], k K, p *limits, now time.Duration) *entry {
 	e := sh.entries[k]
 	if e != nil && e.said == p {

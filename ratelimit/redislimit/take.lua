@@ -95,6 +95,22 @@ if alone and value then
     alone = alone and string.sub(value, i * 72 - 43, i * 72 + 4) == string.sub(ARGV[1], i * 48 - 47, i * 48)
   end
 end
+if alone and m == 1 then
+  local u, d, _, _, cw, cf = struct.unpack('<dddddd', ARGV[1])
+  local n, qw, qf = struct.unpack('<ddd', ARGV[2])
+  local nw, nf = instant(us, u, d)
+  local ow, of, made, spent, promised = 0, 0, us, 0, 0
+  if value then
+    local _, w, f = struct.unpack('<ddd', value, 5)
+    made, spent, promised = struct.unpack('<ddd', value, 77)
+    ow, of = ahead(w, f, nw, nf, d)
+  end
+  qw, qf = add(ow, of, qw, qf, d)
+  if qw > cw or qw == cw and qf > cf then return {-1, ow, of} end
+  nw, nf = add(nw, nf, qw, qf, d)
+  keep(KEYS[1], struct.pack('<c4ddd', 'TRL3', us, nw, nf) .. ARGV[1] .. struct.pack('<ddd', made, spent + n, promised), lasts(qw, qf, u))
+  return {0, qw, qf}
+end
 if alone then
   local denied, granted, state, fits, ms = {-1}, {0}, {'TRL3'}, true, 0
   for i = 1, m do

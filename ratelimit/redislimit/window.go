@@ -17,7 +17,7 @@ type amount struct{ whole, part uint64 }
 // doubles, in which whole numbers up to 2^53 are exact. So an instant is two of
 // them: whole microseconds, and parts of one, as many as it takes for the interval
 // between two permits to be a whole number of parts. No interval is rounded then,
-// and what is left of a microsecond stays in the state.
+// and the rest of a microsecond stays in the state.
 //
 // Extremes have other units. If the burst takes more than 71 years to come back, a
 // whole is 2^shift microseconds, so that it fits; and if the parts of a whole were
@@ -79,7 +79,7 @@ func newWindow(rate ratelimit.Rate, burst uint64) window {
 	return w
 }
 
-// cost returns what n permits cost. n is at most the burst.
+// cost returns the cost of n permits. n is at most the burst.
 func (w *window) cost(n uint64) amount {
 	hi, lo := bits.Mul64(n, w.step.part)
 	q, r := bits.Div64(hi, lo, w.den)
