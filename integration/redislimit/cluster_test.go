@@ -34,8 +34,8 @@ func (s *spy) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// Each call is a script of one key, whatever the limiter does, so a cluster has all that
-// it needs in one slot; and a cluster does it.
+// Each call is a script of one key, or of one and its parent, so a cluster has all that it
+// needs in one slot; and a cluster does it.
 func TestOneKeyACall(t *testing.T) {
 	t.Parallel()
 	s, straight := server(t, "--cluster-enabled", "yes")
@@ -70,6 +70,21 @@ func TestOneKeyACall(t *testing.T) {
 	if err := plain.Forget(ctx, "a"); err != nil || !take(t, plain, "a", 1).OK {
 		t.Errorf("forgotten: %v", err)
 	}
+	// A parent is in the slot of its keys, by a hash tag, and in the same call.
+	single := len(watch.cmds)
+	child := redislimit.New[string](client, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed),
+		redislimit.WithPrefix("{p}"), redislimit.WithParent("{p}all", ratelimit.Window{Rate: ratelimit.Every(time.Hour), Burst: 3}))
+	for i, k := range []string{"a", "a", "a", "b", "b"} {
+		if d := take(t, child, k, 1); d.OK != (i != 2 && i != 4) {
+			t.Errorf("%d, %q: %+v", i, k, d)
+		}
+	}
+	for _, args := range watch.cmds[single:] {
+		if (args[0] == "evalsha" || args[0] == "eval") && args[2] != 2 {
+			t.Errorf("a script of %v keys", args[2])
+		}
+	}
+	watch.cmds = watch.cmds[:single]
 	scripts := 0
 	for _, args := range watch.cmds {
 		switch name := args[0].(string); name {
