@@ -21,7 +21,7 @@ func BenchmarkBroadcastSend(b *testing.B) {
 			bc := broadcast.New[int](broadcast.WithCapacity(busRoom))
 			subs := make([]*broadcast.Subscription[int], n)
 			for i := range subs {
-				subs[i] = subscribe(b, bc, broadcast.OnOverflow(broadcast.Block))
+				subs[i] = subscribe(b, bc, broadcast.WithOverflow(broadcast.Block))
 			}
 			got := make([]received, n)
 			dst := make([]int, busRoom)

@@ -63,7 +63,7 @@ func sizedTandem[T any](tb testing.TB) sizedBus[T] {
 	bc := broadcast.New[T](broadcast.WithCapacity(busRoom))
 	return sizedBus[T]{
 		subscribe: func(wg *sync.WaitGroup, got func(T)) {
-			s, err := bc.Subscribe(broadcast.OnOverflow(broadcast.Block))
+			s, err := bc.Subscribe(broadcast.WithOverflow(broadcast.Block))
 			if err != nil {
 				tb.Fatal(err)
 			}

@@ -70,7 +70,7 @@ func growSubscribers(b *testing.B, n, _ int) func(held func()) {
 func subscribe(b *testing.B, bc *broadcast.Broadcast[int], n int) []*broadcast.Subscription[int] {
 	subs := make([]*broadcast.Subscription[int], n)
 	for i := range subs {
-		s, err := bc.Subscribe(broadcast.OnOverflow(broadcast.Block))
+		s, err := bc.Subscribe(broadcast.WithOverflow(broadcast.Block))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -10,58 +10,7 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// How a broadcast works.
-//
-// The data is a log: a chain of chunks of typed values, to which senders append
-// under one lock, mu. Each value has a sequence number, and a slot is written
-// once. One atomic addition to log.published makes it visible to all readers. A
-// reader loads that word once for all that it takes, and then reads plainly:
-// what it read before the addition can't change any more. (A ring that is
-// overwritten would need a lock for readers, or be a data race.)
-//
-// A subscription is a cursor, the chunk that it points into, and books of its
-// own, under a lock of its own that senders never take. What it has missed
-// follows from the cursor and from how much was published, at any instant:
-// everything before published - capacity. As the log moves on, chunks before
-// that are cut off at both ends, so that a reader that has stalled holds the one
-// it is in and no other; when it goes on, it finds the gap by its numbers, and
-// its new place from log.first or log.last.
-//
-// Where values are missing in the log itself, see ReportGap, is in a list beside
-// it, with sums. A subscription knows the sums that it has passed; as long as they
-// are those of the whole list, there is nothing to look up.
-//
-// Subscriptions are known by weak pointers, for Stats only, so that a forgotten
-// one is collected. Those that Block are known to the gate, too.
-//
-// Locks: Broadcast.mu is taken before Subscription.mu where both are, in Stats
-// and when ended subscriptions are weeded out. Neither is held while a goroutine
-// waits, is woken, or runs code of the user.
-//
-// Park and wake, readers. One that finds nothing puts its waiter on the list of
-// sleepers, under mu and after it has looked at published, and at the holes, once
-// more; a sender publishes and takes the list under mu, too, and so does who
-// reports a gap. So one of them sees the other. The sender wakes them when mu is
-// free. A reader looks again whenever it was woken; to be woken without reason is
-// harmless. Closing a subscription signals the waiters that are linked to it, which
-// happens under its lock, at which they saw that it was open.
-//
-// Park and wake, senders. One that finds no room lines up, with a channel of its
-// own and what it has to send; only the first in line looks for room. It waits for
-// the cursors in the way, see gate. When there is room it sends for all in line, as
-// far as it goes, and wakes those who have nothing left: were each to send its own
-// and wake the next one, a line that has formed once would never end, as those who
-// are through come back for more, and each value would cost a wake-up. Whoever
-// leaves the line wakes the one that is the first then.
-//
-// Contexts. That the context of a subscription has ended is seen at its channel, which
-// can be asked under any lock: by a reader after it has loaded published, so that it
-// takes nothing that was sent after the end, and by a sender before it waits. Neither
-// relies on sched.AfterFunc, which runs on a goroutine of its own, some time later.
-// It wakes readers that are parked, and does what nobody else comes by to do. Whoever
-// sees the end calls expire when it holds no lock, as the cause is the context's to
-// tell. A sender ends a subscription so before it sends what that one would have been
-// waited for: the books of a Block subscription have no gap.
+// ARCHITECTURE.md says how a broadcast works, and who may touch what.
 
 // A Broadcast sends values of type T to its subscriptions. It is made by [New],
 // must not be copied, and is safe for concurrent use.
@@ -72,6 +21,8 @@ type Broadcast[T any] struct {
 	senders  fifo.List[*sender[T]]           // those that wait for room
 	subs     []weak.Pointer[Subscription[T]] // in the order of Subscribe; some ended
 	log      log[T]
+	lag      lag
+	traced   bool // whether subscriptions record where they were made
 }
 
 // New returns a broadcast without subscriptions.
@@ -81,9 +32,11 @@ func New[T any](opts ...Option) *Broadcast[T] { return newFrom[T](0, opts) }
 func newFrom[T any](start uint64, opts []Option) *Broadcast[T] {
 	o := options{capacity: defaultCapacity}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
-	b := new(Broadcast[T])
+	b := &Broadcast[T]{lag: lag{handler: o.lag}, traced: o.traced}
 	b.log.init(o.capacity, start)
 	return b
 }
@@ -130,9 +83,10 @@ func (b *Broadcast[T]) trySend(v T) error {
 			continue
 		}
 		b.log.add(v)
-		asleep := b.sleepers.take()
+		asleep, late := b.sleepers.take(), b.lateLocked()
 		b.mu.Unlock()
 		b.wake(asleep)
+		b.lag.tell(late)
 		return nil
 	}
 }
@@ -160,10 +114,10 @@ func (b *Broadcast[T]) closedLocked() bool { return b.log.published.Load()&close
 // roomLocked returns how many values can be sent at once.
 func (b *Broadcast[T]) roomLocked() uint64 { return b.gate.room(b.log.sent, b.log.capacity) }
 
-// passed is called when a marked cursor has moved.
-func (b *Broadcast[T]) passed(c *cursor) {
+// passed is called when a marked subscription has moved.
+func (b *Broadcast[T]) passed(s *Subscription[T]) {
 	b.mu.Lock()
-	if b.gate.unmark(c) {
+	if b.gate.unmark(s) {
 		b.wakeSenderLocked()
 	}
 	b.mu.Unlock()
@@ -211,14 +165,22 @@ func (b *Broadcast[T]) Subscribe(opts ...SubscribeOption) (*Subscription[T], err
 func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subscription[T], error) {
 	var o subscribeOptions
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
-	s := &Subscription[T]{b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, ctx: o.ctx, release: release}
+	s := &Subscription[T]{b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, ctx: o.ctx, release: release, index: -1}
 	if o.ctx != nil {
 		s.done = o.ctx.Done()
 	}
-	if o.policy == Block {
-		s.block = new(cursor)
+	if o.policy == Grow {
+		s.capacity = uint64(o.most)
+		if o.most == 0 {
+			s.capacity = growth * b.log.capacity
+		}
+	}
+	if b.traced {
+		s.caller = caller()
 	}
 	b.mu.Lock()
 	if o.closed != nil {
@@ -227,36 +189,47 @@ func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subsc
 		b.mu.Unlock()
 		return nil, ErrClosed
 	}
-	oldest := b.log.back(b.log.capacity)
-	s.cursor = max(oldest, b.log.back(uint64(o.replay)))
-	if o.from != nil {
-		s.cursor = min(max(*o.from, b.log.start), b.log.sent) // what is gone already is a gap
-		s.passed = b.log.holes.Load().before(s.cursor)
-		switch { // where this broadcast has never been, something is missing: see From
-		case *o.from < b.log.start:
-			s.passed = s.passed.minus(tally{lost: 1, unknown: 1})
-		case *o.from > b.log.sent:
-			s.passed = s.passed.minus(tally{unknown: 1})
-		}
-	} else {
-		s.passed = b.log.holes.Load().upTo(s.cursor)
-	}
-	if s.cursor == b.log.sent {
-		s.chunk = b.log.tail
-	}
-	if s.block != nil {
-		s.block.pos.Store(max(oldest, s.cursor))
+	s.startLocked(&b.log, o)
+	switch o.policy {
+	case Block:
 		b.gate.add(s)
+	case Grow:
+		b.log.growing = append(b.log.growing, weak.Make(s))
 	}
 	if len(b.subs) == cap(b.subs) {
 		b.weedLocked() // rather than grow
 	}
 	b.subs = append(b.subs, weak.Make(s))
+	b.lag.look = 0 // it may begin far behind
 	b.mu.Unlock()
 	if s.done != nil || release != nil {
 		s.watch(o.ctx, release)
 	}
 	return s, nil
+}
+
+// startLocked sets where s begins.
+func (s *Subscription[T]) startLocked(l *log[T], o subscribeOptions) {
+	s.first = l.back(l.capacity)
+	s.held = max(s.first, l.back(uint64(o.replay)))
+	s.passed = l.holes.Load().upTo(s.held)
+	if o.start != nil {
+		s.held = min(max(*o.start, l.start), l.sent) // what is gone already is a gap
+		s.passed = l.holes.Load().before(s.held)
+		switch { // where this broadcast has never been, something is missing: see WithStart
+		case *o.start < l.start:
+			s.passed = s.passed.minus(tally{lost: 1, unknown: 1})
+		case *o.start > l.sent:
+			s.passed = s.passed.minus(tally{unknown: 1})
+		}
+	}
+	if s.held < s.first && o.policy == SkipToLatest {
+		s.first = l.sent - 1
+	}
+	s.pos.Store(s.held * publishOne)
+	if s.held == l.sent {
+		s.chunk = l.tail
+	}
 }
 
 // weedLocked forgets subscriptions that have ended or were collected.

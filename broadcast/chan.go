@@ -7,51 +7,53 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// A pump is the goroutine that moves values from a subscription to a channel.
-type pump[T any] struct {
-	ch     chan T
+// A forwarder is the goroutine that moves values from a subscription to a channel.
+type forwarder struct {
+	ch     any // chan T, which not every T can be an element of
 	cancel func()
 	done   chan struct{} // closed when it has ended, and ch is closed
 }
 
-// Chan returns a channel of the values, with room for buf, for use in a select.
+// Chan returns a channel of the values of s, with room for buf, for use in a select.
 // It is closed when the subscription ends. Gaps do not show, except in Missed.
 // Values in the buffer of the channel count as delivered: they can still be received
 // after the end. The first call starts a goroutine,
 // which Close ends and waits for, and which keeps the subscription from being
 // collected; further calls return the same channel. It panics if buf is
-// negative.
-func (s *Subscription[T]) Chan(buf int) <-chan T {
+// negative. It is a function, and no method, since values of more than 64 kB can be
+// broadcast, but no channel can have such elements.
+func Chan[T any](s *Subscription[T], buf int) <-chan T {
 	misuse.Negative(buf, "broadcast: Chan: size")
 	s.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.pump != nil {
-		return s.pump.ch
+	if s.forwarder != nil {
+		return s.forwarder.ch.(chan T)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s.pump = &pump[T]{make(chan T, buf), cancel, make(chan struct{})}
+	ch := make(chan T, buf)
+	s.forwarder = &forwarder{ch, cancel, make(chan struct{})}
 	if s.err != nil {
 		cancel()
 		sched.Opaque("Chan closes the channel")
-		close(s.pump.ch)
-		close(s.pump.done)
-		return s.pump.ch
+		close(ch)
+		close(s.forwarder.done)
+		return ch
 	}
-	go s.feed(ctx, s.pump)
-	return s.pump.ch
+	go forward(ctx, s, s.forwarder, ch)
+	return ch
 }
 
-// feed is the goroutine of Chan.
-func (s *Subscription[T]) feed(ctx context.Context, p *pump[T]) {
+// forward is the goroutine of Chan.
+func forward[T any](ctx context.Context, s *Subscription[T], f *forwarder, ch chan<- T) {
 	defer func() {
-		p.cancel()
+		f.cancel()
 		sched.Opaque("the goroutine of Chan closes the channel")
-		close(p.ch)
-		close(p.done)
+		close(ch)
+		close(f.done)
 	}()
-	for _, v := range s.All(ctx) {
-		if !p.handOver(ctx, s.done, v) {
+	for v, err := range s.All(ctx) {
+		if err == nil && !handOver(ctx, ch, s.done, v) {
 			s.expire()
 			s.takeBack()
 			return
@@ -61,19 +63,19 @@ func (s *Subscription[T]) feed(ctx context.Context, p *pump[T]) {
 
 // handOver sends v, or returns false if ctx or the context of the subscription, to
 // which done belongs, has ended.
-func (p *pump[T]) handOver(ctx context.Context, done <-chan struct{}, v T) bool {
+func handOver[T any](ctx context.Context, ch chan<- T, done <-chan struct{}, v T) bool {
 	if sched.Ended(ctx.Done()) || sched.Ended(done) {
 		return false
 	}
 	sched.Opaque("the goroutine of Chan sends")
 	select {
-	case p.ch <- v: // alone, it costs a fraction of a select of three
+	case ch <- v: // alone, it costs a fraction of a select of three
 		return true
 	default:
 	}
 	sched.Opaque("the goroutine of Chan waits for room")
 	select {
-	case p.ch <- v:
+	case ch <- v:
 		return true
 	case <-ctx.Done():
 	case <-done:
@@ -85,7 +87,7 @@ func (p *pump[T]) handOver(ctx context.Context, done <-chan struct{}, v T) bool 
 // was not delivered after all, but left unread.
 func (s *Subscription[T]) takeBack() {
 	s.mu.Lock()
-	s.delivered--
-	s.cursor--
+	s.pos.Add(^uint64(publishOne - 1)) // one less
+	s.left++
 	s.mu.Unlock()
 }

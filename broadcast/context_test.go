@@ -30,14 +30,14 @@ var ways = map[string]func(s *broadcast.Subscription[int]) (int, bool, error){
 		return dst[0], n == 1, err
 	},
 	"All": func(s *broadcast.Subscription[int]) (int, bool, error) {
-		for _, v := range s.All(context.Background()) {
+		for _, v := range withGaps(s.All(context.Background())) {
 			return v, true, nil
 		}
 		_, err := s.Next(context.Background())
 		return 0, false, err
 	},
 	"Chan": func(s *broadcast.Subscription[int]) (int, bool, error) {
-		if v, ok := <-s.Chan(0); ok {
+		if v, ok := <-broadcast.Chan(s, 0); ok {
 			return v, true, nil
 		}
 		_, err := s.Next(context.Background())
@@ -70,9 +70,9 @@ func TestB4NothingIsDeliveredAfterTheContext(t *testing.T) {
 		},
 	}
 	begins := map[string][]broadcast.SubscribeOption{
-		"now": nil, "Replay": {broadcast.Replay(3)}, "From": {broadcast.From(1)}, "From a gap": {broadcast.From(0)},
+		"now": nil, "Replay": {broadcast.WithReplay(3)}, "From": {broadcast.WithStart(1)}, "From a gap": {broadcast.WithStart(0)},
 	}
-	policies := map[string]broadcast.Policy{
+	policies := map[string]broadcast.OverflowPolicy{
 		"SkipOldest": broadcast.SkipOldest, "SkipToLatest": broadcast.SkipToLatest, "Block": broadcast.Block, "Disconnect": broadcast.Disconnect,
 	}
 	afterwards := map[string]func(src source){
@@ -89,7 +89,7 @@ func TestB4NothingIsDeliveredAfterTheContext(t *testing.T) {
 							src := open()
 							sendTo(t, src.send, 0, 5) // 0 is not retained
 							ctx := newLateContext()
-							s := must(src.subscribe(append([]broadcast.SubscribeOption{broadcast.OnOverflow(policy), broadcast.WithContext(ctx)}, opts...)...))
+							s := must(src.subscribe(append([]broadcast.SubscribeOption{broadcast.WithOverflow(policy), broadcast.WithContext(ctx)}, opts...)...))
 							for v := range before {
 								if begin == "now" {
 									must0(src.send(10 + v))
@@ -139,8 +139,8 @@ func TestB4ContextEndsInAWalk(t *testing.T) {
 				t.Errorf("%s: got %d, %v after the end", name, v, err)
 			}
 			send(t, b, 10, 12)
-			if s.Backlog() != 7 || s.Missed() != 0 || s.Seq() != 3 {
-				t.Errorf("%s: %d left, %d missed, at %d", name, s.Backlog(), s.Missed(), s.Seq())
+			if s.Backlog() != 7 || s.Missed() != 0 || s.Position() != 3 {
+				t.Errorf("%s: %d left, %d missed, at %d", name, s.Backlog(), s.Missed(), s.Position())
 			}
 			if other.Backlog() != 12 {
 				t.Errorf("the other one has %d", other.Backlog())
@@ -153,7 +153,7 @@ func TestB4ContextEndsInAWalk(t *testing.T) {
 	s := must(b.Subscribe(broadcast.WithContext(ctx)))
 	send(t, b, 0, 10)
 	n := 0
-	for range s.All(t.Context()) {
+	for range withGaps(s.All(t.Context())) {
 		if n++; n == 3 {
 			ctx.end()
 		}
@@ -175,7 +175,7 @@ func TestB4WaitingReaderAfterTheContext(t *testing.T) {
 			_, err := s.Next(t.Context())
 			result <- err
 		}()
-		ch := must(b.Subscribe(broadcast.WithContext(ctx))).Chan(3)
+		ch := broadcast.Chan(must(b.Subscribe(broadcast.WithContext(ctx))), 3)
 		synctest.Wait()
 		ctx.end()
 		send(t, b, 0, 1)
@@ -204,10 +204,10 @@ func TestB4EndedBlockIsInNobodysWay(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := broadcast.New[int](broadcast.WithCapacity(2))
 				ctx, also := newLateContext(), newLateContext()
-				s := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(ctx)))
-				open := must(b.Subscribe(broadcast.OnOverflow(broadcast.SkipOldest), broadcast.WithContext(newLateContext())))
+				s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctx)))
+				open := must(b.Subscribe(broadcast.WithOverflow(broadcast.SkipOldest), broadcast.WithContext(newLateContext())))
 				for range others {
-					must(b.Subscribe(broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(also)))
+					must(b.Subscribe(broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(also)))
 				}
 				send(t, b, 0, 2)
 				if err := b.TrySend(2); err != broadcast.ErrFull {
@@ -218,8 +218,8 @@ func TestB4EndedBlockIsInNobodysWay(t *testing.T) {
 				if err := call(b); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
-				if s.Missed() != 0 || s.Backlog() != 2 || s.Seq() != 0 {
-					t.Errorf("%s: %d missed, %d left, at %d", name, s.Missed(), s.Backlog(), s.Seq())
+				if s.Missed() != 0 || s.Backlog() != 2 || s.Position() != 0 {
+					t.Errorf("%s: %d missed, %d left, at %d", name, s.Missed(), s.Backlog(), s.Position())
 				}
 				if v, err := s.Next(t.Context()); !isEnd(err) {
 					t.Errorf("%s: got %d, %v", name, v, err)
@@ -244,7 +244,7 @@ func TestB4EndOfAContextFreesAWaitingSender(t *testing.T) {
 				var subs [n]*broadcast.Subscription[int]
 				for i := range n {
 					ctxs[i] = newLateContext()
-					subs[i] = must(b.Subscribe(broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(ctxs[i])))
+					subs[i] = must(b.Subscribe(broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctxs[i])))
 				}
 				send(t, b, 0, 1)
 				sent := make(chan error, 2)
@@ -286,7 +286,7 @@ func TestB4EndOfAContextFreesTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broadcast.New[int](broadcast.WithCapacity(1))
 		ctx := newLateContext()
-		must(b.Subscribe(broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(ctx)))
+		must(b.Subscribe(broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctx)))
 		gone, cancel := context.WithCancelCause(t.Context())
 		send(t, b, 0, 1)
 		sent := make(chan error, 4)
@@ -325,7 +325,7 @@ func TestB4SubscribeAfterTheContext(t *testing.T) {
 		b := broadcast.New[int](broadcast.WithCapacity(1))
 		x := broadcast.NewTopics[string, int](broadcast.WithCapacity(1))
 		send(t, b, 0, 3)
-		opts := []broadcast.SubscribeOption{broadcast.WithContext(ctx), broadcast.OnOverflow(broadcast.Block), broadcast.Replay(5)}
+		opts := []broadcast.SubscribeOption{broadcast.WithContext(ctx), broadcast.WithOverflow(broadcast.Block), broadcast.WithReplay(5)}
 		for range 200 {
 			for _, s := range []*broadcast.Subscription[int]{must(b.Subscribe(opts...)), must(x.Subscribe("k", opts...))} {
 				if st := b.Stats(); len(st.Subscriptions) > 0 {
@@ -342,7 +342,7 @@ func TestB4SubscribeAfterTheContext(t *testing.T) {
 					}
 				}
 				select {
-				case <-s.Chan(0):
+				case <-broadcast.Chan(s, 0):
 				default:
 					t.Fatal("the channel of a subscription that has ended is open")
 				}
@@ -359,12 +359,12 @@ func TestB4SubscribeAfterTheContext(t *testing.T) {
 // at it, and stay; Stats has those that are open only.
 func TestB2BooksAfterTheContext(t *testing.T) {
 	looks := map[string]func(s *broadcast.Subscription[int]){
-		"Backlog": func(s *broadcast.Subscription[int]) { s.Backlog() },
-		"Missed":  func(s *broadcast.Subscription[int]) { s.Missed() },
-		"Seq":     func(s *broadcast.Subscription[int]) { s.Seq() },
-		"Next":    func(s *broadcast.Subscription[int]) { _, _ = s.Next(context.Background()) },
-		"Chan":    func(s *broadcast.Subscription[int]) { s.Chan(1) },
-		"Close":   func(s *broadcast.Subscription[int]) { _ = s.Close() },
+		"Backlog":  func(s *broadcast.Subscription[int]) { s.Backlog() },
+		"Missed":   func(s *broadcast.Subscription[int]) { s.Missed() },
+		"Position": func(s *broadcast.Subscription[int]) { s.Position() },
+		"Next":     func(s *broadcast.Subscription[int]) { _, _ = s.Next(context.Background()) },
+		"Chan":     func(s *broadcast.Subscription[int]) { broadcast.Chan(s, 1) },
+		"Close":    func(s *broadcast.Subscription[int]) { _ = s.Close() },
 	}
 	for name, look := range looks {
 		b := broadcast.New[int](broadcast.WithCapacity(4))
@@ -381,8 +381,8 @@ func TestB2BooksAfterTheContext(t *testing.T) {
 		}
 		look(s)
 		send(t, b, 7, 20)
-		if s.Missed() != 3 || s.Backlog() != 3 || s.Seq() != 4 {
-			t.Errorf("%s: %d missed, %d left, at %d", name, s.Missed(), s.Backlog(), s.Seq())
+		if s.Missed() != 3 || s.Backlog() != 3 || s.Position() != 4 {
+			t.Errorf("%s: %d missed, %d left, at %d", name, s.Missed(), s.Backlog(), s.Position())
 		}
 		s.Close()
 		if _, err := s.Next(t.Context()); !isEnd(err) {
@@ -397,7 +397,7 @@ func TestB4TheFirstReasonCounts(t *testing.T) {
 	b := broadcast.New[int](broadcast.WithCapacity(1))
 	ctx := newLateContext()
 	first := must(b.Subscribe(broadcast.WithContext(ctx)))
-	slow := must(b.Subscribe(broadcast.WithContext(ctx), broadcast.OnOverflow(broadcast.Disconnect)))
+	slow := must(b.Subscribe(broadcast.WithContext(ctx), broadcast.WithOverflow(broadcast.Disconnect)))
 	closed := must(b.Subscribe(broadcast.WithContext(ctx)))
 	must0(closed.Close())
 	send(t, b, 0, 3)
@@ -418,14 +418,15 @@ func TestB4TheFirstReasonCounts(t *testing.T) {
 func TestW2NothingAfterTheContext(t *testing.T) {
 	var l broadcast.Latest[int]
 	ctx := newLateContext()
+	changes := l.Changes(ctx)
 	l.Set(1)
 	var got []int
-	for v := range l.Changes(ctx) {
+	for v := range changes {
 		got = append(got, v)
 		l.Set(2)
 		ctx.end()
 	}
-	for v := range l.Changes(ctx) {
+	for v := range changes {
 		got = append(got, v)
 	}
 	if !slices.Equal(got, []int{1}) {
@@ -456,7 +457,7 @@ func TestC8EndedSubscriptionKeepsNothing(t *testing.T) {
 				old = []weak.Pointer[blob]{weak.Make(value), weak.Make(carried)}
 				ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, carried))
 				defer cancel()
-				opts := []broadcast.SubscribeOption{broadcast.WithContext(ctx), broadcast.OnOverflow(broadcast.Disconnect)}
+				opts := []broadcast.SubscribeOption{broadcast.WithContext(ctx), broadcast.WithOverflow(broadcast.Disconnect)}
 				b := broadcast.New[*blob](broadcast.WithCapacity(1))
 				x := broadcast.NewTopics[string, *blob](broadcast.WithCapacity(1))
 				values := []*blob{value, value, value}

@@ -83,8 +83,8 @@ func TestExploreContextFreesTheSender(t *testing.T) {
 				b := broadcast.New[uint64](broadcast.WithCapacity(1))
 				ctx, end := open(t.Context())
 				reads, _ := open(t.Context())
-				gone := newBook(t, b, broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(ctx))
-				k := newBook(t, b, broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(reads))
+				gone := newBook(t, b, broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctx))
+				k := newBook(t, b, broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(reads))
 				r.Go("ends", end)
 				r.Go("reader", func() {
 					if err := k.read(t.Context(), 2); err != nil || k.missed > 0 {
@@ -110,7 +110,7 @@ func TestExploreBooksOfAnEndedBlock(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				b := broadcast.New[uint64](broadcast.WithCapacity(1))
 				ctx, end := open(t.Context())
-				k := newBook(t, b, broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(ctx))
+				k := newBook(t, b, broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctx))
 				sendAll(t, b, 1)
 				r.Go("ends", end)
 				for _, name := range []string{"sender", "another"} {

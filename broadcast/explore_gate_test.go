@@ -19,7 +19,7 @@ func TestExploreBlock(t *testing.T) {
 				b := broadcast.New[uint64](broadcast.WithCapacity(1))
 				n := 4 - len(readers)
 				for _, name := range readers {
-					k := newBook(t, b, broadcast.OnOverflow(broadcast.Block))
+					k := newBook(t, b, broadcast.WithOverflow(broadcast.Block))
 					r.Go(name, func() {
 						if err := k.read(t.Context(), n); err != nil || k.missed > 0 {
 							t.Errorf("%v, %d missed", err, k.missed)
@@ -39,10 +39,10 @@ func TestExploreBlockCloses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				b := broadcast.New[uint64](broadcast.WithCapacity(1))
-				k := newBook(t, b, broadcast.OnOverflow(broadcast.Block))
+				k := newBook(t, b, broadcast.WithOverflow(broadcast.Block))
 				r.Go("closes", func() { k.s.Close() })
 				if others {
-					k := newBook(t, b, broadcast.OnOverflow(broadcast.Block))
+					k := newBook(t, b, broadcast.WithOverflow(broadcast.Block))
 					r.Go("reader", func() {
 						if err := k.read(t.Context(), 2); err != nil {
 							t.Error(err)
@@ -60,7 +60,7 @@ func TestExploreBlockCloses(t *testing.T) {
 func TestExploreSenderGivesUp(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		b := broadcast.New[int](broadcast.WithCapacity(1))
-		s, err := b.Subscribe(broadcast.OnOverflow(broadcast.Block))
+		s, err := b.Subscribe(broadcast.WithOverflow(broadcast.Block))
 		if err != nil || b.TrySend(0) != nil {
 			t.Error("no room")
 		}
@@ -102,7 +102,7 @@ func TestExploreSenderGivesUp(t *testing.T) {
 func TestExploreCloseMeetsBlock(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		b := broadcast.New[uint64](broadcast.WithCapacity(1))
-		k := newBook(t, b, broadcast.OnOverflow(broadcast.Block))
+		k := newBook(t, b, broadcast.WithOverflow(broadcast.Block))
 		sent := uint64(0)
 		r.Go("sender", func() {
 			for ; sent < 2; sent++ {
@@ -132,7 +132,7 @@ func TestExploreCloseMeetsBlock(t *testing.T) {
 func TestExploreCloseFreesSenders(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		b := broadcast.New[uint64](broadcast.WithCapacity(1))
-		newBook(t, b, broadcast.OnOverflow(broadcast.Block))
+		newBook(t, b, broadcast.WithOverflow(broadcast.Block))
 		for _, name := range []string{"first", "second"} {
 			r.Go(name, func() {
 				if n, err := b.SendBatch(t.Context(), []uint64{0, 1}); n > 1 || err != broadcast.ErrClosed {
@@ -149,7 +149,7 @@ func TestExploreCloseFreesSenders(t *testing.T) {
 func TestExploreBatchMeetsSend(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		b := broadcast.New[int](broadcast.WithCapacity(2))
-		s, err := b.Subscribe(broadcast.OnOverflow(broadcast.Block))
+		s, err := b.Subscribe(broadcast.WithOverflow(broadcast.Block))
 		if err != nil {
 			t.Error(err)
 		}

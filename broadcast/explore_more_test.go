@@ -18,10 +18,11 @@ func TestExploreLatest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				var l broadcast.Latest[int]
+				changes := l.Changes(t.Context())
 				for _, name := range walks {
 					r.Go(name, func() {
 						last := 0
-						for v := range l.Changes(t.Context()) {
+						for v := range changes {
 							if v <= last {
 								t.Errorf("%d after %d", v, last)
 							}
@@ -49,8 +50,9 @@ func TestExploreLatestGivesUp(t *testing.T) {
 			for range l.Changes(ctx) {
 			}
 		})
+		changes := l.Changes(t.Context())
 		r.Go("walk", func() {
-			for range l.Changes(t.Context()) {
+			for range changes {
 				return
 			}
 		})
@@ -121,7 +123,7 @@ func TestExploreTopicsReturn(t *testing.T) {
 				}
 				read++
 			}
-			at = leaves.Seq()
+			at = leaves.Position()
 			leaves.Close()
 		})
 		var stays *broadcast.Subscription[int]
@@ -140,7 +142,7 @@ func TestExploreTopicsReturn(t *testing.T) {
 			}
 		})
 		r.After(func() {
-			back, err := topics.Subscribe("room", broadcast.From(at))
+			back, err := topics.Subscribe("room", broadcast.WithStart(at))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,7 +186,7 @@ func TestExploreChan(t *testing.T) {
 		k := newBook(t, b)
 		var ch <-chan uint64
 		r.Go("reader", func() {
-			ch = k.s.Chan(0)
+			ch = broadcast.Chan(k.s, 0)
 			for v := range ch {
 				if v != k.next {
 					t.Errorf("B1: got %d, want %d", v, k.next)

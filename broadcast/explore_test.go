@@ -29,7 +29,7 @@ func newBook(t testing.TB, b *broadcast.Broadcast[uint64], opts ...broadcast.Sub
 	if err != nil {
 		t.Error(err)
 	}
-	return &book{t: t, s: s, next: s.Seq()}
+	return &book{t: t, s: s, next: s.Position()}
 }
 
 // read reads n values, or to the end if n is -1.
@@ -94,7 +94,7 @@ func TestExploreSleepersAreWoken(t *testing.T) {
 // B2, B6: one that does not keep up is told what it misses, where it misses it,
 // however the log is cut off under its feet.
 func TestExploreSlowReader(t *testing.T) {
-	policies := map[string]broadcast.Policy{
+	policies := map[string]broadcast.OverflowPolicy{
 		"SkipOldest":   broadcast.SkipOldest,
 		"SkipToLatest": broadcast.SkipToLatest,
 		"Disconnect":   broadcast.Disconnect,
@@ -103,7 +103,7 @@ func TestExploreSlowReader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			explore.Explore(t, func(t testing.TB, r *explore.Run) {
 				b := broadcast.New[uint64](broadcast.WithCapacity(1))
-				k := newBook(t, b, broadcast.OnOverflow(policy))
+				k := newBook(t, b, broadcast.WithOverflow(policy))
 				r.Go("reader", func() {
 					switch err := k.read(t.Context(), -1); {
 					case err == broadcast.ErrClosed && (k.next == 3 || policy == broadcast.Disconnect):
@@ -158,7 +158,7 @@ func TestExploreReplayMeetsLive(t *testing.T) {
 			t.Error(err)
 		}
 		r.Go("reader", func() {
-			k := newBook(t, b, broadcast.Replay(1))
+			k := newBook(t, b, broadcast.WithReplay(1))
 			for k.next < 3 {
 				if err := k.read(t.Context(), 1); err != nil {
 					t.Errorf("%v at %d", err, k.next)

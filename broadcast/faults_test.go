@@ -20,11 +20,11 @@ func TestC1CloseJoinsChan(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := broadcast.New[int]()
 			idle, stuck, read := must(b.Subscribe()), must(b.Subscribe()), must(b.Subscribe())
-			idleCh := idle.Chan(buf)
+			idleCh := broadcast.Chan(idle, buf)
 			idle.Close()
-			stuck.Chan(buf)
-			ch := read.Chan(buf)
-			if read.Chan(99) != ch {
+			broadcast.Chan(stuck, buf)
+			ch := broadcast.Chan(read, buf)
+			if broadcast.Chan(read, 99) != ch {
 				t.Error("a second call gives another channel")
 			}
 			send(t, b, 0, 20)
@@ -42,7 +42,7 @@ func TestC1CloseJoinsChan(t *testing.T) {
 			if _, ok := <-idleCh; ok {
 				t.Error("a value on a closed subscription")
 			}
-			if _, ok := <-idle.Chan(1); ok {
+			if _, ok := <-broadcast.Chan(idle, 1); ok {
 				t.Error("a value on a closed subscription")
 			}
 			read.Close()
@@ -56,7 +56,7 @@ func TestC1ChanIsClosedWhenCloseReturns(t *testing.T) {
 		for range 500 {
 			b := broadcast.New[int]()
 			s := must(b.Subscribe())
-			ch := s.Chan(0)
+			ch := broadcast.Chan(s, 0)
 			must(b.SendBatch(t.Context(), []int{1, 2, 3}))
 			s.Close()
 			select {
@@ -77,7 +77,7 @@ func TestC2CauseOfTheContext(t *testing.T) {
 		cause := errors.New("enough")
 		b := broadcast.New[int](broadcast.WithCapacity(1))
 		s := must(b.Subscribe())
-		must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
+		must(b.Subscribe(broadcast.WithOverflow(broadcast.Block)))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var wg sync.WaitGroup
 		check := func(err error) {
@@ -89,7 +89,7 @@ func TestC2CauseOfTheContext(t *testing.T) {
 			func() { _, err := s.Next(ctx); check(err) },
 			func() { _, err := s.NextBatch(ctx, make([]int, 3)); check(err) },
 			func() {
-				for range s.All(ctx) {
+				for range withGaps(s.All(ctx)) {
 					t.Error("a value")
 				}
 			},
@@ -125,7 +125,7 @@ func TestC2WakeUpMeetsCancel(t *testing.T) {
 	for range rounds {
 		synctest.Test(t, func(t *testing.T) {
 			b := broadcast.New[int](broadcast.WithCapacity(1))
-			s := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
+			s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Block)))
 			must(0, b.TrySend(0))
 			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
@@ -151,10 +151,10 @@ func TestC3EverythingInsideALoop(t *testing.T) {
 		s := must(b.Subscribe())
 		must(0, b.TrySend(0))
 		n := 0
-		for range s.All(t.Context()) {
+		for range withGaps(s.All(t.Context())) {
 			n++
 			must(0, b.Send(t.Context(), n))
-			inner := must(b.Subscribe(broadcast.Replay(1)))
+			inner := must(b.Subscribe(broadcast.WithReplay(1)))
 			must(inner.Next(t.Context()))
 			inner.Close()
 			inner.Close()
@@ -185,17 +185,19 @@ func TestC5MisusePanics(t *testing.T) {
 		"broadcast: Subscribe: the zero Broadcast is not usable, make one with New": func() { _, _ = zero.Subscribe() },
 		"broadcast: ReportGap: the zero Broadcast is not usable, make one with New": func() { _ = zero.ReportGap(1) },
 
-		"broadcast: WithCapacity: capacity must be at least 1, got 0":                                func() { broadcast.WithCapacity(0) },
-		"broadcast: OnOverflow: policy must be SkipOldest, SkipToLatest, Block or Disconnect, got 9": func() { broadcast.OnOverflow(9) },
-		"broadcast: Replay: number must not be negative, got -1":                                     func() { broadcast.Replay(-1) },
-		"broadcast: WithContext: context must not be nil":                                            func() { broadcast.WithContext(none) },
-		"broadcast: Send: context must not be nil":                                                   func() { _ = b.Send(none, 1) },
-		"broadcast: SendBatch: context must not be nil":                                              func() { _, _ = b.SendBatch(none, nil) },
-		"broadcast: Next: context must not be nil":                                                   func() { _, _ = s.Next(none) },
-		"broadcast: NextBatch: context must not be nil":                                              func() { _, _ = s.NextBatch(none, make([]int, 1)) },
-		"broadcast: NextBatch: destination must have room for a value, got none":                     func() { _, _ = s.NextBatch(t.Context(), nil) },
-		"broadcast: All: context must not be nil":                                                    func() { s.All(none) },
-		"broadcast: Chan: size must not be negative, got -1":                                         func() { s.Chan(-1) },
+		"broadcast: WithCapacity: capacity must be at least 1, got 0":                                        func() { broadcast.WithCapacity(0) },
+		"broadcast: WithLagHandler: function must not be nil":                                                func() { broadcast.WithLagHandler(nil) },
+		"broadcast: WithMaxBacklog: number must be at least 1, got 0":                                        func() { broadcast.WithMaxBacklog(0) },
+		"broadcast: WithOverflow: policy must be SkipOldest, SkipToLatest, Disconnect, Block or Grow, got 9": func() { broadcast.WithOverflow(9) },
+		"broadcast: WithReplay: number must not be negative, got -1":                                         func() { broadcast.WithReplay(-1) },
+		"broadcast: WithContext: context must not be nil":                                                    func() { broadcast.WithContext(none) },
+		"broadcast: Send: context must not be nil":                                                           func() { _ = b.Send(none, 1) },
+		"broadcast: SendBatch: context must not be nil":                                                      func() { _, _ = b.SendBatch(none, nil) },
+		"broadcast: Next: context must not be nil":                                                           func() { _, _ = s.Next(none) },
+		"broadcast: NextBatch: context must not be nil":                                                      func() { _, _ = s.NextBatch(none, make([]int, 1)) },
+		"broadcast: NextBatch: destination must have room for a value, got none":                             func() { _, _ = s.NextBatch(t.Context(), nil) },
+		"broadcast: All: context must not be nil":                                                            func() { s.All(none) },
+		"broadcast: Chan: size must not be negative, got -1":                                                 func() { broadcast.Chan(s, -1) },
 	}
 	testkit.Panics(t, tests)
 }
@@ -204,8 +206,8 @@ func TestC5MisusePanics(t *testing.T) {
 func TestC6CloseFromEverywhere(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		b := broadcast.New[int](broadcast.WithCapacity(2))
-		s := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
-		ch := must(b.Subscribe()).Chan(0)
+		s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Block)))
+		ch := broadcast.Chan(must(b.Subscribe()), 0)
 		var wg sync.WaitGroup
 		for i := range 64 {
 			wg.Go(func() {
@@ -237,7 +239,7 @@ func TestC6CloseFromEverywhere(t *testing.T) {
 func TestC7TimeMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broadcast.New[int](broadcast.WithCapacity(1))
-		s := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
+		s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Block)))
 		start := time.Now()
 		go func() {
 			for i := range 10 {
@@ -247,7 +249,7 @@ func TestC7TimeMoves(t *testing.T) {
 			b.Close()
 		}()
 		n := 0
-		for range s.All(t.Context()) {
+		for range withGaps(s.All(t.Context())) {
 			n++
 			time.Sleep(2 * time.Hour)
 		}
@@ -311,13 +313,13 @@ func TestWithContext(t *testing.T) {
 func TestReadersShareASubscription(t *testing.T) {
 	const n = 5000
 	b := broadcast.New[int](broadcast.WithCapacity(16))
-	s := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
+	s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Block)))
 	ledger := testkit.NewLedger(n)
 	testkit.Watchdog(t, func() {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				for _, v := range s.All(t.Context()) {
+				for _, v := range withGaps(s.All(t.Context())) {
 					ledger.Note(v)
 				}
 			})
@@ -332,7 +334,7 @@ func TestReadersShareASubscription(t *testing.T) {
 // A batch larger than the capacity passes a Block subscriber whole.
 func TestSendBatchLargerThanCapacity(t *testing.T) {
 	b := broadcast.New[int](broadcast.WithCapacity(4))
-	s := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
+	s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Block)))
 	batch := make([]int, 1000)
 	for i := range batch {
 		batch[i] = i

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
@@ -31,6 +32,11 @@ type Latest[T any] struct {
 // Set makes v the value. What Get and Changes return from then on is v or newer.
 func (l *Latest[T]) Set(v T) {
 	l.mu.Lock()
+	l.setLocked(v)
+}
+
+// setLocked makes v the value, and unlocks.
+func (l *Latest[T]) setLocked(v T) {
 	l.value = v
 	l.version++
 	asleep := l.sleepers.take()
@@ -44,6 +50,25 @@ func (l *Latest[T]) Set(v T) {
 	l.mu.Unlock()
 }
 
+// Update sets the value to fn of the present one, the zero value of T if none has been
+// set. No other value is set in between: if one is set while fn runs, fn is called
+// again with that. fn runs under no lock, so it may call every method. Update panics if
+// fn is nil.
+func (l *Latest[T]) Update(fn func(old T) T) {
+	misuse.Nil(fn == nil, "broadcast: Latest.Update: function")
+	l.mu.Lock()
+	for {
+		old, version := l.value, l.version
+		l.mu.Unlock()
+		v := fn(old)
+		l.mu.Lock()
+		if l.version == version {
+			l.setLocked(v)
+			return
+		}
+	}
+}
+
 // Get returns the value. It reports false, and returns the zero value of T, if
 // none has been set.
 func (l *Latest[T]) Get() (v T, ok bool) {
@@ -52,16 +77,20 @@ func (l *Latest[T]) Get() (v T, ok bool) {
 	return l.value, l.version > 0
 }
 
-// Changes walks the values as they change, beginning with the present one if
-// there is one. It passes over those that have been replaced before it gets to
-// them. It waits for each next one, and ends when ctx does: a value that was set
-// just before may then be left out, and Get has it. The walk may be repeated, by
-// several goroutines at once. It panics if ctx is nil.
+// Changes walks the values that are set after it was called, each once. It passes over
+// those that have been replaced before it gets to them. To begin with the present value,
+// call Changes first and then Get: then no value is missed, and the first one walked may
+// be the one that Get has returned. The walk waits for each next value, and ends when
+// ctx does: a value that was set just before may then be left out, and Get has it. The
+// walk may be repeated, by several goroutines at once. Changes panics if ctx is nil.
 func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 	ctxselect.Require(ctx, "broadcast: Latest.Changes")
+	l.mu.Lock()
+	start := l.version
+	l.mu.Unlock()
 	return func(yield func(T) bool) {
 		w := newWaiter()
-		for seen := uint64(0); sched.Err(ctx) == nil; {
+		for seen := start; sched.Err(ctx) == nil; {
 			l.mu.Lock()
 			if l.version > seen {
 				v := l.value

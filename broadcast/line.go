@@ -32,6 +32,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 			err = ErrClosed
 		}
 		var asleep []*waiter
+		var late []late
 		before := b.log.sent
 		first := b.senders.Len() == 0 || b.senders.Front() == place
 		if err == nil && first && len(left) > 0 {
@@ -42,7 +43,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 				left = place.Value.left
 			}
 			if b.log.sent > before {
-				asleep = b.sleepers.take()
+				asleep, late = b.sleepers.take(), b.lateLocked()
 			}
 		}
 		over := err != nil || len(left) == 0
@@ -56,7 +57,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 			}
 		case over:
 		default:
-			// The first in line waits for cursors, the others for the first.
+			// The first in line waits for subscriptions, the others for the first.
 			if wait = !first; first {
 				if gone = b.gate.expired(); len(gone) > 0 {
 					break
@@ -69,6 +70,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 		}
 		b.mu.Unlock()
 		b.wake(asleep)
+		b.lag.tell(late)
 		b.evict(gone)
 		switch {
 		case over:
@@ -119,8 +121,8 @@ func (b *Broadcast[T]) evict(gone []*Subscription[T]) {
 // ungate takes a Block subscription that has ended out of the way of senders.
 func (b *Broadcast[T]) ungate(s *Subscription[T]) {
 	b.mu.Lock()
-	if s.block.at >= 0 {
-		b.gate.unmark(s.block)
+	if s.index >= 0 {
+		b.gate.unmark(s)
 		b.gate.remove(s)
 		b.wakeSenderLocked()
 	}

@@ -1,7 +1,9 @@
 package broadcast
 
 import (
+	"slices"
 	"unsafe"
+	"weak"
 
 	"github.com/tandemgo/tandem/internal/sched"
 )
@@ -32,11 +34,12 @@ func (c *chunk[T]) after() *chunk[T] {
 // Broadcast.mu, and those that readers load.
 type log[T any] struct {
 	capacity uint64
-	size     int       // of a chunk, once the log has grown
-	tail     *chunk[T] // last, for the sender
-	start    uint64    // number of the first value there ever was
-	sent     uint64    // number of the next one
-	keep     uint64    // while sent is not more, first is needed
+	size     int                             // of a chunk, once the log has grown
+	tail     *chunk[T]                       // last, for the sender
+	start    uint64                          // number of the first value there ever was
+	sent     uint64                          // number of the next one
+	keep     uint64                          // while sent is less, first is needed
+	growing  []weak.Pointer[Subscription[T]] // those with the policy Grow; some ended
 	_        [cacheLine]byte
 
 	// published is the number of the next value, times 2, and the bit closed.
@@ -126,10 +129,28 @@ func (l *log[T]) grow() {
 // a reader that is still there holds that one chunk and not all that follow.
 func (l *log[T]) cut() {
 	old := l.first.Load()
+	if len(l.growing) > 0 && l.needed() < old.end() {
+		l.keep = l.sent + uint64(l.size) // look again then
+		return
+	}
 	next := old.next.Load() // there is one: what is retained is in it
 	l.first.Store(next)
 	old.next.Store(old)
 	l.keep = next.end() + l.capacity
+}
+
+// needed returns the number of the first value that a Grow subscription can still read.
+func (l *log[T]) needed() uint64 {
+	first := l.sent
+	l.growing = slices.DeleteFunc(l.growing, func(p weak.Pointer[Subscription[T]]) bool {
+		s := p.Value()
+		if s == nil || s.over() {
+			return true
+		}
+		first = min(first, max(s.needs(), l.back(s.capacity)))
+		return false
+	})
+	return first
 }
 
 // find returns the chunk of the value with sequence number seq, which has been

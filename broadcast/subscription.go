@@ -3,7 +3,6 @@ package broadcast
 import (
 	"context"
 	"fmt"
-	"iter"
 	"runtime"
 	"weak"
 
@@ -15,10 +14,19 @@ import (
 // [Broadcast.Subscribe], must not be copied, and is safe for concurrent use.
 // Several goroutines may read from one: each value goes to one of them.
 type Subscription[T any] struct {
+	// pos is the number of the value that is read next, times 2, and the bit closed
+	// once the subscription has ended. Readers move it by CompareAndSwap.
+	pos   sched.Uint64
+	lags  sched.Bool // a sender waits for pos to move; written under Broadcast.mu
+	index int        // in the gate, -1 when it is not there; Broadcast.mu
+
+	lagged uint64 // what had been sent when the lag handler was last told, 0 if that is over; Broadcast.mu
+
+	first    uint64 // what s could read when it was made begins here, if pos is lower
 	capacity uint64
-	policy   Policy
+	policy   OverflowPolicy
 	name     string
-	block    *cursor         // if the policy is Block
+	caller   string          // where it was made, if the broadcast records that
 	done     <-chan struct{} // of its context; nil if it has none that can end
 
 	mu        sched.Mutex
@@ -27,17 +35,17 @@ type Subscription[T any] struct {
 	stop      func() bool // ends the watch on ctx
 	release   func()      // is called when it has ended
 	cleanup   runtime.Cleanup
-	cursor    uint64    // next one to read
-	chunk     *chunk[T] // where that is, nil if it is to be looked for
-	delivered uint64
-	missed    uint64 // up to cursor
-	passed    tally  // of the holes, those up to cursor
-	end       uint64 // how many had been sent when the subscription ended
-	err       error  // why it has ended, nil while it is open
+	held      uint64    // readers may take the values from pos to held without the lock
+	chunk     *chunk[T] // where the value before held is, nil if it is to be looked for
+	delivered uint64    // up to held
+	missed    uint64    // up to held
+	passed    tally     // of the holes, those up to held
+	left      uint64    // the backlog when the subscription ended
+	err       error     // why it has ended, nil while it is open
 	patience  patience
-	spare     *waiter  // for the next reader that parks
-	parked    *waiter  // the readers that are parked, linked by peer
-	pump      *pump[T] // of Chan, nil before
+	spare     *waiter    // for the next reader that parks
+	parked    *waiter    // the readers that are parked, linked by peer
+	forwarder *forwarder // of Chan, nil before
 }
 
 // Next waits for the next value and returns it. Where values are missing it
@@ -62,42 +70,21 @@ func (s *Subscription[T]) NextBatch(ctx context.Context, dst []T) (int, error) {
 	return s.read(ctx, dst)
 }
 
-// All walks the values, each with how many are missing just before it:
-//
-//	for missed, v := range s.All(ctx) { … }
-//
-// The walk ends with ctx, and when Next would return ErrClosed or ErrSlow; Next
-// then tells which. Leaving it leaves the subscription open: another walk goes on
-// from there. It panics if ctx is nil.
-func (s *Subscription[T]) All(ctx context.Context) iter.Seq2[uint64, T] {
-	ctxselect.Require(ctx, "broadcast: All")
-	return func(yield func(uint64, T) bool) {
-		missed := uint64(0)
-		for {
-			v, err := s.Next(ctx)
-			if gap, ok := err.(*GapError); ok {
-				missed += gap.Missed
-				continue
-			}
-			if err != nil || !yield(missed, v) {
-				return
-			}
-			missed = 0
-		}
-	}
+// Position returns the sequence number of the value that is to be read next, or
+// that a gap begins with. The first value of a broadcast has number 0; that of a topic
+// may have a larger one, see [Topics]. After Next has returned a value, or All has
+// yielded one, and if nobody else reads, that one had the number Position() - 1. See
+// [WithStart].
+func (s *Subscription[T]) Position() uint64 {
+	s.expire()
+	return s.at()
 }
 
-// Seq returns the sequence number of the value that is to be read next, or that
-// a gap begins with. The first value of a broadcast has number 0; that of a topic may
-// have a larger one, see [Topics]. After Next has
-// returned a value, and if nobody else reads, that one had the number Seq() - 1.
-// See [From].
-func (s *Subscription[T]) Seq() uint64 {
-	s.expire()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cursor
-}
+// at is Position.
+func (s *Subscription[T]) at() uint64 { return s.pos.Load() / publishOne }
+
+// needs returns the number of the first value that s can still read.
+func (s *Subscription[T]) needs() uint64 { return max(s.at(), s.first) }
 
 // Backlog returns how many values can be read now. Once the subscription has
 // ended, it is how many were left unread.
@@ -119,23 +106,23 @@ func (s *Subscription[T]) books() (missed, backlog uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
-		return s.missed, s.end - s.cursor // as it was left
+		return s.missed, s.left // as it was left
 	}
-	return s.behindLocked(s.b.log.published.Load() / publishOne)
+	st := s.statsLocked(s.b.log.published.Load() / publishOne)
+	return st.Missed, st.Backlog
 }
 
-// Close ends the subscription: who reads from it gets ErrClosed, and senders that
-// wait for it go on. It waits for the goroutine of Chan, if there is one, and
-// returns nil.
+// Close ends the subscription: its readers get ErrClosed, and senders that wait for it
+// go on. Close waits for the goroutine of [Chan], if there is one, and returns nil.
 func (s *Subscription[T]) Close() error {
 	s.expire() // if its context has ended, that was first
 	s.close(ErrClosed)
 	s.mu.Lock()
-	p := s.pump
+	f := s.forwarder
 	s.mu.Unlock()
-	if p != nil {
+	if f != nil {
 		sched.Opaque("Close waits for the goroutine of Chan")
-		<-p.done
+		<-f.done
 	}
 	return nil
 }
@@ -190,15 +177,10 @@ func (s *Subscription[T]) expire() {
 
 // over reports whether s has ended, or its context has.
 func (s *Subscription[T]) over() bool {
-	if sched.Ended(s.done) {
-		return true
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err != nil
+	return s.pos.Load()&closed != 0 || sched.Ended(s.done)
 }
 
-// close ends s, if it has not ended, and wakes all who wait for it.
+// close ends s, if it has not ended, and wakes its readers.
 func (s *Subscription[T]) close(why error) {
 	s.mu.Lock()
 	first := s.err == nil
@@ -213,11 +195,10 @@ func (s *Subscription[T]) close(why error) {
 
 // endLocked ends s when sent values have been sent. The caller calls settle then.
 func (s *Subscription[T]) endLocked(why error, sent uint64) {
-	missed, backlog := s.behindLocked(sent)
-	s.end = sent
-	s.missed, s.cursor = missed, sent-backlog
-	s.err = why
-	s.chunk = nil
+	s.pos.Or(closed) // no reader takes anything from here on
+	st := s.statsLocked(sent)
+	s.missed, s.left = st.Missed, st.Backlog
+	s.err, s.chunk = why, nil
 }
 
 // settle does what is to be done once, outside of the lock, when s has ended. From
@@ -228,21 +209,21 @@ func (s *Subscription[T]) settle() {
 		s.mu.Unlock()
 		return
 	}
-	b, stop, release, cleanup, pump := s.b, s.stop, s.release, s.cleanup, s.pump
+	b, stop, release, cleanup, f := s.b, s.stop, s.release, s.cleanup, s.forwarder
 	s.b, s.ctx, s.stop, s.release, s.cleanup = nil, nil, nil, nil, runtime.Cleanup{}
 	for w := s.parked; w != nil; w = w.peer {
 		sched.Signal(w.wake) // does not block
 	}
 	s.mu.Unlock()
 	cleanup.Stop()
-	if s.block != nil {
+	if s.policy == Block {
 		b.ungate(s)
 	}
 	if stop != nil {
 		stop()
 	}
-	if pump != nil {
-		sched.Cancel(pump.cancel)
+	if f != nil {
+		sched.Cancel(f.cancel)
 	}
 	if release != nil {
 		release()

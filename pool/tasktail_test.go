@@ -98,7 +98,7 @@ var elsewhere = map[string]func(ctx context.Context, step func()) error{
 	"Send": func(ctx context.Context, step func()) error {
 		b := broadcast.New[int](broadcast.WithCapacity(1))
 		defer b.Close()
-		sub := must(b.Subscribe(broadcast.OnOverflow(broadcast.Block)))
+		sub := must(b.Subscribe(broadcast.WithOverflow(broadcast.Block)))
 		time.AfterFunc(time.Minute, func() { _, _ = sub.Next(context.Background()) })
 		must0(b.Send(ctx, 1))
 		if err := b.Send(ctx, 2); err != nil { // waits for room

@@ -15,7 +15,7 @@ import (
 // A reader is a subscription, and what it should have.
 type reader struct {
 	s                         *broadcast.Subscription[int]
-	policy                    broadcast.Policy
+	policy                    broadcast.OverflowPolicy
 	cursor, delivered, missed int
 	end                       error // what it has ended with
 	next                      chan readerNext
@@ -97,11 +97,11 @@ func TestBroadcastMachine(t *testing.T) {
 				if len(readers) > 5 || closed {
 					r.Skip("enough")
 				}
-				policies := []broadcast.Policy{broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Block, broadcast.Disconnect}
+				policies := []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Block, broadcast.Disconnect}
 				rd := &reader{policy: rapid.SampledFrom(policies).Draw(r, "policy"), cancel: func() {}}
 				replay := rapid.IntRange(0, 15).Draw(r, "replay")
 				var err error
-				if rd.s, err = b.Subscribe(broadcast.OnOverflow(rd.policy), broadcast.Replay(replay)); err != nil {
+				if rd.s, err = b.Subscribe(broadcast.WithOverflow(rd.policy), broadcast.WithReplay(replay)); err != nil {
 					r.Fatal(err)
 				}
 				rd.cursor = len(log) - min(replay, len(log), capacity)

@@ -70,7 +70,7 @@ func (s logState) move(reader, to int) logState {
 }
 
 // logScene is a broadcast, with a reader for each policy: those that block first.
-func logScene(t testing.TB, h *history, senders, each, capacity int, policies ...broadcast.Policy) scene {
+func logScene(t testing.TB, h *history, senders, each, capacity int, policies ...broadcast.OverflowPolicy) scene {
 	skip := 0 // the first one that can miss something
 	for skip < len(policies) && policies[skip] == broadcast.Block {
 		skip++
@@ -85,7 +85,7 @@ func logScene(t testing.TB, h *history, senders, each, capacity int, policies ..
 		})
 	}
 	for reader, policy := range policies {
-		sub, err := b.Subscribe(broadcast.OnOverflow(policy))
+		sub, err := b.Subscribe(broadcast.WithOverflow(policy))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,7 +103,7 @@ func logScene(t testing.TB, h *history, senders, each, capacity int, policies ..
 // B1–B4: a broadcast is a log: senders append to it, and each subscription reads
 // all of it, or the exact number of what it has missed.
 func TestBroadcastIsALog(t *testing.T) {
-	policies := []broadcast.Policy{broadcast.Block, broadcast.SkipOldest, broadcast.SkipOldest}
+	policies := []broadcast.OverflowPolicy{broadcast.Block, broadcast.SkipOldest, broadcast.SkipOldest}
 	threads(t, func(t testing.TB, h *history, round int) scene {
 		return logScene(t, h, 2, 12, 4, policies[round%2:]...) // half of them without one that blocks
 	})
@@ -111,7 +111,7 @@ func TestBroadcastIsALog(t *testing.T) {
 
 // read reads what is next.
 func (l *callLog) read(t testing.TB, s *broadcast.Subscription[int], reader int) {
-	l.do(read{reader, int(s.Seq())}, func() any {
+	l.do(read{reader, int(s.Position())}, func() any {
 		v, err := s.Next(t.Context())
 		if gap, ok := errors.AsType[*broadcast.GapError](err); ok {
 			return readOut{missed: int(gap.Missed)}

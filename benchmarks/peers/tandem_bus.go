@@ -27,7 +27,7 @@ func tandemAllBus(tb testing.TB, room int) work.Bus {
 }
 
 func (b *tandemBroadcast) Subscribe(wg *sync.WaitGroup, got func(int)) {
-	s, err := b.bc.Subscribe(broadcast.OnOverflow(broadcast.Block))
+	s, err := b.bc.Subscribe(broadcast.WithOverflow(broadcast.Block))
 	if err != nil {
 		b.tb.Fatal(err)
 	}
@@ -52,8 +52,11 @@ func readBatches(tb testing.TB, s *broadcast.Subscription[int], got func(int)) {
 	}
 }
 
-func readAll(_ testing.TB, s *broadcast.Subscription[int], got func(int)) {
-	for range s.All(context.Background()) {
+func readAll(tb testing.TB, s *broadcast.Subscription[int], got func(int)) {
+	for _, err := range s.All(context.Background()) {
+		if err != nil {
+			tb.Error(err)
+		}
 		got(1)
 	}
 }

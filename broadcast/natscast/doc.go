@@ -28,8 +28,7 @@
 // # Gaps
 //
 // Subscribers see what is missing as a [broadcast.GapError], as if they had been
-// slow. Where nobody can tell how much that is, AtLeast is set, which a walk over
-// All does not show:
+// slow. Where it is not known how much that is, AtLeast is set:
 //
 //   - an origin has another epoch, or fell silent without a goodbye;
 //   - an origin is heard for the first time, has sent before, and the connection

@@ -41,9 +41,10 @@ func Example() {
 	if err := b.Send(ctx, progress{"import", 17}); err != nil {
 		log.Fatal(err)
 	}
-	for missed, p := range sub.All(ctx) {
-		if missed > 0 {
-			fmt.Println(missed, "values were lost")
+	for p, err := range sub.All(ctx) {
+		if err != nil {
+			fmt.Println(err) // how many values were lost
+			continue
 		}
 		fmt.Println(p.Job, p.Done)
 	}
@@ -73,11 +74,15 @@ func ExampleNewStream() {
 		log.Fatal(err)
 	}
 	defer b.Close()
-	sub, err := b.Subscribe(broadcast.Replay(100))
+	sub, err := b.Subscribe(broadcast.WithReplay(100))
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, p := range sub.All(ctx) {
+	for p, err := range sub.All(ctx) {
+		if err != nil {
+			fmt.Println(err) // how many values were lost
+			continue
+		}
 		fmt.Println(p.Job, p.Done)
 	}
 }

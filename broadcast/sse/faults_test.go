@@ -45,7 +45,7 @@ func TestS1ABreakBeforeTheFirstEvent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			overEach(t, func(t *testing.T, over transport) {
-				for _, policy := range []broadcast.Policy{broadcast.SkipOldest, broadcast.Block, broadcast.Disconnect} {
+				for _, policy := range []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.Block, broadcast.Disconnect} {
 					b := broadcast.New[int](broadcast.WithCapacity(3))
 					h := tt.h
 					h.Source, h.Policy = b, policy
@@ -215,7 +215,7 @@ func TestS2DisconnectedViewersComeBack(t *testing.T) {
 // S2: what is missing in the broadcast itself, just where a viewer comes back, is told
 // once under each policy.
 func TestS2GapAtTheReturn(t *testing.T) {
-	for _, policy := range []broadcast.Policy{broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Block, broadcast.Disconnect} {
+	for _, policy := range []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Block, broadcast.Disconnect} {
 		b := broadcast.New[int]()
 		s := transports[2].serve(t, &sse.Handler[int]{Source: b, Policy: policy})
 		sendAll(t, b, 0, 1)

@@ -53,7 +53,7 @@ type Handler[T any] struct {
 
 	// Policy says what happens to a viewer that is too slow. With Block, it can
 	// delay all until WriteTimeout is over.
-	Policy broadcast.Policy
+	Policy broadcast.OverflowPolicy
 
 	// Run names this run of the program, such as by the time of its start, and
 	// becomes a part of the ids: run-number. It must be UTF-8 without control
@@ -132,7 +132,7 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		out.event(Event{Name: "reset", Data: []byte("{}")})
 	}
 	if h.stream(req.Context(), out, at.sub, values, n, err) {
-		h.end(req, out, at.sub.Seq())
+		h.end(req, out, at.sub.Position())
 	} else {
 		out.arm() // net/http may have something to write yet
 	}
@@ -165,20 +165,20 @@ func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
 		name = h.Name(req)
 	}
 	opts := []broadcast.SubscribeOption{
-		broadcast.Name(name), broadcast.OnOverflow(h.Policy),
+		broadcast.WithName(name), broadcast.WithOverflow(h.Policy),
 		afterclose.Option(&at.closed).(broadcast.SubscribeOption),
 	}
 	last := req.Header.Get("Last-Event-ID")
 	if last == "" {
-		opts = append(opts, broadcast.Replay(h.Replay))
+		opts = append(opts, broadcast.WithReplay(h.Replay))
 	} else if next, ours := h.after(last); ours && h.resume(req.Context(), &at, next, opts) {
 		return at, nil
 	} else {
 		at.reset = true
-		opts = append(opts, broadcast.Replay(math.MaxInt))
+		opts = append(opts, broadcast.WithReplay(math.MaxInt))
 	}
 	if at.sub, err = h.Source.Subscribe(opts...); err == nil {
-		at.seq = at.sub.Seq()
+		at.seq = at.sub.Position()
 	}
 	return at, err
 }
@@ -190,11 +190,11 @@ func (h *Handler[T]) resume(ctx context.Context, at *start[T], next uint64, opts
 	if h.Policy == broadcast.Disconnect {
 		from, at.gap = h.skip(ctx, next)
 	}
-	sub, err := h.Source.Subscribe(append(opts, broadcast.From(from))...)
+	sub, err := h.Source.Subscribe(append(opts, broadcast.WithStart(from))...)
 	if err != nil {
 		return false
 	}
-	if sub.Seq() != from {
+	if sub.Position() != from {
 		_ = sub.Close()
 		return false
 	}
@@ -207,14 +207,14 @@ func (h *Handler[T]) resume(ctx context.Context, at *start[T], next uint64, opts
 // disconnected would end at once instead.
 func (h *Handler[T]) skip(ctx context.Context, next uint64) (from uint64, gap error) {
 	var closed bool
-	sub, err := h.Source.Subscribe(broadcast.From(next), afterclose.Option(&closed).(broadcast.SubscribeOption))
+	sub, err := h.Source.Subscribe(broadcast.WithStart(next), afterclose.Option(&closed).(broadcast.SubscribeOption))
 	if err != nil {
 		return next, nil
 	}
 	defer sub.Close()
 	if sub.Backlog() > 0 { // or NextBatch might wait
-		if _, gap = sub.NextBatch(ctx, make([]T, 1)); gap != nil && sub.Seq() > next {
-			return sub.Seq(), gap
+		if _, gap = sub.NextBatch(ctx, make([]T, 1)); gap != nil && sub.Position() > next {
+			return sub.Position(), gap
 		}
 	}
 	return next, nil
@@ -245,7 +245,7 @@ func (h *Handler[T]) after(id string) (next uint64, ours bool) {
 // reports whether that was all, to the end.
 func (h *Handler[T]) stream(ctx context.Context, out *stream, sub *broadcast.Subscription[T], values []T, n int, err error) (ended bool) {
 	for {
-		next := sub.Seq()
+		next := sub.Position()
 		if gap, ok := errors.AsType[*broadcast.GapError](err); ok {
 			out.event(h.gap(next, gap, ""))
 		} else if errors.Is(err, errIdle) {

@@ -199,7 +199,7 @@ func TestS4HeartbeatAndDeadlines(t *testing.T) {
 // not even a sender that waits for it. When it comes back, it is told its gap.
 func TestS5StalledViewerIsLetGo(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
-		for _, policy := range []broadcast.Policy{broadcast.SkipOldest, broadcast.Block} {
+		for _, policy := range []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.Block} {
 			b := broadcast.New[string](broadcast.WithCapacity(10))
 			s := over.serve(t, &sse.Handler[string]{Source: b, WriteTimeout: 50 * time.Millisecond, Policy: policy})
 			s.open(t, "").place(t)

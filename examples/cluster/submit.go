@@ -143,9 +143,13 @@ type watcher struct {
 // stops the server, if that is asked for.
 func (w watcher) watch(ctx context.Context, news *broadcast.Subscription[progress], n int) {
 	drawn := map[image.Point]bool{}
-	for missed, ev := range news.All(ctx) {
-		if missed > 0 {
-			w.say("%d news missed", missed)
+	for ev, err := range news.All(ctx) {
+		if gap, ok := errors.AsType[*broadcast.GapError](err); ok {
+			w.say("%v", gap)
+			continue
+		}
+		if err != nil {
+			return // ctx has ended
 		}
 		drawn[image.Pt(ev.Tile.X, ev.Tile.Y)] = true
 		note := ""

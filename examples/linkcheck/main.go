@@ -154,7 +154,7 @@ func check(ctx context.Context, c config, stderr io.Writer) (Report, error) {
 	var watching sync.WaitGroup
 	if !c.quiet {
 		// What matters is where the run is now, not where it was.
-		sub, err := news.Subscribe(broadcast.OnOverflow(broadcast.SkipToLatest), broadcast.Name("terminal"))
+		sub, err := news.Subscribe(broadcast.WithOverflow(broadcast.SkipToLatest), broadcast.WithName("terminal"))
 		if err != nil {
 			return Report{}, err
 		}

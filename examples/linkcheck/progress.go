@@ -21,7 +21,10 @@ func watch(w io.Writer, events *broadcast.Subscription[Event]) {
 		return
 	}
 	var last Event
-	for _, e := range events.All(context.Background()) {
+	for e, err := range events.All(context.Background()) {
+		if err != nil { // only the newest counts: a gap does no harm
+			continue
+		}
 		if e.Phase != last.Phase && last.Phase != "" {
 			fmt.Fprintf(w, "%s: %d done, %d broken so far\n", last.Phase, last.Done, last.Broken)
 		}
@@ -37,7 +40,10 @@ func watchBar(w io.Writer, events *broadcast.Subscription[Event]) {
 		progressbar.OptionClearOnFinish())
 	// The writer is a terminal: what it fails to show is nobody's loss.
 	defer func() { _ = bar.Finish() }()
-	for _, e := range events.All(context.Background()) {
+	for e, err := range events.All(context.Background()) {
+		if err != nil {
+			continue
+		}
 		if e.Total > 0 && e.Total != bar.GetMax() {
 			bar.ChangeMax(e.Total)
 		}

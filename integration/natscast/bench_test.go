@@ -67,7 +67,7 @@ func cast(tb testing.TB, nc *nats.Conn, subject string, subscribers int, got fun
 	}
 	var readers sync.WaitGroup
 	for range subscribers {
-		s, err := b.Subscribe(broadcast.OnOverflow(broadcast.Disconnect)) // who misses one fails
+		s, err := b.Subscribe(broadcast.WithOverflow(broadcast.Disconnect)) // who misses one fails
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -31,7 +31,7 @@ func TestCloseJoins(t *testing.T) {
 			for range 20 {
 				b := open(t, nc, kind)
 				send(t, b, 0, 3)
-				s := subscribe(t, b, broadcast.OnOverflow(broadcast.Block))
+				s := subscribe(t, b, broadcast.WithOverflow(broadcast.Block))
 				b.Close()
 				if left := stacks(); strings.Contains(left, "natscast.(*") {
 					t.Fatalf("a goroutine is left:\n%s", left)
@@ -58,7 +58,7 @@ func TestCloseWhileASubscriptionBlocks(t *testing.T) {
 	for kind, open := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			b := open(t, natsserver.Connect(t, srv.URL()), kind, natscast.WithCapacity(2))
-			s := subscribe(t, b, broadcast.OnOverflow(broadcast.Block))
+			s := subscribe(t, b, broadcast.WithOverflow(broadcast.Block))
 			send(t, b, 0, 10)
 			eventually(t, "it is full", func() bool { return s.Backlog() == 2 })
 			testkit.Watchdog(t, func() { b.Close() })

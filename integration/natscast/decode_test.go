@@ -142,7 +142,7 @@ func TestForeignValuesAreDropped(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
 	b := openCore[int](t, nc, "s", natscast.WithCapacity(2), natscast.WithQueue(4))
-	block := subscribe(t, b, broadcast.OnOverflow(broadcast.Block))
+	block := subscribe(t, b, broadcast.WithOverflow(broadcast.Block))
 	for i := range 500 {
 		if err := nc.Publish("s", []byte(strconv.Itoa(i))); err != nil {
 			t.Fatal(err)

@@ -143,7 +143,7 @@ func TestLostTail(t *testing.T) {
 	nc := natsserver.Connect(t, srv.URL())
 	to := openCore[int](t, nc, "s", natscast.WithCapacity(4), natscast.WithQueue(8))
 	from := openCore[int](t, natsserver.Connect(t, srv.URL()), "s", natscast.WithHeartbeat(100*time.Millisecond))
-	block := subscribe(t, to, broadcast.OnOverflow(broadcast.Block))
+	block := subscribe(t, to, broadcast.WithOverflow(broadcast.Block))
 	const n = 1000
 	send(t, from, 0, n)
 	eventually(t, "the server has passed them on", func() bool { return from.Stats().Received == n })

@@ -120,13 +120,13 @@ func TestReplay(t *testing.T) {
 		"none": {0, 50}, "some": {7, 43}, "all": {50, 0}, "more than there are": {3000, 0},
 	} {
 		b := openStream[int](t, nc, "s", natscast.WithReplay(test.ask))
-		s := subscribe(t, b, broadcast.Replay(test.ask))
+		s := subscribe(t, b, broadcast.WithReplay(test.ask))
 		if n := s.Backlog(); n != uint64(50-test.from) {
 			t.Errorf("%s: %d are there, want %d", name, n, 50-test.from)
 		}
 	}
 	late := openStream[int](t, nc, "s", natscast.WithReplay(20))
-	f := follow(t, late, broadcast.Replay(20))
+	f := follow(t, late, broadcast.WithReplay(20))
 	send(t, first, 50, 55)
 	f.expect(t, numbers(30, 55)...)
 }
@@ -137,7 +137,7 @@ func TestSmallQueueOnAStream(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
 	b := openStream[int](t, nc, "s", natscast.WithQueue(8), natscast.WithCapacity(4))
-	block := subscribe(t, b, broadcast.OnOverflow(broadcast.Block))
+	block := subscribe(t, b, broadcast.WithOverflow(broadcast.Block))
 	var sending sync.WaitGroup
 	for k := range 4 {
 		sending.Go(func() { send(t, b, k*100, (k+1)*100) })

@@ -15,7 +15,7 @@ func TestValuesArrive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			from := open(t, natsserver.Connect(t, srv.URL()), name)
 			to := open(t, natsserver.Connect(t, srv.URL()), name)
-			sub, err := to.Subscribe(broadcast.OnOverflow(broadcast.Block))
+			sub, err := to.Subscribe(broadcast.WithOverflow(broadcast.Block))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,9 +20,9 @@ func books(t *testing.T, b *cast) {
 		delivered uint64
 	}
 	accounts := map[string]*account{
-		"oldest": {s: b.subscribe(t, broadcast.Replay(2))},
-		"latest": {s: b.subscribe(t, broadcast.Replay(2), broadcast.OnOverflow(broadcast.SkipToLatest))},
-		"block":  {s: b.subscribe(t, broadcast.Replay(2), broadcast.OnOverflow(broadcast.Block))},
+		"oldest": {s: b.subscribe(t, broadcast.WithReplay(2))},
+		"latest": {s: b.subscribe(t, broadcast.WithReplay(2), broadcast.WithOverflow(broadcast.SkipToLatest))},
+		"block":  {s: b.subscribe(t, broadcast.WithReplay(2), broadcast.WithOverflow(broadcast.Block))},
 	}
 	const from = 3
 	for round := range 40 {
@@ -74,8 +74,8 @@ func exactGaps(t *testing.T, b *cast) {
 		t.Errorf("got %v, want a gap of 13", err)
 	}
 	next(t, s, 23)
-	if s.Seq() != 24 {
-		t.Errorf("behind number 23 it is at %d", s.Seq())
+	if s.Position() != 24 {
+		t.Errorf("behind number 23 it is at %d", s.Position())
 	}
 	b.put(t, 17)
 	b.Close()
@@ -87,7 +87,7 @@ func exactGaps(t *testing.T, b *cast) {
 
 // B2: SkipToLatest goes on with the newest value.
 func skipToLatest(t *testing.T, b *cast) {
-	s := b.subscribe(t, broadcast.OnOverflow(broadcast.SkipToLatest))
+	s := b.subscribe(t, broadcast.WithOverflow(broadcast.SkipToLatest))
 	b.put(t, 17)
 	b.Close()
 	got, missed := rest(t, s, 0)
@@ -98,8 +98,8 @@ func skipToLatest(t *testing.T, b *cast) {
 
 // B2: a Disconnect subscription that is too slow ends with ErrSlow, and no other.
 func disconnect(t *testing.T, b *cast) {
-	slow := b.subscribe(t, broadcast.OnOverflow(broadcast.Disconnect))
-	quick := b.subscribe(t, broadcast.OnOverflow(broadcast.Disconnect))
+	slow := b.subscribe(t, broadcast.WithOverflow(broadcast.Disconnect))
+	quick := b.subscribe(t, broadcast.WithOverflow(broadcast.Disconnect))
 	b.put(t, 4)
 	for i := range 4 {
 		next(t, quick, i)
@@ -132,7 +132,7 @@ func booksAfterTheEnd(t *testing.T, b *cast) {
 // B4: a Block subscription that is much slower than the sender misses nothing.
 func blockMissesNothing(t *testing.T, b *cast) {
 	const n = 2000
-	s := b.subscribe(t, broadcast.OnOverflow(broadcast.Block))
+	s := b.subscribe(t, broadcast.WithOverflow(broadcast.Block))
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -158,8 +158,8 @@ func closingFrees(t *testing.T, b *cast) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	free := b.subscribe(t)
-	first := b.subscribe(t, broadcast.OnOverflow(broadcast.Block))
-	second := b.subscribe(t, broadcast.OnOverflow(broadcast.Block), broadcast.WithContext(ctx))
+	first := b.subscribe(t, broadcast.WithOverflow(broadcast.Block))
+	second := b.subscribe(t, broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctx))
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)

@@ -63,7 +63,7 @@ func nothingAfterClose(t *testing.T, b *cast) {
 func closeSubscription(t *testing.T, b *cast) {
 	s, other := b.subscribe(t), b.subscribe(t)
 	ch := b.subscribe(t)
-	values := ch.Chan(0)
+	values := broadcast.Chan(ch, 0)
 	read := make(chan error)
 	go func() {
 		_, err := s.Next(context.Background())
@@ -143,7 +143,7 @@ func waitIsCancelled(t *testing.T, b *cast) {
 // Close lets subscribers read what is left; then they get ErrClosed, and so do
 // Send and Subscribe. Closing again, by many, does no harm.
 func closeAll(t *testing.T, b *cast) {
-	s, block := b.subscribe(t), b.subscribe(t, broadcast.OnOverflow(broadcast.Block))
+	s, block := b.subscribe(t), b.subscribe(t, broadcast.WithOverflow(broadcast.Block))
 	waits := b.subscribe(t)
 	b.put(t, 8)
 	for i := range 8 {
@@ -191,7 +191,7 @@ func closeFromWithin(t *testing.T, b *cast) {
 	b.put(t, 3)
 	testkit.Watchdog(t, func() {
 		n := 0
-		for range s.All(context.Background()) {
+		for range withGaps(s.All(context.Background())) {
 			n++
 			s.Close()
 		}
@@ -199,7 +199,7 @@ func closeFromWithin(t *testing.T, b *cast) {
 			t.Errorf("%d values, and the first one closed it", n)
 		}
 		n = 0
-		for range other.All(context.Background()) {
+		for range withGaps(other.All(context.Background())) {
 			n++
 			b.Close()
 		}

@@ -15,11 +15,11 @@ import (
 // the order in which it sent them.
 func oneOrder(t *testing.T, b *cast) {
 	const senders, each = 4, 500
-	policies := []broadcast.Policy{broadcast.Block, broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Disconnect}
+	policies := []broadcast.OverflowPolicy{broadcast.Block, broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Disconnect}
 	orders := make([][]int, len(policies))
 	var wg sync.WaitGroup
 	for i, p := range policies {
-		s := b.subscribe(t, broadcast.OnOverflow(p))
+		s := b.subscribe(t, broadcast.WithOverflow(p))
 		wg.Go(func() {
 			for range senders * each {
 				v, err := s.Next(context.Background())
@@ -66,7 +66,7 @@ func eachToOne(t *testing.T, b *cast) {
 	var wg sync.WaitGroup
 	for range readers {
 		wg.Go(func() {
-			for _, v := range s.All(context.Background()) {
+			for _, v := range withGaps(s.All(context.Background())) {
 				seen.Note(v)
 			}
 		})
@@ -85,7 +85,7 @@ func waysAgree(t *testing.T, b *cast) {
 	const n = 200
 	ways := map[string]func(s *broadcast.Subscription[int]) []int{
 		"All": func(s *broadcast.Subscription[int]) (got []int) {
-			for _, v := range s.All(context.Background()) {
+			for _, v := range withGaps(s.All(context.Background())) {
 				got = append(got, v)
 			}
 			return got
@@ -109,7 +109,7 @@ func waysAgree(t *testing.T, b *cast) {
 			}
 		},
 		"Chan": func(s *broadcast.Subscription[int]) (got []int) {
-			for v := range s.Chan(3) {
+			for v := range broadcast.Chan(s, 3) {
 				got = append(got, v)
 			}
 			return got
@@ -119,7 +119,7 @@ func waysAgree(t *testing.T, b *cast) {
 	var wg sync.WaitGroup
 	all := map[string][]int{}
 	for name, read := range ways {
-		s := b.subscribe(t, broadcast.OnOverflow(broadcast.Block))
+		s := b.subscribe(t, broadcast.WithOverflow(broadcast.Block))
 		wg.Go(func() {
 			got := read(s)
 			mu.Lock()
@@ -146,9 +146,9 @@ func waysAgree(t *testing.T, b *cast) {
 // B7: Replay begins with the last values, as many as are retained.
 func replay(t *testing.T, b *cast) {
 	b.put(t, 3)
-	few := b.subscribe(t, broadcast.Replay(100))
+	few := b.subscribe(t, broadcast.WithReplay(100))
 	b.put(t, 6)
-	some := b.subscribe(t, broadcast.Replay(2))
+	some := b.subscribe(t, broadcast.WithReplay(2))
 	b.put(t, 1)
 	b.Close()
 	got, missed := rest(t, few, 0)
@@ -170,7 +170,7 @@ func replayMeetsLive(t *testing.T, b *cast) {
 		wg.Go(func() { b.send(t, n) })
 		for r := range subscribers {
 			eventually(t, "values come", func() bool { return probe.Backlog() >= uint64(r*n/subscribers) })
-			s := b.subscribe(t, broadcast.Replay(1+r*10))
+			s := b.subscribe(t, broadcast.WithReplay(1+r*10))
 			wg.Go(func() {
 				first, err := s.Next(context.Background())
 				for want := first; err == nil && want < n-1; {
@@ -195,13 +195,13 @@ func from(t *testing.T, b *cast) {
 	s := b.subscribe(t)
 	b.put(t, 2)
 	next(t, s, 0)
-	at := s.Seq()
+	at := s.Position()
 	s.Close()
 	b.put(t, 3)
-	again := b.subscribe(t, broadcast.From(at))
+	again := b.subscribe(t, broadcast.WithStart(at))
 	next(t, again, 1)
 	b.put(t, 5)
-	gone := b.subscribe(t, broadcast.From(at))
+	gone := b.subscribe(t, broadcast.WithStart(at))
 	b.Close()
 	got, missed := rest(t, gone, 1)
 	if diff := cmp.Diff([]int{5, 6, 7, 8, 9}, got); diff != "" || missed != 4 {

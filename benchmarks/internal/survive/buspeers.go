@@ -57,12 +57,12 @@ func fromChan[T any](ch <-chan T, value func(T) int) func() (int, bool) {
 
 func same(v int) int { return v }
 
-func onTandemBus(policy broadcast.Policy) newBus {
+func onTandemBus(policy broadcast.OverflowPolicy) newBus {
 	return func(room int) bus {
 		b := broadcast.New[int](broadcast.WithCapacity(room))
 		return bus{
 			subscribe: func() (func() (int, bool), func()) {
-				s, err := b.Subscribe(broadcast.OnOverflow(policy))
+				s, err := b.Subscribe(broadcast.WithOverflow(policy))
 				if err != nil {
 					panic(err)
 				}

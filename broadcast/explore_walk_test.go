@@ -1,0 +1,144 @@
+//go:build points
+
+package broadcast_test
+
+import (
+	"testing"
+
+	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/explore"
+	"github.com/tandemgo/tandem/internal/sched"
+)
+
+// B1, B2: a walk and another reader of one subscription share its values, and a sender
+// that waits for them goes on.
+func TestExploreWalkAndReader(t *testing.T) {
+	for _, policy := range []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.Block} {
+		t.Run(policy.String(), func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				b := broadcast.New[uint64](broadcast.WithCapacity(8))
+				s, err := b.Subscribe(broadcast.WithOverflow(policy))
+				if err != nil {
+					t.Error(err)
+				}
+				sendAll(t, b, 2)
+				var seen [3]sched.Bool
+				note := func(v uint64) {
+					if seen[v].Swap(true) {
+						t.Errorf("%d twice", v)
+					}
+				}
+				r.Go("walk", func() {
+					for v, err := range s.All(t.Context()) {
+						if err != nil {
+							t.Error(err)
+						}
+						note(v)
+						break
+					}
+				})
+				r.Go("reader", func() {
+					v, err := s.Next(t.Context())
+					if err != nil {
+						t.Error(err)
+					}
+					note(v)
+				})
+				r.Go("sender", func() {
+					if err := b.Send(t.Context(), 2); err != nil {
+						t.Error(err)
+					}
+				})
+				r.After(func() {
+					if s.Position() != 2 || s.Backlog() != 1 || !seen[0].Load() || !seen[1].Load() {
+						t.Errorf("at %d, backlog %d", s.Position(), s.Backlog())
+					}
+				})
+			})
+		})
+	}
+}
+
+// B4: a walk over a full Block subscription frees the sender.
+func TestExploreWalkFreesTheSender(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		b := broadcast.New[uint64](broadcast.WithCapacity(1))
+		s, err := b.Subscribe(broadcast.WithOverflow(broadcast.Block))
+		if err != nil {
+			t.Error(err)
+		}
+		r.Go("walk", func() {
+			n := uint64(0)
+			for v, err := range s.All(t.Context()) {
+				if err != nil || v != n {
+					t.Errorf("%d, %v; want %d", v, err, n)
+				}
+				if n++; n == 3 {
+					return
+				}
+			}
+		})
+		r.Go("sender", func() { sendAll(t, b, 3) })
+	})
+}
+
+// B7: a walk yields nothing after Close has returned.
+func TestExploreWalkMeetsClose(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		b := broadcast.New[uint64](broadcast.WithCapacity(8))
+		s, err := b.Subscribe()
+		if err != nil {
+			t.Error(err)
+		}
+		sendAll(t, b, 2)
+		var over sched.Uint64 // position at the end, plus 1
+		n := uint64(0)
+		r.Go("walk", func() {
+			for range s.All(t.Context()) {
+				n++
+			}
+		})
+		r.Go("close", func() {
+			s.Close()
+			over.Store(s.Position() + 1)
+		})
+		r.After(func() {
+			if over.Load() != n+1 || s.Backlog() != 2-n {
+				t.Errorf("%d values, closed at %d, backlog %d", n, over.Load()-1, s.Backlog())
+			}
+		})
+	})
+}
+
+// B8: a Grow subscription that sleeps between values misses none, and its reader may
+// send.
+func TestExploreGrow(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		b := broadcast.New[uint64](broadcast.WithCapacity(1))
+		s, err := b.Subscribe(broadcast.WithOverflow(broadcast.Grow))
+		if err != nil {
+			t.Error(err)
+		}
+		r.Go("walk", func() {
+			n := 0
+			for v, err := range s.All(t.Context()) {
+				if err != nil {
+					t.Error(err)
+				}
+				if v < 2 {
+					_ = b.TrySend(2)
+				}
+				if n++; n == 4 {
+					return
+				}
+			}
+		})
+		r.Go("sender", func() {
+			for i := range uint64(2) {
+				if err := b.TrySend(i); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	})
+}
