@@ -49,24 +49,29 @@ func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 	if sched.Err(ctx) != nil {
 		return context.Cause(ctx)
 	}
-	err := b.trySend(v)
+	return b.send(ctx, v, nil)
+}
+
+// send is Send, also to others, see mirror.
+func (b *Broadcast[T]) send(ctx context.Context, v T, also []*Broadcast[T]) error {
+	err := b.trySend(v, also)
 	if err == ErrFull {
 		b.require("Send")
-		_, err = b.sendWaiting(ctx, []T{v})
+		_, err = b.sendWaiting(ctx, []T{v}, also)
 	}
 	return err
 }
 
 // TrySend is Send that does not wait: it returns ErrFull instead.
 func (b *Broadcast[T]) TrySend(v T) error {
-	err := b.trySend(v)
+	err := b.trySend(v, nil)
 	if err == ErrFull {
 		b.require("TrySend")
 	}
 	return err
 }
 
-func (b *Broadcast[T]) trySend(v T) error {
+func (b *Broadcast[T]) trySend(v T, also []*Broadcast[T]) error {
 	for {
 		b.mu.Lock()
 		switch {
@@ -83,10 +88,14 @@ func (b *Broadcast[T]) trySend(v T) error {
 			continue
 		}
 		b.log.add(v)
+		if also != nil {
+			mirror(also, v)
+		}
 		asleep, late := b.sleepers.take(), b.lateLocked()
 		b.mu.Unlock()
 		b.wake(asleep)
 		b.lag.tell(late)
+		rouse(also)
 		return nil
 	}
 }
@@ -98,7 +107,7 @@ func (b *Broadcast[T]) trySend(v T) error {
 func (b *Broadcast[T]) SendBatch(ctx context.Context, vs []T) (int, error) {
 	ctxselect.Require(ctx, "broadcast: SendBatch")
 	b.require("SendBatch")
-	return b.sendWaiting(ctx, vs)
+	return b.sendWaiting(ctx, vs, nil)
 }
 
 // require panics if b is the zero Broadcast. That has no room, so it is enough to
@@ -157,18 +166,12 @@ func (b *Broadcast[T]) unsleep(w *waiter) {
 // ErrClosed when the broadcast is closed.
 func (b *Broadcast[T]) Subscribe(opts ...SubscribeOption) (*Subscription[T], error) {
 	b.require("Subscribe")
-	return b.subscribe(nil, opts)
+	return b.subscribe(nil, parse(opts))
 }
 
 // subscribe is Subscribe; release, if not nil, is called once when the subscription
 // has ended or was collected. It must not refer to the subscription.
-func (b *Broadcast[T]) subscribe(release func(), opts []SubscribeOption) (*Subscription[T], error) {
-	var o subscribeOptions
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&o)
-		}
-	}
+func (b *Broadcast[T]) subscribe(release func(), o subscribeOptions) (*Subscription[T], error) {
 	s := &Subscription[T]{b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, ctx: o.ctx, release: release, index: -1}
 	if o.ctx != nil {
 		s.done = o.ctx.Done()

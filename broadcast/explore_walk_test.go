@@ -142,3 +142,77 @@ func TestExploreGrow(t *testing.T) {
 		})
 	})
 }
+
+// B1: two senders to one key: its own subscription and those to several keys have one
+// order, and readers that sleep are woken.
+func TestExploreSeveralKeys(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		x := broadcast.NewTopics[string, int]()
+		a, err := x.SubscribeKeys([]string{"room"})
+		if err != nil {
+			t.Error(err)
+		}
+		b, err := x.SubscribeFunc(func(key string) bool { return key == "room" })
+		if err != nil {
+			t.Error(err)
+		}
+		var first [2]int
+		for i, s := range []*broadcast.Subscription[int]{a, b} {
+			r.Go([]string{"one", "two"}[i], func() {
+				v, err := s.Next(t.Context())
+				if err != nil {
+					t.Error(err)
+				}
+				first[i] = v
+			})
+		}
+		for i := range 2 {
+			r.Go([]string{"sender", "another"}[i], func() {
+				if err := x.TrySend("room", 1+i); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		r.After(func() {
+			if first[0] != first[1] {
+				t.Errorf("one has %d first, the other %d", first[0], first[1])
+			}
+		})
+	})
+}
+
+// B3, B4: senders that wait in line at a key send to subscriptions to several keys, too.
+func TestExploreSeveralKeysAndALine(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		x := broadcast.NewTopics[string, int](broadcast.WithCapacity(1))
+		block, err := x.Subscribe("room", broadcast.WithOverflow(broadcast.Block))
+		if err != nil {
+			t.Error(err)
+		}
+		s, err := x.SubscribeKeys([]string{"room"}, broadcast.WithOverflow(broadcast.Grow))
+		if err != nil {
+			t.Error(err)
+		}
+		r.Go("reader", func() {
+			for range 2 {
+				if _, err := block.Next(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		r.Go("several", func() {
+			for range 2 {
+				if _, err := s.Next(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for i := range 2 {
+			r.Go([]string{"sender", "another"}[i], func() {
+				if err := x.Send(t.Context(), "room", i); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	})
+}

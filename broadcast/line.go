@@ -9,12 +9,13 @@ import (
 
 // A sender is a call that waits for room.
 type sender[T any] struct {
-	left  []T           // what it has to send; Broadcast.mu
+	left  []T // what it has to send; Broadcast.mu
+	also  []*Broadcast[T]
 	ready chan struct{} // signalled when it is to look again
 }
 
 // sendWaiting sends vs as there is room.
-func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err error) {
+func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T, also []*Broadcast[T]) (sent int, err error) {
 	left := vs
 	var place *fifo.Node[*sender[T]] // in line
 	for {
@@ -37,7 +38,7 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 		first := b.senders.Len() == 0 || b.senders.Front() == place
 		if err == nil && first && len(left) > 0 {
 			if place == nil {
-				left = b.addLocked(left)
+				left = b.addLocked(left, also)
 			} else {
 				b.serveLocked(place)
 				left = place.Value.left
@@ -65,12 +66,13 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 				done, wait = b.gate.watch(b.log.sent - b.log.capacity + 1)
 			}
 			if wait && place == nil {
-				place = b.senders.PushBack(&sender[T]{left, make(chan struct{}, 1)})
+				place = b.senders.PushBack(&sender[T]{left, also, make(chan struct{}, 1)})
 			}
 		}
 		b.mu.Unlock()
 		b.wake(asleep)
 		b.lag.tell(late)
+		rouse(also)
 		b.evict(gone)
 		switch {
 		case over:
@@ -84,10 +86,11 @@ func (b *Broadcast[T]) sendWaiting(ctx context.Context, vs []T) (sent int, err e
 // addLocked sends what there is room for and returns the rest. That is at most
 // the capacity at a time: then readers that were asleep get a chance before they
 // miss something.
-func (b *Broadcast[T]) addLocked(vs []T) (left []T) {
+func (b *Broadcast[T]) addLocked(vs []T, also []*Broadcast[T]) (left []T) {
 	n := int(min(b.roomLocked(), uint64(len(vs))))
 	if n > 0 {
 		b.log.addAll(vs[:n])
+		mirror(also, vs[:n]...)
 	}
 	return vs[n:]
 }
@@ -98,7 +101,7 @@ func (b *Broadcast[T]) addLocked(vs []T) (left []T) {
 func (b *Broadcast[T]) serveLocked(first *fifo.Node[*sender[T]]) {
 	for node := first; node != nil; {
 		s, next := node.Value, node.Next()
-		if s.left = b.addLocked(s.left); len(s.left) > 0 {
+		if s.left = b.addLocked(s.left, s.also); len(s.left) > 0 {
 			return
 		}
 		if node != first {
