@@ -229,3 +229,13 @@ func (s *Subscription[T]) settle() {
 		release()
 	}
 }
+
+// log returns b, nil if s has ended.
+func (s *Subscription[T]) log() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.b == nil {
+		return nil
+	}
+	return s.b
+}

@@ -68,7 +68,7 @@ func browse(t *testing.T, browser string, over transport) {
 	const run = "h\u00e9"
 	b := broadcast.New[int](broadcast.WithCapacity(4))
 	h := &sse.Handler[int]{
-		Source: b, Run: run, WriteTimeout: 3 * time.Second, Heartbeat: 4 * time.Second, Retry: 500 * time.Microsecond,
+		Source: sse.From(b), Run: run, WriteTimeout: 3 * time.Second, Heartbeat: 4 * time.Second, Retry: 500 * time.Microsecond,
 		Encode: func(v int) (sse.Event, error) {
 			if v == 1 {
 				panic("poison")

@@ -1,6 +1,9 @@
-// Package sse streams a [broadcast.Broadcast] to browsers, as server-sent events.
+// Package sse streams broadcasts to browsers, as server-sent events.
 //
-// A [Handler] is an http.Handler. Each value becomes an event whose id is the
+// A [Handler] is an http.Handler. Its Source subscribes each viewer to what it gets: all
+// viewers to one [broadcast.Broadcast], see [From], or each to a topic, several topics or
+// a broadcast across processes, as its request says. Its Filter leaves out values that a
+// viewer is not to get. Each value becomes an event whose id is the
 // sequence number of the value. When a connection breaks, the browser comes back
 // by itself and says which id it has seen last, and it is sent what it has
 // missed since, as far as that is retained. What is not, it is told about:
@@ -16,7 +19,8 @@
 //
 //	values received + missed = sent since it first came
 //
-// unless the program was restarted meanwhile. Then the viewer gets the event
+// where values that its filter leaves out count as received, unless the program was
+// restarted meanwhile. Then the viewer gets the event
 // reset, and everything that is retained; see Handler.Run.
 //
 // Each connection begins with a comment and the id of its place, which is -1 before
@@ -54,12 +58,14 @@
 // # Cost
 //
 // A viewer costs its connection, with the goroutine that net/http has for it, and a
-// subscription. Each value is encoded once for each viewer; what is there at once
-// is written at once.
+// subscription. Each value is encoded once for all viewers of a broadcast that are within
+// 256 values of the first; the events of these values are kept while the broadcast has
+// viewers. What is there at once is written at once. Each subscription to several topics
+// is a broadcast of its own, so its events are encoded for one viewer.
 //
 // # When not to use it
 //
-//   - What the browser has to say goes another way: in requests, or all of it over a
+//   - The browser cannot answer on the stream: it sends requests, or both sides use a
 //     WebSocket.
 //   - Over HTTP/1.1 a browser has six connections to a host, for all of its windows.
 //     Serve HTTP/2, or send all that a page needs on one.

@@ -17,7 +17,7 @@ func ExampleEvent() {
 	type goal struct{ team, player string }
 	b := broadcast.New[goal]()
 	server := httptest.NewServer(&sse.Handler[goal]{
-		Source: b,
+		Source: sse.From(b),
 		Replay: 10,
 		Before: func(*http.Request) (sse.Event, error) {
 			return sse.Event{Name: "teams", Data: []byte("home, guests")}, nil

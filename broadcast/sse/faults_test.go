@@ -26,19 +26,19 @@ func TestS1ABreakBeforeTheFirstEvent(t *testing.T) {
 	}
 	gap := event{"1", "gap", `{"missed":2}`}
 	for name, tt := range map[string]struct {
-		h     sse.Handler[int]
+		h     *sse.Handler[int]
 		sent  int    // before the viewer comes
 		last  string // what it says then
 		place string // what it knows as the connection breaks
 		want  []event
 	}{
 		"empty":         {place: "-1", want: append([]event{gap}, numbers("", 2, 5)...)},
-		"run":           {h: sse.Handler[int]{Run: "r"}, place: "r--1", want: append([]event{{"r-1", "gap", `{"missed":2}`}}, numbers("r-", 2, 5)...)},
-		"numeric run":   {h: sse.Handler[int]{Run: "1-2 \u00e9"}, sent: 3, place: "1-2 \u00e9-2", want: numbers("1-2 \u00e9-", 3, 5)},
+		"run":           {h: &sse.Handler[int]{Run: "r"}, place: "r--1", want: append([]event{{"r-1", "gap", `{"missed":2}`}}, numbers("r-", 2, 5)...)},
+		"numeric run":   {h: &sse.Handler[int]{Run: "1-2 \u00e9"}, sent: 3, place: "1-2 \u00e9-2", want: numbers("1-2 \u00e9-", 3, 5)},
 		"some":          {sent: 3, place: "2", want: numbers("", 3, 5)},
-		"replay":        {h: sse.Handler[int]{Replay: 2}, sent: 4, place: "1", want: numbers("", 2, 5)},
-		"before":        {h: sse.Handler[int]{Before: before("")}, sent: 4, place: "3", want: append([]event{{"3", "hello", ""}}, numbers("", 4, 5)...)},
-		"before, id":    {h: sse.Handler[int]{Before: before("3")}, sent: 3, place: "2", want: append([]event{{"3", "hello", ""}}, numbers("", 3, 5)...)},
+		"replay":        {h: &sse.Handler[int]{Replay: 2}, sent: 4, place: "1", want: numbers("", 2, 5)},
+		"before":        {h: &sse.Handler[int]{Before: before("")}, sent: 4, place: "3", want: append([]event{{"3", "hello", ""}}, numbers("", 4, 5)...)},
+		"before, id":    {h: &sse.Handler[int]{Before: before("3")}, sent: 3, place: "2", want: append([]event{{"3", "hello", ""}}, numbers("", 3, 5)...)},
 		"resumed":       {sent: 4, last: "2", place: "2", want: numbers("", 3, 5)},
 		"reset, future": {sent: 3, last: "3", place: "-1", want: append([]event{gap}, numbers("", 2, 5)...)},
 		"reset, text":   {sent: 3, last: "nonsense", place: "-1", want: append([]event{gap}, numbers("", 2, 5)...)},
@@ -47,13 +47,13 @@ func TestS1ABreakBeforeTheFirstEvent(t *testing.T) {
 			overEach(t, func(t *testing.T, over transport) {
 				for _, policy := range []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.Block, broadcast.Disconnect} {
 					b := broadcast.New[int](broadcast.WithCapacity(3))
-					h := tt.h
-					h.Source, h.Policy = b, policy
-					s := over.serve(t, &h)
+					h := another(tt.h)
+					h.Source, h.Overflow = sse.From(b), policy
+					s := over.serve(t, h)
 					sendAll(t, b, 0, tt.sent)
 					v := s.open(t, tt.last)
 					got := v.place(t)
-					if tt.h.Before == nil && !strings.HasPrefix(name, "reset") {
+					if h.Before == nil && !strings.HasPrefix(name, "reset") {
 						if again := s.open(t, got); again.place(t) != got {
 							t.Errorf("after two breaks it is at %q", again.last)
 						}
@@ -89,7 +89,7 @@ func TestS1IDsOfOtherEvents(t *testing.T) {
 			b := broadcast.New[int]()
 			sendAll(t, b, 0, 3)
 			other := func(*http.Request) (sse.Event, error) { return sse.Event{ID: id, Name: "other"}, nil }
-			s := over.serve(t, &sse.Handler[int]{Source: b, Before: other, After: other})
+			s := over.serve(t, &sse.Handler[int]{Source: sse.From(b), Before: other, After: other})
 			v := s.open(t, "1")
 			if ev := must(v.next()); ev.Name != "other" {
 				t.Fatalf("got %v", ev)
@@ -109,18 +109,18 @@ func TestS1ReturnsAfterClose(t *testing.T) {
 	retained := append([]event{{"6", "gap", `{"missed":2}`}}, numbers("", 7, 10)...)
 	reset := append([]event{{"6", "reset", "{}"}}, numbers("", 7, 10)...)
 	for name, tt := range map[string]struct {
-		h    sse.Handler[int]
+		h    *sse.Handler[int]
 		last string
 		want []event // nil: 204
 	}{
 		"nothing left":      {last: "9"},
 		"new":               {},
-		"new, with replay":  {h: sse.Handler[int]{Replay: 2}, want: numbers("", 8, 10)},
+		"new, with replay":  {h: &sse.Handler[int]{Replay: 2}, want: numbers("", 8, 10)},
 		"retained":          {last: "7", want: numbers("", 8, 10)},
 		"gap":               {last: "4", want: retained},
-		"gap, Block":        {h: sse.Handler[int]{Policy: broadcast.Block}, last: "4", want: retained},
-		"gap, Disconnect":   {h: sse.Handler[int]{Policy: broadcast.Disconnect}, last: "4", want: retained},
-		"gap, SkipToLatest": {h: sse.Handler[int]{Policy: broadcast.SkipToLatest}, last: "4", want: append([]event{{"8", "gap", `{"missed":4}`}}, numbers("", 9, 10)...)},
+		"gap, Block":        {h: &sse.Handler[int]{Overflow: broadcast.Block}, last: "4", want: retained},
+		"gap, Disconnect":   {h: &sse.Handler[int]{Overflow: broadcast.Disconnect}, last: "4", want: retained},
+		"gap, SkipToLatest": {h: &sse.Handler[int]{Overflow: broadcast.SkipToLatest}, last: "4", want: append([]event{{"8", "gap", `{"missed":4}`}}, numbers("", 9, 10)...)},
 		"never got one":     {last: "-1", want: append([]event{{"6", "gap", `{"missed":7}`}}, numbers("", 7, 10)...)},
 		"future":            {last: "10", want: reset},
 		"nonsense":          {last: "x", want: reset},
@@ -131,9 +131,9 @@ func TestS1ReturnsAfterClose(t *testing.T) {
 				b := broadcast.New[int](broadcast.WithCapacity(3))
 				sendAll(t, b, 0, 10)
 				b.Close()
-				h := tt.h
-				h.Source = b
-				s := over.serve(t, &h)
+				h := another(tt.h)
+				h.Source = sse.From(b)
+				s := over.serve(t, h)
 				for range 2 { // it can be said twice
 					res := s.get(t, "/", tt.last)
 					if tt.want == nil {
@@ -153,7 +153,7 @@ func TestS1ReturnsAfterClose(t *testing.T) {
 				h.After = func(*http.Request) (sse.Event, error) { return sse.Event{Name: "bye"}, nil }
 				h.Before = func(*http.Request) (sse.Event, error) { return sse.Event{Name: "hello"}, nil }
 				var names []string
-				for _, ev := range over.serve(t, &h).open(t, tt.last).rest(t) {
+				for _, ev := range over.serve(t, h).open(t, tt.last).rest(t) {
 					names = append(names, ev.Name)
 				}
 				want := []string{"hello"}
@@ -178,14 +178,14 @@ func TestS2GapBeforeClose(t *testing.T) {
 		sendAll(t, b, 0, 1)
 		must(0, b.ReportGap(missed))
 		b.Close()
-		v := transports[2].serve(t, &sse.Handler[int]{Source: b}).open(t, "0")
+		v := transports[2].serve(t, &sse.Handler[int]{Source: sse.From(b)}).open(t, "0")
 		if got := v.rest(t); len(got) != 2 || got[0].Name != "gap" {
 			t.Errorf("got %v", got)
 		}
 	}
 	b := broadcast.New[int]()
 	b.Close()
-	if res := transports[2].serve(t, &sse.Handler[int]{Source: b, Replay: 5}).get(t, "/", "x"); res.StatusCode != http.StatusNoContent {
+	if res := transports[2].serve(t, &sse.Handler[int]{Source: sse.From(b), Replay: 5}).get(t, "/", "x"); res.StatusCode != http.StatusNoContent {
 		t.Errorf("nothing was ever sent: %s", res.Status)
 	}
 }
@@ -195,7 +195,7 @@ func TestS2GapBeforeClose(t *testing.T) {
 func TestS2DisconnectedViewersComeBack(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int](broadcast.WithCapacity(3))
-		s := over.serve(t, &sse.Handler[int]{Source: b, Policy: broadcast.Disconnect})
+		s := over.serve(t, &sse.Handler[int]{Source: sse.From(b), Overflow: broadcast.Disconnect})
 		sendAll(t, b, 0, 1)
 		last := s.open(t, "").place(t)
 		for sent := 1; sent < 40; sent += 13 {
@@ -217,7 +217,7 @@ func TestS2DisconnectedViewersComeBack(t *testing.T) {
 func TestS2GapAtTheReturn(t *testing.T) {
 	for _, policy := range []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Block, broadcast.Disconnect} {
 		b := broadcast.New[int]()
-		s := transports[2].serve(t, &sse.Handler[int]{Source: b, Policy: policy})
+		s := transports[2].serve(t, &sse.Handler[int]{Source: sse.From(b), Overflow: policy})
 		sendAll(t, b, 0, 1)
 		must(0, b.ReportGap(4))
 		sendAll(t, b, 1, 2)
@@ -254,7 +254,7 @@ func TestS2ValuesThatCannotBeEncoded(t *testing.T) {
 			overEach(t, func(t *testing.T, over transport) {
 				for _, bad := range []string{"2", "4", "0", "0123", "01234"} {
 					b := broadcast.New[int]()
-					s := over.serve(t, &sse.Handler[int]{Source: b, Replay: 10, Encode: func(v int) (sse.Event, error) {
+					s := over.serve(t, &sse.Handler[int]{Source: sse.From(b), Replay: 10, Encode: func(v int) (sse.Event, error) {
 						if strings.Contains(bad, fmt.Sprint(v)) {
 							return sse.Event{ID: "x", Name: "y", Data: []byte("z")}, tt.fail()
 						}
@@ -311,7 +311,7 @@ func (v badJSON) MarshalJSON() ([]byte, error) {
 // S2: the same holds for values that are written as JSON.
 func TestS2ValuesWithoutJSON(t *testing.T) {
 	b := broadcast.New[any]()
-	s := transports[2].serve(t, &sse.Handler[any]{Source: b, Replay: 10})
+	s := transports[2].serve(t, &sse.Handler[any]{Source: sse.From(b), Replay: 10})
 	for _, v := range []any{badJSON{0}, badJSON{1}, func() {}, 3} {
 		must(0, b.TrySend(v))
 	}
@@ -338,11 +338,19 @@ func TestRetryIsRoundedUp(t *testing.T) {
 		sendAll(t, b, 0, 1)
 		b.Close()
 		w := httptest.NewRecorder()
-		h := &sse.Handler[int]{Source: b, Retry: retry, Replay: 1}
+		h := &sse.Handler[int]{Source: sse.From(b), Retry: retry, Replay: 1}
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		p := new(parser)
 		if p.parse(w.Body.String()); p.retry != want {
 			t.Errorf("%v: retry %q, want %q", retry, p.retry, want)
 		}
 	}
+}
+
+// another returns a Handler with some of the fields of h, which may be nil.
+func another(h *sse.Handler[int]) *sse.Handler[int] {
+	if h == nil {
+		return new(sse.Handler[int])
+	}
+	return &sse.Handler[int]{Run: h.Run, Replay: h.Replay, Overflow: h.Overflow, Before: h.Before, Heartbeat: h.Heartbeat, WriteTimeout: h.WriteTimeout}
 }

@@ -43,7 +43,7 @@ func FuzzStream(f *testing.F) {
 		}
 		b.Close()
 		h := &sse.Handler[string]{
-			Source: b, Run: run, Replay: int(replay), Encode: encodeOdd, Retry: time.Duration(capacity) * 300 * time.Microsecond,
+			Source: sse.From(b), Run: run, Replay: int(replay), Encode: encodeOdd, Retry: time.Duration(capacity) * 300 * time.Microsecond,
 			Before: func(*http.Request) (sse.Event, error) {
 				return sse.Event{ID: other, Name: other, Data: []byte(other)}, nil
 			},

@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -16,23 +16,35 @@ import (
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/internal/afterclose"
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/outcome"
 )
 
-// A Handler streams a broadcast. Its fields must not be changed once it serves.
-// It starts no goroutine. Its functions are called on the goroutine of the
-// request; several requests are served at once.
+// A Handler streams the values of broadcasts. It must be used by pointer, and its fields
+// must not be changed once it serves. It starts no goroutine. Its functions are called on
+// the goroutines of requests; several requests are served at once.
 type Handler[T any] struct {
-	// Source is what is streamed. It is required.
-	Source *broadcast.Broadcast[T]
+	// Source subscribes a viewer to what it gets, which may depend on the request: to a
+	// broadcast, one topic or several, or a broadcast across processes. It must pass opts
+	// on, and may add others. It is required; [From] makes one for a single broadcast. An
+	// error that matches broadcast.ErrClosed is answered with 204, any other with 500. To
+	// refuse a request otherwise, do so before it comes to the Handler.
+	Source func(req *http.Request, opts ...broadcast.SubscribeOption) (*broadcast.Subscription[T], error)
 
-	// Encode makes an event of a value. The id is set by the Handler. If Encode
-	// returns an error, the viewer gets a gap in the place of the value, with the
-	// text of the error. If Encode panics, the viewer gets a gap that says no more
+	// Filter, if set, returns a function that reports whether a viewer gets a value; nil
+	// means all values. It is called once for each connection. A value that is filtered
+	// out has a number all the same: so the viewer resumes exactly, and the number of
+	// missed values in a gap includes those that would have been filtered out. What the
+	// filter returns for a value must not change while the viewer stays.
+	Filter func(req *http.Request) func(v T) bool
+
+	// Encode makes an event of a value. It is called once for all viewers of a broadcast
+	// that are not far apart, on the goroutine of the first; the others wait for it. The
+	// id is set by the Handler. If Encode
+	// returns an error, the viewers get a gap in the place of the value, with the
+	// text of the error. If Encode panics, the viewers get a gap that says no more
 	// than that, and the ErrorLog of the server gets the value and the stack of the
-	// panic. If Encode calls runtime.Goexit, the connection ends after the gap.
-	// nil means the value as JSON, as an event without a name, which a browser
-	// calls message.
+	// panic. If Encode calls runtime.Goexit, the connection of the first viewer ends
+	// after the gap. nil means the value as JSON, as an event without a name, which a
+	// browser calls message.
 	Encode func(v T) (Event, error)
 
 	// Before, if set, makes an event that each connection begins with: what there
@@ -51,9 +63,9 @@ type Handler[T any] struct {
 	// time.
 	Replay int
 
-	// Policy says what happens to a viewer that is too slow. With Block, it can
+	// Overflow says what happens to a viewer that is too slow. With Block, it can
 	// delay all until WriteTimeout is over.
-	Policy broadcast.OverflowPolicy
+	Overflow broadcast.OverflowPolicy
 
 	// Run names this run of the program, such as by the time of its start, and
 	// becomes a part of the ids: run-number. It must be UTF-8 without control
@@ -79,6 +91,20 @@ type Handler[T any] struct {
 	// Retry, if not 0, tells the browser how long to wait before it comes back. It is
 	// rounded up to whole milliseconds.
 	Retry time.Duration
+
+	mu     sync.Mutex
+	shared map[any]*encoded // by the broadcast; those that have viewers
+}
+
+// From returns a Source that subscribes every viewer to b, such as a
+// *broadcast.Broadcast or a *natscast.Broadcast. It panics if b is nil.
+func From[T any](b interface {
+	Subscribe(opts ...broadcast.SubscribeOption) (*broadcast.Subscription[T], error)
+}) func(*http.Request, ...broadcast.SubscribeOption) (*broadcast.Subscription[T], error) {
+	misuse.Nil(b == nil, "sse: From: broadcast")
+	return func(_ *http.Request, opts ...broadcast.SubscribeOption) (*broadcast.Subscription[T], error) {
+		return b.Subscribe(opts...)
+	}
 }
 
 const batch = 64 // values that are written together at most
@@ -89,6 +115,7 @@ var errIdle = errors.New("no news")
 // closed and all was sent. If that is so already, and nothing is left for this
 // viewer, the answer is 204, unless After is set. The answer is 500 if the
 // ResponseWriter has no Flush, nor one that it unwraps to: a middleware hides it.
+// A viewer that Source refuses because the broadcast is closed gets 204, too.
 // ServeHTTP panics if Source is nil, a duration or Replay is negative, or Run is
 // not what it must be.
 func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -99,13 +126,19 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	at, err := h.subscribe(req)
+	if errors.Is(err, broadcast.ErrClosed) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
 	if err != nil {
 		http.Error(w, "cannot subscribe", http.StatusInternalServerError)
 		return
 	}
 	defer at.sub.Close()
-	values, n, err := make([]T, batch), 0, at.gap
-	if at.closed && err == nil { // then this does not wait
+	events := h.share(afterclose.Log(at.sub))
+	defer h.unshare(events)
+	values, n := make([]T, batch), 0
+	if at.closed { // then this does not wait
 		n, err = at.sub.NextBatch(req.Context(), values)
 		if errors.Is(err, broadcast.ErrClosed) && h.After == nil {
 			w.WriteHeader(http.StatusNoContent)
@@ -131,7 +164,11 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if at.reset {
 		out.event(Event{Name: "reset", Data: []byte("{}")})
 	}
-	if h.stream(req.Context(), out, at.sub, values, n, err) {
+	v := &viewer[T]{h: h, out: out, sub: at.sub, events: events, wrote: time.Now()}
+	if h.Filter != nil {
+		v.filter = h.Filter(req)
+	}
+	if v.stream(req.Context(), values, n, err) {
 		h.end(req, out, at.sub.Position())
 	} else {
 		out.arm() // net/http may have something to write yet
@@ -155,7 +192,6 @@ type start[T any] struct {
 	seq    uint64 // number of the value, or the gap, that comes first
 	reset  bool   // the viewer names a place at which it was never in this run
 	closed bool   // the broadcast is closed: reading does not wait
-	gap    error  // if not nil, a *broadcast.GapError that comes before what sub has
 }
 
 // subscribe begins where the viewer was, if it says so.
@@ -165,19 +201,19 @@ func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
 		name = h.Name(req)
 	}
 	opts := []broadcast.SubscribeOption{
-		broadcast.WithName(name), broadcast.WithOverflow(h.Policy),
+		broadcast.WithName(name), broadcast.WithOverflow(h.Overflow),
 		afterclose.Option(&at.closed).(broadcast.SubscribeOption),
 	}
 	last := req.Header.Get("Last-Event-ID")
 	if last == "" {
 		opts = append(opts, broadcast.WithReplay(h.Replay))
-	} else if next, ours := h.after(last); ours && h.resume(req.Context(), &at, next, opts) {
+	} else if next, ours := h.after(last); ours && h.resume(req, &at, next, opts) {
 		return at, nil
 	} else {
 		at.reset = true
 		opts = append(opts, broadcast.WithReplay(math.MaxInt))
 	}
-	if at.sub, err = h.Source.Subscribe(opts...); err == nil {
+	if at.sub, err = h.Source(req, opts...); err == nil {
 		at.seq = at.sub.Position()
 	}
 	return at, err
@@ -185,39 +221,17 @@ func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
 
 // resume begins with the value with number next. It reports false if the values
 // sent so far do not reach up to it.
-func (h *Handler[T]) resume(ctx context.Context, at *start[T], next uint64, opts []broadcast.SubscribeOption) bool {
-	from := next
-	if h.Policy == broadcast.Disconnect {
-		from, at.gap = h.skip(ctx, next)
-	}
-	sub, err := h.Source.Subscribe(append(opts, broadcast.WithStart(from))...)
+func (h *Handler[T]) resume(req *http.Request, at *start[T], next uint64, opts []broadcast.SubscribeOption) bool {
+	sub, err := h.Source(req, append(opts, broadcast.WithStart(next))...)
 	if err != nil {
 		return false
 	}
-	if sub.Position() != from {
+	if sub.Position() < next {
 		_ = sub.Close()
 		return false
 	}
 	at.sub, at.seq = sub, next
 	return true
-}
-
-// skip returns where a subscription that begins with the value with number next goes
-// on if that is no longer retained, and the gap. A subscription that is to be
-// disconnected would end at once instead.
-func (h *Handler[T]) skip(ctx context.Context, next uint64) (from uint64, gap error) {
-	var closed bool
-	sub, err := h.Source.Subscribe(broadcast.WithStart(next), afterclose.Option(&closed).(broadcast.SubscribeOption))
-	if err != nil {
-		return next, nil
-	}
-	defer sub.Close()
-	if sub.Backlog() > 0 { // or NextBatch might wait
-		if _, gap = sub.NextBatch(ctx, make([]T, 1)); gap != nil && sub.Position() > next {
-			return sub.Position(), gap
-		}
-	}
-	return next, nil
 }
 
 // id is the id of the value with the given number. The place before all values,
@@ -239,54 +253,6 @@ func (h *Handler[T]) after(id string) (next uint64, ours bool) {
 	}
 	number, err := strconv.ParseInt(digits, 10, 64)
 	return uint64(number) + 1, err == nil && number >= -1 && h.id(uint64(number)) == id
-}
-
-// stream writes n values or the error that were read ahead, and what comes. It
-// reports whether that was all, to the end.
-func (h *Handler[T]) stream(ctx context.Context, out *stream, sub *broadcast.Subscription[T], values []T, n int, err error) (ended bool) {
-	for {
-		next := sub.Position()
-		if gap, ok := errors.AsType[*broadcast.GapError](err); ok {
-			out.event(h.gap(next, gap, ""))
-		} else if errors.Is(err, errIdle) {
-			out.comment()
-		} else if err != nil {
-			return ctx.Err() == nil && errors.Is(err, broadcast.ErrClosed)
-		}
-		h.write(out, next-uint64(n), values[:n])
-		clear(values[:n])
-		if out.flush() != nil {
-			return false
-		}
-		n, err = h.next(ctx, sub, values)
-	}
-}
-
-// write writes the values, the first of which has the given number.
-func (h *Handler[T]) write(out *stream, number uint64, values []T) {
-	for _, v := range values {
-		outcome.Run(func() (Event, error) { return h.encode(v) }, func(ev Event, err error) {
-			if err != nil {
-				ev = h.gap(number, &broadcast.GapError{Missed: 1}, out.reason(err))
-			}
-			ev.ID = h.id(number)
-			out.event(ev)
-			if err == outcome.ErrGoexit {
-				_ = out.flush() // then the viewer comes back behind this value
-			}
-		})
-		number++
-	}
-}
-
-// next is NextBatch that ends with errIdle when it is time for a heartbeat.
-func (h *Handler[T]) next(ctx context.Context, sub *broadcast.Subscription[T], values []T) (int, error) {
-	if sub.Backlog() == 0 {
-		var cancel func()
-		ctx, cancel = context.WithTimeoutCause(ctx, orElse(h.Heartbeat, 15*time.Second), errIdle)
-		defer cancel()
-	}
-	return sub.NextBatch(ctx, values)
 }
 
 func (h *Handler[T]) encode(v T) (ev Event, err error) {

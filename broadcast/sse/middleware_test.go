@@ -78,7 +78,7 @@ func TestAMiddlewareThatHidesFlush(t *testing.T) {
 			overEach(t, func(t *testing.T, over transport) {
 				b := broadcast.New[int]()
 				sendAll(t, b, 0, 1)
-				s := over.serve(t, wrap(&sse.Handler[int]{Source: b, Replay: 10}))
+				s := over.serve(t, wrap(&sse.Handler[int]{Source: sse.From(b), Replay: 10}))
 				res := s.get(t, "/", "")
 				body := string(must(io.ReadAll(res.Body)))
 				if res.StatusCode != http.StatusInternalServerError || strings.Contains(res.Header.Get("Content-Type"), "event-stream") {
@@ -112,7 +112,7 @@ func TestAMiddlewareThatHasFlush(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			overEach(t, func(t *testing.T, over transport) {
 				b := broadcast.New[int]()
-				s := over.serve(t, wrapped(wrap)(&sse.Handler[int]{Source: b}))
+				s := over.serve(t, wrapped(wrap)(&sse.Handler[int]{Source: sse.From(b)}))
 				v := s.open(t, "")
 				v.place(t)
 				for i := range 3 {
@@ -194,7 +194,7 @@ func TestTheHeaderPassesACompressor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			overEach(t, func(t *testing.T, over transport) {
 				b := broadcast.New[int]()
-				s := over.serve(t, wrapped(wrap)(&sse.Handler[int]{Source: b, Heartbeat: time.Hour}))
+				s := over.serve(t, wrapped(wrap)(&sse.Handler[int]{Source: sse.From(b), Heartbeat: time.Hour}))
 				req := s.request(t, "/", "")
 				req.Header.Set("Accept-Encoding", "gzip")
 				res := must(s.client(t).Do(req)) // it returns when the header is there

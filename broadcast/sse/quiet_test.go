@@ -32,7 +32,7 @@ func overBoth(t *testing.T, test func(t *testing.T, over transport)) {
 // S4: a connection without news lasts for as long as the viewer likes, whatever the
 // deadlines are, those of the server included. What is sent then arrives.
 func TestS4AQuietStreamLasts(t *testing.T) {
-	for name, h := range map[string]sse.Handler[int]{
+	for name, h := range map[string]*sse.Handler[int]{
 		"defaults":                      {},
 		"heartbeats before deadlines":   {Heartbeat: time.Second, WriteTimeout: time.Minute},
 		"no heartbeats":                 {Heartbeat: 1000 * time.Hour, WriteTimeout: time.Second},
@@ -42,7 +42,7 @@ func TestS4AQuietStreamLasts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			overBoth(t, func(t *testing.T, over transport) {
 				b := broadcast.New[int]()
-				h := &sse.Handler[int]{Source: b, Heartbeat: h.Heartbeat, WriteTimeout: h.WriteTimeout}
+				h := &sse.Handler[int]{Source: sse.From(b), Heartbeat: h.Heartbeat, WriteTimeout: h.WriteTimeout}
 				client, stop := over.inBubble(t, h, &http.Server{
 					ReadTimeout: 2 * time.Second, ReadHeaderTimeout: time.Second, WriteTimeout: 3 * time.Second, IdleTimeout: 4 * time.Second,
 				})
@@ -71,7 +71,7 @@ func TestADeadlineEndsWithItsStream(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int]()
 		mux := http.NewServeMux()
-		mux.Handle("/events", &sse.Handler[int]{Source: b})
+		mux.Handle("/events", &sse.Handler[int]{Source: sse.From(b)})
 		mux.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(time.Minute)
 			_, _ = io.WriteString(w, "fine")
@@ -105,7 +105,7 @@ func returns(h http.Handler) (wrapped http.Handler, returned <-chan struct{}) {
 func TestS5TheDeadlineEndsTheStream(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[string]()
-		h, returned := returns(&sse.Handler[string]{Source: b, WriteTimeout: 50 * time.Millisecond})
+		h, returned := returns(&sse.Handler[string]{Source: sse.From(b), WriteTimeout: 50 * time.Millisecond})
 		mux := http.NewServeMux()
 		mux.Handle("/events", h)
 		mux.HandleFunc("/other", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "fine") })
@@ -132,7 +132,7 @@ func TestS5TheDeadlineEndsTheStream(t *testing.T) {
 func TestS5AHeartbeatHasADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broadcast.New[int]()
-		h, returned := returns(&sse.Handler[int]{Source: b, Heartbeat: time.Minute, WriteTimeout: 7 * time.Second})
+		h, returned := returns(&sse.Handler[int]{Source: sse.From(b), Heartbeat: time.Minute, WriteTimeout: 7 * time.Second})
 		l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 		server := &http.Server{Handler: h}
 		var serving sync.WaitGroup
@@ -177,7 +177,7 @@ func (w hidden) WriteHeader(code int)        { w.w.WriteHeader(code) }
 func TestS5WithoutDeadlinesTheSubscriptionEnds(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[string](broadcast.WithCapacity(1))
-		h := &sse.Handler[string]{Source: b, WriteTimeout: 50 * time.Millisecond, Policy: broadcast.Block}
+		h := &sse.Handler[string]{Source: sse.From(b), WriteTimeout: 50 * time.Millisecond, Overflow: broadcast.Block}
 		wrapped, returned := returns(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			h.ServeHTTP(onlyFlush{hidden{w}}, req)
 		}))
@@ -210,7 +210,7 @@ func TestS5AStuckConnection(t *testing.T) {
 		}
 		t.Run(over.name, func(t *testing.T) {
 			b := broadcast.New[string]()
-			h, returned := returns(&sse.Handler[string]{Source: b, WriteTimeout: 50 * time.Millisecond})
+			h, returned := returns(&sse.Handler[string]{Source: sse.From(b), WriteTimeout: 50 * time.Millisecond})
 			s := over.serve(t, h, func(server *http.Server) {
 				server.HTTP2 = &http.HTTP2Config{WriteByteTimeout: 100 * time.Millisecond}
 			})
@@ -239,7 +239,7 @@ func raw(t *testing.T, s *site, request string) net.Conn {
 // An answer to HTTP/1.0 is the stream, up to the end of the connection.
 func TestHTTP10(t *testing.T) {
 	b := broadcast.New[int]()
-	s := transports[0].serve(t, &sse.Handler[int]{Source: b, Replay: 1})
+	s := transports[0].serve(t, &sse.Handler[int]{Source: sse.From(b), Replay: 1})
 	sendAll(t, b, 0, 2)
 	b.Close()
 	head, body, _ := strings.Cut(string(must(io.ReadAll(raw(t, s, "GET / HTTP/1.0\r\n\r\n")))), "\r\n\r\n")
@@ -254,7 +254,7 @@ func TestHTTP10(t *testing.T) {
 // B4: a request with a body that never comes gets its stream, and delays no sender.
 func TestABodyThatNeverComes(t *testing.T) {
 	b := broadcast.New[int](broadcast.WithCapacity(1))
-	s := transports[0].serve(t, &sse.Handler[int]{Source: b, Policy: broadcast.Block})
+	s := transports[0].serve(t, &sse.Handler[int]{Source: sse.From(b), Overflow: broadcast.Block})
 	for _, more := range []string{"Content-Length: 5\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc", "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n"} {
 		conn := raw(t, s, "GET / HTTP/1.1\r\nHost: host\r\n"+more)
 		await := func(text string) {
@@ -283,7 +283,7 @@ func TestABodyThatNeverComes(t *testing.T) {
 func TestAMiddlewareEndsTheContext(t *testing.T) {
 	overBoth(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int]()
-		h := &sse.Handler[int]{Source: b}
+		h := &sse.Handler[int]{Source: sse.From(b)}
 		client, stop := over.inBubble(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			ctx, cancel := context.WithTimeoutCause(req.Context(), time.Minute, broadcast.ErrClosed)
 			defer cancel()
@@ -315,7 +315,7 @@ func TestADeadlineIsLeftForNetHTTP(t *testing.T) {
 		w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		h := &sse.Handler[int]{Source: broadcast.New[int](), WriteTimeout: time.Minute}
+		h := &sse.Handler[int]{Source: sse.From(broadcast.New[int]()), WriteTimeout: time.Minute}
 		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
 		if got := time.Until(w.deadlines[len(w.deadlines)-1]); got != time.Minute {
 			t.Errorf("the deadline is in %v", got)

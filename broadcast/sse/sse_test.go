@@ -57,7 +57,7 @@ func ended(id string) event { return event{id, "end", "{}"} }
 func TestS1ResumesFromTheLog(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int]()
-		s := over.serve(t, &sse.Handler[int]{Source: b, Replay: 2})
+		s := over.serve(t, &sse.Handler[int]{Source: sse.From(b), Replay: 2})
 		sendAll(t, b, 0, 5)
 		fresh, resumed := s.open(t, ""), s.open(t, "1")
 		if got := fresh.res.Header.Get("Content-Type"); got != "text/event-stream" {
@@ -81,7 +81,7 @@ func TestS1ResumesFromTheLog(t *testing.T) {
 func TestS2Gap(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int](broadcast.WithCapacity(3))
-		s := over.serve(t, &sse.Handler[int]{Source: b})
+		s := over.serve(t, &sse.Handler[int]{Source: sse.From(b)})
 		sendAll(t, b, 0, 10)
 		v := s.open(t, "4")
 		b.Close()
@@ -97,7 +97,7 @@ func TestS2Gap(t *testing.T) {
 func TestS2GapOfTheBroadcast(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int]()
-		s := over.serve(t, &sse.Handler[int]{Source: b})
+		s := over.serve(t, &sse.Handler[int]{Source: sse.From(b)})
 		v := s.open(t, "")
 		must(0, b.ReportGap(4))
 		sendAll(t, b, 0, 1)
@@ -116,8 +116,8 @@ func TestS3Reset(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int](broadcast.WithCapacity(3))
 		sendAll(t, b, 0, 4)
-		bare := over.serve(t, &sse.Handler[int]{Source: b})
-		named := over.serve(t, &sse.Handler[int]{Source: b, Run: "r2"})
+		bare := over.serve(t, &sse.Handler[int]{Source: sse.From(b)})
+		named := over.serve(t, &sse.Handler[int]{Source: sse.From(b), Run: "r2"})
 		open := map[string]*viewer{}
 		for _, last := range []string{
 			"4", "9", "x", "r2-1", "-2", "+2", "02", "-0", "2 ", "1.5", "0x1", "9223372036854775807",
@@ -165,7 +165,7 @@ func TestS4HeartbeatAndDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broadcast.New[int]()
 		w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
-		h := &sse.Handler[int]{Source: b, Heartbeat: time.Minute, WriteTimeout: time.Second, Retry: 2 * time.Second}
+		h := &sse.Handler[int]{Source: sse.From(b), Heartbeat: time.Minute, WriteTimeout: time.Second, Retry: 2 * time.Second}
 		start := time.Now()
 		go func() {
 			time.Sleep(90 * time.Second) // a heartbeat before
@@ -201,7 +201,7 @@ func TestS5StalledViewerIsLetGo(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		for _, policy := range []broadcast.OverflowPolicy{broadcast.SkipOldest, broadcast.Block} {
 			b := broadcast.New[string](broadcast.WithCapacity(10))
-			s := over.serve(t, &sse.Handler[string]{Source: b, WriteTimeout: 50 * time.Millisecond, Policy: policy})
+			s := over.serve(t, &sse.Handler[string]{Source: sse.From(b), WriteTimeout: 50 * time.Millisecond, Overflow: policy})
 			s.open(t, "").place(t)
 			s.stall()
 			big := strings.Repeat("x", 100_000)
@@ -216,7 +216,7 @@ func TestS5StalledViewerIsLetGo(t *testing.T) {
 				must(b.SendBatch(t.Context(), make([]string, 12)))
 				sent += 12
 			}
-			back := over.serve(t, &sse.Handler[string]{Source: b}).open(t, "0")
+			back := over.serve(t, &sse.Handler[string]{Source: sse.From(b)}).open(t, "0")
 			b.Close()
 			want := event{fmt.Sprint(sent - 11), "gap", fmt.Sprintf(`{"missed":%d}`, sent-11)}
 			if got := must(back.next()); got != want {
@@ -230,7 +230,7 @@ func TestS5StalledViewerIsLetGo(t *testing.T) {
 func TestViewerLeaves(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int]()
-		s := over.serve(t, &sse.Handler[int]{Source: b})
+		s := over.serve(t, &sse.Handler[int]{Source: sse.From(b)})
 		v := s.open(t, "")
 		sendAll(t, b, 0, 1)
 		if got := must(v.next()); got.ID != "0" {
@@ -251,7 +251,7 @@ func TestEvents(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		b := broadcast.New[int]()
 		s := over.serve(t, &sse.Handler[int]{
-			Source: b,
+			Source: sse.From(b),
 			Encode: func(v int) (sse.Event, error) {
 				if v == 1 {
 					return sse.Event{}, errors.New("one is odd")
@@ -283,7 +283,7 @@ func TestEvents(t *testing.T) {
 		}
 		res.Body.Close()
 		fails := over.serve(t, &sse.Handler[int]{
-			Source: broadcast.New[int](),
+			Source: sse.From(broadcast.New[int]()),
 			Before: func(*http.Request) (sse.Event, error) { return sse.Event{}, errors.New("no") },
 		})
 		if res := fails.get(t, "/", ""); res.StatusCode != http.StatusInternalServerError {
@@ -303,15 +303,15 @@ func TestC5Misuse(t *testing.T) {
 	}
 	testkit.Panics(t, map[string]func(){
 		"sse: Handler.ServeHTTP: Source must not be nil":                      call(&sse.Handler[int]{}),
-		"sse: Handler.ServeHTTP: Replay must not be negative, got -1":         call(&sse.Handler[int]{Source: b, Replay: -1}),
-		"sse: Handler.ServeHTTP: WriteTimeout must not be negative, got -1s":  call(&sse.Handler[int]{Source: b, WriteTimeout: -time.Second}),
-		"sse: Handler.ServeHTTP: Heartbeat must not be negative, got -1ns":    call(&sse.Handler[int]{Source: b, Heartbeat: -1}),
-		"sse: Handler.ServeHTTP: Retry must not be negative, got -500\u00b5s": call(&sse.Handler[int]{Source: b, Retry: -500 * time.Microsecond}),
-		run(`"a\nb"`):   call(&sse.Handler[int]{Source: b, Run: "a\nb"}),
-		run(`"a\x00b"`): call(&sse.Handler[int]{Source: b, Run: "a\x00b"}),
-		run(`"a\x7fb"`): call(&sse.Handler[int]{Source: b, Run: "a\x7fb"}),
-		run(`"\xff"`):   call(&sse.Handler[int]{Source: b, Run: "\xff"}),
-		run(`" a"`):     call(&sse.Handler[int]{Source: b, Run: " a"}),
+		"sse: Handler.ServeHTTP: Replay must not be negative, got -1":         call(&sse.Handler[int]{Source: sse.From(b), Replay: -1}),
+		"sse: Handler.ServeHTTP: WriteTimeout must not be negative, got -1s":  call(&sse.Handler[int]{Source: sse.From(b), WriteTimeout: -time.Second}),
+		"sse: Handler.ServeHTTP: Heartbeat must not be negative, got -1ns":    call(&sse.Handler[int]{Source: sse.From(b), Heartbeat: -1}),
+		"sse: Handler.ServeHTTP: Retry must not be negative, got -500\u00b5s": call(&sse.Handler[int]{Source: sse.From(b), Retry: -500 * time.Microsecond}),
+		run(`"a\nb"`):   call(&sse.Handler[int]{Source: sse.From(b), Run: "a\nb"}),
+		run(`"a\x00b"`): call(&sse.Handler[int]{Source: sse.From(b), Run: "a\x00b"}),
+		run(`"a\x7fb"`): call(&sse.Handler[int]{Source: sse.From(b), Run: "a\x7fb"}),
+		run(`"\xff"`):   call(&sse.Handler[int]{Source: sse.From(b), Run: "\xff"}),
+		run(`" a"`):     call(&sse.Handler[int]{Source: sse.From(b), Run: " a"}),
 	})
 }
 
@@ -321,7 +321,7 @@ func TestViewersThatComeAndGo(t *testing.T) {
 	overEach(t, func(t *testing.T, over transport) {
 		const n = 1000
 		b := broadcast.New[int](broadcast.WithCapacity(100))
-		s := over.serve(t, &sse.Handler[int]{Source: b, Replay: n})
+		s := over.serve(t, &sse.Handler[int]{Source: sse.From(b), Replay: n})
 		testkit.Watchdog(t, func() {
 			var wg sync.WaitGroup
 			for i := range 5 {
@@ -394,7 +394,7 @@ func comeAndGo(t *testing.T, s *site, events, n int) {
 // A clock for browsers: a new viewer gets the last value at once.
 func ExampleHandler() {
 	b := broadcast.New[string]()
-	server := httptest.NewServer(&sse.Handler[string]{Source: b, Replay: 1})
+	server := httptest.NewServer(&sse.Handler[string]{Source: sse.From(b), Replay: 1})
 	defer server.Close()
 	_ = b.TrySend("11:59")
 	_ = b.TrySend("12:00")

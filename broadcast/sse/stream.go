@@ -68,7 +68,7 @@ func (s *stream) begin(retry time.Duration, id string) bool {
 		if retry%time.Millisecond > 0 {
 			ms++
 		}
-		s.field("retry", strconv.FormatInt(ms, 10))
+		writeField(&s.buf, "retry", strconv.FormatInt(ms, 10))
 	}
 	s.id(id)
 	return true
@@ -101,26 +101,28 @@ func (s *stream) canFlush() error {
 
 var oneLine = strings.NewReplacer("\n", " ", "\r", " ", "\x00", " ")
 
-func (s *stream) event(ev Event) {
-	s.field("id", ev.ID)
-	s.field("event", ev.Name)
+func (s *stream) event(ev Event) { writeEvent(&s.buf, ev) }
+
+func writeEvent(buf *bytes.Buffer, ev Event) {
+	writeField(buf, "id", ev.ID)
+	writeField(buf, "event", ev.Name)
 	data := ev.Data
 	for {
 		line, rest, more := cutLine(data)
-		s.buf.WriteString("data: ")
-		s.buf.Write(line)
-		s.buf.WriteByte('\n')
+		buf.WriteString("data: ")
+		buf.Write(line)
+		buf.WriteByte('\n')
 		if !more {
 			break
 		}
 		data = rest
 	}
-	s.buf.WriteByte('\n')
+	buf.WriteByte('\n')
 }
 
-func (s *stream) field(name, value string) {
+func writeField(buf *bytes.Buffer, name, value string) {
 	if value != "" {
-		s.buf.WriteString(name + ": " + oneLine.Replace(value) + "\n")
+		buf.WriteString(name + ": " + oneLine.Replace(value) + "\n")
 	}
 }
 
@@ -142,7 +144,7 @@ func (s *stream) comment() { s.buf.WriteString(":\n\n") }
 
 // id tells the browser what to name when it comes back, without an event.
 func (s *stream) id(id string) {
-	s.field("id", id)
+	writeField(&s.buf, "id", id)
 	s.buf.WriteByte('\n')
 }
 

@@ -20,9 +20,9 @@ func Example_liveProgress() {
 	type progress struct{ Done, Total int }
 	news := broadcast.New[progress](broadcast.WithCapacity(16))
 	server := httptest.NewServer(&sse.Handler[progress]{
-		Source: news,
+		Source: sse.From(news),
 		Replay: 1,                      // who comes late is told at once where it is
-		Policy: broadcast.SkipToLatest, // nobody wants to see old steps
+		Overflow: broadcast.SkipToLatest, // nobody wants to see old steps
 	})
 	defer server.Close()
 

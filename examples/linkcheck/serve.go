@@ -61,7 +61,7 @@ func (l *live) events() http.Handler {
 		}
 	}
 	return &sse.Handler[Event]{
-		Source: l.news,
+		Source: sse.From(l.news),
 		Before: report("report"),
 		After:  report("done"),
 		Encode: func(e Event) (sse.Event, error) {

@@ -42,7 +42,7 @@ func serve(ctx context.Context, ln net.Listener, c config) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.Handle("GET /events", &sse.Handler[Sample]{
-		Source:       feed,
+		Source:       sse.From(feed),
 		Replay:       c.retain,
 		Run:          strconv.FormatInt(time.Now().UnixNano(), 36),
 		WriteTimeout: c.writeTimeout,
