@@ -20,8 +20,8 @@ func Example_liveProgress() {
 	type progress struct{ Done, Total int }
 	news := broadcast.New[progress](broadcast.WithCapacity(16))
 	server := httptest.NewServer(&sse.Handler[progress]{
-		Source: sse.From(news),
-		Replay: 1,                      // who comes late is told at once where it is
+		Source:   sse.From(news),
+		Replay:   1,                      // who comes late is told at once where it is
 		Overflow: broadcast.SkipToLatest, // nobody wants to see old steps
 	})
 	defer server.Close()
