@@ -192,6 +192,11 @@ func TestReservation(t *testing.T) {
 	if err != nil || none.OK() || none.Delay() != ratelimit.Never || !errors.Is(none.Wait(t.Context()), ratelimit.ErrExceedsBurst) {
 		t.Error(none.Delay(), err)
 	}
+	still := New[string](client, ratelimit.Per(0, time.Hour), 1, append(patiently, WithPrefix("still:"))...)
+	_ = grants(t, still, "a")
+	if never, err := still.Reserve(t.Context(), "a", 1); err != nil || never.OK() || never.Wait(t.Context()) == nil || errors.Is(never.Wait(t.Context()), ratelimit.ErrExceedsBurst) {
+		t.Error(never.Wait(t.Context()), err)
+	}
 	if n, err := none.Settle(t.Context(), 3); n != 0 || err != nil || none.Cancel(t.Context()) != nil {
 		t.Error(n, err)
 	}

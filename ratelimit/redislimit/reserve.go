@@ -1,7 +1,9 @@
 package redislimit
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
@@ -17,7 +19,10 @@ type Reservation struct {
 	n      uint64 // the permits that it has taken, or what was settled
 	due    time.Time
 	ticket ticket
+	err    error // why it is not OK
 }
+
+var errNever = errors.New("redislimit: the permits will never be granted")
 
 // A settler is the key of a limiter.
 type settler interface {
@@ -49,10 +54,15 @@ func (l *Limiter[K]) Reserve(ctx context.Context, k K, n int) (r Reservation, er
 	ctxselect.Require(ctx, "redislimit: Reserve")
 	misuse.Below(n, 1, "redislimit: Reserve: number")
 	a, err := l.take(ctx, l.shardOf(k), k, claim{n: uint64(n), wait: forever})
-	if err != nil || !a.OK {
+	switch {
+	case err != nil:
 		return Reservation{}, err
+	case a.OK:
+		return Reservation{of: keyOf[K]{l, k}, n: uint64(n), due: time.Now().Add(a.delay), ticket: a.ticket}, nil
+	case uint64(n) > a.limits.burst:
+		return Reservation{err: exceedsBurst(uint64(n), a.limits)}, nil
 	}
-	return Reservation{keyOf[K]{l, k}, uint64(n), time.Now().Add(a.delay), a.ticket}, nil
+	return Reservation{err: errNever}, nil
 }
 
 // OK reports whether the permits can be had at all.
@@ -70,11 +80,12 @@ func (r Reservation) Delay() time.Duration {
 // Wait waits until the permits may be used. If ctx ends first, or if its deadline comes
 // before the permits, it gives them back, as Cancel does, and returns the cause of ctx or at
 // once an error that wraps [context.DeadlineExceeded]. If the reservation is not OK, Wait
-// returns an error that wraps [ratelimit.ErrExceedsBurst]. It panics if ctx is nil.
+// returns why: an error that wraps [ratelimit.ErrExceedsBurst], or another one. It panics if
+// ctx is nil.
 func (r *Reservation) Wait(ctx context.Context) error {
 	ctxselect.Require(ctx, "redislimit: Reservation.Wait")
 	if !r.OK() {
-		return ratelimit.ErrExceedsBurst
+		return cmp.Or(r.err, errNever)
 	}
 	delay, err := r.Delay(), error(nil)
 	deadline, hurried := ctx.Deadline()
