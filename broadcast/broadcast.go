@@ -91,11 +91,17 @@ func (b *Broadcast[T]) trySend(v T, also []*Broadcast[T]) error {
 		if also != nil {
 			mirror(also, v)
 		}
-		asleep, late := b.sleepers.take(), b.lateLocked()
+		asleep := b.sleepers.take()
+		var slow []late
+		if b.lag.handler != nil {
+			slow = b.lateLocked()
+		}
 		b.mu.Unlock()
 		b.wake(asleep)
-		b.lag.tell(late)
-		rouse(also)
+		if slow != nil || also != nil {
+			b.lag.tell(slow)
+			rouse(also)
+		}
 		return nil
 	}
 }
@@ -172,7 +178,7 @@ func (b *Broadcast[T]) Subscribe(opts ...SubscribeOption) (*Subscription[T], err
 // subscribe is Subscribe; release, if not nil, is called once when the subscription
 // has ended or was collected. It must not refer to the subscription.
 func (b *Broadcast[T]) subscribe(release func(), o subscribeOptions) (*Subscription[T], error) {
-	s := &Subscription[T]{b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, ctx: o.ctx, release: release, index: -1}
+	s := &Subscription[T]{cursor: &cursor{index: -1}, b: b, capacity: b.log.capacity, policy: o.policy, name: o.name, ctx: o.ctx, release: release}
 	if o.ctx != nil {
 		s.done = o.ctx.Done()
 	}

@@ -28,7 +28,7 @@ func (g *gate[T]) add(s *Subscription[T]) {
 		g.lowest = pos
 	}
 	g.lowest = min(g.lowest, pos)
-	s.index = len(g.subs)
+	s.index = int32(len(g.subs))
 	g.subs = append(g.subs, s)
 }
 

@@ -132,6 +132,9 @@ func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
 		if k := copy(dst[n:], vs); s.claim(at, k) { // or a walk has gone on
 			n += k
 		}
+		if s.held != s.chunk.end() && n > 0 {
+			break // that was all there was when it looked
+		}
 	}
 	return n, nil
 }

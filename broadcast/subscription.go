@@ -10,19 +10,24 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
+// A cursor is what a sender reads of a Block subscription. It is allocated apart, since
+// a sender may look at thousands of them, and readers write what is beside it.
+type cursor struct {
+	// pos is the number of the value that is read next, times 2, and the bit closed
+	// once the subscription has ended. Readers move it by CompareAndSwap.
+	pos   sched.Uint64
+	first uint64     // what could be read when the subscription was made begins here, if pos is lower
+	lags  sched.Bool // a sender waits for pos to move; written under Broadcast.mu
+	index int32      // in the gate, -1 when it is not there; Broadcast.mu
+}
+
 // A Subscription reads what a [Broadcast] sends, at its own pace. It is made by
 // [Broadcast.Subscribe], must not be copied, and is safe for concurrent use.
 // Several goroutines may read from one: each value goes to one of them.
 type Subscription[T any] struct {
-	// pos is the number of the value that is read next, times 2, and the bit closed
-	// once the subscription has ended. Readers move it by CompareAndSwap.
-	pos   sched.Uint64
-	lags  sched.Bool // a sender waits for pos to move; written under Broadcast.mu
-	index int        // in the gate, -1 when it is not there; Broadcast.mu
-
+	*cursor
 	lagged uint64 // what had been sent when the lag handler was last told, 0 if that is over; Broadcast.mu
 
-	first    uint64 // what s could read when it was made begins here, if pos is lower
 	capacity uint64
 	policy   OverflowPolicy
 	name     string
@@ -81,10 +86,10 @@ func (s *Subscription[T]) Position() uint64 {
 }
 
 // at is Position.
-func (s *Subscription[T]) at() uint64 { return s.pos.Load() / publishOne }
+func (c *cursor) at() uint64 { return c.pos.Load() / publishOne }
 
-// needs returns the number of the first value that s can still read.
-func (s *Subscription[T]) needs() uint64 { return max(s.at(), s.first) }
+// needs returns the number of the first value that can still be read.
+func (c *cursor) needs() uint64 { return max(c.at(), c.first) }
 
 // Backlog returns how many values can be read now. Once the subscription has
 // ended, it is how many were left unread.
