@@ -43,7 +43,7 @@ func newFrom[T any](start uint64, opts []Option) *Broadcast[T] {
 
 // Send sends v to all subscriptions. It waits only while a Block subscription
 // has no room, and returns nil once the value is sent, or ErrClosed or the cause
-// of ctx, and then nobody will see it. It panics if ctx is nil.
+// of ctx, and then no subscription sees it. It panics if ctx is nil.
 func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 	ctxselect.Require(ctx, "broadcast: Send")
 	if sched.Err(ctx) != nil {

@@ -8,7 +8,7 @@ import (
 // a count may be below 0, and wraps.
 type tally struct {
 	lost    uint64 // how many
-	unknown uint64 // how often nobody knew how many
+	unknown uint64 // how often it was not known how many
 }
 
 func (t tally) minus(u tally) tally { return tally{t.lost - u.lost, t.unknown - u.unknown} }
@@ -101,8 +101,8 @@ func (l *log[T]) lose(missed uint64) {
 }
 
 // ReportGap tells all subscriptions that values are missing at this place, behind
-// what has been sent so far: how many, or with 0 that nobody knows how many. It is
-// for whoever relays values from elsewhere, and has lost some on the way. A
+// what has been sent so far: how many, or with 0 that this is not known. It is
+// for a relay of values from elsewhere that has lost some on the way. A
 // subscription gets a [GapError] when it comes there, and counts them as missed,
 // also when it had to skip that place. It returns ErrClosed when the broadcast is
 // closed. It takes time in proportion to the gaps that are retained.

@@ -10,7 +10,7 @@ import (
 )
 
 // A Latest holds a value that changes, such as a configuration, for any number
-// of goroutines that want to know what it is now. Who is slow sees fewer changes,
+// of goroutines that want to know what it is now. A slow walk sees fewer changes,
 // never an older value after a newer one, and the last value always.
 //
 // The zero value holds nothing and is ready for use. It must not be copied after

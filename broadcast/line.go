@@ -96,7 +96,7 @@ func (b *Broadcast[T]) addLocked(vs []T, also []*Broadcast[T]) (left []T) {
 }
 
 // serveLocked sends what there is room for of what all in line have, in their
-// order, and takes those who have nothing left out of the line, but for the
+// order, and takes those that have nothing left out of the line, but for the
 // first.
 func (b *Broadcast[T]) serveLocked(first *fifo.Node[*sender[T]]) {
 	for node := first; node != nil; {

@@ -107,7 +107,7 @@ func (s *Subscription[T]) passLocked(h *holes, next uint64) error {
 	s.missed += gap.Missed
 	if next != s.held {
 		s.held, s.chunk = next, nil
-		s.pos.Store(next * publishOne) // under the lock, and nothing was held: nobody else moves it
+		s.pos.Store(next * publishOne) // under the lock, and nothing was held: no other reader moves it
 	}
 	return gap
 }

@@ -78,7 +78,7 @@ func (s *Subscription[T]) NextBatch(ctx context.Context, dst []T) (int, error) {
 // Position returns the sequence number of the value that is to be read next, or
 // that a gap begins with. The first value of a broadcast has number 0; that of a topic
 // may have a larger one, see [Topics]. After Next has returned a value, or All has
-// yielded one, and if nobody else reads, that one had the number Position() - 1. See
+// yielded one, and if no other goroutine reads, that one had the number Position() - 1. See
 // [WithStart].
 func (s *Subscription[T]) Position() uint64 {
 	s.expire()

@@ -52,7 +52,7 @@ func (s *stream) begin(retry time.Duration, id string) bool {
 		header.Set("Connection", "close")
 	}
 	if err := s.canFlush(); err != nil {
-		if s.req.Context().Err() == nil { // or the viewer has left, and nobody is to blame
+		if s.req.Context().Err() == nil { // or the viewer has left, and no middleware is to blame
 			text := fmt.Sprintf("sse: the response can't be streamed: %v: a middleware that wraps http.ResponseWriter needs Unwrap, or Flush (the outermost is a %T)", err, s.w)
 			s.logf("%s", text)
 			http.Error(s.w, text, http.StatusInternalServerError)
@@ -191,8 +191,8 @@ func (s *stream) timed(write func() error) error {
 // arm sets the deadline of what is written next, where a writer knows deadlines.
 func (s *stream) arm() { _ = s.ctl.SetWriteDeadline(time.Now().Add(s.timeout)) }
 
-// reason is what a viewer is told of an error of Encode. Of a panic, which may say
-// what is nobody's business, only the log of the server has more.
+// reason is what a viewer is told of an error of Encode. Of a panic, which may
+// contain secrets, only the log of the server has more.
 func (s *stream) reason(err error) string {
 	if p, ok := err.(*outcome.PanicError); ok {
 		s.logf("sse: Encode panicked: %v\n%s", p.Value, p.Stack)
