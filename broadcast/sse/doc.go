@@ -59,8 +59,8 @@
 //
 // A viewer costs its connection, with the goroutine that net/http has for it, and a
 // subscription. Each value is encoded once for all viewers of a broadcast that are within
-// 256 values of the first; the events of these values are kept while the broadcast has
-// viewers. What is there at once is written at once. Each subscription to several topics
+// 256 values of the first; the events of these values, up to 64 KiB each, are kept while the
+// broadcast has viewers. What is there at once is written at once. Each subscription to several topics
 // is a broadcast of its own, so its events are encoded for one viewer.
 //
 // # When not to use it

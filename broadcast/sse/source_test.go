@@ -72,6 +72,30 @@ func TestS6EncodedOnce(t *testing.T) {
 	})
 }
 
+// C8: an event that is very large is not kept for later viewers, who get it all the same.
+func TestC8LargeEventsAreNotKept(t *testing.T) {
+	overEach(t, func(t *testing.T, over transport) {
+		const viewers = 3
+		large := strings.Repeat("x", 100<<10)
+		var encoded atomic.Int32
+		b := broadcast.New[string]()
+		s := over.serve(t, &sse.Handler[string]{Source: sse.From(b), Replay: 1, Encode: func(v string) (sse.Event, error) {
+			encoded.Add(1)
+			return sse.Event{Data: []byte(v)}, nil
+		}})
+		must(0, b.Send(t.Context(), large))
+		for range viewers {
+			v := s.open(t, "")
+			if ev, err := v.next(); err != nil || ev.Data != large {
+				t.Errorf("got %d bytes, %v", len(ev.Data), err)
+			}
+		}
+		if n := encoded.Load(); n != viewers {
+			t.Errorf("encoded %d times, want %d", n, viewers)
+		}
+	})
+}
+
 // C8: what is kept for viewers goes with the last of them.
 func TestS6NothingIsKeptWithoutViewers(t *testing.T) {
 	type blob struct{ N [100]int }
@@ -165,11 +189,12 @@ func TestS7AFilterThatLetsNothingThrough(t *testing.T) {
 		}()
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?user=ann", nil))
-		want := ":\nid: -1\n\n"
+		var want strings.Builder
+		want.WriteString(":\nid: -1\n\n")
 		for n := 1; n < 12; n++ {
-			want += fmt.Sprintf("id: %d\n\n", n*60_000/7100)
+			fmt.Fprintf(&want, "id: %d\n\n", n*60_000/7100)
 		}
-		if diff := cmp.Diff(want+"event: end\ndata: {}\n\n", w.Body.String()); diff != "" {
+		if diff := cmp.Diff(want.String()+"event: end\ndata: {}\n\n", w.Body.String()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})

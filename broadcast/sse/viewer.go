@@ -84,7 +84,9 @@ func (v *viewer[T]) event(number uint64, value T) []byte {
 			ev.ID = v.h.id(number)
 			var buf bytes.Buffer
 			writeEvent(&buf, ev)
-			e.text = buf.Bytes()
+			if e.text = buf.Bytes(); len(e.text) > mostKept {
+				v.events.forget(e)
+			}
 			if err == outcome.ErrGoexit {
 				v.out.buf.Write(e.text)
 				_ = v.out.flush() // then the viewer comes back behind this value
@@ -124,6 +126,13 @@ func (x *encoded) find(number uint64) *event {
 		}
 	}
 }
+
+// mostKept is the size of the largest event that is kept for other viewers, so that those of a
+// broadcast have at most 16 MiB.
+const mostKept = 64 << 10
+
+// forget lets go of an event. Viewers that have found it before get it all the same.
+func (x *encoded) forget(e *event) { x.slots[e.number%uint64(len(x.slots))].CompareAndSwap(e, nil) }
 
 // share returns the events of a broadcast.
 func (h *Handler[T]) share(log any) *encoded {

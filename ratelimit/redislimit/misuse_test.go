@@ -12,7 +12,7 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-type place struct{ x, y int }
+type place struct{}
 
 // C5: what is wrong panics at the call that is wrong.
 func TestMisusePanics(t *testing.T) {
