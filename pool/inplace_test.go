@@ -222,3 +222,38 @@ func TestP7CollectAllOfTasksWithoutErrors(t *testing.T) {
 		must0(p.Close())
 	})
 }
+
+// C2: a task that runs in place leaves its room in the queue to a submitter that waits for it.
+func TestC2InPlaceMakesRoom(t *testing.T) {
+	for shape, order := range orders {
+		synctest.Test(t, func(t *testing.T) {
+			queued, waits, accepted := make(chan struct{}), make(chan struct{}), make(chan struct{})
+			var p *pool.Pool[int, int]
+			p = build(1, order, func(ctx context.Context, n int) (int, error) {
+				switch n {
+				case 1:
+					f := must(p.Submit(ctx, 2))
+					close(queued)
+					<-waits
+					must(f.Wait(ctx))
+				case 2:
+					<-accepted
+				}
+				return n, nil
+			}, pool.WithQueue(1))
+			must0(p.Go(t.Context(), 1))
+			<-queued
+			go func() {
+				must0(p.Go(context.Background(), 3))
+				close(accepted)
+			}()
+			synctest.Wait()
+			if s := p.Stats(); s.Blocked != 1 {
+				t.Errorf("%s: %v", shape, s)
+			}
+			close(waits)
+			must0(p.Wait(t.Context()))
+			must0(p.Close())
+		})
+	}
+}
