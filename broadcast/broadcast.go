@@ -10,7 +10,7 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// ARCHITECTURE.md says how a broadcast works, and who may touch what.
+// ARCHITECTURE.md says how a broadcast works, and which lock guards which state.
 
 // A Broadcast sends values of type T to its subscriptions. It is made by [New],
 // must not be copied, and is safe for concurrent use.

@@ -11,6 +11,7 @@ import (
 	"weak"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/casttest"
 )
 
 // isEnd reports whether err is that of a subscription whose context has ended.
@@ -30,7 +31,7 @@ var ways = map[string]func(s *broadcast.Subscription[int]) (int, bool, error){
 		return dst[0], n == 1, err
 	},
 	"All": func(s *broadcast.Subscription[int]) (int, bool, error) {
-		for _, v := range withGaps(s.All(context.Background())) {
+		for _, v := range casttest.WithGaps(s.All(context.Background())) {
 			return v, true, nil
 		}
 		_, err := s.Next(context.Background())
@@ -153,7 +154,7 @@ func TestB4ContextEndsInAWalk(t *testing.T) {
 	s := must(b.Subscribe(broadcast.WithContext(ctx)))
 	send(t, b, 0, 10)
 	n := 0
-	for range withGaps(s.All(t.Context())) {
+	for range casttest.WithGaps(s.All(t.Context())) {
 		if n++; n == 3 {
 			ctx.end()
 		}

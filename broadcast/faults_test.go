@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/casttest"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
@@ -89,7 +90,7 @@ func TestC2CauseOfTheContext(t *testing.T) {
 			func() { _, err := s.Next(ctx); check(err) },
 			func() { _, err := s.NextBatch(ctx, make([]int, 3)); check(err) },
 			func() {
-				for range withGaps(s.All(ctx)) {
+				for range casttest.WithGaps(s.All(ctx)) {
 					t.Error("a value")
 				}
 			},
@@ -151,7 +152,7 @@ func TestC3EverythingInsideALoop(t *testing.T) {
 		s := must(b.Subscribe())
 		must(0, b.TrySend(0))
 		n := 0
-		for range withGaps(s.All(t.Context())) {
+		for range casttest.WithGaps(s.All(t.Context())) {
 			n++
 			must(0, b.Send(t.Context(), n))
 			inner := must(b.Subscribe(broadcast.WithReplay(1)))
@@ -249,7 +250,7 @@ func TestC7TimeMoves(t *testing.T) {
 			b.Close()
 		}()
 		n := 0
-		for range withGaps(s.All(t.Context())) {
+		for range casttest.WithGaps(s.All(t.Context())) {
 			n++
 			time.Sleep(2 * time.Hour)
 		}
@@ -319,7 +320,7 @@ func TestReadersShareASubscription(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				for _, v := range withGaps(s.All(t.Context())) {
+				for _, v := range casttest.WithGaps(s.All(t.Context())) {
 					ledger.Note(v)
 				}
 			})

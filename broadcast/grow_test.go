@@ -11,6 +11,7 @@ import (
 	"weak"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/casttest"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
@@ -113,7 +114,7 @@ func TestB8GrowAmongOthers(t *testing.T) {
 		s := must(b.Subscribe(broadcast.WithOverflow(policy), broadcast.WithMaxBacklog(n)))
 		wg.Go(func() {
 			next := 0
-			for missed, v := range withGaps(s.All(t.Context())) {
+			for missed, v := range casttest.WithGaps(s.All(t.Context())) {
 				if v != next+int(missed) || policy == broadcast.Grow && missed > 0 {
 					t.Errorf("%v: %d after a gap of %d, want %d", policy, v, missed, next)
 					return

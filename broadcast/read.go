@@ -287,8 +287,8 @@ func (s *Subscription[T]) unlinkLocked(w *waiter) {
 }
 
 // A patience decides whether a reader that finds nothing lets others run before
-// it goes to sleep. Where many keep up there are values by then, and nobody has
-// to be woken: with 1,000 readers that halves the cost of a value. Where values
+// it goes to sleep. Where many keep up there are values by then, and no reader
+// has to be woken: with 1,000 readers that halves the cost of a value. Where values
 // are rare, it is in vain, and it is done less and less often.
 type patience struct{ skip, next uint8 }
 

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/internal/casttest"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
@@ -72,7 +73,7 @@ func TestT4AReturnToATopicMadeAnewIsAGap(t *testing.T) {
 						}
 						must0(x.Close())
 						next := 100 + int(missed) - 1
-						for gap, v := range withGaps(s.All(t.Context())) { // the gap was told
+						for gap, v := range casttest.WithGaps(s.All(t.Context())) { // the gap was told
 							if gap > 0 || v != next || s.Missed() != missed {
 								t.Fatalf("%s: got %d after a gap of %d; %d missed", name, v, gap, s.Missed())
 							}
@@ -104,7 +105,7 @@ func TestT4EveryWayTellsOfTheGap(t *testing.T) {
 		}
 		var missed uint64
 		go func() {
-			for gap := range withGaps(walk.All(t.Context())) {
+			for gap := range casttest.WithGaps(walk.All(t.Context())) {
 				missed = gap
 				return
 			}

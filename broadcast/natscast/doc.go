@@ -43,10 +43,9 @@
 //
 //	received + missed = sent since it subscribed
 //
-// for each origin on core NATS and for the stream on JetStream. What nobody can
-// tell on core NATS is that an origin began and ended while this process was cut
-// off. A value whose Send failed in the connection had its number already, and counts
-// as missed.
+// for each origin on core NATS and for the stream on JetStream. On core NATS an
+// origin that began and ended while this process was cut off leaves no trace. A value
+// whose Send failed in the connection had its number already, and counts as missed.
 //
 // A message that was not sent by this package has no number. It is a value like
 // others. On core NATS it is counted as foreign, and if such have come, a lost
@@ -83,6 +82,6 @@
 //     times faster.
 //   - What each of several processes is to do its part of is a queue and no broadcast:
 //     see [github.com/tandemgo/tandem/pool/natspool].
-//   - Where nobody asks what was lost, a subscription of nats.go without headers costs
+//   - Where lost values do not matter, a subscription of nats.go without headers costs
 //     two thirds.
 package natscast

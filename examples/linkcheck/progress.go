@@ -38,7 +38,7 @@ func watchBar(w io.Writer, events *broadcast.Subscription[Event]) {
 		progressbar.OptionShowCount(),
 		progressbar.OptionThrottle(65*time.Millisecond),
 		progressbar.OptionClearOnFinish())
-	// The writer is a terminal: what it fails to show is nobody's loss.
+	// The writer is a terminal: a line that it fails to show does no harm.
 	defer func() { _ = bar.Finish() }()
 	for e, err := range events.All(context.Background()) {
 		if err != nil {

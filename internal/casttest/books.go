@@ -57,8 +57,8 @@ func books(t *testing.T, b *cast) {
 	}
 }
 
-// B2: gaps are where values are missing, and exact; who is never further behind
-// than the capacity has none.
+// B2: gaps are where values are missing, and exact; a subscriber that is never further
+// behind than the capacity has none.
 func exactGaps(t *testing.T, b *cast) {
 	s := b.subscribe(t)
 	b.put(t, 10)
@@ -152,7 +152,7 @@ func blockMissesNothing(t *testing.T, b *cast) {
 	}
 }
 
-// B4: closing a Block subscription that nobody reads lets the values go on to the
+// B4: closing a Block subscription without a reader lets the values go on to the
 // others, and so does the end of its context.
 func closingFrees(t *testing.T, b *cast) {
 	ctx, cancel := context.WithCancel(context.Background())

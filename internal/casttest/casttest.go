@@ -117,7 +117,7 @@ func next(t *testing.T, s *broadcast.Subscription[int], want int) {
 // rest reads until the end. Each gap must be where values are missing, and exact.
 func rest(t *testing.T, s *broadcast.Subscription[int], next int) (got []int, missed uint64) {
 	t.Helper()
-	for gap, v := range withGaps(s.All(context.Background())) {
+	for gap, v := range WithGaps(s.All(context.Background())) {
 		if missed += gap; v != next+int(gap) {
 			t.Errorf("value %d with a gap of %d, want %d", v, gap, next)
 		}
@@ -127,9 +127,9 @@ func rest(t *testing.T, s *broadcast.Subscription[int], next int) (got []int, mi
 	return got, missed
 }
 
-// withGaps walks the values with how many are missing before each. Other errors than
+// WithGaps walks the values with how many are missing before each. Other errors than
 // a gap end it.
-func withGaps[T any](all iter.Seq2[T, error]) iter.Seq2[uint64, T] {
+func WithGaps[T any](all iter.Seq2[T, error]) iter.Seq2[uint64, T] {
 	return func(yield func(uint64, T) bool) {
 		missed := uint64(0)
 		for v, err := range all {

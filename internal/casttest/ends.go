@@ -58,7 +58,7 @@ func nothingAfterClose(t *testing.T, b *cast) {
 	})
 }
 
-// A subscription that is closed, also again and by many, frees who reads from it,
+// A subscription that is closed, also again and by many, frees its readers,
 // and leaves others alone.
 func closeSubscription(t *testing.T, b *cast) {
 	s, other := b.subscribe(t), b.subscribe(t)
@@ -191,7 +191,7 @@ func closeFromWithin(t *testing.T, b *cast) {
 	b.put(t, 3)
 	testkit.Watchdog(t, func() {
 		n := 0
-		for range withGaps(s.All(context.Background())) {
+		for range WithGaps(s.All(context.Background())) {
 			n++
 			s.Close()
 		}
@@ -199,7 +199,7 @@ func closeFromWithin(t *testing.T, b *cast) {
 			t.Errorf("%d values, and the first one closed it", n)
 		}
 		n = 0
-		for range withGaps(other.All(context.Background())) {
+		for range WithGaps(other.All(context.Background())) {
 			n++
 			b.Close()
 		}

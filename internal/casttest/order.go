@@ -66,7 +66,7 @@ func eachToOne(t *testing.T, b *cast) {
 	var wg sync.WaitGroup
 	for range readers {
 		wg.Go(func() {
-			for _, v := range withGaps(s.All(context.Background())) {
+			for _, v := range WithGaps(s.All(context.Background())) {
 				seen.Note(v)
 			}
 		})
@@ -85,7 +85,7 @@ func waysAgree(t *testing.T, b *cast) {
 	const n = 200
 	ways := map[string]func(s *broadcast.Subscription[int]) []int{
 		"All": func(s *broadcast.Subscription[int]) (got []int) {
-			for _, v := range withGaps(s.All(context.Background())) {
+			for _, v := range WithGaps(s.All(context.Background())) {
 				got = append(got, v)
 			}
 			return got

@@ -20,10 +20,10 @@ import (
 // thereby bounded by the capacity of that link.
 //
 // Park and wake. Workers that have nothing to do park on wake, a channel of
-// capacity 1 on which the links signal an item and room alike. Whoever has
-// taken an item sees to it that the next one is woken if there is work for him,
+// capacity 1 on which the links signal an item and room alike. A worker that
+// has taken an item sees to it that the next one is woken if there is work for it,
 // or else that a link will do it; so one signal is enough, and at most one
-// worker is on its way from sleep. If nobody is parked, he starts one more, until
+// worker is on its way from sleep. If none is parked, it starts one more, until
 // there are as many as there may be.
 type Crew[In, Out any] struct {
 	// Set before the first Turn.

@@ -198,5 +198,5 @@ func (q *queue[T, R]) suspects() (s [2]*Task[T, R]) {
 	return s
 }
 
-// mayEnd reports whether a task is queued under a context that can end.
+// mayEnd reports whether t is queued, and is to be dropped by the engine if its context ends.
 func mayEnd[T, R any](t *Task[T, R]) bool { return t.Origin.Lingers && t.Queued() }

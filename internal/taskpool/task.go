@@ -63,11 +63,11 @@ type Owner[T, R any] interface {
 	Settle(t *Task[T, R], err error)
 }
 
-// Open sets the scope of the tasks. When it ends, queued tasks are dropped by the owner or by the
-// engine.
-func (o *Origin[T, R]) Open(s *taskctx.Scope, owner bool) {
+// Open sets the scope of the tasks. When it ends, the owner drops those that are queued if drops
+// is true, and the engine if it is not.
+func (o *Origin[T, R]) Open(s *taskctx.Scope, drops bool) {
 	o.Mortal = s.Mortal()
-	o.Lingers = o.Mortal && !owner
+	o.Lingers = o.Mortal && !drops
 	o.scope.Store(s)
 }
 

@@ -282,5 +282,5 @@ func endInHandler(open newBus) error {
 	return nil
 }
 
-// quiet is how long a reader waits for the end on a channel that nobody closes.
+// quiet is how long a reader waits for the end on a channel that is not closed.
 const quiet = time.Second

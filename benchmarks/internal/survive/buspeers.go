@@ -104,7 +104,7 @@ func onK8s(full watch.FullChannelBehavior) newBus {
 	}
 }
 
-// onDustin has the channels made by the subscribers, and nobody closes them: a
+// onDustin has the channels made by the subscribers and closed by no one: a
 // reader takes it for the end if nothing comes for a while.
 func onDustin(room int) bus {
 	b := dustin.NewBroadcaster(room)
