@@ -7,5 +7,3 @@ require (
 	go.uber.org/goleak v1.3.0
 	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e
 )
-
-require golang.org/x/tools v0.52.0 // indirect

@@ -12,8 +12,8 @@ import (
 	"github.com/tandemgo/tandem/broadcast"
 )
 
-// BenchmarkBroadcastSend is the sender's part alone: how long Send takes with n
-// subscribers that are awake. They read when the clock stands still.
+// BenchmarkBroadcastSend is the sender's part alone: the time of Send with n
+// subscribers that are awake. They read while the clock is stopped.
 func BenchmarkBroadcastSend(b *testing.B) {
 	for _, n := range readerCounts {
 		b.Run(fmt.Sprintf("n=%d/lib=tandem", n), func(b *testing.B) {
@@ -56,9 +56,9 @@ func readBacklog(b *testing.B, s *broadcast.Subscription[int], dst []int) (got i
 	return got
 }
 
-// BenchmarkBroadcastStalled has 100 subscribers that keep up, without and with
-// one more that has stalled, and reports the sender's median and 99th percentile
-// for a value, of bursts of 16.
+// BenchmarkBroadcastStalled has 100 subscribers that keep up, without and with another
+// one that is stalled. It reports the sender's median and 99th percentile for a value,
+// in bursts of 16.
 func BenchmarkBroadcastStalled(b *testing.B) {
 	const readers, burst = 100, 16
 	for _, stalled := range []int{0, 1} {
@@ -107,8 +107,7 @@ func subscribe(b *testing.B, bc *broadcast.Broadcast[int], opts ...broadcast.Sub
 	return s
 }
 
-// readAll reads until the end, and returns how many values there were, those that
-// it missed included.
+// readAll reads to the end, and returns the number of values, including missed ones.
 func readAll(b *testing.B, s *broadcast.Subscription[int]) (got int) {
 	dst := make([]int, 256)
 	for {

@@ -9,8 +9,8 @@ import (
 	"github.com/tandemgo/tandem/broadcast"
 )
 
-// BenchmarkBroadcastSizes is BenchmarkBroadcast with 10 subscribers and values of
-// other types; each subscriber looks at what it gets.
+// BenchmarkBroadcastSizes is BenchmarkBroadcast with 10 subscribers and values of other
+// types; each subscriber checks its values.
 func BenchmarkBroadcastSizes(b *testing.B) {
 	benchSizes(b, "8B", func(i int) int64 { return int64(i) })
 	benchSizes(b, "64B", func(i int) [8]int64 { return [8]int64{0: int64(i), 7: int64(-i)} })
@@ -34,7 +34,7 @@ func benchSizes[T comparable](b *testing.B, elem string, of func(i int) T) {
 			bus := lib.make(b)
 			for i := range got {
 				bus.subscribe(&wg, func(v T) {
-					if v == of(got[i].n) { // one that is wrong is missing in the end
+					if v == of(got[i].n) { // a wrong value counts as missing at the end
 						got[i].n++
 					}
 				})
@@ -51,7 +51,7 @@ func benchSizes[T comparable](b *testing.B, elem string, of func(i int) T) {
 	}
 }
 
-// A sizedBus is a work.Bus of any type, which gets one value at a time.
+// A sizedBus is a work.Bus of any type that reads one value at a time.
 type sizedBus[T any] struct {
 	subscribe func(wg *sync.WaitGroup, got func(T))
 	send      func(T)
@@ -68,12 +68,12 @@ func sizedTandem[T any](tb testing.TB) sizedBus[T] {
 				tb.Fatal(err)
 			}
 			wg.Go(func() {
-				defer s.Close() // after an error, or the sender would wait for it
+				defer s.Close() // after an error, since the sender would wait for it
 				dst := make([]T, 256)
 				for {
 					n, err := s.NextBatch(ctx, dst)
 					if err != nil {
-						return // what is missing then is noticed
+						return // the check at the end finds the missing values
 					}
 					for _, v := range dst[:n] {
 						got(v)
@@ -115,7 +115,7 @@ func sizedClassic[T any](testing.TB) sizedBus[T] {
 	})
 }
 
-// sizedChans is a channel for each subscriber, of values in which there is a T.
+// sizedChans is a bus with a channel for each subscriber, of messages that contain a T.
 func sizedChans[M, T any](open func(M) T, send func(chans []chan M, v T)) sizedBus[T] {
 	var chans []chan M
 	return sizedBus[T]{

@@ -13,7 +13,7 @@ const busRoom = 1024
 
 var readerCounts = []int{1, 10, 100, 1000}
 
-// A received is how many values a subscriber has got, on a cache line of its own.
+// A received counts the values of a subscriber, on its own cache line.
 type received struct {
 	n int
 	_ [56]byte
@@ -27,12 +27,12 @@ func checkReceived(b *testing.B, got []received, sent int) {
 	}
 }
 
-// tracedValues is how many values are sent to n subscribers under a trace: enough
-// to fill what room there is.
+// tracedValues is the number of values sent to n subscribers under a trace: enough to
+// fill all buffers.
 func tracedValues(n int) int { return max(tracedOps/n, 4*busRoom) }
 
-// BenchmarkBroadcast sends values to n subscribers that all get every value; one
-// operation is one value, delivered n times.
+// BenchmarkBroadcast sends values to n subscribers, each of which receives every value;
+// one operation is one value, delivered n times.
 func BenchmarkBroadcast(b *testing.B) {
 	for _, n := range readerCounts {
 		for _, p := range work.Peers(func(p work.Peer) bool { return p.Bus != nil }) {
@@ -56,8 +56,8 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
-// BenchmarkBroadcastPingPong sends a value when all n subscribers have received
-// the one before and have gone to sleep, or are about to.
+// BenchmarkBroadcastPingPong sends a value when all n subscribers have received the
+// previous one and sleep, or are about to.
 func BenchmarkBroadcastPingPong(b *testing.B) {
 	sleeping := func(p work.Peer) bool { return p.Bus != nil && !p.Synchronous }
 	for _, n := range []int{1, 10, 100} {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// cpu returns how much processor time the program has used.
+// cpu returns the processor time that the program has used.
 func cpu(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// cpu returns how much processor time the program has used.
+// cpu returns the processor time that the program has used.
 func cpu(b *testing.B) time.Duration {
 	self, err := syscall.GetCurrentProcess()
 	if err != nil {
@@ -19,7 +19,8 @@ func cpu(b *testing.B) time.Duration {
 	return 100 * (ticks(kernel) + ticks(user))
 }
 
-// ticks are of 100 ns; Filetime.Nanoseconds is for points in time, since 1970.
+// ticks returns f in units of 100 ns. Filetime.Nanoseconds is for points in time since
+// 1970.
 func ticks(f syscall.Filetime) time.Duration {
 	return time.Duration(f.HighDateTime)<<32 | time.Duration(f.LowDateTime)
 }

@@ -1,32 +1,32 @@
-// Package benchmarks compares Tandem with other ways to do the same work: the
-// classic version with any values and channels that Tandem descends from
-// (lib=classic), a typed one on channels written by hand (lib=channels), and
-// well-known libraries (lib= their names).
+// Package benchmarks compares Tandem with other ways to do the same work: the classic
+// version with any values and channels that Tandem descends from (lib=classic), a typed
+// one written by hand on channels (lib=channels), and well-known libraries (lib= their
+// names).
 //
 //	go test -bench . -count 10
 //
-// All do the same complete work: every result is read, every delivery counted,
-// and a benchmark fails if one is missing. Names are made for benchstat:
+// All do the same complete work: every result is read and every delivery counted, and a
+// benchmark fails if one is missing. Names have the form that benchstat expects:
 //
 //	benchstat -col /lib
 //
-// Figures are a loaded machine's opinion; ratios of medians say more, and how
-// often goroutines park for an operation is hardly an opinion at all:
+// Figures depend on the load of the machine. Ratios of medians depend less on it, and
+// the number of parks for an operation hardly at all:
 //
 //	go test -bench . -benchtime 1x -parks
 //
-// A park is a goroutine that stops running and waits to be woken. It takes the
-// scheduler twice, and on an idle machine that is cheap: the waker finds a
-// processor that spins. Under load it does not, and each park is a wait behind
-// whatever else is to run. So of two libraries that are equally fast here, the one
-// that parks less will be the faster one where it matters.
+// A park is a goroutine that stops running and waits for a wake-up. It calls the
+// scheduler twice. On an idle machine that is cheap, since the waker finds a spinning
+// processor. Under load it does not, and the woken goroutine waits behind others. So of
+// two libraries that are equally fast here, the one with fewer parks is faster under
+// load.
 //
 //	go run ./cmd/report
 //
-// runs all of it in interleaved rounds and writes RESULTS.md. And
+// runs all benchmarks in interleaved rounds and writes RESULTS.md. And
 //
 //	go run ./cmd/survive -out FAULTS.md
 //
-// tries on all of them what Tandem is made to survive. Package work says
-// what is measured, package peers fits the libraries to it, one short file each.
+// tries the faults on all libraries. Package work defines the works that are measured;
+// package peers adapts the libraries to them, in one short file each.
 package benchmarks

@@ -12,10 +12,9 @@ import (
 
 func hasMap(p work.Peer) bool { return p.Map != nil }
 
-// BenchmarkFanMap adds one to each of n numbers on up to 8 goroutines, and in a
-// plain loop, which is what there would be without a library; one operation is
-// the whole slice. Where a library costs so much for an element that more of them
-// say nothing new, they end early.
+// BenchmarkFanMap adds one to each of n numbers on up to 8 goroutines, and in a plain
+// loop without a library; one operation is the whole slice. Libraries with a high cost
+// for an element stop at smaller n.
 func BenchmarkFanMap(b *testing.B) {
 	for _, n := range []int{1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000, 1_000_000} {
 		in := make([]int, n)
@@ -55,8 +54,8 @@ func BenchmarkFanForEach(b *testing.B) {
 	}
 }
 
-// checkMapped fails b unless each element of out is one more than that of in. A
-// result that is missing is 0, and is never right.
+// checkMapped fails b unless each element of out is one more than that of in. A missing
+// result is 0, which is never right.
 func checkMapped(b *testing.B, in, out []int, err error) {
 	if err != nil || len(out) != len(in) {
 		b.Fatalf("%d results, error %v; want %d results", len(out), err, len(in))
@@ -68,7 +67,7 @@ func checkMapped(b *testing.B, in, out []int, err error) {
 	}
 }
 
-// timeLoop returns how long fn takes for all items of in, one after the other.
+// timeLoop returns the time of fn for all items of in, one after the other.
 func timeLoop(b *testing.B, in iter.Seq[int], fn work.Step) time.Duration {
 	b.Helper()
 	start := time.Now()

@@ -10,15 +10,15 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// BenchmarkFanMapUneven maps 1,000 elements that take 1 µs of a processor's time,
-// but for one in 100 that takes 1,000 times as much: spread evenly, or all of
-// them in the last tenth, where whoever has been given that tenth beforehand has
-// nearly all the work.
+// BenchmarkFanMapUneven maps 1,000 elements that take 1 µs of processor time, except
+// for one in 100 that takes 1,000 times as much: spread evenly, or all in the last
+// tenth, where a worker that was assigned that tenth in advance has nearly all the
+// work.
 //
-// x-of-ideal is the time by that of the same work in a plain loop, divided among
-// the processors that there are, as far as there are workers for them. The loop
-// runs before each operation and is not in its time, so a slower clock slows
-// down both. The ideal takes processors that other programs leave alone.
+// x-of-ideal is the ratio of the time to that of a plain loop divided by the number of
+// usable processors, which is at most that of the workers. The loop runs before each
+// operation and is not in its time, so a slower clock slows down both. The ideal
+// assumes that no other program uses the processors.
 func BenchmarkFanMapUneven(b *testing.B) {
 	const n = 1000
 	quick, slow := work.SpinRounds(time.Microsecond), work.SpinRounds(time.Millisecond)
@@ -57,7 +57,7 @@ func BenchmarkFanMapUneven(b *testing.B) {
 	}
 }
 
-// spinItself spins for as many rounds as the element says, and adds one to it.
+// spinItself spins for as many rounds as the element's value, and adds one to it.
 func spinItself(_ context.Context, rounds int) (int, error) {
 	if work.Spin(rounds, rounds) {
 		rounds++

@@ -11,12 +11,12 @@ import (
 	"github.com/tandemgo/tandem/broadcast"
 )
 
-// growBroadcast has one goroutine send n values to 10 subscribers, who miss none.
+// growBroadcast sends n values from one goroutine to 10 subscribers, which miss none.
 func growBroadcast(b *testing.B, n, rounds int) func(held func()) {
 	return growSent(b, n, rounds, 1)
 }
 
-// growSenders has 8 goroutines send them.
+// growSenders sends n values from 8 goroutines to 10 subscribers.
 func growSenders(b *testing.B, n, rounds int) func(held func()) {
 	return growSent(b, n, rounds, work.Workers)
 }
@@ -41,8 +41,21 @@ func growSent(b *testing.B, n, rounds, senders int) func(held func()) {
 	}
 }
 
-// growSubscribers has n subscribers, each on a goroutine of its own, who get the
-// same 100 values.
+// together calls each for 0 to n-1 on the given number of goroutines.
+func together(n, procs int, each func(i int)) {
+	var wg sync.WaitGroup
+	for first := range procs {
+		wg.Go(func() {
+			for i := first; i < n; i += procs {
+				each(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// growSubscribers has n subscribers, each on its own goroutine, which receive the same
+// 100 values.
 func growSubscribers(b *testing.B, n, _ int) func(held func()) {
 	const values = 100
 	return func(held func()) {
@@ -79,7 +92,7 @@ func subscribe(b *testing.B, bc *broadcast.Broadcast[int], n int) []*broadcast.S
 	return subs
 }
 
-// sumOf reads s to its end.
+// sumOf returns the sum of the values of s, read to its end.
 func sumOf(b *testing.B, s *broadcast.Subscription[int]) (sum int) {
 	var dst [64]int
 	for {

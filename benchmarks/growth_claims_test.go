@@ -10,7 +10,7 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// growLimiter claims n permits of one limiter from 8 goroutines.
+// growLimiter takes n permits of one limiter from 8 goroutines.
 func growLimiter(b *testing.B, n, rounds int) func(held func()) {
 	return func(held func()) {
 		l := ratelimit.New(ratelimit.Per(1e9, time.Second), 1<<50)
@@ -20,8 +20,8 @@ func growLimiter(b *testing.B, n, rounds int) func(held func()) {
 	}
 }
 
-// growKeyed claims a permit of each of n keys, all of which are new, from 8
-// goroutines. There are as many shards for few keys as for many.
+// growKeyed takes a permit of each of n new keys from 8 goroutines. The number of
+// shards does not depend on n.
 func growKeyed(b *testing.B, n, rounds int) func(held func()) {
 	most := itemCounts[len(itemCounts)-1]
 	return func(held func()) {

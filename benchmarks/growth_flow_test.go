@@ -21,8 +21,8 @@ func growPipelineOrdered(b *testing.B, n, rounds int) func(held func()) {
 	return growStage(b, n, 1, pipeline.Map(stepOf(rounds), pipeline.WithWorkers(work.Workers)))
 }
 
-// growStage runs s, which adds something to each item and keeps the order. The
-// links between goroutines are full, or not, half way.
+// growStage runs s, which adds a number to each item and keeps the order. held is
+// called half way.
 func growStage(b *testing.B, n, adds int, s pipeline.Stage[int, int]) func(held func()) {
 	return func(held func()) {
 		next := adds
@@ -40,7 +40,7 @@ func growStage(b *testing.B, n, adds int, s pipeline.Stage[int, int]) func(held 
 	}
 }
 
-// growFanMap maps a slice of n.
+// growFanMap maps a slice of n elements.
 func growFanMap(b *testing.B, n, rounds int) func(held func()) {
 	step := stepOf(rounds)
 	in := make([]int, n)

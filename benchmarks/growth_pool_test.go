@@ -9,7 +9,7 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// growPool has one goroutine submit n tasks.
+// growPool submits n tasks from one goroutine.
 func growPool(b *testing.B, n, rounds int) func(held func()) {
 	plusOne := plusOneOf(rounds)
 	return func(held func()) {
@@ -28,7 +28,7 @@ func growPool(b *testing.B, n, rounds int) func(held func()) {
 	}
 }
 
-// growPoolWaiting has all n tasks wait while every worker is busy.
+// growPoolWaiting queues n tasks while every worker is busy.
 func growPoolWaiting(b *testing.B, n, rounds int) func(held func()) {
 	plusOne := plusOneOf(rounds)
 	return func(held func()) {
@@ -58,8 +58,8 @@ func growPoolWaiting(b *testing.B, n, rounds int) func(held func()) {
 	}
 }
 
-// growPoolGroup collects n results in one group. The most is held when they are in
-// a slice and the group is still there.
+// growPoolGroup collects n results in one group. The memory is largest when the results
+// are in a slice and the group still exists.
 func growPoolGroup(b *testing.B, n, rounds int) func(held func()) {
 	step := stepOf(rounds)
 	return func(held func()) {

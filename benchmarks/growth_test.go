@@ -12,16 +12,16 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// A growth is a kind of work of which there can be any amount.
+// A growth is a kind of work that scales to any number of items.
 type growth struct {
 	pkg string
-	// prepare returns the whole work on n items, from making the pool, or whatever
-	// does it, to its end. Each item takes so many rounds of work.Spin, where that
-	// is possible. Every result is checked. held is called once, when about as
-	// much is in memory as ever is.
+	// prepare returns the whole work on n items, from making the engine to its end.
+	// Each item takes the given number of rounds of work.Spin, where that is possible.
+	// Every result is checked. held is called once, when the memory in use is about at
+	// its maximum.
 	prepare func(b *testing.B, n, rounds int) (run func(held func()))
 	sizes   []int
-	enough  int // items to be timed at least, in as many runs as it takes
+	enough  int // the least number of items to time, over several runs
 	works   bool
 }
 
@@ -46,17 +46,17 @@ var growths = []growth{
 	{"broadcast-subscribers", growSubscribers, subscriberCounts, 100, false},
 }
 
-// BenchmarkGrowth says whether ten times as much takes ten times as long, and ten
-// times as much memory where it has to be kept. What is measured is the whole work
-// on n items, for n from a thousand to ten million; n is the number of subscribers
-// where pkg says so. Little work is done repeatedly, so that it is measured as warm
-// as much work is; with -short there is no more than 100,000. There are
+// BenchmarkGrowth measures whether ten times as many items take ten times the time, and
+// ten times the memory where they have to be kept. It measures the whole work on n
+// items, for n from a thousand to ten million; n is the number of subscribers if pkg
+// has subscribers. Small work is repeated, so that it runs as warm as large work; with
+// -short n is at most 100,000. The figures are
 //
 //   - ns/item,
-//   - B/item, what is allocated, however short it lives,
-//   - live-B/item, by how much the live heap has grown when the most is held,
+//   - B/item, the memory allocated in total,
+//   - live-B/item, the growth of the live heap at its maximum,
 //
-// and no time per operation, as one operation is something else for each n.
+// and no time for an operation, since an operation differs for each n.
 func BenchmarkGrowth(b *testing.B) {
 	for _, g := range growths {
 		for _, n := range g.sizes {
@@ -70,9 +70,8 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// BenchmarkGrowthWork is BenchmarkGrowth for items that take that much of a
-// processor's time: in a task, in each of three stages, in the sender of a value,
-// between two claims.
+// BenchmarkGrowthWork is BenchmarkGrowth with items that take some processor time: in a
+// task, in each of three stages, in the sender of a value, between two permits.
 func BenchmarkGrowthWork(b *testing.B) {
 	for _, g := range growths {
 		if !g.works {
@@ -103,7 +102,7 @@ func (g growth) measure(b *testing.B, n int) {
 		live = float64(testkit.Heap()) - before
 		looking += time.Since(start)
 	}
-	if runs > 1 { // not among those that are timed
+	if runs > 1 { // not timed
 		run(look)
 		look, looking = func() {}, 0
 	}
@@ -117,15 +116,14 @@ func (g growth) measure(b *testing.B, n int) {
 	b.ReportMetric(float64((b.Elapsed()-looking).Nanoseconds())/items, "ns/item")
 	b.ReportMetric((allocatedBytes()-allocated)/items, "B/item")
 	b.ReportMetric(live/float64(n), "live-B/item")
-	b.ReportMetric(0, "ns/op") // leaves it out
+	b.ReportMetric(0, "ns/op") // omits the figure
 }
 
-// reportItems reports the time of an item, of which there are so many in an
-// operation.
+// reportItems reports the time of an item, given the number of items in an operation.
 func reportItems(b *testing.B, items int) {
 	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(items), "ns/item")
-	b.ReportMetric(0, "ns/op") // leaves it out
+	b.ReportMetric(0, "ns/op") // omits the figure
 }
 
 func allocatedBytes() float64 {
@@ -142,7 +140,7 @@ func stepOf(rounds int) work.Step {
 	return work.PlusOneAfter(rounds)
 }
 
-// plusOneOf is stepOf where there is neither a context nor an error.
+// plusOneOf is stepOf without a context and an error.
 func plusOneOf(rounds int) func(int) int {
 	step := stepOf(rounds)
 	return func(v int) int {
@@ -151,8 +149,8 @@ func plusOneOf(rounds int) func(int) int {
 	}
 }
 
-// checkSum fails b unless sum is that of 1 to n: what comes of 0 to n-1 if each
-// has been worked on once.
+// checkSum fails b unless sum is that of 1 to n, the result of 0 to n-1 if each item
+// was processed once.
 func checkSum(b *testing.B, sum, n int) {
 	b.Helper()
 	if want := n * (n + 1) / 2; sum != want {
@@ -160,8 +158,7 @@ func checkSum(b *testing.B, sum, n int) {
 	}
 }
 
-// A sharedSum fills two cache lines, or chance would decide what it shares one
-// with.
+// A sharedSum fills two cache lines, so that it shares none with other data.
 type sharedSum struct {
 	_ [64]byte
 	atomic.Int64

@@ -10,14 +10,14 @@ import (
 
 var countParks = flag.Bool("parks", false, "report how often goroutines park for an operation, instead of times; for use with -benchtime 1x")
 
-// tracedOps is how many operations are run under a trace.
+// tracedOps is the number of operations run under a trace.
 const tracedOps = 20_000
 
-// measure times do for as many operations as testing asks for. With -parks, it
-// runs it once under a trace instead.
+// measure times do for the number of operations that package testing chooses. With
+// -parks, it runs it once under a trace instead.
 func measure(b *testing.B, do func(ops int)) { measureN(b, tracedOps, do) }
 
-// measureN is measure, with so many operations under a trace.
+// measureN is measure with the given number of operations under a trace.
 func measureN(b *testing.B, traced int, do func(ops int)) {
 	b.Helper()
 	if *countParks {

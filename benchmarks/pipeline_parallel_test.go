@@ -7,15 +7,14 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// BenchmarkPipelineParallel sends 200 items through two stages each of which
-// takes 200 µs of a processor's time for an item. Where they run in parallel, on
-// processors that have nothing else to do, both take little longer than one.
+// BenchmarkPipelineParallel sends 200 items through two stages, each of which takes 200
+// µs of processor time for an item. If they run in parallel on idle processors, both
+// take little longer than one.
 //
-// x-of-one is the time of the pipeline by that of the work of one stage alone, in
-// a plain loop, which runs before each operation and is not in its time, so a
-// slower clock slows down both. 1 is the ideal, 2 is the time of a program
-// without a pipeline, or of one that has a single processor because other
-// programs keep the rest busy.
+// x-of-one is the ratio of the time of the pipeline to that of the work of one stage in
+// a plain loop. The loop runs before each operation and is not in its time, so a slower
+// clock slows down both. 1 is the ideal; 2 is the time of a program without a pipeline,
+// or with a single processor because other programs use the rest.
 func BenchmarkPipelineParallel(b *testing.B) {
 	const n, stages = 200, 2
 	slow := work.PlusOneAfter(work.SpinRounds(200 * time.Microsecond))

@@ -18,11 +18,10 @@ func BenchmarkPipeline(b *testing.B) {
 	}
 }
 
-// BenchmarkPipelineLatency sends one item at a time through five stages that
-// have nothing else to do; one operation is the way of one item through all of
-// them, and the way back of a signal: the source yields the next item when it
-// has received that the sink has got the last one, over the same channel for all
-// libraries.
+// BenchmarkPipelineLatency sends one item at a time through five idle stages. One
+// operation is the way of one item through all of them, and the way back of a signal:
+// the source yields the next item when the sink has signalled the last one, over the
+// same channel for all libraries.
 func BenchmarkPipelineLatency(b *testing.B) {
 	for _, peer := range work.Peers(hasStages) {
 		b.Run("lib="+peer.Name, func(b *testing.B) {
@@ -58,8 +57,8 @@ func measureFlow(b *testing.B, run work.Flow, stages int, inOrder bool) {
 	})
 }
 
-// A tally says whether everything has come out of a flow: how many items, their
-// sum, and whether each was larger than the one before.
+// A tally counts the items that come out of a flow, and has their sum, and whether each
+// was larger than the previous one.
 type tally struct {
 	n, sum, last int
 	disorder     bool
@@ -74,7 +73,7 @@ func (t *tally) add(v int) {
 	t.n++
 }
 
-// check fails b unless the tally is what comes of 0 to n-1 if each stage adds one.
+// check fails b unless the tally is that of 0 to n-1 after each stage has added one.
 func (t *tally) check(b *testing.B, err error, n, stages int, inOrder bool) {
 	b.Helper()
 	want := n*(n-1)/2 + stages*n

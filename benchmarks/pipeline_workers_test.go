@@ -14,8 +14,8 @@ func BenchmarkPipelineOrdered(b *testing.B) {
 	measureWorkers(b, true, func(p work.Peer) work.NewWorkers { return p.Ordered })
 }
 
-// BenchmarkPipelineUnordered is BenchmarkPipelineOrdered with results as they are
-// ready.
+// BenchmarkPipelineUnordered is BenchmarkPipelineOrdered with results in the order in
+// which they are ready.
 func BenchmarkPipelineUnordered(b *testing.B) {
 	measureWorkers(b, false, func(p work.Peer) work.NewWorkers { return p.Unordered })
 }

@@ -7,12 +7,11 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// BenchmarkPoolWaiting measures the memory of 1,000,000 tasks that have been
-// accepted and wait while all workers are busy, and what is left of it when they
-// have run and the pool stays: how much the heap has grown, per task. That is
-// the same however often it is done, so it is done once, and there is no time
-// per operation. Where no tasks can wait, or none without a goroutine each,
-// there is nothing to compare.
+// BenchmarkPoolWaiting measures the memory of 1,000,000 accepted tasks that wait while
+// all workers are busy, and the rest of it after they have run while the pool still
+// exists: the growth of the heap per task. It does not depend on the number of
+// operations, so there is one, and no time per operation. Libraries in which no task
+// can wait, or only with a goroutine each, are left out.
 func BenchmarkPoolWaiting(b *testing.B) {
 	const waiting = 1_000_000
 	for _, peer := range work.Peers(func(p work.Peer) bool { return p.Waiting }) {
@@ -37,7 +36,7 @@ func BenchmarkPoolWaiting(b *testing.B) {
 				tasks.Submit(work.Workers + i)
 			}
 			if b.Failed() {
-				b.FailNow() // not all were accepted, so all will never have run
+				b.FailNow() // not all were accepted, so they would never all run
 			}
 			queued := float64(testkit.Heap())
 			close(free)
@@ -45,7 +44,7 @@ func BenchmarkPoolWaiting(b *testing.B) {
 			after := float64(testkit.Heap())
 			tasks.Wait()
 			ran.check(b, work.Workers+waiting)
-			for b.Loop() { // or testing asks for more
+			for b.Loop() { // otherwise package testing would repeat the benchmark
 			}
 			b.ReportMetric((queued-before)/waiting, "waiting-bytes/task")
 			b.ReportMetric((after-before)/waiting, "after-bytes/task")

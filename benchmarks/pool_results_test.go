@@ -6,8 +6,8 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// BenchmarkPoolResults collects the typed results of 1,000 tasks at a time, by
-// index where the library has an order; one operation is one task.
+// BenchmarkPoolResults collects the typed results of 1,000 tasks at a time, by index if
+// the library has an order; one operation is one task.
 func BenchmarkPoolResults(b *testing.B) {
 	measureBatches(b, 1000, func(p work.Peer) work.NewBatches { return p.Results })
 }

@@ -9,23 +9,22 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// BenchmarkPoolSlow measures how long tasks of 1 µs wait for a worker where one
-// in 1,000 sleeps for 10 ms: the median, the 99th percentile and the maximum of
-// the time from coming to starting. Seldom more than one worker sleeps, so a task
-// that waits for long waits behind a slow one though other workers are idle.
+// BenchmarkPoolSlow measures how long tasks of 1 µs wait for a worker if one in 1,000
+// sleeps for 10 ms: the median, the 99th percentile and the maximum of the time from
+// arrival to start. Usually at most one worker sleeps, so a task with a long wait waits
+// behind a slow one though other workers are idle.
 //
-// Tasks come 64 at once each millisecond by the clock, the same for all
-// libraries and far less than two processors can do. The next ones come whether
-// or not the last have ended, or a library that stalls would be asked for less
-// just then. All tasks of a burst carry the time when it came:
-// where submitting waits for a worker, the ones after it wait as well, as they
-// would in a queue. The rate is given, so there is no time per operation.
+// 64 tasks arrive at once each millisecond of the clock, the same for all libraries and
+// far less than two processors can do. They arrive independently of the end of earlier
+// ones: otherwise a library that stalls would get less load just then. All tasks of a
+// burst have the time of its arrival: if submission waits for a worker, the tasks after
+// it wait as well, as in a queue. The rate is fixed, so there is no time per operation.
 //
-// In lib=channels-unbuffered each task goes to a worker that is free for it, so
-// none can wait behind a slow one.
+// In lib=channels-unbuffered each task goes to a free worker, so none waits behind a
+// slow one.
 func BenchmarkPoolSlow(b *testing.B) {
 	const (
-		slowEvery = 1000 // one task of so many is slow
+		slowEvery = 1000 // one in slowEvery tasks is slow
 		slowTime  = 10 * time.Millisecond
 		burst     = 64 // tasks that come at once
 		period    = time.Millisecond

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	room       = 1024 // tasks that may wait, where that can be set
+	room       = 1024 // waiting tasks, if the library has a limit
 	submitters = 64
 )
 
@@ -50,8 +50,7 @@ func BenchmarkPoolSubmitters(b *testing.B) {
 	}
 }
 
-// BenchmarkPoolWork is BenchmarkPool with tasks that take that much of a
-// processor's time.
+// BenchmarkPoolWork is BenchmarkPool with tasks that take some processor time.
 func BenchmarkPoolWork(b *testing.B) {
 	for _, cost := range []time.Duration{time.Microsecond, 50 * time.Microsecond} {
 		rounds := work.SpinRounds(cost)
@@ -67,8 +66,8 @@ func BenchmarkPoolWork(b *testing.B) {
 	}
 }
 
-// measureTasks submits tasks and waits for them, which is timed too: some of the
-// queues have no bound, and tasks that are still in them are not done.
+// measureTasks submits tasks and waits for them within the timed part: some of the
+// queues are unbounded, and tasks that are still queued are not done.
 func measureTasks(b *testing.B, peer work.Peer, run func(ran *runCount, task int)) {
 	b.Helper()
 	measure(b, func(ops int) {
@@ -82,8 +81,8 @@ func measureTasks(b *testing.B, peer work.Peer, run func(ran *runCount, task int
 	})
 }
 
-// A runCount counts the tasks that ran. It fills a cache line, or chance would
-// decide what it shares one with.
+// A runCount counts the tasks that ran. It fills a cache line, so that it shares none
+// with other data.
 type runCount struct {
 	atomic.Int64
 	_ [56]byte

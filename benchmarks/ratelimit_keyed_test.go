@@ -12,7 +12,8 @@ import (
 
 const keyedKeys = 1_000_000
 
-// A keyed has seen all keys. each is what the heap has grown by for each of them.
+// A keyed is a limiter that has seen all keys. each is the growth of the heap for a
+// key.
 type keyed struct {
 	name  string
 	allow func(key string) bool
@@ -30,9 +31,9 @@ func newKeyed(b *testing.B, p work.Peer, keys []string) keyed {
 	return keyed{p.Name, allow, (float64(testkit.Heap()) - before) / keyedKeys}
 }
 
-// BenchmarkKeyed claims permits of a million keys, some of which are much more
-// popular than others, alone and from eight goroutines a processor. bytes/key is
-// what the heap has grown by once all have been seen, the strings themselves apart.
+// BenchmarkKeyed takes permits of a million keys, some of which are much more frequent
+// than others, alone and from eight goroutines a processor. bytes/key is the growth of
+// the heap after all keys were seen, without the strings themselves.
 func BenchmarkKeyed(b *testing.B) {
 	keys := make([]string, keyedKeys)
 	for i := range keys {
@@ -63,8 +64,8 @@ func BenchmarkKeyed(b *testing.B) {
 	}
 }
 
-// keyedRequests are as they come in: each with its key in hand, in memory that has
-// just been written.
+// keyedRequests returns the keys as in real requests, each in memory that has just been
+// written.
 func keyedRequests(keys []string) []string {
 	requests := make([]string, 1<<20)
 	zipf := rand.NewZipf(rand.New(rand.NewSource(1)), 1.07, 8, uint64(len(keys)-1))

@@ -9,7 +9,8 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// spreads are how n calls are made: by one goroutine, or by eight a processor.
+// spreads are the ways in which n calls are made: by one goroutine, or by eight a
+// processor.
 var spreads = []struct {
 	procs string
 	over  func(n int, do func(calls int))
@@ -23,12 +24,12 @@ func overAll(n int, do func(calls int)) {
 	var wg sync.WaitGroup
 	callers := 8 * runtime.GOMAXPROCS(0)
 	for i := range callers {
-		wg.Go(func() { do((n + i) / callers) }) // they add up to n
+		wg.Go(func() { do((n + i) / callers) }) // the calls add up to n
 	}
 	wg.Wait()
 }
 
-// ask calls allow so many times, and fails b if it ever gives the wrong answer.
+// ask calls allow the given number of times, and fails b on a wrong answer.
 func ask(b *testing.B, calls int, allow func() bool, want bool) {
 	for range calls {
 		if allow() != want {
@@ -38,8 +39,8 @@ func ask(b *testing.B, calls int, allow func() bool, want bool) {
 	}
 }
 
-// BenchmarkAllow asks a limiter that always says yes, and one that always says no,
-// alone and from eight goroutines a processor.
+// BenchmarkAllow calls a limiter that always grants, and one that always denies, alone
+// and from eight goroutines a processor.
 func BenchmarkAllow(b *testing.B) {
 	for _, granting := range []bool{true, false} {
 		answer := map[bool]string{true: "yes", false: "no"}[granting]
@@ -57,7 +58,7 @@ func BenchmarkAllow(b *testing.B) {
 	}
 }
 
-// BenchmarkReserve takes permits that need not be waited for.
+// BenchmarkReserve takes permits that are available at once.
 func BenchmarkReserve(b *testing.B) {
 	for _, p := range work.Peers(func(p work.Peer) bool { return p.Reserve != nil }) {
 		b.Run("lib="+p.Name, func(b *testing.B) {
@@ -67,15 +68,15 @@ func BenchmarkReserve(b *testing.B) {
 	}
 }
 
-// BenchmarkWaitNotNeeded waits for permits that are there: a billion a second come
-// back, which is more than are taken.
+// BenchmarkWaitNotNeeded waits for permits that are available: a billion a second
+// return, more than are taken.
 func BenchmarkWaitNotNeeded(b *testing.B) {
 	ctx := b.Context()
 	const perSecond, burst = 1e9, 1 << 20
 	for _, p := range work.Peers(func(p work.Peer) bool { return p.Wait != nil }) {
 		b.Run("lib="+p.Name, func(b *testing.B) {
 			wait := p.Wait(perSecond, burst)
-			time.Sleep(2 * burst * time.Second / perSecond) // until all of the burst is back
+			time.Sleep(2 * burst * time.Second / perSecond) // until the whole burst has returned
 			measure(b, func(ops int) {
 				for range ops {
 					if err := wait(ctx); err != nil {

@@ -10,11 +10,11 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// waitLength is how much real time a benchmark of waiting lasts.
+// waitLength is the real time of a benchmark of waits.
 const waitLength = 500 * time.Millisecond
 
-// waiters returns the peers that can wait. It skips a benchmark that is to count
-// parks: how many there are in that time depends on how fast all goes.
+// waiters returns the peers that can wait. It skips a benchmark that counts parks,
+// since their number depends on the speed of the machine.
 func waiters(b *testing.B) []work.Peer {
 	if *countParks {
 		b.Skip("lasts for a time, not for so many operations")
@@ -22,10 +22,10 @@ func waiters(b *testing.B) []work.Peer {
 	return work.Peers(func(p work.Peer) bool { return p.Wait != nil })
 }
 
-// BenchmarkWaitRate waits for permits at a million a second, from eight
-// goroutines, for some real time. of-rate is how many were granted in terms of
-// rate·t, as the burst is spent at the start; more than 1 is a broken promise. The
-// burst is what a machine needs that wakes a sleeper some milliseconds late.
+// BenchmarkWaitRate waits for permits at a million a second, from eight goroutines, for
+// some real time. of-rate is the ratio of granted permits to rate·t, since the burst is
+// spent at the start; more than 1 is a broken promise. The burst makes up for a machine
+// that wakes a sleeper some milliseconds late.
 func BenchmarkWaitRate(b *testing.B) {
 	const perSecond, burst = 1_000_000, 20_000
 	for _, p := range waiters(b) {
@@ -45,8 +45,7 @@ func BenchmarkWaitRate(b *testing.B) {
 	}
 }
 
-// waitFor waits for permits from eight goroutines until end, and returns how many
-// there were.
+// waitFor waits for permits from eight goroutines until end, and returns their number.
 func waitFor(b *testing.B, wait func(context.Context) error, end time.Time) int {
 	var granted atomic.Int64
 	var wg sync.WaitGroup
@@ -67,8 +66,8 @@ func waitFor(b *testing.B, wait func(context.Context) error, end time.Time) int 
 	return int(granted.Load())
 }
 
-// BenchmarkWaiters has a thousand goroutines wait, of which a hundred a second are
-// served, for some real time. cpu-s/s is what that costs.
+// BenchmarkWaiters has a thousand waiting goroutines, of which a hundred a second are
+// served, for some real time. cpu-s/s is the processor time for that.
 func BenchmarkWaiters(b *testing.B) {
 	for _, p := range waiters(b) {
 		b.Run("lib="+p.Name, func(b *testing.B) {

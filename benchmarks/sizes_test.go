@@ -13,8 +13,8 @@ import (
 	tpool "github.com/tandemgo/tandem/pool"
 )
 
-// A kind is a type of values: how to make one of a number, and how to get the
-// number back, so that their sum says whether all have come.
+// A kind is a type of values, with functions from a number to a value and back, so that
+// a sum shows whether all values have arrived.
 type kind[E any] struct {
 	make func(i int) E
 	key  func(E) int
@@ -28,8 +28,8 @@ var (
 		func(i int) line { return line{0: i, 7: i} },
 		func(v line) int { return (v[0] + v[7]) / 2 },
 	}
-	// Texts are there already, as they are where they come from a decoder: what is
-	// compared is handing them over.
+	// Texts are made in advance, as if by a decoder: the benchmark compares only their
+	// transport.
 	texts = func() kind[string] {
 		all := make([]string, 1024)
 		for i := range all {
@@ -96,7 +96,7 @@ func poolSizes[E any](b *testing.B, name string, k kind[E]) {
 	}
 }
 
-// drain sends what make makes through a channel to 8 goroutines.
+// drain sends the values of build through a channel to 8 goroutines.
 func drain[E any](ops int, build func(i int) E, got func(E)) {
 	queue := make(chan E, room)
 	var wg sync.WaitGroup
@@ -161,8 +161,8 @@ func pipelineSizes[E any](b *testing.B, name string, k kind[E]) {
 	}
 }
 
-// relay sends what make makes through four channels, with a goroutine between
-// each two.
+// relay sends the values of build through four channels, with a goroutine between each
+// two.
 func relay[E any](ops, buffer int, build func(i int) E, got func(E)) {
 	next := make(chan E, buffer)
 	go func(out chan<- E) {

@@ -241,11 +241,11 @@ func TestB4EndOfAContextFreesAWaitingSender(t *testing.T) {
 		for reads := range 1 << n { // which of them read, and do not end
 			synctest.Test(t, func(t *testing.T) {
 				b := broadcast.New[int](broadcast.WithCapacity(1))
-				var ctxs [n]lateContext
+				var ends [n]context.CancelFunc
 				var subs [n]*broadcast.Subscription[int]
 				for i := range n {
-					ctxs[i] = newLateContext()
-					subs[i] = must(b.Subscribe(broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctxs[i])))
+					ctx, end := context.WithCancel(t.Context())
+					ends[i], subs[i] = end, must(b.Subscribe(broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctx)))
 				}
 				send(t, b, 0, 1)
 				sent := make(chan error, 2)
@@ -259,7 +259,7 @@ func TestB4EndOfAContextFreesAWaitingSender(t *testing.T) {
 					if reads&(1<<i) != 0 {
 						must(subs[i].Next(t.Context()))
 					} else {
-						ctxs[i].end()
+						ends[i]()
 					}
 					synctest.Wait()
 				}
@@ -286,7 +286,7 @@ func TestB4EndOfAContextFreesAWaitingSender(t *testing.T) {
 func TestB4EndOfAContextFreesTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := broadcast.New[int](broadcast.WithCapacity(1))
-		ctx := newLateContext()
+		ctx, end := context.WithCancel(t.Context())
 		must(b.Subscribe(broadcast.WithOverflow(broadcast.Block), broadcast.WithContext(ctx)))
 		gone, cancel := context.WithCancelCause(t.Context())
 		send(t, b, 0, 1)
@@ -303,7 +303,7 @@ func TestB4EndOfAContextFreesTheLine(t *testing.T) {
 		if len(sent) > 0 {
 			t.Error("sent past one that has no room")
 		}
-		ctx.end()
+		end()
 		for range 2 {
 			if err := <-sent; err != nil {
 				t.Error(err)

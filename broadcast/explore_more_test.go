@@ -181,12 +181,21 @@ func TestExploreTopicsClose(t *testing.T) {
 // B2, C1: the goroutine of Chan hands over what it can, the books say what, and
 // Close ends it.
 func TestExploreChan(t *testing.T) {
+	for name, leaves := range map[string]bool{"the reader stays": false, "the reader leaves": true} {
+		t.Run(name, func(t *testing.T) { exploreChan(t, leaves) })
+	}
+}
+
+func exploreChan(t *testing.T, leaves bool) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		b := broadcast.New[uint64](broadcast.WithCapacity(4))
 		k := newBook(t, b)
 		var ch <-chan uint64
 		r.Go("reader", func() {
 			ch = broadcast.Chan(k.s, 0)
+			if leaves {
+				return
+			}
 			for v := range ch {
 				if v != k.next {
 					t.Errorf("B1: got %d, want %d", v, k.next)

@@ -181,6 +181,45 @@ func TestExploreSeveralKeys(t *testing.T) {
 	})
 }
 
+// B1: one of two senders to a key finds a subscription to that key alone, which the other
+// does not: those to several keys have one order.
+func TestExploreSeveralKeysAndANewOne(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		x := broadcast.NewTopics[string, int]()
+		var subs [2]*broadcast.Subscription[int]
+		for i := range subs {
+			s, err := x.SubscribeKeys([]string{"room"})
+			if err != nil {
+				t.Error(err)
+			}
+			subs[i] = s
+		}
+		send := func(v int) {
+			if err := x.TrySend("room", v); err != nil {
+				t.Error(err)
+			}
+		}
+		r.Go("sender", func() { send(1) })
+		r.Go("another", func() {
+			if _, err := x.Subscribe("room"); err != nil {
+				t.Error(err)
+			}
+			send(2)
+		})
+		r.After(func() {
+			var got [2][2]int
+			for i, s := range subs {
+				if n, err := s.NextBatch(t.Context(), got[i][:]); n != 2 || err != nil {
+					t.Errorf("%d values, %v", n, err)
+				}
+			}
+			if got[0] != got[1] {
+				t.Errorf("orders %v", got)
+			}
+		})
+	})
+}
+
 // B3, B4: senders that wait in line at a key send to subscriptions to several keys, too.
 func TestExploreSeveralKeysAndALine(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {

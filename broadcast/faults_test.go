@@ -179,12 +179,34 @@ func TestC5MisusePanics(t *testing.T) {
 	b := broadcast.New[int]()
 	s := must(b.Subscribe())
 	var zero broadcast.Broadcast[int]
+	var unmade broadcast.Subscription[int]
+	var topics broadcast.Topics[string, int]
 	tests := map[string]func(){
 		"broadcast: Send: the zero Broadcast is not usable, make one with New":      func() { _ = zero.Send(t.Context(), 1) },
 		"broadcast: TrySend: the zero Broadcast is not usable, make one with New":   func() { _ = zero.TrySend(1) },
 		"broadcast: SendBatch: the zero Broadcast is not usable, make one with New": func() { _, _ = zero.SendBatch(t.Context(), []int{1}) },
 		"broadcast: Subscribe: the zero Broadcast is not usable, make one with New": func() { _, _ = zero.Subscribe() },
 		"broadcast: ReportGap: the zero Broadcast is not usable, make one with New": func() { _ = zero.ReportGap(1) },
+
+		"broadcast: Close: the zero Broadcast is not usable, make one with New":                       func() { _ = zero.Close() },
+		"broadcast: Stats: the zero Broadcast is not usable, make one with New":                       func() { zero.Stats() },
+		"broadcast: Next: the zero Subscription is not usable, make one with Subscribe":               func() { _, _ = unmade.Next(t.Context()) },
+		"broadcast: NextBatch: the zero Subscription is not usable, make one with Subscribe":          func() { _, _ = unmade.NextBatch(t.Context(), make([]int, 1)) },
+		"broadcast: All: the zero Subscription is not usable, make one with Subscribe":                func() { unmade.All(t.Context()) },
+		"broadcast: Chan: the zero Subscription is not usable, make one with Subscribe":               func() { broadcast.Chan(&unmade, 0) },
+		"broadcast: Position: the zero Subscription is not usable, make one with Subscribe":           func() { unmade.Position() },
+		"broadcast: Backlog: the zero Subscription is not usable, make one with Subscribe":            func() { unmade.Backlog() },
+		"broadcast: Missed: the zero Subscription is not usable, make one with Subscribe":             func() { unmade.Missed() },
+		"broadcast: Subscription.Close: the zero Subscription is not usable, make one with Subscribe": func() { _ = unmade.Close() },
+		"broadcast: Topics.Send: the zero Topics is not usable, make one with NewTopics":              func() { _ = topics.Send(t.Context(), "a", 1) },
+		"broadcast: Topics.TrySend: the zero Topics is not usable, make one with NewTopics":           func() { _ = topics.TrySend("a", 1) },
+		"broadcast: Topics.SendBatch: the zero Topics is not usable, make one with NewTopics":         func() { _, _ = topics.SendBatch(t.Context(), "a", nil) },
+		"broadcast: Topics.Subscribe: the zero Topics is not usable, make one with NewTopics":         func() { _, _ = topics.Subscribe("a") },
+		"broadcast: Topics.SubscribeKeys: the zero Topics is not usable, make one with NewTopics":     func() { _, _ = topics.SubscribeKeys(nil) },
+		"broadcast: Topics.SubscribeFunc: the zero Topics is not usable, make one with NewTopics":     func() { _, _ = topics.SubscribeFunc(func(string) bool { return true }) },
+		"broadcast: Topics.Keys: the zero Topics is not usable, make one with NewTopics":              func() { topics.Keys() },
+		"broadcast: Topics.Stats: the zero Topics is not usable, make one with NewTopics":             func() { topics.Stats("a") },
+		"broadcast: Topics.Close: the zero Topics is not usable, make one with NewTopics":             func() { _ = topics.Close() },
 
 		"broadcast: WithCapacity: capacity must be at least 1, got 0":                                        func() { broadcast.WithCapacity(0) },
 		"broadcast: WithLagHandler: function must not be nil":                                                func() { broadcast.WithLagHandler(nil) },

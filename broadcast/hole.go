@@ -2,6 +2,8 @@ package broadcast
 
 import (
 	"slices"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // A tally counts values that never came to this broadcast. Only differences matter:
@@ -23,99 +25,70 @@ type hole struct {
 	before tally  // all that is missing before that value
 }
 
-// A holes is the list of them, in order, of which those that are before all that
-// is retained may have been dropped. It is replaced, never changed, since readers
-// use it without a lock. Nil has none.
-type holes struct {
-	dropped tally // all that is missing before the list
-	list    []hole
-}
-
-// upTo returns all that is missing before the value with number pos.
-func (h *holes) upTo(pos uint64) tally {
-	if h == nil {
-		return tally{}
-	}
-	for _, x := range slices.Backward(h.list) {
-		if x.pos <= pos {
-			return x.before
-		}
-	}
-	return h.dropped
-}
+// A holes is the list of them, in order. The first one stands for those before it, if it is
+// before all that is retained. The list is replaced, never changed, since readers use it
+// without a lock. It is not empty, but nil has none.
+type holes struct{ list []hole }
 
 // all returns all that is missing so far.
-func (h *holes) all() tally {
-	if h == nil {
-		return tally{}
+func (h *holes) all() (sum tally) {
+	if h != nil {
+		sum = h.list[len(h.list)-1].before
 	}
-	return h.list[len(h.list)-1].before
+	return sum
 }
 
-// before returns all that a subscription that goes on at pos knows of. It may not
-// know of a hole right there.
-func (h *holes) before(pos uint64) tally {
-	switch {
-	case h == nil:
-		return tally{}
-	case pos == 0:
-		return h.dropped
-	}
-	return h.upTo(pos - 1)
-}
-
-// next returns where the first hole behind the value with number pos is, or
-// limit, if there is none before that.
-func (h *holes) next(pos, limit uint64) uint64 {
-	if h == nil {
-		return limit
-	}
-	for _, x := range h.list {
-		if x.pos > pos {
-			return min(x.pos, limit)
+// upTo returns all that is missing before the value with number pos, and where the next hole
+// behind that is, at most limit.
+func (h *holes) upTo(pos, limit uint64) (sum tally, next uint64) {
+	if h != nil {
+		for _, x := range h.list {
+			if x.pos > pos {
+				return sum, min(x.pos, limit)
+			}
+			sum = x.before
 		}
 	}
-	return limit
+	return sum, limit
 }
 
 // lose adds a hole at the end of the log. Readers find it at the latest with the
 // value behind it, which is published after it.
 func (l *log[T]) lose(missed uint64) {
-	old := l.holes.Load()
-	sum := old.all()
+	var list []hole
+	if old := l.holes.Load(); old != nil {
+		list = old.list
+	}
+	for len(list) > 1 && list[1].pos <= l.first.Load().base {
+		list = list[1:]
+	}
+	sum := l.holes.Load().all()
 	if sum.lost += missed; missed == 0 {
 		sum.unknown++
 	}
-	h := new(holes)
-	if old != nil {
-		*h = *old
-		for len(h.list) > 0 && h.list[0].pos+l.capacity < l.sent {
-			h.dropped, h.list = h.list[0].before, h.list[1:]
-		}
-		if n := len(h.list); n > 0 && h.list[n-1].pos == l.sent {
-			h.list = h.list[:n-1] // and this one is in its place
-		}
+	if n := len(list); n > 0 && list[n-1].pos == l.sent {
+		list = list[:n-1] // and this one is in its place
 	}
-	h.list = append(slices.Clip(h.list), hole{l.sent, sum})
-	l.holes.Store(h)
+	l.holes.Store(&holes{append(slices.Clip(list), hole{l.sent, sum})})
 }
 
 // ReportGap tells all subscriptions that values are missing at this place, behind
-// what has been sent so far: how many, or with 0 that this is not known. It is
+// all values sent so far: how many, or with 0 that this is not known. It is
 // for a relay of values from elsewhere that has lost some on the way. A
 // subscription gets a [GapError] when it comes there, and counts them as missed,
 // also when it had to skip that place. It returns ErrClosed when the broadcast is
 // closed. It takes time in proportion to the gaps that are retained.
 func (b *Broadcast[T]) ReportGap(missed uint64) error {
-	b.require("ReportGap")
+	misuse.Zero(b.log.capacity == 0, "broadcast: ReportGap", "Broadcast", "New")
 	b.mu.Lock()
 	if b.closedLocked() {
 		b.mu.Unlock()
 		return ErrClosed
 	}
 	b.log.lose(missed)
-	asleep := b.sleepers.take()
+	asleep := b.asleep
+	b.asleep = nil
 	b.mu.Unlock()
-	b.wake(asleep)
+	wake(asleep)
 	return nil
 }

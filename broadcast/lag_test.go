@@ -108,3 +108,10 @@ func TestLargeValues(t *testing.T) {
 		t.Error("another value")
 	}
 }
+
+func TestPoliciesInJSON(t *testing.T) {
+	text, err := json.Marshal([]any{broadcast.SkipOldest, broadcast.Grow, broadcast.OverflowPolicy(9)})
+	if want := `["SkipOldest","Grow","OverflowPolicy(9)"]`; string(text) != want || err != nil {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
+}

@@ -10,26 +10,25 @@ import (
 )
 
 // A Latest holds a value that changes, such as a configuration, for any number
-// of goroutines that want to know what it is now. A slow walk sees fewer changes,
+// of goroutines that want its present value. A slow walk sees fewer changes,
 // never an older value after a newer one, and the last value always.
 //
 // The zero value holds nothing and is ready for use. It must not be copied after
 // first use. All methods are safe for concurrent use, also inside a walk over
 // Changes.
 //
-// Set and Get take a lock for a few instructions and never wait for anybody. A
+// Set and Get take a lock for a few instructions and never wait longer. A
 // walk costs nothing while nothing changes; it keeps no value, and no goroutine.
 type Latest[T any] struct {
-	// The lock guards everything. A walk that has seen version puts its waiter
-	// among the sleepers under the lock at which it found that; Set takes them
-	// under the lock, too, and wakes them outside.
-	mu       sched.Mutex
-	value    T
-	version  uint64 // how often it was set
-	sleepers sleepers
+	// The lock guards everything. A walk that has seen version joins the sleepers under the lock
+	// at which it found that; Set takes them under the lock, too, and wakes them outside.
+	mu      sched.Mutex
+	value   T
+	version uint64        // how often it was set
+	asleep  chan struct{} // walks that sleep park on it; nil if none does
 }
 
-// Set makes v the value. What Get and Changes return from then on is v or newer.
+// Set makes v the value. From then on Get and Changes return v or a newer value.
 func (l *Latest[T]) Set(v T) {
 	l.mu.Lock()
 	l.setLocked(v)
@@ -39,15 +38,10 @@ func (l *Latest[T]) Set(v T) {
 func (l *Latest[T]) setLocked(v T) {
 	l.value = v
 	l.version++
-	asleep := l.sleepers.take()
+	asleep := l.asleep
+	l.asleep = nil
 	l.mu.Unlock()
-	if len(asleep) == 0 {
-		return
-	}
-	wakeAll(asleep)
-	l.mu.Lock()
-	l.sleepers.giveBack(asleep)
-	l.mu.Unlock()
+	wake(asleep)
 }
 
 // Update sets the value to fn of the present one, the zero value of T if none has been
@@ -89,7 +83,6 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 	start := l.version
 	l.mu.Unlock()
 	return func(yield func(T) bool) {
-		w := newWaiter()
 		for seen := start; sched.Err(ctx) == nil; {
 			l.mu.Lock()
 			if l.version > seen {
@@ -104,12 +97,12 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 				}
 				continue
 			}
-			l.sleepers.push(w)
+			if l.asleep == nil {
+				l.asleep = make(chan struct{})
+			}
+			changed := l.asleep
 			l.mu.Unlock()
-			w.park(ctx)
+			sched.ParkCtx(ctx, changed)
 		}
-		l.mu.Lock()
-		l.sleepers.remove(w)
-		l.mu.Unlock()
 	}
 }

@@ -1,16 +1,14 @@
 package broadcast
 
 import (
-	"slices"
 	"unsafe"
-	"weak"
 
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A chunk is a run of values, the first of which has sequence number base. A
 // slot of items is written once, before its number is published, and never
-// again: readers need no lock for what has been published.
+// again: readers need no lock for published values.
 type chunk[T any] struct {
 	base  uint64
 	next  sched.Pointer[chunk[T]] // nil: this is the last one; itself: it has been cut off
@@ -34,12 +32,11 @@ func (c *chunk[T]) after() *chunk[T] {
 // Broadcast.mu, and those that readers load.
 type log[T any] struct {
 	capacity uint64
-	size     int                             // of a chunk, once the log has grown
-	tail     *chunk[T]                       // last, for the sender
-	start    uint64                          // number of the first value there ever was
-	sent     uint64                          // number of the next one
-	keep     uint64                          // while sent is less, first is needed
-	growing  []weak.Pointer[Subscription[T]] // those with the policy Grow; some ended
+	size     int       // of a chunk, once the log has grown
+	tail     *chunk[T] // last, for the sender
+	start    uint64    // number of the first value there ever was
+	sent     uint64    // number of the next one
+	keep     uint64    // while sent is less, first is needed
 	_        [cacheLine]byte
 
 	// published is the number of the next value, times 2, and the bit closed.
@@ -81,76 +78,52 @@ func (l *log[T]) init(capacity int, start uint64) {
 // one there ever was.
 func (l *log[T]) back(n uint64) uint64 { return l.sent - min(l.sent-l.start, n) }
 
-// add appends v.
-func (l *log[T]) add(v T) {
-	i := l.sent - l.tail.base
-	if i == uint64(len(l.tail.items)) {
-		l.grow()
-		i = 0
-	}
-	l.tail.items[i] = v
-	l.publish(1)
-}
-
-// addAll appends vs.
-func (l *log[T]) addAll(vs []T) {
+// add appends vs and makes them visible.
+func (l *log[T]) add(vs []T) {
 	for len(vs) > 0 {
 		i := l.sent - l.tail.base
 		if i == uint64(len(l.tail.items)) {
-			l.grow()
-			i = 0
+			// A new chunk. The first ones are small.
+			c := &chunk[T]{base: l.sent, items: make([]T, min(l.size, max(smallest, int(min(l.sent-l.start, largest)))))}
+			l.tail.next.Store(c) // before anything of c is published
+			l.last.Store(c)
+			l.tail, i = c, 0
 		}
-		n := copy(l.tail.items[i:], vs)
+		n := 1
+		if l.tail.items[i] = vs[0]; len(vs) > 1 { // a single one needs no call of memmove
+			n = copy(l.tail.items[i:], vs)
+		}
 		vs = vs[n:]
-		l.publish(n)
+		l.sent += uint64(n)
+		l.published.Add(uint64(n) * publishOne)
 	}
 }
 
-// publish makes n more values visible, and then lets go of what is no longer
-// retained. The other way round, a reader could find its chunk cut off and no
-// reason for it.
-func (l *log[T]) publish(n int) {
-	l.sent += uint64(n)
-	l.published.Add(uint64(n) * publishOne)
-	for l.sent >= l.keep {
-		l.cut()
-	}
-}
-
-// grow links a new chunk. The first ones are small.
-func (l *log[T]) grow() {
-	c := &chunk[T]{base: l.sent, items: make([]T, min(l.size, max(smallest, int(min(l.sent-l.start, largest)))))}
-	l.tail.next.Store(c) // before anything of c is published
-	l.last.Store(c)
-	l.tail = c
-}
-
-// cut takes the first chunk off the chain. Its link leads to itself from now on:
-// a reader that is still there holds that one chunk and not all that follow.
-func (l *log[T]) cut() {
+// cutLocked takes the first chunk off the chain, unless a Grow subscription needs it. It is called
+// once the values behind it are published, or a reader could find its chunk cut off and no reason
+// for it. The link of the chunk leads to itself from now on: a reader that is still there holds
+// that one chunk and not all that follow.
+func (b *Broadcast[T]) cutLocked() {
+	l := &b.log
 	old := l.first.Load()
-	if len(l.growing) > 0 && l.needed() < old.end() {
-		l.keep = l.sent + uint64(l.size) // look again then
-		return
+	if b.grows {
+		needed := l.sent
+		b.grows = false
+		b.openLocked(func(s *Subscription[T]) {
+			if s.policy == Grow {
+				b.grows = true
+				needed = min(needed, max(s.needs(), l.back(s.capacity)))
+			}
+		})
+		if needed < old.end() {
+			l.keep = l.sent + uint64(l.size) // look again then
+			return
+		}
 	}
 	next := old.next.Load() // there is one: what is retained is in it
 	l.first.Store(next)
 	old.next.Store(old)
 	l.keep = next.end() + l.capacity
-}
-
-// needed returns the number of the first value that a Grow subscription can still read.
-func (l *log[T]) needed() uint64 {
-	first := l.sent
-	l.growing = slices.DeleteFunc(l.growing, func(p weak.Pointer[Subscription[T]]) bool {
-		s := p.Value()
-		if s == nil || s.over() {
-			return true
-		}
-		first = min(first, max(s.needs(), l.back(s.capacity)))
-		return false
-	})
-	return first
 }
 
 // find returns the chunk of the value with sequence number seq, which has been

@@ -10,20 +10,6 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// statsLocked returns the books of s when sent have been sent. It is called while s
-// is open, or as it ends.
-func (s *Subscription[T]) statsLocked(sent uint64) SubscriptionStats {
-	unread := s.held - s.at()
-	next := s.resume(sent)
-	ahead := s.b.log.holes.Load().upTo(sent).minus(s.passed)
-	return SubscriptionStats{
-		Name: s.name, Caller: s.caller,
-		Delivered: s.delivered - unread,
-		Missed:    s.missed + next - s.held + ahead.lost,
-		Backlog:   unread + sent - next,
-	}
-}
-
 // resume returns the number of the value with which s goes on behind held.
 func (s *Subscription[T]) resume(sent uint64) uint64 {
 	at := max(s.held, s.first)
@@ -41,11 +27,11 @@ func (s *Subscription[T]) resume(sent uint64) uint64 {
 
 // holdLocked returns the values from number at on that can be read now, up to n of one
 // chunk, or an error. It returns none, and nil, if there is nothing to do
-// but wait. Readers take of them what claim lets them take. With more, holdLocked
-// returns nothing in the place of a gap or the end. What can be read is so at the
+// but wait. Readers claim them before they take them. With more, holdLocked
+// returns nothing in the place of a gap or the end. The values can be read at the
 // instant at which it loads published; the context of s has not ended then.
 func (s *Subscription[T]) holdLocked(n int, more bool) (at uint64, vs []T, err error) {
-	if s.err != nil {
+	if s.b == nil {
 		return 0, nil, s.err
 	}
 	for {
@@ -58,29 +44,21 @@ func (s *Subscription[T]) holdLocked(n int, more bool) (at uint64, vs []T, err e
 			c := s.chunk
 			return at, c.items[at-c.base : s.held-c.base], nil
 		}
-		limit := sent
-		h := s.b.log.holes.Load()
-		next := s.resume(sent)
-		behind := next != at
-		switch hole := h.all() != s.passed; {
-		case hole && !behind && h.upTo(at) != s.passed:
-			if more {
-				return at, nil, nil
-			}
-			return at, nil, s.passLocked(h, at)
-		case hole:
-			limit = h.next(at, sent)
+		h, next := s.b.log.holes.Load(), s.resume(sent)
+		before, limit := s.passed, sent
+		if h.all() != before {
+			before, limit = h.upTo(next, sent)
 		}
+		gap := next != at || before != s.passed
 		switch {
-		case sent == at && word&closed != 0:
-			return at, nil, ErrClosed
-		case sent == at, behind && more:
+		case gap && more, sent == at && !gap && word&closed == 0:
 			return at, nil, nil
-		case next == sent && behind: // Disconnect
-			s.endLocked(ErrSlow, sent)
+		case next == sent && next != at: // Disconnect
 			return at, nil, ErrSlow
-		case behind:
-			return at, nil, s.passLocked(h, next)
+		case gap:
+			return at, nil, s.passLocked(before, next)
+		case sent == at:
+			return at, nil, ErrClosed
 		}
 		c := s.chunk
 		switch {
@@ -98,10 +76,9 @@ func (s *Subscription[T]) holdLocked(n int, more bool) (at uint64, vs []T, err e
 	}
 }
 
-// passLocked goes on with the value with number next, behind a gap, and what is
-// missing in the log itself up to there.
-func (s *Subscription[T]) passLocked(h *holes, next uint64) error {
-	before := h.upTo(next)
+// passLocked goes on with the value with number next, behind a gap. It returns the gap. Before is
+// all that is missing in the log itself up to there.
+func (s *Subscription[T]) passLocked(before tally, next uint64) error {
 	gap := before.minus(s.passed).gap(next - s.held)
 	s.passed = before
 	s.missed += gap.Missed
@@ -112,55 +89,75 @@ func (s *Subscription[T]) passLocked(h *holes, next uint64) error {
 	return gap
 }
 
-// claim takes n of the values that are held, from number at on. It reports false if
-// another reader has taken the first, or s has ended.
-func (s *Subscription[T]) claim(at uint64, n int) bool {
-	return s.pos.CompareAndSwap(at*publishOne, (at+uint64(n))*publishOne)
-}
-
-// takeLocked puts what is there into dst and returns how much, or an error. It
-// returns 0 and nil if there is nothing to do but wait.
-func (s *Subscription[T]) takeLocked(dst []T) (n int, err error) {
-	for n < len(dst) {
-		at, vs, err := s.holdLocked(len(dst)-n, n > 0)
-		if len(vs) == 0 {
-			if n > 0 {
-				break
-			}
-			return 0, err
-		}
-		if k := copy(dst[n:], vs); s.claim(at, k) { // or a walk has gone on
-			n += k
-		}
-		if s.held != s.chunk.end() && n > 0 {
-			break // that was all there was when it looked
-		}
-	}
-	return n, nil
-}
-
-// errExpired is what holdLocked returns when the context of the subscription has
+// errExpired is returned by holdLocked when the context of the subscription has
 // ended. The caller calls expire, without the lock.
 var errExpired = errors.New("broadcast: context of a subscription has ended")
 
-// read is takeLocked that waits.
-func (s *Subscription[T]) read(ctx context.Context, dst []T) (n int, err error) {
-	b, err := s.await(ctx, func() (bool, error) {
-		var err error
-		n, err = s.takeLocked(dst)
-		return n > 0, err
-	})
-	if n > 0 {
-		s.moved(b)
+// hold is holdLocked that waits, unless with more, and then returns the reason if s has ended.
+func (s *Subscription[T]) hold(ctx context.Context, n int, more bool) (at uint64, vs []T, err error) {
+	for tries := 0; ; tries++ {
+		if sched.Err(ctx) != nil {
+			return 0, nil, context.Cause(ctx)
+		}
+		s.mu.Lock()
+		if at, vs, err = s.holdLocked(n, more); len(vs) > 0 || err != nil || more {
+			s.mu.Unlock()
+			break
+		}
+		if tries == 0 { // where many keep up there are values by then, and no reader has to be woken
+			s.mu.Unlock()
+			runtime.Gosched()
+			continue
+		}
+		if s.gone == nil { // made here, so that it belongs to the same testing/synctest bubble
+			s.gone = make(chan struct{})
+		}
+		b, passed, gone := s.b, s.passed, s.gone
+		s.mu.Unlock()
+		if news := b.news(at, passed); news != nil {
+			sched.ParkCtxOr(ctx, news, gone)
+		}
 	}
-	return n, err
+	switch err {
+	case ErrSlow:
+		err = s.close(ErrSlow)
+	case errExpired:
+		err = s.expire()
+	}
+	return at, vs, err
 }
 
-// moved is called when a reader has moved pos.
-func (s *Subscription[T]) moved(b *Broadcast[T]) {
-	if s.policy == Block && s.lags.Load() {
-		b.passed(s)
+// claim takes n of the values that are held, from number at on. It reports false if
+// another reader has taken the first, or s has ended.
+func (s *Subscription[T]) claim(at uint64, n int) bool {
+	if !s.pos.CompareAndSwap(at*publishOne, (at+uint64(n))*publishOne) {
+		return false
 	}
+	if s.marked.Load() { // after the move, see roomLocked
+		if b := s.log(); b != nil {
+			b.moved(s)
+		}
+	}
+	return true
+}
+
+// read copies the values that can be read into dst, and waits for the first.
+func (s *Subscription[T]) read(ctx context.Context, dst []T) (n int, err error) {
+	for n < len(dst) {
+		at, vs, err := s.hold(ctx, len(dst)-n, n > 0)
+		switch {
+		case len(vs) == 0 && n > 0:
+			return n, nil
+		case len(vs) == 0:
+			return 0, err
+		}
+		if k := copy(dst[n:], vs); s.claim(at, k) {
+			if n += k; len(vs) < cap(vs) { // that was all there was when it looked
+				break
+			}
+		}
+	}
+	return n, nil
 }
 
 // All walks the values:
@@ -178,17 +175,11 @@ func (s *Subscription[T]) moved(b *Broadcast[T]) {
 // All panics if ctx is nil.
 func (s *Subscription[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	ctxselect.Require(ctx, "broadcast: All")
+	s.require("broadcast: All")
 	return func(yield func(T, error) bool) {
 		done := ctx.Done()
-		var at uint64
-		var vs []T
-		hold := func() (bool, error) {
-			var err error
-			at, vs, err = s.holdLocked(largest, false)
-			return len(vs) > 0, err
-		}
 		for {
-			b, err := s.await(ctx, hold)
+			at, vs, err := s.hold(ctx, largest, false)
 			if err == ErrClosed {
 				return
 			}
@@ -201,112 +192,12 @@ func (s *Subscription[T]) All(ctx context.Context) iter.Seq2[T, error] {
 			}
 			for i, v := range vs {
 				if done != nil && sched.Ended(done) || s.done != nil && sched.Ended(s.done) || !s.claim(at+uint64(i), 1) {
-					break // await tells why, or another reader has gone on
+					break // hold tells why, or another reader has gone on
 				}
-				s.moved(b)
 				if !yield(v, nil) {
 					return
 				}
 			}
-			vs = nil
 		}
 	}
-}
-
-// await calls try, under the lock, until it reports true or returns an error, and
-// waits in between. It returns the broadcast of s.
-func (s *Subscription[T]) await(ctx context.Context, try func() (bool, error)) (*Broadcast[T], error) {
-	if sched.Err(ctx) != nil {
-		return nil, context.Cause(ctx)
-	}
-	s.mu.Lock()
-	b := s.b // nil if s has ended
-	ok, err := try()
-	if !ok && err == nil && s.patience.yields() {
-		s.mu.Unlock()
-		runtime.Gosched()
-		s.mu.Lock()
-		ok, err = try()
-		s.patience.yielded(ok)
-	}
-	if !ok && err == nil {
-		err = s.waitLocked(ctx, b, try)
-	}
-	s.mu.Unlock()
-	switch err {
-	case ErrSlow:
-		s.settle()
-	case errExpired:
-		s.expire()
-		s.mu.Lock()
-		err = s.err
-		s.mu.Unlock()
-	}
-	return b, err
-}
-
-// waitLocked waits until try reports true or returns an error. It leaves the lock while
-// it waits.
-func (s *Subscription[T]) waitLocked(ctx context.Context, b *Broadcast[T], try func() (bool, error)) (err error) {
-	w := s.spare
-	s.spare = nil
-	if w == nil {
-		w = newWaiter()
-	}
-	for ok := false; !ok && err == nil; {
-		w.peer, s.parked = s.parked, w // close finds it there
-		at, passed := s.held, s.passed
-		s.mu.Unlock()
-		if b.sleep(w, at, passed) {
-			w.park(ctx)
-		}
-		s.mu.Lock()
-		s.unlinkLocked(w)
-		if sched.Err(ctx) != nil {
-			err = context.Cause(ctx)
-		} else {
-			ok, err = try()
-		}
-	}
-	s.spare = w
-	if err != nil { // it may be on the list still, where it would stay while nothing is sent
-		s.mu.Unlock()
-		b.unsleep(w)
-		s.mu.Lock()
-	}
-	return err
-}
-
-// unlinkLocked takes w out of the readers that are parked.
-func (s *Subscription[T]) unlinkLocked(w *waiter) {
-	p := &s.parked
-	for *p != w {
-		p = &(*p).peer
-	}
-	*p, w.peer = w.peer, nil
-}
-
-// A patience decides whether a reader that finds nothing lets others run before
-// it goes to sleep. Where many keep up there are values by then, and no reader
-// has to be woken: with 1,000 readers that halves the cost of a value. Where values
-// are rare, it is in vain, and it is done less and less often.
-type patience struct{ skip, next uint8 }
-
-const leastOften = 31
-
-func (p *patience) yields() bool {
-	if p.skip > 0 {
-		p.skip--
-		return false
-	}
-	return true
-}
-
-func (p *patience) yielded(worthIt bool) {
-	if worthIt {
-		p.next = 0
-		return
-	}
-	p.next = min(2*p.next+1, leastOften)
-	p.skip = p.next
 }

@@ -1,32 +1,29 @@
 package broadcast
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"weak"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// A cursor is what a sender reads of a Block subscription. It is allocated apart, since
-// a sender may look at thousands of them, and readers write what is beside it.
-type cursor struct {
-	// pos is the number of the value that is read next, times 2, and the bit closed
-	// once the subscription has ended. Readers move it by CompareAndSwap.
-	pos   sched.Uint64
-	first uint64     // what could be read when the subscription was made begins here, if pos is lower
-	lags  sched.Bool // a sender waits for pos to move; written under Broadcast.mu
-	index int32      // in the gate, -1 when it is not there; Broadcast.mu
-}
-
-// A Subscription reads what a [Broadcast] sends, at its own pace. It is made by
+// A Subscription reads the values of a [Broadcast], at its own pace. It is made by
 // [Broadcast.Subscribe], must not be copied, and is safe for concurrent use.
 // Several goroutines may read from one: each value goes to one of them.
 type Subscription[T any] struct {
-	*cursor
-	lagged uint64 // what had been sent when the lag handler was last told, 0 if that is over; Broadcast.mu
+	// pos is the number of the value that is read next, times 2, and the bit closed
+	// once the subscription has ended. Readers move it by CompareAndSwap.
+	pos    sched.Uint64
+	marked sched.Bool // a sender waits for pos to move; written under Broadcast.mu
+	first  uint64     // the first value that could be read when the subscription was made, if pos is lower
+	lagged uint64     // how many values had been sent when the lag handler was last told, 0 if that is over; Broadcast.mu
+	until  uint64     // how many had been sent when a sender found that it has ended, 0 if none did; Broadcast.mu
 
 	capacity uint64
 	policy   OverflowPolicy
@@ -35,22 +32,18 @@ type Subscription[T any] struct {
 	done     <-chan struct{} // of its context; nil if it has none that can end
 
 	mu        sched.Mutex
-	b         *Broadcast[T] // these five are nil once settle has been called
+	b         *Broadcast[T] // these three are nil once it has ended
 	ctx       context.Context
-	stop      func() bool // ends the watch on ctx
-	release   func()      // is called when it has ended
-	cleanup   runtime.Cleanup
-	held      uint64    // readers may take the values from pos to held without the lock
-	chunk     *chunk[T] // where the value before held is, nil if it is to be looked for
-	delivered uint64    // up to held
-	missed    uint64    // up to held
-	passed    tally     // of the holes, those up to held
-	left      uint64    // the backlog when the subscription ended
-	err       error     // why it has ended, nil while it is open
-	patience  patience
-	spare     *waiter    // for the next reader that parks
-	parked    *waiter    // the readers that are parked, linked by peer
-	forwarder *forwarder // of Chan, nil before
+	leave     func()        // ends the watch on ctx, and more, see watch
+	held      uint64        // readers may take the values from pos to held without the lock
+	chunk     *chunk[T]     // where the value before held is, nil if it is to be looked for
+	delivered uint64        // up to held
+	missed    uint64        // up to held
+	passed    tally         // of the holes, those up to held
+	left      uint64        // the backlog when the subscription ended
+	err       error         // why it has ended, nil while it is open
+	gone      chan struct{} // closed when it ends; nil until someone waits for that
+	forwarder *forwarder    // of Chan, nil before
 }
 
 // Next waits for the next value and returns it. Where values are missing it
@@ -59,20 +52,27 @@ type Subscription[T any] struct {
 // cause of ctx. It panics if ctx is nil.
 func (s *Subscription[T]) Next(ctx context.Context) (T, error) {
 	ctxselect.Require(ctx, "broadcast: Next")
+	s.require("broadcast: Next")
 	var v [1]T
 	_, err := s.read(ctx, v[:])
 	return v[0], err
 }
 
-// NextBatch waits for at least one value, puts what is there into dst, and
-// returns how many that are. Its errors are those of Next, with 0 values. It
+// NextBatch waits for at least one value, copies the values that are there into dst, and
+// returns how many. Its errors are those of Next, with 0 values. It
 // panics if ctx is nil, and if dst has no room.
 func (s *Subscription[T]) NextBatch(ctx context.Context, dst []T) (int, error) {
 	ctxselect.Require(ctx, "broadcast: NextBatch")
+	s.require("broadcast: NextBatch")
 	if len(dst) == 0 {
 		panic("broadcast: NextBatch: destination must have room for a value, got none")
 	}
 	return s.read(ctx, dst)
+}
+
+// require panics if s is the zero Subscription.
+func (s *Subscription[T]) require(call string) {
+	misuse.Zero(s.capacity == 0, call, "Subscription", "Subscribe")
 }
 
 // Position returns the sequence number of the value that is to be read next, or
@@ -81,47 +81,64 @@ func (s *Subscription[T]) NextBatch(ctx context.Context, dst []T) (int, error) {
 // yielded one, and if no other goroutine reads, that one had the number Position() - 1. See
 // [WithStart].
 func (s *Subscription[T]) Position() uint64 {
-	s.expire()
+	s.require("broadcast: Position")
+	_ = s.expire()
 	return s.at()
 }
 
 // at is Position.
-func (c *cursor) at() uint64 { return c.pos.Load() / publishOne }
+func (s *Subscription[T]) at() uint64 { return s.pos.Load() / publishOne }
 
 // needs returns the number of the first value that can still be read.
-func (c *cursor) needs() uint64 { return max(c.at(), c.first) }
+func (s *Subscription[T]) needs() uint64 { return max(s.at(), s.first) }
 
 // Backlog returns how many values can be read now. Once the subscription has
 // ended, it is how many were left unread.
 func (s *Subscription[T]) Backlog() uint64 {
-	_, backlog := s.books()
+	_, backlog := s.books("broadcast: Backlog")
 	return backlog
 }
 
 // Missed returns how many values are missing so far, those included that Next
 // has not reported yet.
 func (s *Subscription[T]) Missed() uint64 {
-	missed, _ := s.books()
+	missed, _ := s.books("broadcast: Missed")
 	return missed
 }
 
 // books returns how many values s has missed and how many it can read.
-func (s *Subscription[T]) books() (missed, backlog uint64) {
-	s.expire()
+func (s *Subscription[T]) books(call string) (missed, backlog uint64) {
+	s.require(call)
+	_ = s.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err != nil {
+	if s.b == nil {
 		return s.missed, s.left // as it was left
 	}
 	st := s.statsLocked(s.b.log.published.Load() / publishOne)
 	return st.Missed, st.Backlog
 }
 
+// statsLocked returns the books of s when sent have been sent. It is called while s
+// is open, or as it ends.
+func (s *Subscription[T]) statsLocked(sent uint64) SubscriptionStats {
+	unread := s.held - s.at()
+	next := s.resume(sent)
+	all, _ := s.b.log.holes.Load().upTo(sent, sent)
+	return SubscriptionStats{
+		Name: s.name, Caller: s.caller,
+		Delivered: s.delivered - unread,
+		Missed:    s.missed + next - s.held + all.lost - s.passed.lost,
+		Backlog:   unread + sent - next,
+	}
+}
+
 // Close ends the subscription: its readers get ErrClosed, and senders that wait for it
 // go on. Close waits for the goroutine of [Chan], if there is one, and returns nil.
 func (s *Subscription[T]) Close() error {
-	s.expire() // if its context has ended, that was first
-	s.close(ErrClosed)
+	s.require("broadcast: Subscription.Close")
+	_ = s.expire() // if its context has ended, that was first
+	_ = s.close(ErrClosed)
 	s.mu.Lock()
 	f := s.forwarder
 	s.mu.Unlock()
@@ -132,52 +149,54 @@ func (s *Subscription[T]) Close() error {
 	return nil
 }
 
-// watch closes s when its context has ended, and releases what s holds when it is
-// collected. Neither the context nor the release may keep s alive.
+// watch closes s when its context has ended, and calls release, if not nil, when s has ended or
+// was collected. Neither the context nor the release may keep s alive.
 func (s *Subscription[T]) watch(ctx context.Context, release func()) {
-	if sched.Ended(s.done) {
-		s.expire()
-		return
-	}
 	stop := func() bool { return true }
-	if s.done != nil {
+	if s.done != nil && !sched.Ended(s.done) { // otherwise it is this call that ends s
 		p := weak.Make(s)
 		stop = sched.AfterFunc(ctx, func() {
 			if s := p.Value(); s != nil {
-				s.expire()
+				_ = s.expire()
 			}
 		})
 	}
-	cleanup := runtime.AddCleanup(s, func(release func()) {
+	forgotten := func() {
 		stop()
 		if release != nil {
 			release()
 		}
-	}, release)
+	}
+	cleanup := runtime.AddCleanup(s, func(forgotten func()) { forgotten() }, forgotten)
+	leave := func() {
+		cleanup.Stop()
+		forgotten()
+	}
 	s.mu.Lock()
-	over := s.err != nil
+	over := s.b == nil
 	if !over {
-		s.stop, s.cleanup = stop, cleanup
+		s.leave = leave
 	}
 	s.mu.Unlock()
 	if over {
-		cleanup.Stop()
-		stop()
+		leave()
 	}
+	_ = s.expire()
 }
 
-// expire ends s if its context has ended. The context is asked without a lock,
-// since it may be the caller's own.
-func (s *Subscription[T]) expire() {
+// expire ends s if its context has ended, and then returns the reason. The context is asked
+// without a lock, since it may be the caller's own.
+func (s *Subscription[T]) expire() error {
 	if !sched.Ended(s.done) {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	ctx := s.ctx
 	s.mu.Unlock()
-	if ctx != nil {
-		s.close(fmt.Errorf("%w: %w", ErrClosed, context.Cause(ctx)))
+	if ctx == nil {
+		return s.err
 	}
+	return s.close(fmt.Errorf("%w: %w", ErrClosed, context.Cause(ctx)))
 }
 
 // over reports whether s has ended, or its context has.
@@ -185,62 +204,48 @@ func (s *Subscription[T]) over() bool {
 	return s.pos.Load()&closed != 0 || sched.Ended(s.done)
 }
 
-// close ends s, if it has not ended, and wakes its readers.
-func (s *Subscription[T]) close(why error) {
-	s.mu.Lock()
-	first := s.err == nil
-	if first {
-		s.endLocked(why, s.b.log.published.Load()/publishOne)
+// close ends s, if it has not ended, lets go of all that it refers to, and wakes its readers. It
+// returns the reason why s has ended.
+func (s *Subscription[T]) close(why error) error {
+	b := s.log()
+	if b == nil {
+		return s.err
 	}
-	s.mu.Unlock()
-	if first {
-		s.settle()
-	}
-}
-
-// endLocked ends s when sent values have been sent. The caller calls settle then.
-func (s *Subscription[T]) endLocked(why error, sent uint64) {
-	s.pos.Or(closed) // no reader takes anything from here on
-	st := s.statsLocked(sent)
-	s.missed, s.left = st.Missed, st.Backlog
-	s.err, s.chunk = why, nil
-}
-
-// settle does what is to be done once, outside of the lock, when s has ended. From
-// then on s keeps nothing alive.
-func (s *Subscription[T]) settle() {
+	b.mu.Lock()
 	s.mu.Lock()
 	if s.b == nil {
 		s.mu.Unlock()
-		return
+		b.mu.Unlock()
+		return s.err
 	}
-	b, stop, release, cleanup, f := s.b, s.stop, s.release, s.cleanup, s.forwarder
-	s.b, s.ctx, s.stop, s.release, s.cleanup = nil, nil, nil, nil, runtime.Cleanup{}
-	for w := s.parked; w != nil; w = w.peer {
-		sched.Signal(w.wake) // does not block
-	}
+	s.pos.Or(closed) // no reader takes anything from here on
+	st := s.statsLocked(cmp.Or(s.until, b.log.sent))
+	s.missed, s.left = st.Missed, st.Backlog
+	leave, gone := s.leave, s.gone
+	s.err, s.b, s.ctx, s.leave, s.chunk = why, nil, nil, nil, nil
 	s.mu.Unlock()
-	cleanup.Stop()
 	if s.policy == Block {
-		b.ungate(s)
+		b.blocking = slices.DeleteFunc(b.blocking, func(x *Subscription[T]) bool { return x == s })
 	}
-	if stop != nil {
-		stop()
+	b.mu.Unlock()
+	if s.policy == Block {
+		b.moved(s)
 	}
-	if f != nil {
-		sched.Cancel(f.cancel)
+	if gone != nil {
+		sched.End(gone)
 	}
-	if release != nil {
-		release()
+	if leave != nil {
+		leave()
 	}
+	return why
 }
 
-// log returns b, nil if s has ended.
-func (s *Subscription[T]) log() any {
+// log returns the broadcast of s, nil if s has ended.
+func (s *Subscription[T]) log() *Broadcast[T] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.b == nil {
-		return nil
-	}
 	return s.b
 }
+
+// identity returns the broadcast of s, for comparison.
+func (s *Subscription[T]) identity() any { return s.log() }

@@ -1,7 +1,6 @@
 package broadcast
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -38,202 +37,94 @@ type Topics[K comparable, T any] struct {
 	opts []Option
 
 	mu      sched.RWMutex
-	topics  map[K]*topic[K, T]
-	matches []*several[K, T] // those with a function, in the order of Subscribe; replaced, never changed
-	start   uint64           // of the numbers of a new topic: no topic that is gone has come there
-	made    uint64           // how many several there were
+	own     map[K]*feed[K, T]     // those of one key
+	routes  map[K][]*Broadcast[T] // the logs of a key, its own first; replaced, never changed
+	matches []*feed[K, T]         // those with a function; replaced, never changed
+	start   uint64                // of the numbers of a new feed: no feed that is gone has come there
 	closed  bool
 }
 
-// A topic is one key, guarded by Topics.mu.
-type topic[K comparable, T any] struct {
-	key     K
-	b       *Broadcast[T]    // nil if no subscription has this key alone
-	subs    int              // to b
-	several []*several[K, T] // that have the key in their list; replaced, never changed
-}
-
-// A several is the log of a subscription to several keys.
-type several[K comparable, T any] struct {
+// A feed is the log of a key, or of a subscription to several keys.
+type feed[K comparable, T any] struct {
 	b     *Broadcast[T]
-	order uint64 // in which it was made: senders lock them in this order
 	keys  []K
 	match func(K) bool // nil if it has keys
+	subs  int          // to b; Topics.mu
 }
 
 // NewTopics returns a Topics without keys. The options are those of each
 // broadcast.
 func NewTopics[K comparable, T any](opts ...Option) *Topics[K, T] {
-	return &Topics[K, T]{opts: slices.Clone(opts), topics: map[K]*topic[K, T]{}}
+	return &Topics[K, T]{opts: slices.Clone(opts), own: map[K]*feed[K, T]{}, routes: map[K][]*Broadcast[T]{}}
 }
 
 // Send sends v to all subscriptions to key, see [Broadcast.Send]. If there are
 // none, it does nothing and returns nil.
 func (t *Topics[K, T]) Send(ctx context.Context, key K, v T) error {
-	ctxselect.Require(ctx, "broadcast: Topics.Send")
-	if sched.Err(ctx) != nil {
-		return context.Cause(ctx)
-	}
-	b, also, err := t.find(key)
-	if b == nil {
-		return sendAll(err, also, v)
-	}
-	return b.send(ctx, v, also)
+	_, err := t.send(ctx, "broadcast: Topics.Send", key, []T{v})
+	return err
 }
 
 // TrySend is Send that does not wait: it returns ErrFull instead.
 func (t *Topics[K, T]) TrySend(key K, v T) error {
-	b, also, err := t.find(key)
-	if b == nil {
-		return sendAll(err, also, v)
+	const call = "broadcast: Topics.TrySend"
+	logs, err := t.find(call, key)
+	if len(logs) == 0 {
+		return err
 	}
-	return b.trySend(v, also)
+	return logs[0].trySend(call, []T{v}, logs[1:])
 }
 
 // SendBatch is Send for several values, in order, see [Broadcast.SendBatch].
 func (t *Topics[K, T]) SendBatch(ctx context.Context, key K, vs []T) (int, error) {
-	ctxselect.Require(ctx, "broadcast: Topics.SendBatch")
+	return t.send(ctx, "broadcast: Topics.SendBatch", key, vs)
+}
+
+// send is Send and SendBatch.
+func (t *Topics[K, T]) send(ctx context.Context, call string, key K, vs []T) (int, error) {
+	ctxselect.Require(ctx, call)
 	if sched.Err(ctx) != nil {
 		return 0, context.Cause(ctx)
 	}
-	b, also, err := t.find(key)
-	if b != nil {
-		return b.sendWaiting(ctx, vs, also)
-	}
-	if err = sendAll(err, also, vs...); err != nil {
+	logs, err := t.find(call, key)
+	switch {
+	case err != nil:
 		return 0, err
+	case len(logs) == 0:
+		return len(vs), nil
 	}
-	return len(vs), nil
+	return logs[0].send(ctx, call, vs, logs[1:])
 }
 
-// find returns the broadcast of key, nil if there is none, and the logs of the
-// subscriptions to several keys that match it.
-func (t *Topics[K, T]) find(key K) (b *Broadcast[T], also []*Broadcast[T], err error) {
+// find returns the logs of key: its own first, then those of feeds with a list, then those
+// with a function, each in the order of Subscribe.
+func (t *Topics[K, T]) find(call string, key K) ([]*Broadcast[T], error) {
+	t.require(call)
 	t.mu.RLock()
-	var listed []*several[K, T]
-	if topic := t.topics[key]; topic != nil {
-		b, listed = topic.b, topic.several
-	}
-	matches, closed := t.matches, t.closed
+	logs, matches, closed := t.routes[key], t.matches, t.closed
 	t.mu.RUnlock()
 	if closed {
-		return nil, nil, ErrClosed
+		return nil, ErrClosed
 	}
-	if len(listed)+len(matches) == 0 {
-		return b, nil, nil
-	}
-	all := slices.Clone(listed)
+	logs = slices.Clip(logs)
 	for _, x := range matches {
 		if x.match(key) { // under no lock
-			all = append(all, x)
+			logs = append(logs, x.b)
 		}
 	}
-	slices.SortFunc(all, func(x, y *several[K, T]) int { return cmp.Compare(x.order, y.order) })
-	for _, x := range all {
-		also = append(also, x.b)
-	}
-	return b, also, nil
+	return logs, nil
 }
 
-// sendAll sends vs to the logs of also, unless err is not nil.
-func sendAll[T any](err error, also []*Broadcast[T], vs ...T) error {
-	if err != nil || len(also) == 0 {
-		return err
-	}
-	if !mirror(also, vs...) {
-		return ErrClosed
-	}
-	rouse(also)
-	return nil
-}
-
-// mirror adds vs to the logs of also that are not closed, and reports whether there was
-// one. It holds all of their locks at once, so all have the values of one key in the same
-// order. The caller may hold the lock of the broadcast of the key. It calls rouse later.
-func mirror[T any](also []*Broadcast[T], vs ...T) (added bool) {
-	for _, b := range also {
-		b.mu.Lock()
-	}
-	for _, b := range also {
-		if !b.closedLocked() {
-			b.log.addAll(vs)
-			added = true
-		}
-		defer b.mu.Unlock()
-	}
-	return added
-}
-
-// rouse wakes the readers of what mirror has added.
-func rouse[T any](also []*Broadcast[T]) {
-	for _, b := range also {
-		b.mu.Lock()
-		asleep, late := b.sleepers.take(), b.lateLocked()
-		b.mu.Unlock()
-		b.wake(asleep)
-		b.lag.tell(late)
-	}
+// require panics if t is the zero Topics.
+func (t *Topics[K, T]) require(call string) {
+	misuse.Zero(t.own == nil, call, "Topics", "NewTopics")
 }
 
 // Subscribe returns a new subscription to the values that are sent to key from now on. It
 // returns ErrClosed when the Topics are closed. It panics if key is not equal to
 // itself, as a NaN: no Send could find it.
 func (t *Topics[K, T]) Subscribe(key K, opts ...SubscribeOption) (*Subscription[T], error) {
-	requireKey(key, "Subscribe")
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
-		return nil, ErrClosed
-	}
-	found := t.topicLocked(key)
-	if found.b == nil {
-		found.b = newFrom[T](t.start, t.opts)
-	}
-	b := found.b
-	found.subs++ // from here on it stays
-	t.mu.Unlock()
-	leave := func() { t.leave(found, b) }
-	s, err := b.subscribe(leave, parse(opts))
-	if err != nil {
-		leave()
-	}
-	return s, err
-}
-
-func requireKey[K comparable](key K, call string) {
-	if key != key { //nolint:staticcheck // that is what is asked
-		panic(fmt.Sprintf("broadcast: Topics.%s: key must be equal to itself, got %v", call, key))
-	}
-}
-
-// topicLocked returns the topic of key.
-func (t *Topics[K, T]) topicLocked(key K) *topic[K, T] {
-	found := t.topics[key]
-	if found == nil {
-		found = &topic[K, T]{key: key}
-		t.topics[key] = found
-	}
-	return found
-}
-
-// leave is called for each subscription to a topic that has ended.
-func (t *Topics[K, T]) leave(left *topic[K, T], b *Broadcast[T]) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if left.subs--; left.subs == 0 {
-		left.b = nil
-		t.goneLocked(left, b)
-	}
-}
-
-// goneLocked forgets the log b, and x, if no subscription has its key.
-func (t *Topics[K, T]) goneLocked(x *topic[K, T], b *Broadcast[T]) {
-	if x != nil && x.subs == 0 && len(x.several) == 0 {
-		delete(t.topics, x.key)
-	}
-	// Behind all places at which its subscriptions can have been, and not at the last of
-	// them: a subscription that was there would not know what was sent since.
-	t.start = max(t.start, b.log.published.Load()/publishOne+1)
+	return t.subscribe("Subscribe", &feed[K, T]{keys: []K{key}}, true, opts)
 }
 
 // SubscribeKeys returns a new subscription to the values that are sent to any of the keys
@@ -242,14 +133,11 @@ func (t *Topics[K, T]) goneLocked(x *topic[K, T], b *Broadcast[T]) {
 // the Topics are closed. It panics if the policy is Block, since a Send to one key must
 // not wait for readers of another; use Grow. It panics if a key is not equal to itself.
 func (t *Topics[K, T]) SubscribeKeys(keys []K, opts ...SubscribeOption) (*Subscription[T], error) {
-	for _, key := range keys {
-		requireKey(key, "SubscribeKeys")
-	}
-	x := &several[K, T]{keys: slices.Clone(keys)}
+	x := &feed[K, T]{keys: slices.Clone(keys)}
 	if len(keys) == 0 { // Close must find it
 		x.match = func(K) bool { return false }
 	}
-	return t.subscribeSeveral("SubscribeKeys", x, opts)
+	return t.subscribe("SubscribeKeys", x, false, opts)
 }
 
 // SubscribeFunc is SubscribeKeys for all keys that match, now and later. Each Send calls
@@ -258,12 +146,20 @@ func (t *Topics[K, T]) SubscribeKeys(keys []K, opts ...SubscribeOption) (*Subscr
 // panics if match is nil.
 func (t *Topics[K, T]) SubscribeFunc(match func(K) bool, opts ...SubscribeOption) (*Subscription[T], error) {
 	misuse.Nil(match == nil, "broadcast: Topics.SubscribeFunc: function")
-	return t.subscribeSeveral("SubscribeFunc", &several[K, T]{match: match}, opts)
+	return t.subscribe("SubscribeFunc", &feed[K, T]{match: match}, false, opts)
 }
 
-func (t *Topics[K, T]) subscribeSeveral(call string, x *several[K, T], opts []SubscribeOption) (*Subscription[T], error) {
-	o := parse(opts)
-	if o.policy == Block {
+// subscribe returns a subscription to x, which is the feed of one key if it is own. Then the
+// subscription is to the feed of the key that is there already, if one is.
+func (t *Topics[K, T]) subscribe(call string, x *feed[K, T], own bool, opts []SubscribeOption) (*Subscription[T], error) {
+	t.require("broadcast: Topics." + call)
+	for _, key := range x.keys {
+		if key != key { //nolint:staticcheck // that is what is asked
+			panic(fmt.Sprintf("broadcast: Topics.%s: key must be equal to itself, got %v", call, key))
+		}
+	}
+	o := apply(subscribeOptions{}, opts)
+	if o.policy == Block && !own {
 		panic("broadcast: Topics." + call + ": policy must not be Block, got Block")
 	}
 	t.mu.Lock()
@@ -271,22 +167,14 @@ func (t *Topics[K, T]) subscribeSeveral(call string, x *several[K, T], opts []Su
 		t.mu.Unlock()
 		return nil, ErrClosed
 	}
-	start := t.start
-	if o.start != nil { // it has been in another log
-		start = max(start, *o.start+1)
+	if own && t.own[x.keys[0]] != nil {
+		x = t.own[x.keys[0]]
+	} else {
+		t.addLocked(x, own, o.start)
 	}
-	t.made++
-	x.b, x.order = newFrom[T](start, t.opts), t.made
-	if x.match != nil {
-		t.matches = append(slices.Clip(t.matches), x)
-	}
-	for _, key := range x.keys {
-		if topic := t.topicLocked(key); !slices.Contains(topic.several, x) {
-			topic.several = append(slices.Clip(topic.several), x)
-		}
-	}
+	x.subs++ // from here on it stays
 	t.mu.Unlock()
-	leave := func() { t.leaveSeveral(x) }
+	leave := func() { t.leave(x) }
 	s, err := x.b.subscribe(leave, o)
 	if err != nil {
 		leave()
@@ -294,69 +182,88 @@ func (t *Topics[K, T]) subscribeSeveral(call string, x *several[K, T], opts []Su
 	return s, err
 }
 
-// leaveSeveral is called when a subscription to several keys has ended.
-func (t *Topics[K, T]) leaveSeveral(x *several[K, T]) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	without := func(list []*several[K, T]) []*several[K, T] {
-		return slices.DeleteFunc(slices.Clone(list), func(y *several[K, T]) bool { return x == y })
+// addLocked adds x to the feeds. From is where a subscription to several keys has been in another feed.
+func (t *Topics[K, T]) addLocked(x *feed[K, T], own bool, from *uint64) {
+	start := t.start
+	if from != nil && !own {
+		start = max(start, *from+1)
 	}
-	t.matches = without(t.matches)
+	x.b = newFrom[T](start, t.opts)
 	for _, key := range x.keys {
-		if topic := t.topics[key]; topic != nil { // or key is in the list twice
-			topic.several = without(topic.several)
-			t.goneLocked(topic, x.b)
+		switch logs := t.routes[key]; {
+		case own:
+			t.own[key], t.routes[key] = x, append([]*Broadcast[T]{x.b}, logs...)
+		case !slices.Contains(logs, x.b):
+			t.routes[key] = append(slices.Clip(logs), x.b)
 		}
 	}
-	t.goneLocked(nil, x.b)
+	if x.match != nil {
+		t.matches = append(slices.Clip(t.matches), x)
+	}
+}
+
+// leave is called when a subscription to x has ended. The last one takes x along.
+func (t *Topics[K, T]) leave(x *feed[K, T]) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if x.subs--; x.subs > 0 {
+		return
+	}
+	t.matches = without(t.matches, x)
+	for _, key := range x.keys {
+		if t.own[key] == x {
+			delete(t.own, key)
+		}
+		if t.routes[key] = without(t.routes[key], x.b); len(t.routes[key]) == 0 {
+			delete(t.routes, key)
+		}
+	}
+	// Behind all places at which its subscriptions can have been, and not at the last of
+	// them: a subscription that was there would not know of the values sent since.
+	t.start = max(t.start, x.b.log.published.Load()/publishOne+1)
+}
+
+// without returns a copy of list without x.
+func without[E comparable](list []E, x E) []E {
+	return slices.DeleteFunc(slices.Clone(list), func(y E) bool { return x == y })
 }
 
 // Keys walks the keys that have subscriptions, as of when the walk begins, in no
 // order.
 func (t *Topics[K, T]) Keys() iter.Seq[K] {
+	t.require("broadcast: Topics.Keys")
 	return func(yield func(K) bool) {
 		t.mu.RLock()
-		keys := slices.Collect(maps.Keys(t.topics))
+		keys := slices.Collect(maps.Keys(t.routes))
 		t.mu.RUnlock()
-		for _, k := range keys {
-			if !yield(k) {
-				return
-			}
-		}
+		slices.Values(keys)(yield)
 	}
 }
 
 // Stats returns the snapshot of the broadcast of key, see [Broadcast.Stats]. It
 // reports false if no subscription has this key alone.
 func (t *Topics[K, T]) Stats(key K) (st Stats, ok bool) {
+	t.require("broadcast: Topics.Stats")
 	t.mu.RLock()
-	topic := t.topics[key]
-	if topic == nil || topic.b == nil {
-		t.mu.RUnlock()
+	x := t.own[key]
+	t.mu.RUnlock()
+	if x == nil {
 		return st, false
 	}
-	b := topic.b
-	t.mu.RUnlock()
-	return b.Stats(), true
+	return x.b.Stats(), true
 }
 
 // Close closes the broadcasts of all keys, see [Broadcast.Close]. It does not
 // wait for subscribers, and returns nil.
 func (t *Topics[K, T]) Close() error {
+	t.require("broadcast: Topics.Close")
 	t.mu.Lock()
 	t.closed = true
-	several := slices.Clone(t.matches)
-	var logs []*Broadcast[T]
-	for _, topic := range t.topics {
-		if topic.b != nil {
-			logs = append(logs, topic.b)
-		}
-		several = append(several, topic.several...)
-	}
-	t.mu.Unlock()
-	for _, x := range several {
+	logs := slices.Concat(slices.Collect(maps.Values(t.routes))...)
+	for _, x := range t.matches {
 		logs = append(logs, x.b)
 	}
+	t.mu.Unlock()
 	for _, b := range logs {
 		_ = b.Close() // it returns nil
 	}

@@ -3,11 +3,13 @@ package fan
 import (
 	"context"
 	"hash/maphash"
+	"iter"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // A Result is how the work on one item ended.
@@ -27,18 +29,13 @@ type Result[T any] struct {
 func Out[In, Out any](ctx context.Context, in <-chan In, n int, fn func(context.Context, In) (Out, error)) []<-chan Result[Out] {
 	check(ctx, "fan: Out", n)
 	misuse.Nil(fn == nil, "fan: Out: function")
-	in = orClosed(in)
 	outs := make([]<-chan Result[Out], n)
 	for i := range outs {
 		out := make(chan Result[Out])
 		outs[i] = out
 		outcome.Spawn(func() {
 			l := inherit(ctx)
-			for {
-				v, ok := receive(ctx, in)
-				if !ok {
-					return
-				}
+			for v := range items(ctx, in) {
 				l.set()
 				outcome.Run(
 					func() (Out, error) { return fn(ctx, v) },
@@ -57,15 +54,13 @@ func Out[In, Out any](ctx context.Context, in <-chan In, n int, fn func(context.
 func In[T any](ctx context.Context, ins ...<-chan T) <-chan T {
 	ctxselect.Require(ctx, "fan: In")
 	out := make(chan T)
-	g := newGroup()
+	g := stage.NewGroup()
 	for _, in := range ins {
-		if in != nil {
-			g.start(func() { forward(ctx, in, out) })
-		}
+		g.Go(func() { forward(ctx, in, out) })
 	}
 	go func() {
 		inherit(ctx)
-		g.wait()
+		g.Wait()
 		closeAll(out)
 	}()
 	return out
@@ -79,7 +74,6 @@ func In[T any](ctx context.Context, ins ...<-chan T) <-chan T {
 // if ctx is nil or n is less than 1.
 func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
 	check(ctx, "fan: Tee", n)
-	in = orClosed(in)
 	outs := make([]<-chan T, n)
 	// A branch has a box for the next item, so that one that is ready does not wait for one
 	// that is not.
@@ -95,7 +89,7 @@ func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
 	go func() {
 		inherit(ctx)
 		defer closeAll(boxes...)
-		for v, ok := receive(ctx, in); ok; v, ok = receive(ctx, in) {
+		for v := range items(ctx, in) {
 			for _, box := range boxes {
 				if !send(ctx, box, v) {
 					return
@@ -117,7 +111,6 @@ func Tee[T any](ctx context.Context, in <-chan T, n int) []<-chan T {
 func Partition[K comparable, T any](ctx context.Context, in <-chan T, n int, key func(T) K) []<-chan T {
 	check(ctx, "fan: Partition", n)
 	misuse.Nil(key == nil, "fan: Partition: function")
-	in = orClosed(in)
 	outs := make([]<-chan T, n)
 	parts := make([]chan T, n)
 	for i := range outs {
@@ -128,11 +121,7 @@ func Partition[K comparable, T any](ctx context.Context, in <-chan T, n int, key
 		l := inherit(ctx)
 		defer closeAll(parts...)
 		seed := maphash.MakeSeed()
-		for {
-			v, ok := receive(ctx, in)
-			if !ok {
-				return
-			}
+		for v := range items(ctx, in) {
 			l.set()
 			if part := maphash.Comparable(seed, key(v)) % uint64(n); !send(ctx, parts[part], v) {
 				return
@@ -145,16 +134,25 @@ func Partition[K comparable, T any](ctx context.Context, in <-chan T, n int, key
 // forward sends what it receives until in is closed or ctx has ended.
 func forward[T any](ctx context.Context, in <-chan T, out chan<- T) {
 	inherit(ctx)
-	for v, ok := receive(ctx, in); ok && send(ctx, out, v); v, ok = receive(ctx, in) {
+	for v := range items(ctx, in) {
+		if !send(ctx, out, v) {
+			return
+		}
 	}
 }
 
-// receive returns false if ch is closed or ctx has ended, also at the same time as an item
-// comes.
-func receive[T any](ctx context.Context, ch <-chan T) (T, bool) {
-	sched.Opaque("fan receives")
-	v, ok, _ := ctxselect.Recv(ctx, ch)
-	return v, ok && sched.Err(ctx) == nil
+// items returns what is received from ch until it is closed or ctx has ended, also at the
+// same time as an item comes. A nil ch counts as closed.
+func items[T any](ctx context.Context, ch <-chan T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for ch != nil {
+			sched.Opaque("fan receives")
+			v, ok, _ := ctxselect.Recv(ctx, ch)
+			if !ok || sched.Err(ctx) != nil || !yield(v) {
+				return
+			}
+		}
+	}
 }
 
 // send returns false if ctx has ended.
@@ -168,15 +166,4 @@ func closeAll[T any](chs ...chan T) {
 		sched.Opaque("fan closes a channel")
 		close(ch)
 	}
-}
-
-// orClosed returns ch, or a closed channel if it is nil.
-func orClosed[T any](ch <-chan T) <-chan T {
-	if ch == nil {
-		none := make(chan T)
-		sched.Opaque("fan closes a channel of its own")
-		close(none)
-		return none
-	}
-	return ch
 }

@@ -1,5 +1,9 @@
 // Package fan spreads work over goroutines and brings the results together.
 //
+//	pages, err := fan.Map(ctx, 8, urls, fetch)              // func fetch(context.Context, string) (Page, error)
+//	err := fan.ForEach(ctx, 8, slices.Values(names), remove) // func remove(context.Context, string) error
+//	page, err := fan.First(ctx, fromCache, fromOrigin)       // the first success; the others are cancelled
+//
 // By shape of input:
 //
 //   - Channels: [Out] gives each of n workers a channel of results, [In] merges

@@ -319,3 +319,20 @@ func TestExploreTheSourceIsFarAhead(t *testing.T) {
 		})
 	})
 }
+
+// A source that waits for room leaves with the context.
+func TestExploreTheSourceIsCancelled(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		r.Go("caller", func() {
+			err := fan.ForEach(ctx, 1, count(20), func(ctx context.Context, _ int) error {
+				sched.ParkCtx(ctx, nil)
+				return nil
+			})
+			if !errors.Is(err, errCause) {
+				t.Errorf("got %v", err)
+			}
+		})
+		r.Go("canceller", func() { sched.Cancel(func() { cancel(errCause) }) })
+	})
+}

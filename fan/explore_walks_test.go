@@ -103,8 +103,30 @@ func TestExploreTheSourceFails(t *testing.T) {
 	}
 }
 
-// Lanes end one after the other; the last one closes. Which lane a key goes to is
-// different in each run.
+// Items with the same key are worked on one after the other, in their order.
+func TestExploreOneItemOfAKey(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		r.Go("walker", func() {
+			next, at := 0, false
+			for _, err := range fan.ByKey(t.Context(), 2, count(3), func(int) int { return 0 }, func(_ context.Context, v int) (int, error) {
+				sched.Opaque("begins")
+				if v != next || at {
+					t.Errorf("%d is begun, want %d; another one is in work: %v", v, next, at)
+				}
+				next, at = v+1, true
+				sched.Opaque("ends")
+				at = false
+				return v, nil
+			}) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	})
+}
+
+// Items with different keys: the walk ends when all are done, and when the loop is left.
 func TestExploreByKey(t *testing.T) {
 	for name, leave := range map[string]int{"all": -1, "left": 1} {
 		t.Run(name, func(t *testing.T) {

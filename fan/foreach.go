@@ -13,39 +13,32 @@ import (
 // with the index of the item, or the cause of ctx if that has ended first; the latter
 // matches [ErrNotStarted] if items never started.
 //
-// The source runs on the goroutine of the caller, ahead of the results by at most 2n + 16
-// items, or 2,047 while items take no longer than two microseconds. If it panics, the
-// panic goes on there once the goroutines have ended, and if it blocks, it cannot be
-// interrupted. For a slice, in is slices.Values of it, and T may be a type of functions.
+// The source runs on the goroutine of the caller, ahead of the calls by at most 16 items,
+// or 1,024 while items take no longer than a few microseconds. If it panics, the panic goes
+// on there once the goroutines have ended, and if it blocks, it cannot be interrupted. For a slice, in is slices.Values of it, and T may be a type of functions.
 // ForEach panics if ctx, in or fn is nil or n is less than 1.
 func ForEach[T any](ctx context.Context, n int, in iter.Seq[T], fn func(context.Context, T) error) error {
 	check(ctx, "fan: ForEach", n)
 	misuse.Nil(fn == nil, "fan: ForEach: function")
 	misuse.Nil(in == nil, "fan: ForEach: input")
-	s := newStream[struct{}](ctx, n, func(ctx context.Context, v T) (none struct{}, err error) { return none, fn(ctx, v) })
+	s := &stream[T, struct{}]{n: n, fn: func(ctx context.Context, v T) (none struct{}, err error) { return none, fn(ctx, v) }}
+	s.start(ctx, false)
 	ranged := false
 	defer func() {
 		if !ranged { // the source panicked or called Goexit
 			s.join(errDone)
 		}
 	}()
-	left := ended(ctx, s.ctx)
-	if left == nil {
-		for v := range in {
-			if !s.push(v, struct{}{}) {
-				left = errDone
-				break
-			}
-		}
-	}
+	s.last = s.feed(in)
 	ranged = true
-	s.end(left)
+	s.items.Close()
 	s.join(nil)
-	_, failed := errors.AsType[*TaskError](s.err)
+	var failed *TaskError
+	err := s.stopped.Load()
 	switch {
-	case failed:
-		return s.err
-	case s.err != nil || left != nil || s.begun < s.count:
+	case err != nil && errors.As(*err, &failed):
+		return *err
+	case err != nil || s.last != nil || s.begun.Load() < s.items.Sent():
 		return s.because(context.Cause(ctx))
 	}
 	return nil

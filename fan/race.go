@@ -9,6 +9,7 @@ import (
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // First calls all of fns at once and returns the first result without an error. The
@@ -51,10 +52,10 @@ func race[T any](ctx context.Context, call string, k int, fns []func(context.Con
 		return nil, outcome.NotStarted(noQuorum(k, 0, failed))
 	}
 	racing, cancel := context.WithCancelCause(ctx)
-	g := newGroup()
+	g := stage.NewGroup()
 	defer func() {
 		sched.Cancel(func() { cancel(errDone) })
-		g.wait()
+		g.Wait()
 	}()
 
 	type finisher struct {
@@ -64,7 +65,7 @@ func race[T any](ctx context.Context, call string, k int, fns []func(context.Con
 	}
 	finishers := make(chan finisher, len(fns)) // losers do not wait to be received
 	for i, fn := range fns {
-		g.start(func() {
+		g.Go(func() {
 			inherit(ctx)
 			outcome.Run(
 				func() (v T, err error) {

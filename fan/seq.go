@@ -4,9 +4,8 @@ import (
 	"context"
 	"iter"
 
+	"github.com/tandemgo/tandem/internal/keyed"
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/outcome"
-	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // An Option changes how [Seq] walks. A nil Option is ignored.
@@ -21,9 +20,9 @@ func Unordered() Option { return func(o *options) { o.unordered = true } }
 // Seq walks the results of calling fn for each item of in, on n goroutines. Each result
 // has its own error, a [*TaskError] with the index of the item: an item that fails does
 // not end the walk. Results come in the order of the input, or with Unordered as they are
-// ready. Workers stay busy behind a slow item: 2n + 16 items may wait, be in work or have
-// results that wait, and 16 more may be about to be yielded; while items take no longer
-// than two microseconds, up to 2,047.
+// ready. Workers stay busy behind a slow item: 2n items, at least 16, may be in work or have
+// results that wait, and 16 more may wait for a worker; both are more while items take no
+// longer than a few microseconds, up to 1,024.
 //
 // Nothing starts before the walk, and the loop body runs on the goroutine that walks. The
 // source runs on a goroutine of its own; if it panics or calls runtime.Goexit, that is
@@ -43,9 +42,8 @@ func Seq[In, Out any](ctx context.Context, n int, in iter.Seq[In], fn func(conte
 		}
 	}
 	return func(yield func(Out, error) bool) {
-		s := newStream[struct{}](ctx, n, fn)
-		s.ordered = !o.unordered
-		s.walk(in, func(In) (none struct{}) { return none }, yield)
+		s := &stream[In, Out]{n: n, fn: fn, ordered: !o.unordered}
+		s.walk(ctx, in, yield)
 	}
 }
 
@@ -60,79 +58,23 @@ func ByKey[K comparable, In, Out any](ctx context.Context, n int, in iter.Seq[In
 	misuse.Nil(key == nil || fn == nil, "fan: ByKey: function")
 	misuse.Nil(in == nil, "fan: ByKey: input")
 	return func(yield func(Out, error) bool) {
-		s := newStream[K](ctx, n, fn)
-		s.keyed = true
-		s.walk(in, key, yield)
+		type item = keyed.Item[K, numbered[In]]
+		s := &stream[item, Out]{n: n, order: new(keyed.Order[K, numbered[In]]), index: func(it item) int { return it.Value.index }}
+		s.fn = func(ctx context.Context, it item) (Out, error) { return fn(ctx, it.Value.v) }
+		s.walk(ctx, func(yield func(item) bool) {
+			index := 0
+			for v := range in {
+				if !yield(keyed.NewItem(key(v), numbered[In]{v, index})) { // a key that cannot be compared panics here
+					return
+				}
+				index++
+			}
+		}, yield)
 	}
 }
 
-// walk starts the source and yields results, and then why there are no more, if that is
-// an error.
-func (s *stream[K, In, Out]) walk(in iter.Seq[In], key func(In) K, yield func(Out, error) bool) {
-	s.consume = true
-	defer s.join(errDone)
-	s.group.start(func() { s.source(in, key) })
-	var batch []*item[K, In, Out]
-	var none Out
-	for more := true; ; {
-		batch, more = s.take(batch)
-		over := ended(s.caller, s.ctx) // after the look: it may be why there are no more
-		switch {
-		case over != nil:
-			yield(none, s.because(over))
-			return
-		case len(batch) == 0 && !more:
-			if s.last != nil {
-				yield(none, s.last)
-			}
-			return
-		case len(batch) == 0:
-			sched.ParkCtx(s.ctx, s.done)
-		}
-		for i, it := range batch {
-			if i > 0 && ended(s.caller, s.ctx) != nil {
-				break
-			}
-			if err := it.err; err != nil {
-				it.err = &TaskError{Index: it.index, Err: err}
-			}
-			if !yield(it.out, it.err) {
-				return
-			}
-		}
-	}
-}
-
-// source is the goroutine that ranges over in.
-func (s *stream[K, In, Out]) source(in iter.Seq[In], key func(In) K) {
-	inherit(s.caller)
-	outcome.Run(func() (none struct{}, err error) {
-		if err = ended(s.caller, s.ctx); err != nil {
-			return none, err
-		}
-		for v := range in {
-			if ended(s.caller, s.ctx) != nil || !s.push(v, key(v)) {
-				return none, ended(s.caller, s.ctx)
-			}
-		}
-		return none, nil
-	}, func(_ struct{}, err error) { s.end(err) })
-}
-
-// take returns results that are done, in place of those of the last call. It returns false
-// if there will be no more. If there are none yet, the consumer has to park.
-func (s *stream[K, In, Out]) take(batch []*item[K, In, Out]) (done []*item[K, In, Out], more bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, it := range batch {
-		s.recycle(it)
-	}
-	clear(batch)
-	batch = batch[:0]
-	for len(batch) < ahead && s.results.n > 0 && s.results.front().done {
-		batch = append(batch, s.results.pop())
-	}
-	s.left(len(batch))
-	s.waits = len(batch) == 0
-	return batch, !s.ended || s.inside > 0
+// A numbered is an item of a ByKey with its index.
+type numbered[In any] struct {
+	v     In
+	index int
 }

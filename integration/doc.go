@@ -1,3 +1,3 @@
-// Package integration holds the tests and benchmarks of what runs on servers:
-// redislimit, natscast and natspool.
+// Package integration has the tests and benchmarks that need servers: those of
+// redislimit, natscast, natspool and natspipe.
 package integration

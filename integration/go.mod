@@ -10,6 +10,8 @@ replace github.com/tandemgo/tandem/broadcast/natscast => ../broadcast/natscast
 
 replace github.com/tandemgo/tandem/pool/natspool => ../pool/natspool
 
+replace github.com/tandemgo/tandem/pipeline/natspipe => ../pipeline/natspipe
+
 require (
 	github.com/go-redis/redis_rate/v10 v10.0.1
 	github.com/google/go-cmp v0.7.0
@@ -18,6 +20,7 @@ require (
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/tandemgo/tandem v0.0.0
 	github.com/tandemgo/tandem/broadcast/natscast v0.0.0
+	github.com/tandemgo/tandem/pipeline/natspipe v0.0.0
 	github.com/tandemgo/tandem/pool/natspool v0.0.0
 	github.com/tandemgo/tandem/ratelimit/redislimit v0.0.0
 )

@@ -1,11 +1,11 @@
 package pipeline
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/misuse"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // Batch returns a stage that collects items into slices of the given size. A batch that is
@@ -25,11 +25,11 @@ func batch[T any, B SliceOf[T]](size int, maxAge time.Duration, opts []Option) S
 	misuse.Negative(maxAge, "pipeline: Batch: age")
 	n := named("Batch", "batch", fmt.Sprint(size), opts)
 	if maxAge == 0 {
-		s := inlined(shapeOf(n), func(s scope, out outlet[B]) (context.Context, outlet[T]) {
+		s := inlined(shapeOf(n), func(s scope, out sink[B]) (*lifetime, sink[T]) {
 			sends(s, out)
-			b := &batching[T, B]{size: size, out: out}
+			b := &batching[T, B]{between: between[B]{out}, size: size}
 			b.counted(s)
-			return s.ctx, b
+			return s.life, b
 		})
 		s.before = true
 		return s
@@ -37,20 +37,17 @@ func batch[T any, B SliceOf[T]](size int, maxAge time.Duration, opts []Option) S
 	n.detail += ", " + maxAge.String()
 	return Stage[T, B]{
 		shape: shapeOf(n),
-		connect: func(s scope, out *hop[B]) (context.Context, *hop[T]) {
+		connect: func(s scope, out *edge[B]) (*lifetime, *edge[T]) {
 			s.team = s.newTeam()
-			in := newHop[T](s.run, s.ctx)
+			in := newEdge[T](s.life)
 			receives(s, in)
 			sends(s, out)
-			b := &ageing[T, B]{batching[T, B]{size: size, out: out}, s, in, out, maxAge}
+			b := &ageing[T, B]{batching[T, B]{between: between[B]{out}, size: size}, s, in, out, maxAge, make(chan struct{}, 1), time.Time{}, false}
 			b.counted(s)
-			s.run.prepare(func() { // it waits for items and for the next stage at once
-				wake := make(chan struct{}, 1)
-				in.items.Wakers(nil, wake)
-				out.items.Wakers(wake, nil)
-			})
+			in.ring.ParkOn(nil, b.wake) // it waits for items and for the next stage at once
+			out.ring.ParkOn(b.wake, nil)
 			s.run.spawn(s.team.timed(b.loop))
-			return s.ctx, in
+			return s.life, in
 		},
 	}
 }
@@ -61,8 +58,8 @@ type SliceOf[T any] interface{ []T }
 
 // A batching fills batches.
 type batching[T any, B SliceOf[T]] struct {
+	between[B]
 	size  int
-	out   outlet[B]
 	batch B
 	last  int    // the length of the one before
 	begun uint64 // items received
@@ -70,8 +67,8 @@ type batching[T any, B SliceOf[T]] struct {
 
 // counted has the figures of the stage in scope s taken from b.
 func (b *batching[T, B]) counted(s scope) {
-	s.begins(func() uint64 { return b.begun })
-	s.leaves(func() uint64 { return uint64(len(b.batch)) })
+	s.meter().begun = func() uint64 { return b.begun }
+	s.meter().left = func() uint64 { return uint64(len(b.batch)) }
 }
 
 func (b *batching[T, B]) send(v T) error {
@@ -102,45 +99,53 @@ func (b *batching[T, B]) end() {
 type ageing[T any, B SliceOf[T]] struct {
 	batching[T, B]
 	scope
-	in     *hop[T]
-	next   *hop[B] // the same as out
+	in     *edge[T]
+	next   *edge[B] // the same as out
 	maxAge time.Duration
+	wake   chan struct{} // it parks here
+	due    time.Time     // when the batch is old
+	old    bool          // the batch is, and waits for the next stage
+}
+
+// waits reports whether the batch waits for further items, or for its age, or for the next
+// stage. It is called before the stage parks.
+func (b *ageing[T, B]) waits() bool {
+	if b.batch == nil {
+		return true
+	}
+	b.old = b.old || !time.Now().Before(b.due)
+	return !b.old || b.next.ring.ArmDrained()
 }
 
 func (b *ageing[T, B]) loop() {
-	var tick <-chan time.Time // nil while there is no batch, or an old one
-	var old func() bool       // nil unless the batch is old: then it is for the next stage to come
-	timer := time.NewTimer(b.maxAge)
+	sched.Opaque("a batch has a timer")
+	timer := time.AfterFunc(b.maxAge, func() { sched.Signal(b.wake) })
 	timer.Stop()
 	defer timer.Stop()
+	defer b.run.interrupted()
 	for {
-		ok, late, err := b.in.items.AwaitUntil(b.ctx, tick, old)
+		b.in.waits.Turn(1)
+		ok, early, err := b.in.ring.Await(b.life.Context, b.waits)
+		b.in.waits.Turn(-1)
 		switch {
-		case err != nil || b.ctx.Err() != nil: // there may be many more
-			err = cause(b.ctx)
+		case err != nil || sched.Err(b.life.Context) != nil: // there may be many more items
+			return
 		case ok:
-			v, _ := b.in.items.Next()
-			if err = b.send(v); tick == nil && old == nil && b.batch != nil {
+			v, _ := b.in.ring.TryPop()
+			if err = b.send(v); len(b.batch) == 1 {
 				// The age counts from the first item, whatever comes after.
+				b.due, b.old = time.Now().Add(b.maxAge), false
 				timer.Reset(b.maxAge)
-				tick = timer.C
 			}
-		case late:
-			tick, old = nil, b.next.items.ArmDrained
-		default:
+		case !early:
 			b.end()
-			b.run.interrupted()
 			return
 		}
-		if err == nil && old != nil && b.batch != nil && b.next.items.Drained() {
+		if err == nil && b.batch != nil && b.old && b.next.ring.Drained() {
 			err = b.flush()
 		}
 		if err != nil {
-			b.run.interrupted()
 			return
-		}
-		if b.batch == nil {
-			tick, old = nil, nil
 		}
 	}
 }

@@ -38,7 +38,8 @@ func TestL6ABatchFillsWhileTheNextStageIsBusy(t *testing.T) {
 			if len(batches) > 30 || time.Since(start) > 23*time.Second || err != nil {
 				t.Errorf("%s: %d batches in %v, %v", name, len(batches), time.Since(start), err)
 			}
-			if len(batches[0]) != 10 || !slices.Equal(slices.Concat(batches...), slices.Collect(numbers(20_000))) {
+			// The 11th item comes at the moment at which the batch is old.
+			if n := len(batches[0]); n < 10 || n > 11 || !slices.Equal(slices.Concat(batches...), slices.Collect(numbers(20_000))) {
 				t.Errorf("%s: the first batch has %d items, or the order is not kept", name, len(batches[0]))
 			}
 		})

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/tandemgo/tandem/internal/misuse"
@@ -14,10 +13,10 @@ func Buffer[T any](n int, opts ...Option) Stage[T, T] {
 	misuse.Negative(n, "pipeline: Buffer: size")
 	return Stage[T, T]{
 		shape: shapeOf(named("Buffer", "buffer", fmt.Sprint(n), opts)),
-		connect: func(_ scope, out *hop[T]) (context.Context, *hop[T]) {
-			// It is the capacity of the hop that the stage before sends to.
+		connect: func(_ scope, out *edge[T]) (*lifetime, *edge[T]) {
+			// It is the capacity of the edge that the stage before sends to.
 			out.buffer(n)
-			return out.ctx, out
+			return out.life, out
 		},
 		exact: true,
 	}

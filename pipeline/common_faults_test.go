@@ -256,6 +256,7 @@ func TestFaultFC10AllPairsAtOnce(t *testing.T) {
 	}
 	calls := map[string]func(fixture){
 		"cancel":          func(f fixture) { f.cancel() },
+		"Observer.Edges":  func(f fixture) { _ = f.seen.Edges() },
 		"Observer.Stats":  func(f fixture) { _ = f.seen.Stats() },
 		"Stage.OnDiscard": func(f fixture) { collect(f, f.s.OnDiscard(func(int) {})) },
 		"Stage.Buffer":    func(f fixture) { collect(f, f.s.Buffer(3)) },

@@ -1,11 +1,9 @@
 package pipeline
 
 import (
-	"context"
-	"sync/atomic"
-
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // OnDiscard returns a stage that sends all items on, and calls fn with those that wait in
@@ -24,22 +22,20 @@ func OnDiscard[T any](fn func(T), opts ...Option) Stage[T, T] {
 	n := named("OnDiscard", "on discard", "", opts)
 	return Stage[T, T]{
 		shape: shapeOf(n),
-		connect: func(s scope, out *hop[T]) (context.Context, *hop[T]) {
+		connect: func(s scope, out *edge[T]) (*lifetime, *edge[T]) {
 			out.keeps = true
-			d := &discarding[T]{scope: s, hop: out, fn: fn, name: n.name}
+			d := &discarding[T]{scope: s, edge: out, fn: fn, name: n.name}
 			out.discard = d
-			if m := s.meter(); m != nil {
-				s.begins(func() uint64 {
-					if out.discard == gauge(d) {
-						return out.Sent()
-					}
-					return out.discard.Sent()
-				})
-				s.leaves(d.total.Load)
-				s.run.prepare(func() { m.from, m.to = out, []gauge{d} })
+			m := s.meter()
+			m.from, m.to, m.left = out, []gauge{d}, d.total.Load
+			m.begun = func() uint64 {
+				if out.discard == gauge(d) {
+					return out.Sent()
+				}
+				return out.discard.Sent()
 			}
 			s.run.finally(d.call)
-			return out.ctx, out
+			return out.life, out
 		},
 		exact: true,
 	}
@@ -48,20 +44,20 @@ func OnDiscard[T any](fn func(T), opts ...Option) Stage[T, T] {
 // A discarding is an OnDiscard in one run.
 type discarding[T any] struct {
 	scope
-	hop   *hop[T]
+	edge  *edge[T]
 	fn    func(T)
 	name  string
 	left  []T
 	next  int
-	total atomic.Uint64
-	over  atomic.Bool
+	total sched.Uint64
+	over  sched.Bool
 }
 
 // call gives the values that are left over to the function. It is called again after a Goexit.
 func (d *discarding[T]) call() {
 	if !d.over.Load() {
-		if d.hop.discard == gauge(d) { // not another one in front, on the same hop
-			d.left = d.hop.rest()
+		if d.edge.discard == gauge(d) { // not another one in front, on the same edge
+			d.left = d.edge.rest()
 			d.total.Store(uint64(len(d.left)))
 		}
 		d.over.Store(true)
@@ -83,9 +79,9 @@ func (d *discarding[T]) call() {
 // Sent counts the values that have passed on to the stage behind.
 func (d *discarding[T]) Sent() uint64 {
 	if d.over.Load() {
-		return d.hop.Sent() - d.total.Load()
+		return d.edge.Sent() - d.total.Load()
 	}
-	return d.hop.items.Freed()
+	return d.edge.ring.Freed()
 }
 
 func (d *discarding[T]) Freed() uint64 { return d.Sent() }

@@ -1,5 +1,20 @@
 // Package pipeline runs typed stages in parallel, each feeding the next.
 //
+//	load := pipeline.Then(pipeline.Map(fetch, pipeline.WithWorkers(8)), // func fetch(context.Context, string) (Page, error)
+//		pipeline.Then(pipeline.Batch[Page](100, time.Second),
+//			pipeline.Map(store))) // func store(context.Context, []Page) (int, error)
+//
+//	for stored, err := range load.Run(ctx, pipeline.Seq(urls)) {
+//		…
+//	}
+//
+// On Go 1.27 the same stage is
+//
+//	pipeline.Map(fetch, pipeline.WithWorkers(8)).Batch(100, time.Second).Map(store)
+//
+// Type arguments are inferred from functions. A stage without one needs them when it is not a
+// method: Batch[Page], Unbatch[Page], Buffer[Page], Take[Page], Throttle[Page].
+//
 // A [Stage] from In to Out is an immutable recipe, made by [Map], [Filter],
 // [FlatMap], [Batch] and others, and put together by [Then] or by methods: on Go
 // 1.27 every combinator is one, also those that change the type. Running a stage
@@ -14,7 +29,7 @@
 //   - One item, one result: [Map], [Tap], [Throttle]. Some of the items: [Filter],
 //     [Take]. Any number: [FlatMap], [Batch], [Unbatch]. With a state: [Stateful].
 //   - One behind the other: [Then], in parallel, and [Fuse], on one goroutine.
-//     [Buffer] says how much may wait in between.
+//     [Buffer] sets how many items may wait in between.
 //   - Side by side: [Split] by a key, [ByKey] in lanes, [Merge] and [Zip] for
 //     every branch. Branches are part of the run.
 //   - Several items at once: [WithWorkers], in the order of the input or [Unordered].
@@ -78,6 +93,9 @@
 // between stages that are fused costs less of the processor. A Stage is safe for
 // concurrent use and may be copied. In a bubble of [testing/synctest], a goroutine
 // that waits here is durably blocked.
+//
+// Whole programs, such as a crawler, an ETL and a server with live progress, are in the cookbook:
+// https://github.com/tandemgo/tandem/blob/main/docs/cookbook.md
 //
 // # When not to use it
 //

@@ -7,10 +7,12 @@ import (
 	"time"
 )
 
-// A shape is a chain of stages as pictures show it.
+// A shape is a chain of stages as pictures show it. The first node gets what the shape
+// gets.
 type shape struct {
 	text  string // in one line
 	nodes []node
+	edges []Edge
 	tails []int     // the nodes that its output comes from
 	watch *Observer // whose figures are drawn; nil if there are none
 }
@@ -19,14 +21,6 @@ type shape struct {
 type node struct {
 	name   string
 	detail string // in parentheses behind it, or ""
-	from   []edge // none: it gets what the shape gets
-}
-
-// An edge is the way to a node from another of the shape.
-type edge struct {
-	node  int
-	label string
-	fused bool // a call, not a hop
 }
 
 func (n node) String() string {
@@ -38,46 +32,34 @@ func (n node) String() string {
 
 func shapeOf(n node) shape { return shape{text: n.String(), nodes: []node{n}, tails: []int{0}} }
 
-// moved returns nodes as they are when n others are in front, with the first of
-// them coming from entries.
-func moved(nodes []node, n int, entries ...edge) []node {
-	out := make([]node, len(nodes))
-	for i, nd := range nodes {
-		if nd.from == nil {
-			nd.from = entries
-		} else {
-			nd.from = slices.Clone(nd.from)
-			for j := range nd.from {
-				nd.from[j].node += n
-			}
-		}
-		out[i] = nd
+// add adds the nodes of next, with edges like e to the first of them from those at from. It
+// returns the tails of next.
+func (sh *shape) add(next shape, from []int, e Edge) (tails []int) {
+	n := len(sh.nodes)
+	sh.nodes, sh.edges = append(slices.Clip(sh.nodes), next.nodes...), slices.Clip(sh.edges)
+	for _, f := range from {
+		e.From, e.To = f, n
+		sh.edges = append(sh.edges, e)
 	}
-	return out
+	for _, e := range next.edges {
+		e.From, e.To = e.From+n, e.To+n
+		sh.edges = append(sh.edges, e)
+	}
+	for _, t := range next.tails {
+		tails = append(tails, t+n)
+	}
+	return tails
 }
 
-func movedTails(tails []int, n int) []int {
-	out := slices.Clone(tails)
-	for i := range out {
-		out[i] += n
+// then is sh with next behind it, on the same goroutine if they are fused.
+func (sh shape) then(next shape, fused bool) shape {
+	sign := " → "
+	if fused {
+		sign = " + "
 	}
-	return out
-}
-
-func (sh shape) then(next shape) shape { return sh.followed(next, " → ", false) }
-
-func (sh shape) fused(next shape) shape { return sh.followed(next, " + ", true) }
-
-func (sh shape) followed(next shape, sign string, fused bool) shape {
-	var entries []edge
-	for _, t := range sh.tails {
-		entries = append(entries, edge{node: t, fused: fused})
-	}
-	return shape{
-		text:  sh.text + sign + next.text,
-		nodes: append(slices.Clone(sh.nodes), moved(next.nodes, len(sh.nodes), entries...)...),
-		tails: movedTails(next.tails, len(sh.nodes)),
-	}
+	sh.text, sh.watch = sh.text+sign+next.text, nil
+	sh.tails = sh.add(next, sh.tails, Edge{Fused: fused})
+	return sh
 }
 
 // forked is a node with branches behind it.
@@ -90,9 +72,7 @@ func forked(n node, labels []string, branches []shape) shape {
 			text = labels[i] + ": " + text
 		}
 		texts = append(texts, text)
-		at := len(out.nodes)
-		out.nodes = append(out.nodes, moved(b.nodes, at, edge{label: labels[i]})...)
-		out.tails = append(out.tails, movedTails(b.tails, at)...)
+		out.tails = append(out.tails, out.add(b, []int{0}, Edge{Label: labels[i]})...)
 	}
 	out.text = n.name + "(" + strings.Join(texts, " | ") + ")"
 	return out
@@ -101,12 +81,7 @@ func forked(n node, labels []string, branches []shape) shape {
 // zipped is two branches and a node that joins them.
 func zipped(name string, a, b shape) shape {
 	out := forked(node{name: "tee"}, []string{"", ""}, []shape{a, b})
-	join := node{name: name}
-	for _, t := range out.tails {
-		join.from = append(join.from, edge{node: t})
-	}
-	out.nodes = append(out.nodes, join)
-	out.tails = []int{len(out.nodes) - 1}
+	out.tails = out.add(shapeOf(node{name: name}), out.tails, Edge{})
 	out.text = name + "(" + a.text + " | " + b.text + ")"
 	return out
 }
@@ -158,21 +133,19 @@ func (s Stage[In, Out]) Mermaid() string {
 		}
 		fmt.Fprintf(&b, "    s%d[\"%s\"]\n", i, text)
 	}
-	for i, n := range s.shape.nodes {
-		for _, e := range n.from {
-			arrow := "-->"
-			if e.fused {
-				arrow = "==>"
-			}
-			label := escape.Replace(e.label)
-			if stats != nil && stats[i].Depth > 0 {
-				label = strings.TrimSpace(fmt.Sprintf("%s %d", label, stats[i].Depth))
-			}
-			if label != "" {
-				arrow += "|" + label + "|"
-			}
-			fmt.Fprintf(&b, "    s%d %s s%d\n", e.node, arrow, i)
+	for _, e := range s.shape.edges {
+		line := "-->"
+		if e.Fused {
+			line = "==>"
 		}
+		label := escape.Replace(e.Label)
+		if stats != nil && stats[e.To].Depth > 0 {
+			label = strings.TrimSpace(fmt.Sprintf("%s %d", label, stats[e.To].Depth))
+		}
+		if label != "" {
+			line += "|" + label + "|"
+		}
+		fmt.Fprintf(&b, "    s%d %s s%d\n", e.From, line, e.To)
 	}
 	if busiest >= 0 {
 		fmt.Fprintf(&b, "    style s%d stroke-width:4px\n", busiest)

@@ -46,8 +46,9 @@ func (e *StageError) Error() string {
 func (e *StageError) Unwrap() error { return e.Err }
 
 // Permanent marks err as not retryable, for example a 404: [WithRetry] makes no further
-// attempt, nor does pool/natspool. The result wraps err and has its text. Permanent panics
-// if err is nil.
+// attempt, nor does pool/natspool. The result wraps err and has its text. Any error with a
+// method Permanent() bool that returns true is marked in the same way. Permanent panics if
+// err is nil.
 func Permanent(err error) error {
 	misuse.Nil(err == nil, "pipeline: Permanent: error")
 	return outcome.Permanent(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandemgo/tandem/pipeline"
@@ -73,4 +74,17 @@ func ExampleSliceOf() {
 		pipeline.Map(func(_ context.Context, batch []int) (int, error) { return last(batch), nil }))
 	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2, 3, 4, 5)))
 	// Output: [3 5] <nil>
+}
+
+// How the stages that an observer watches are connected, for a picture of one's own.
+func ExampleObserver_Edges() {
+	upper := pipeline.Map(func(_ context.Context, s string) (string, error) { return strings.ToUpper(s), nil }, pipeline.WithName("upper"))
+	size := pipeline.Map(func(_ context.Context, s string) (int, error) { return len(s), nil }, pipeline.WithName("size"))
+	var o pipeline.Observer
+	_ = pipeline.Then(upper, size).Observe(&o)
+	stats := o.Stats()
+	for _, e := range o.Edges() {
+		fmt.Println(stats[e.From].Name, "→", stats[e.To].Name)
+	}
+	// Output: upper → size
 }

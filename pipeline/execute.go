@@ -7,7 +7,7 @@ import (
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // Names of the ends of a chain, in errors.
@@ -36,17 +36,25 @@ func (s Stage[In, Out]) ForEach(ctx context.Context, src Source[In], fn func(con
 	s.check(ctx, "ForEach", src == nil)
 	misuse.Nil(fn == nil, "pipeline: ForEach: function")
 	r, out := s.start(ctx, src)
+	index, calling := -1, false
 	defer func() { err = r.end(false) }()
-	index := -1
+	defer func() {
+		if calling { // fn has panicked or called Goexit
+			failed := ErrGoexit
+			if v := recover(); v != nil {
+				failed = outcome.Panicked(v)
+			}
+			r.fail(sinkName, index, failed)
+		}
+	}()
 	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
 		index++
-		outcome.Run(
-			func() (struct{}, error) { return struct{}{}, fn(r.ctx, v) },
-			func(_ struct{}, err error) {
-				if err != nil && !skips(err) {
-					r.fail(sinkName, index, err)
-				}
-			})
+		calling = true
+		failed := fn(r.life.Context, v)
+		calling = false
+		if failed != nil && !skips(failed) {
+			r.fail(sinkName, index, failed)
+		}
 	}
 	return nil
 }
@@ -78,18 +86,20 @@ func (s Stage[In, Out]) Execute(ctx context.Context, in <-chan In) (out <-chan O
 	var err error
 	go func() {
 		for v, ok := receive(r, results); ok; v, ok = receive(r, results) {
-			point.At("pipeline: before it hands a result out")
-			if ctxselect.Send(r.ctx, ch, v) != nil {
+			sched.Opaque("a result is sent to the caller")
+			if ctxselect.Send(r.life.Context, ch, v) != nil {
 				results.giveBack(v)
 				r.interrupted()
 				break
 			}
 		}
 		err = r.end(false)
+		sched.Opaque("Execute ends")
 		close(ch)
 		close(done)
 	}()
 	return ch, func() error {
+		sched.Opaque("wait")
 		<-done
 		return err
 	}
@@ -102,30 +112,29 @@ func (s Stage[In, Out]) check(ctx context.Context, call string, noInput bool) {
 }
 
 // start starts a run on src.
-func (s Stage[In, Out]) start(ctx context.Context, src Source[In]) (*run, *hop[Out]) {
+func (s Stage[In, Out]) start(ctx context.Context, src Source[In]) (*run, *edge[Out]) {
 	r := newRun(ctx)
-	out := newHop[Out](r, r.ctx)
-	up, in := s.connect(scope{run: r, ctx: r.ctx}, out)
-	feed := scope{run: r, ctx: up}
+	out := newEdge[Out](r.life)
+	up, in := s.connect(scope{run: r, life: r.life}, out)
+	feed := scope{run: r, life: up}
 	started := false
 	r.spawn(func() {
 		if started {
 			return // called again after a Goexit in the source
 		}
 		started = true
-		point.At("pipeline: the source begins")
-		if up.Err() != nil {
+		if sched.Err(up.Context) != nil {
 			r.interrupted()
 			return
 		}
 		read := 0
 		outcome.Run(
 			func() (struct{}, error) {
-				for v, err := range src(up) {
+				for v, err := range src(up.Context) {
 					if err != nil {
 						return struct{}{}, err
 					}
-					if up.Err() != nil { // there may be room for many more
+					if sched.Err(up.Context) != nil { // there may be room for many more
 						in.refuse(v)
 						break
 					}
@@ -137,11 +146,10 @@ func (s Stage[In, Out]) start(ctx context.Context, src Source[In]) (*run, *hop[O
 				return struct{}{}, nil
 			},
 			func(_ struct{}, err error) {
-				point.At("pipeline: before the source ends")
 				switch {
 				case err != nil:
 					feed.fail(sourceName, read, err)
-				case up.Err() != nil: // the source may have left because of it
+				case sched.Err(up.Context) != nil: // the source may have left because of it
 					r.interrupted()
 				default:
 					in.end()
@@ -158,7 +166,6 @@ func (s Stage[In, Out]) drive(ctx context.Context, src Source[In], yield func(Ou
 	over := false
 	defer func() {
 		if !over { // break, panic or Goexit of the loop body
-			point.At("pipeline: before it leaves")
 			_ = r.end(true)
 		}
 	}()
@@ -177,21 +184,17 @@ func (s Stage[In, Out]) drive(ctx context.Context, src Source[In], yield func(Ou
 
 // receive returns the next result of a run, with ok == false when the run has
 // come to its end or was cut short.
-func receive[T any](r *run, out *hop[T]) (v T, ok bool) {
-	over := r.whole.over.Load()
-	if v, ok = out.items.Next(); ok && !over && !out.items.Rested() {
-		return v, true
-	}
-	err := r.ctx.Err()
-	if err == nil && !ok {
-		v, ok, err = out.items.Receive(r.ctx)
-	}
-	if over || err != nil {
-		if ok {
+func receive[T any](r *run, out *edge[T]) (v T, ok bool) {
+	if r.life.over.Load() {
+		if v, ok = out.ring.TryPop(); ok {
 			out.giveBack(v)
 		}
 		r.interrupted()
 		return v, false
+	}
+	v, ok, err := out.receive()
+	if err != nil {
+		r.interrupted()
 	}
 	return v, ok
 }

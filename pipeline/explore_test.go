@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/testkit"
 	"github.com/tandemgo/tandem/pipeline"
 )
@@ -96,7 +96,7 @@ func emits(opts ...pipeline.Option) pipeline.Stage[int, int] {
 		if err := emit(v); err != nil {
 			return err
 		}
-		point.At("has emitted one")
+		sched.Opaque("has emitted one")
 		return emit(v + 10)
 	}, opts...)
 }
@@ -310,7 +310,7 @@ func TestExploreUntil(t *testing.T) {
 			}
 		})
 		r.Go("signal", func() {
-			point.At("before the signal")
+			sched.Opaque("before the signal")
 			end()
 		})
 		r.After(func() {
@@ -384,7 +384,7 @@ func TestExploreCancelAtTheEnd(t *testing.T) {
 }
 
 // Everybody is parked, for want of items from a source that waits for the
-// context: the bell wakes them.
+// context: the end of the run wakes them.
 func TestExploreCancelOfTheIdle(t *testing.T) {
 	s := pipeline.Then(add(0, pipeline.WithWorkers(2)), add(0))
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {

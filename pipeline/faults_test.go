@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -566,4 +567,11 @@ func TestChaosConservesItems(t *testing.T) {
 		}
 	})
 	out.ExactlyOnce(t)
+}
+
+func TestActionsInJSON(t *testing.T) {
+	text, err := json.Marshal([]any{pipeline.Stop, pipeline.Skip, pipeline.ErrorAction(9)})
+	if want := `["Stop","Skip","ErrorAction(9)"]`; string(text) != want || err != nil {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
 }

@@ -3,12 +3,11 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"sync"
-	"sync/atomic"
 
-	"github.com/tandemgo/tandem/internal/link"
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/spsc"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // FlatMap returns a stage whose function emits any number of items for each item; each is
@@ -39,46 +38,45 @@ type flatMap[In, Out any] struct {
 // errLate is the error of emit once its function has returned.
 var errLate = errors.New("pipeline: emit called after its function returned")
 
-// An emission is the output of one call. Items go through the gate one by one.
+// An emission is the output of one call. A mutex lets its items through one by one.
 type emission[Out any] struct {
-	ctx        context.Context
-	gate       *link.Gate
-	to         outlet[Out]
-	ending     *atomic.Bool // the run does
-	some, over atomic.Bool
+	life       *lifetime
+	mu         *stage.Mutex
+	to         sink[Out]
+	some, over sched.Bool
 }
 
 func (e *emission[Out]) emit(v Out) error {
-	if err := e.gate.Enter(e.ctx); err != nil {
+	if err := e.mu.Lock(e.life.Context); err != nil {
 		refuse(e.to, v)
 		return err
 	}
-	defer e.gate.Leave() // a stage that is fused behind may call Goexit
+	defer e.mu.Unlock() // a stage that is fused behind may call Goexit
 	if e.over.Load() {
 		return errLate
 	}
-	if e.ending.Load() || e.ctx.Err() != nil { // there may be room for many more
+	if e.life.ended() { // there may be room for many more
 		refuse(e.to, v)
-		return cause(e.ctx)
+		return e.life.cause()
 	}
 	e.some.Store(true)
-	return e.to.send(v)
+	return sendGuarded(e.to, v)
 }
 
-// finish returns when no item of the call is on its way to the outlet, and no
+// finish returns when no item of the call is on its way to the sink, and no
 // other can be, also if the run has ended: a goroutine that the call has left behind
 // may be in a function of a stage that is fused behind.
 func (e *emission[Out]) finish() {
-	_ = e.gate.Enter(context.Background())
-	defer e.gate.Leave()
+	_ = e.mu.Lock(context.Background())
+	defer e.mu.Unlock()
 	e.over.Store(true)
 }
 
 // calling returns the function of a worker whose calls emit to the result of to.
-func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*link.Gate, outlet[Out])) func(context.Context, In) (R, error) {
+func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*stage.Mutex, sink[Out])) func(context.Context, In) (R, error) {
 	return func(ctx context.Context, v In) (none R, err error) {
-		e := &emission[Out]{ctx: w.ctx, ending: w.over}
-		e.gate, e.to = to()
+		e := &emission[Out]{life: w.life}
+		e.mu, e.to = to()
 		defer func() {
 			e.finish()
 			w.spent = e.some.Load()
@@ -87,60 +85,51 @@ func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*l
 	}
 }
 
-func (p flatMap[In, Out]) connectInline(s scope, out outlet[Out]) (context.Context, outlet[In]) {
-	return s.ctx, newEmitter(p, s, out)
+func (p flatMap[In, Out]) connectInline(s scope, out sink[Out]) (*lifetime, sink[In]) {
+	return s.life, newEmitter(p, s, out)
 }
 
-func newEmitter[In, Out any](p flatMap[In, Out], s scope, out outlet[Out]) *emitter[In, Out] {
-	w := &emitter[In, Out]{out: out}
-	w.worker = newWorker(p.step, s, func(struct{}, bool) {})
-	s.begins(func() uint64 { return w.begun })
-	gate := link.NewGate()
-	w.fn = calling(p, &w.worker, func() (*link.Gate, outlet[Out]) { return gate, out })
+// newEmitter returns the one worker of a FlatMap.
+func newEmitter[In, Out any](p flatMap[In, Out], s scope, out sink[Out]) *serial[In, struct{}] {
+	w := newSerial(p.step, s, sink[struct{}](emitted[Out]{between[Out]{out}}))
+	mu := stage.NewMutex(nil)
+	w.fn = calling(p, &w.worker, func() (*stage.Mutex, sink[Out]) { return mu, out })
 	sends(s, out)
 	return w
 }
 
-// An emitter is the one worker of a FlatMap.
-type emitter[In, Out any] struct {
-	worker[In, struct{}]
-	out outlet[Out]
-}
+// An emitted is where the results of calls that emit go: there is nothing to send.
+type emitted[T any] struct{ between[T] }
 
-func (w *emitter[In, Out]) send(v In) error {
-	_, _, err := w.work(v)
-	return err
-}
+func (emitted[T]) send(struct{}) error { return nil }
 
-func (w *emitter[In, Out]) end() { w.out.end() }
-
-// connectUnordered lets all workers emit through one gate.
-func (p flatMap[In, Out]) connectUnordered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
-	in := newHop[In](s.run, s.ctx)
+// connectUnordered lets all workers emit, one at a time.
+func (p flatMap[In, Out]) connectUnordered(s scope, out *edge[Out]) (*lifetime, *edge[In]) {
+	in := newEdge[In](s.life)
 	s.team = s.newTeam()
 	sends(s, out)
-	gate := link.NewGate()
 	_, blocks := s.team.clocks()
-	gate.Time(blocks) // whoever is inside is about to be through, or blocked
-	startCrew(s, in, nil, crewOf[In, struct{}]{
+	mu := stage.NewMutex(blocks)
+	startWorkers(s, in, nil, workersOf[In, struct{}]{
 		step: p.step,
-		outfit: func(h *hand[In, struct{}]) func(context.Context, In) (struct{}, error) {
-			return calling(p, &h.worker, func() (*link.Gate, outlet[Out]) { return gate, out })
+		newFunc: func(w *parallel[In, struct{}]) func(context.Context, In) (struct{}, error) {
+			return calling(p, &w.worker, func() (*stage.Mutex, sink[Out]) { return mu, out })
 		},
 		end: out.end,
 	})
-	return s.ctx, in
+	return s.life, in
 }
 
-// connectOrdered gives each call a link of its own, and a goroutine that passes
+// connectOrdered gives each call an edge of its own, and a goroutine that passes
 // on the items that come over these, one after the other.
-func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Context, *hop[In]) {
-	in := newHop[In](s.run, s.ctx)
-	order := newHop[*call[Out]](s.run, s.ctx)
+func (p flatMap[In, Out]) connectOrdered(s scope, out *edge[Out]) (*lifetime, *edge[In]) {
+	in := newEdge[In](s.life)
+	order := newEdge[*call[Out]](s.life)
 	order.widen(2 * min(p.workers, most))
 	s.team = s.newTeam()
 	passes(s, out, nil) // on a goroutine that is not one of the workers
-	spare := calls[Out]{s: s, keeps: &out.keeps}
+	spare := calls[Out]{s: s, keeps: out.keeps}
+	s.life.wakes = append(s.life.wakes, spare.wake)
 	s.run.settle(func() {
 		for _, c := range spare.all {
 			for _, v := range c.rest() {
@@ -148,19 +137,22 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Contex
 			}
 		}
 	})
-	startCrew(s, in, order, crewOf[In, *call[Out]]{
-		step: step[In, *call[Out]]{options: p.options},
-		outfit: func(h *hand[In, *call[Out]]) func(context.Context, In) (*call[Out], error) {
-			return calling(p, &h.worker, func() (*link.Gate, outlet[Out]) { return h.job.Result.gate, h.job.Result })
+	inTurn := step[In, *call[Out]]{options: p.options}
+	inTurn.unordered = true // a call is on its way before it begins
+	startWorkers(s, in, order, workersOf[In, *call[Out]]{
+		step: inTurn,
+		newFunc: func(w *parallel[In, *call[Out]]) func(context.Context, In) (*call[Out], error) {
+			return calling(p, &w.worker, func() (*stage.Mutex, sink[Out]) { return w.job.Result.mu, w.job.Result })
 		},
 		prepare: spare.get,
 		done:    func(c *call[Out]) { c.end() },
 	})
+	var through sink[Out] = endless[Out]{between[Out]{out}}
 	s.run.spawn(func() {
 		for {
-			c, ok, err := order.items.Receive(s.ctx)
+			c, ok, err := order.receive()
 			if err == nil && ok {
-				err = pass(s.ctx, c.hop, out)
+				err = c.passAll(through)
 			}
 			if err != nil {
 				s.run.interrupted()
@@ -170,25 +162,24 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *hop[Out]) (context.Contex
 				out.end()
 				return
 			}
-			point.At("pipeline: before a way is free again")
 			spare.put(c)
 		}
 	})
-	return s.ctx, in
+	return s.life, in
 }
 
 // A call is the way of the items of one call to their turn.
 type call[Out any] struct {
-	*hop[Out]
-	gate *link.Gate
+	*edge[Out]
+	mu   *stage.Mutex // of emissions
 	next *call[Out]
 }
 
 // calls keeps calls that have been passed on, to be used again.
 type calls[Out any] struct {
 	s     scope
-	keeps *bool // of the hop behind
-	mu    sync.Mutex
+	keeps bool // the edge behind does
+	mu    sched.Mutex
 	free  *call[Out]
 	all   []*call[Out]
 }
@@ -198,16 +189,25 @@ func (cs *calls[Out]) get() *call[Out] {
 	defer cs.mu.Unlock()
 	c := cs.free
 	if c == nil {
-		h := &hop[Out]{ctx: cs.s.ctx, items: link.New[Out](link.Base - 1), keeps: *cs.keeps}
-		_, blocks := cs.s.team.clocks()
-		h.items.TimeSender(blocks)
-		c = &call[Out]{hop: h, gate: link.NewGate()}
+		e := &edge[Out]{life: cs.s.life, ring: spsc.New[Out](spsc.Base - 1), keeps: cs.keeps}
+		_, e.blocks = cs.s.team.clocks()
+		c = &call[Out]{edge: e, mu: stage.NewMutex(nil)}
 		cs.all = append(cs.all, c)
 		return c
 	}
 	cs.free, c.next = c.next, nil
-	c.items.Reopen()
+	c.ring.Reopen()
 	return c
+}
+
+// wake wakes the goroutines that are parked at the end of the lifetime. Those of calls that
+// begin later do not park.
+func (cs *calls[Out]) wake() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	for _, c := range cs.all {
+		c.ring.Wake()
+	}
 }
 
 func (cs *calls[Out]) put(c *call[Out]) {
@@ -215,3 +215,9 @@ func (cs *calls[Out]) put(c *call[Out]) {
 	defer cs.mu.Unlock()
 	cs.free, c.next = c, cs.free
 }
+
+// An endless sends on to a sink that goes on after its end.
+type endless[T any] struct{ between[T] }
+
+func (e endless[T]) send(v T) error { return e.out.send(v) }
+func (e endless[T]) end()           {}

@@ -2,10 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"sync/atomic"
 
-	"github.com/tandemgo/tandem/internal/link"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // everyBranch is the result of the function of a fork for an item that goes
@@ -25,31 +24,29 @@ func fork[In, Out any](call, name string, labels []string, branches []Stage[In, 
 	}
 	n := named(call, name, "", opts)
 	choosing := step[In, int]{newOptions("", n.name, nil), choose, nil}
-	return inlined(forked(n, labels, shapes), func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
+	return inlined(forked(n, labels, shapes), func(s scope, out sink[Out]) (*lifetime, sink[In]) {
 		f := &forking[In]{}
-		var ctx context.Context
-		ctx, f.enough = s.run.within(s.ctx)
-		f.worker = newWorker(choosing, s.under(ctx), func(int, bool) {})
-		s.begins(func() uint64 { return f.begun })
-		f.wanted.Store(int32(len(branches)))
-		j := &joint[Out]{ctx: s.ctx, gate: link.NewGate(), out: out, left: len(branches)}
+		life := s.run.within(s.life)
+		f.worker = newWorker(choosing, s.under(life), func(int, bool) {})
+		s.meter().begun = func() uint64 { return f.begun }
+		f.wanted.Store(uint64(len(branches)))
+		j := &joint[Out]{life: s.life, mu: stage.NewMutex(nil), out: out, left: len(branches)}
 		at := 1
 		for _, b := range branches {
 			up, in := connectTo(s.at(at), b, j)
 			sends[In](s, in)
-			bell := s.run.bell(up)
-			to := &branch[In]{hop: in, over: &bell.over}
+			to := &branch[In]{edge: in, life: up}
 			f.branches = append(f.branches, to)
-			if up != s.ctx { // there is a Take in it
-				bell.add(ringing(func() {
+			if up != s.life { // there is a Take in it
+				up.wakes = append(up.wakes, func() {
 					if context.Cause(up) == errEnough {
 						f.drop(to) // though no item may come
 					}
-				}))
+				})
 			}
 			at += len(b.shape.nodes)
 		}
-		return ctx, f
+		return life, f
 	})
 }
 
@@ -57,15 +54,14 @@ func fork[In, Out any](call, name string, labels []string, branches []Stage[In, 
 type forking[In any] struct {
 	worker[In, int]
 	branches []*branch[In]
-	wanted   atomic.Int32 // how many branches have not had enough
-	enough   func()
+	wanted   sched.Uint64 // how many branches have not had enough
 }
 
 // A branch is the way to one branch of a fork.
 type branch[In any] struct {
-	*hop[In]
-	over    *atomic.Bool // it has had enough, as with a Take, or the fork has
-	dropped atomic.Bool  // it does not count as wanted any more
+	*edge[In]
+	life    *lifetime  // over when the branch has had enough, as with a Take, or the fork has
+	dropped sched.Bool // it does not count as wanted any more
 }
 
 func (f *forking[In]) send(v In) error {
@@ -86,57 +82,58 @@ func (f *forking[In]) send(v In) error {
 		}
 	}
 	if !sent {
-		f.meter.discard()
+		f.meter.discarded.Add(1)
 	}
 	return err
 }
 
 // sendTo reports whether v was made for the branch: it has not had enough.
 func (f *forking[In]) sendTo(to *branch[In], v In) (sent bool, err error) {
-	if !to.over.Load() {
+	if !to.life.over.Load() {
 		if to.send(v) == nil {
 			return true, nil
 		}
 		sent = true
 	}
 	if f.ended() {
-		return sent, cause(f.ctx)
+		return sent, f.life.cause()
 	}
-	point.At("pipeline: a branch has had enough")
 	f.drop(to) // only what is in front of a Take in that branch has ended
 	return sent, nil
 }
 
 // drop notes that a branch has had enough. The fork ends when all have.
 func (f *forking[In]) drop(to *branch[In]) {
-	if !to.dropped.Swap(true) && f.wanted.Add(-1) == 0 {
-		f.enough()
+	if !to.dropped.Swap(true) && f.wanted.Add(^uint64(0)) == 0 {
+		f.life.end(errEnough)
 	}
 }
+
+func (f *forking[In]) caught(error) (error, bool) { return nil, false }
 
 func (f *forking[In]) end() {
 	for _, to := range f.branches {
 		to.end()
 	}
-	f.enough() // or it would stay until the run ends
+	f.life.end(errEnough) // or it would stay until the run ends
 }
 
 // A joint brings the results of branches together.
 type joint[Out any] struct {
-	ctx  context.Context
-	gate *link.Gate
-	out  outlet[Out]
-	left int // branches that have not ended; guarded by the gate
+	life *lifetime
+	mu   *stage.Mutex
+	out  sink[Out]
+	left int // branches that have not ended; guarded by mu
 }
 
 // connectTo connects a branch to j.
-func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (context.Context, *hop[In]) {
+func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (*lifetime, *edge[In]) {
 	to := &lane[Out]{joint: j, lost: func(v Out) { refuse(j.out, v) }}
 	if branch.inline != nil {
-		return drive[In](s, to, branch.inline)
+		return drive(s, sink[Out](to), branch.inline)
 	}
-	out := newHop[Out](s.run, s.ctx)
-	behind, ok := j.out.(*hop[Out])
+	out := newEdge[Out](s.life)
+	behind, ok := j.out.(*edge[Out])
 	out.keeps = ok && behind.keeps
 	s.run.settle(func() {
 		if out.keeps && out.discard == nil {
@@ -145,47 +142,46 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (cont
 			}
 		}
 	})
-	ctx, in := branch.connect(s, out)
+	life, in := branch.connect(s, out)
 	if out.discard != nil {
 		to.lost = out.giveBack
 	}
 	s.run.spawn(func() {
-		if pass(s.ctx, out, to) != nil {
+		if out.passAll(to) != nil {
 			s.run.interrupted()
-			return
 		}
-		point.At("pipeline: before a branch ends")
-		to.end()
 	})
-	return ctx, in
+	return life, in
 }
 
 // A lane is where one branch ends.
 type lane[Out any] struct {
 	*joint[Out]
-	n    atomic.Uint64
+	n    sched.Uint64
 	lost func(Out) // takes what cannot be sent, as the run has ended
 }
 
 func (l *lane[Out]) send(v Out) error {
 	l.n.Add(1)
-	if err := l.gate.Enter(l.ctx); err != nil {
+	if err := l.mu.Lock(l.life.Context); err != nil {
 		l.lost(v)
 		return err
 	}
-	defer l.gate.Leave() // a stage that is fused behind may call Goexit
-	return l.out.send(v)
+	defer l.mu.Unlock() // a stage that is fused behind may call Goexit
+	return sendGuarded(l.out, v)
 }
 
 func (l *lane[Out]) end() {
-	if l.gate.Enter(l.ctx) != nil {
+	if l.mu.Lock(l.life.Context) != nil {
 		return
 	}
-	defer l.gate.Leave()
+	defer l.mu.Unlock()
 	if l.left--; l.left == 0 {
 		l.out.end()
 	}
 }
+
+func (l *lane[Out]) caught(error) (error, bool) { return nil, false }
 
 func (l *lane[Out]) Sent() uint64  { return l.n.Load() }
 func (l *lane[Out]) Freed() uint64 { return l.n.Load() }

@@ -26,7 +26,7 @@ type Failure[In any] struct {
 // MapOr returns a [Map] stage that calls or for each item that failed after the last
 // attempt. The stage sends the value that or returns, in the place of the item. If or
 // returns [ErrSkip], the item is dropped and counted as skipped, as after its Failure was
-// written to a dead-letter queue. With any other error the item fails: the error is joined
+// written to a dead-letter queue, of which ErrSkip has an Example. With any other error the item fails: the error is joined
 // with that of fn, unless it wraps it, and ends the run unless [WithErrorHandler] says
 // otherwise. or is not called for an error that only follows from the end of the run, nor
 // for an ErrSkip of fn. A stage with several workers may call it from several goroutines

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"context"
-
 	"github.com/tandemgo/tandem/internal/misuse"
 )
 
@@ -16,9 +14,11 @@ func (s Stage[In, Out]) Observe(o *Observer) Stage[In, Out] {
 	watched := s
 	watched.shape.watch = o
 	watched.inline = nil
-	watched.connect = func(sc scope, out *hop[Out]) (context.Context, *hop[In]) {
-		sc.rec, sc.index = o.join(sc.run), 0
-		return s.connect(sc, out)
+	watched.connect = func(sc scope, out *edge[Out]) (*lifetime, *edge[In]) {
+		sc.rec, sc.index = &record{meters: make([]meter, len(s.shape.nodes))}, 0
+		life, in := s.connect(sc, out)
+		o.begin(sc.run, sc.rec)
+		return life, in
 	}
 	return watched
 }

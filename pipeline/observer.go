@@ -4,22 +4,22 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // An Observer measures the stages of a chain, see [Stage.Observe], and [Stage.Mermaid]
 // draws the figures. The zero value is ready. One observer
 // watches one chain, in any number of runs, whose figures add up. It is safe for
 // concurrent use, also while the chain runs, and costs next to nothing: counts
-// are read off the links between stages, and clocks only when a goroutine
+// are read off the rings between stages, and clocks only when a goroutine
 // parks.
 type Observer struct {
-	mu     sync.Mutex
+	mu     sched.Mutex
 	names  []string
+	edges  []Edge
 	past   Stats                // sums over the runs that have ended
 	active map[*record]struct{} // the runs that have not
 }
@@ -27,9 +27,12 @@ type Observer struct {
 // StageStats are the figures of one stage. A Buffer is part of the way between its
 // neighbours, and only Name is set for it.
 //
-// The counts of a run that has ended are exact, however it ended:
+// Further attempts of [WithRetry] are not counted. The counts of a run that has ended are exact,
+// however it ended:
 //
 //   - In = Done + Skipped + Failed + Discarded.
+//   - After a clean end, that of an [Until] included, In of the first stage is the number of items
+//     that were read.
 //   - Out minus In of the next stage is how many values were discarded between the two. An
 //     [OnDiscard] between them receives these values, and counts them as Discarded.
 type StageStats struct {
@@ -100,6 +103,7 @@ func (o *Observer) register(sh shape) {
 		for _, n := range sh.nodes {
 			o.names = append(o.names, n.name)
 		}
+		o.edges = sh.edges
 		return
 	}
 	if len(o.names) != len(sh.nodes) {
@@ -107,17 +111,14 @@ func (o *Observer) register(sh shape) {
 	}
 }
 
-// join starts the record of a run.
-func (o *Observer) join(r *run) *record {
-	rec := &record{meters: make([]meter, len(o.names))} // set once registered
-	r.begun = append(r.begun, func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		if o.active == nil {
-			o.active = map[*record]struct{}{}
-		}
-		o.active[rec] = struct{}{}
-	})
+// begin adds the record of a run whose stages are connected, for the time that it lasts.
+func (o *Observer) begin(r *run, rec *record) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.active == nil {
+		o.active = map[*record]struct{}{}
+	}
+	o.active[rec] = struct{}{}
 	r.ended = append(r.ended, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -127,7 +128,6 @@ func (o *Observer) join(r *run) *record {
 		}
 		rec.addTo(o.past, true)
 	})
-	return rec
 }
 
 // A record has the figures of one run: a meter for each stage.
@@ -139,8 +139,7 @@ func (rec *record) addTo(stats Stats, ended bool) {
 	}
 }
 
-// A meter measures one stage in one run. A nil meter measures nothing.
-// Fields that are not atomic are set before the run starts.
+// A meter measures one stage in one run. Fields that are not atomic are set before the run starts.
 type meter struct {
 	from  gauge         // it receives from it
 	begun func() uint64 // how many items it has begun; not to be called during the run
@@ -148,32 +147,14 @@ type meter struct {
 	to    []gauge       // it sends to them
 	team  *team
 
-	skipped, failed, discarded atomic.Uint64
+	skipped, failed, discarded sched.Counter
 }
 
-// A gauge counts the items that go by. It is a hop's link, or a counter between stages
+// A gauge counts the items that go by. It is an edge, or a counter between stages
 // that are fused.
 type gauge interface {
 	Sent() uint64
 	Freed() uint64
-}
-
-func (m *meter) skip() {
-	if m != nil {
-		m.skipped.Add(1)
-	}
-}
-
-func (m *meter) fail() {
-	if m != nil {
-		m.failed.Add(1)
-	}
-}
-
-func (m *meter) discard() {
-	if m != nil {
-		m.discarded.Add(1)
-	}
 }
 
 func (m *meter) addTo(s *StageStats, ended bool) {
@@ -213,7 +194,7 @@ func (m *meter) addTo(s *StageStats, ended bool) {
 // A team is the goroutines that work together on one stage, or the one that
 // works on several. A nil team is not observed.
 type team struct {
-	alive, waits, blocks link.Clock
+	alive, waits, blocks stage.Clock
 }
 
 // timed returns loop, timed.
@@ -229,7 +210,7 @@ func (t *team) timed(loop func()) func() {
 }
 
 // clocks returns the clocks for waiting and for being blocked.
-func (t *team) clocks() (waits, blocks *link.Clock) {
+func (t *team) clocks() (waits, blocks *stage.Clock) {
 	if t == nil {
 		return nil, nil
 	}
@@ -239,63 +220,38 @@ func (t *team) clocks() (waits, blocks *link.Clock) {
 // counting returns to, with the items counted that are sent to it, between two fused
 // stages, the second of which is at index. It returns to itself if the run is not
 // observed.
-func counting[T any](s scope, index int, to outlet[T]) outlet[T] {
+func counting[T any](s scope, index int, to sink[T]) sink[T] {
 	if s.rec == nil {
 		return to
 	}
-	c := &counter[T]{to: to}
-	c.inner, _ = to.(inner[T])
+	c := &counter[T]{between: between[T]{to}}
 	s.rec.meters[s.index+index].from = c
 	return c
 }
 
 // A counter counts the items that are sent, on one goroutine at a time.
 type counter[T any] struct {
-	to    outlet[T]
-	inner inner[T] // the same, if it is one
-	n     atomic.Uint64
+	between[T]
+	n sched.Counter
 }
 
 func (c *counter[T]) send(v T) error {
 	c.n.Add(1)
-	return c.to.send(v)
+	return c.out.send(v)
 }
 
-func (c *counter[T]) pass(v T, f *frame) error {
-	if c.inner == nil {
-		return c.send(v)
-	}
-	c.n.Add(1)
-	return c.inner.pass(v, f)
-}
-
-func (c *counter[T]) end()          { c.to.end() }
 func (c *counter[T]) Sent() uint64  { return c.n.Load() }
 func (c *counter[T]) Freed() uint64 { return c.n.Load() }
 
-// meter returns the meter of the stage in scope s, nil if the run is not observed.
+// meter returns the meter of the stage in scope s. If the run is not observed, it is one
+// that is not read.
 func (s scope) meter() *meter {
 	if s.rec == nil {
-		return nil
+		return new(meter)
 	}
 	m := &s.rec.meters[s.index]
 	m.team = s.team
 	return m
-}
-
-// begins has the items that the stage in scope s has begun counted by n, which is
-// called when all goroutines of the run have ended.
-func (s scope) begins(n func() uint64) {
-	if m := s.meter(); m != nil {
-		m.begun = n
-	}
-}
-
-// leaves has the items that the stage holds at the end of a run counted by n.
-func (s scope) leaves(n func() uint64) {
-	if m := s.meter(); m != nil {
-		m.left = n
-	}
 }
 
 func (s scope) newTeam() *team {
@@ -306,33 +262,23 @@ func (s scope) newTeam() *team {
 }
 
 // receives and sends have the stage in scope s measured at its ends.
-func receives[T any](s scope, in *hop[T]) {
-	if m := s.meter(); m != nil {
-		s.run.prepare(func() { // a Buffer may change the link until then
-			m.from = in
-			in.items.TimeReceiver(&s.team.waits)
-		})
-	}
+func receives[T any](s scope, in *edge[T]) {
+	s.meter().from = in
+	in.waits, _ = s.team.clocks()
 }
 
-func sends[T any](s scope, out outlet[T]) {
+func sends[T any](s scope, out sink[T]) {
 	_, blocks := s.team.clocks()
 	passes(s, out, blocks)
 }
 
 // passes is sends with a clock for the time that senders are blocked, which may be nil.
-func passes[T any](s scope, out outlet[T], blocks *link.Clock) {
-	m := s.meter()
-	if m == nil {
-		return
+func passes[T any](s scope, out sink[T], blocks *stage.Clock) {
+	if g, ok := out.(gauge); ok {
+		m := s.meter()
+		m.to = append(m.to, g)
 	}
-	s.run.prepare(func() {
-		switch to := any(out).(type) {
-		case *hop[T]:
-			m.to = append(m.to, to)
-			to.items.TimeSender(blocks)
-		case gauge:
-			m.to = append(m.to, to)
-		}
-	})
+	if e, ok := out.(*edge[T]); ok {
+		e.blocks = blocks
+	}
 }

@@ -107,6 +107,9 @@ func (a ErrorAction) String() string {
 	return fmt.Sprintf("ErrorAction(%d)", int(a))
 }
 
+// MarshalText returns the name, so that it stands in logs and JSON.
+func (a ErrorAction) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
 // WithErrorHandler sets a function that receives the error of each item that failed, after
 // the last attempt and after the second function of [MapOr], and returns the
 // action to take. It receives no error that only follows from the end of the run. A stage with several
@@ -117,7 +120,7 @@ func WithErrorHandler(fn func(error) ErrorAction) Option {
 	return option("WithErrorHandler", func(o *options) { o.onError = fn })
 }
 
-// A RetryPolicy says how often and how soon a failed item is tried again. The pause
+// A RetryPolicy sets how often and how soon a failed item is tried again. The pause
 // before retry number n is chosen at random below Delay·2ⁿ⁻¹, bounded by MaxDelay:
 // exponential backoff with full jitter, after Marc Brooker, "Exponential Backoff And
 // Jitter", AWS Architecture Blog, 2015. An error that asks for a pause, see [RetryAfter],
@@ -133,7 +136,8 @@ type RetryPolicy struct {
 // that has emitted, and once the run has ended. The item fails with the error of the last
 // attempt. If that error only says that time was up, it is joined with the last error of
 // the function itself. If the run ends during a pause, the error of the item is joined to
-// that of the run. The default is no retry. WithRetry panics if Attempts is less than 1 or
+// that of the run. An item in a pause keeps its worker, so long pauses need more workers. The
+// default is no retry. WithRetry panics if Attempts is less than 1 or
 // a duration is negative.
 func WithRetry(p RetryPolicy) Option {
 	misuse.Below(p.Attempts, 1, "pipeline: WithRetry: Attempts")

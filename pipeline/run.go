@@ -4,91 +4,60 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"github.com/tandemgo/tandem/internal/outcome"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // How a run works.
 //
-// A Stage is a recipe: a function that puts it into a run in front of an outlet,
-// and returns the outlet of the stage before. A chain is connected from the
+// A Stage is a recipe: a function that puts it into a run in front of a sink, and returns
+// the sink of the stage before. A chain is connected from the
 // sink to the source, since the stages upstream of a Take live in a context that
 // Take ends. Only then are goroutines started.
 //
-// Between goroutines there are hops, each with a link ([link.Link]): a bounded
-// queue on which an item is published with one atomic operation and taken with
-// none, as a rule. A stage of one worker is a goroutine that receives from a hop
-// and calls the stage's outlet, which calls the next one's if they are fused, or
-// sends to a hop. A stage of several workers is a [link.Crew] between two hops.
+// Between goroutines there are edges, each with a ring ([spsc.Ring]). A stage of one worker
+// is a goroutine that receives from an edge and calls the sink of the stage, which calls
+// the next one if they are fused, or is the next edge. A stage of several workers is a
+// [stage.Workers] between two edges.
 //
-// A scope is, at its heart, a context. All stages share the run's, but those
-// upstream of a Take live in one of their own, which Take ends when it has
-// enough: quietly, while downstream goes on. The run's context ends with the
-// first error, with the caller's context, and when the caller leaves.
+// All stages share the lifetime of the run, but those upstream of a Take live in one of
+// their own, which Take ends when it has enough: downstream goes on. The lifetime of the
+// run ends with the first error, with the caller's context, and when the caller leaves.
 //
-// Each hop has one owner of its sending end, which closes it at a clean end and
-// only then. A goroutine that stops because its scope has ended closes nothing:
-// the stage downstream is in the same scope, or is the Take that ended it and
-// receives no more. So a closed link always means that all has been sent.
+// The sender of an edge closes it at a clean end and only then. A goroutine that stops
+// because its lifetime has ended closes nothing: the stage downstream is in the same
+// lifetime, or is the Take that ended it and receives no more. So a closed edge always
+// means that all items have been sent.
 //
-// A goroutine parks on a link, a gate or a timer. At a link both ends leave with
-// the context that the sender lives in: when that has ended, nothing that could still
-// come is wanted, by a Take on whatever goroutine. The bell of a context wakes
-// everything that is parked on a link when that ends. The call that started the run
-// waits for all goroutines before it returns.
+// A goroutine parks on a ring, a mutex or a timer. At a ring both ends leave with the
+// lifetime of the sender: when that has ended, no item that could still come is wanted.
+// The call that started the run waits for all goroutines before it returns.
 type run struct {
 	caller context.Context
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
+	life   *lifetime
+	group  *stage.Group
 
-	whole *bell // of ctx
-	bells map[context.Context]*bell
-	tolls sync.WaitGroup // bells that may ring
+	lifetimes []*lifetime
+	wakers    *stage.Group // lifetimes that may wake goroutines
 
-	prepares []func() // before the goroutines start, when no link changes any more
-	begun    []func() // after that
-	starts   []func() // the goroutines
-	settles  []func() // when they have: values that are left over are counted
-	finals   []func() // then, each on a goroutine: functions of the user that the end of a run calls
-	ended    []func() // at the very end
+	starts  []func() // the goroutines
+	started bool
+	settles []func() // when they have ended: values that are left over are counted
+	finals  []func() // then, each on a goroutine: functions of the user that the end of a run calls
+	ended   []func() // at the very end
 
-	failed atomic.Bool // or has been interrupted
-	mu     sync.Mutex
-	others []error // behind the first one, which is the cause of ctx
+	failed sched.Bool // or has been interrupted
+	mu     sched.Mutex
+	others []error // behind the first one, which is the cause of life
 }
 
 func newRun(caller context.Context) *run {
-	r := &run{caller: caller}
-	r.ctx, r.cancel = context.WithCancelCause(caller)
-	r.whole = r.bell(r.ctx)
+	r := &run{caller: caller, group: stage.NewGroup(), wakers: stage.NewGroup()}
+	r.life = r.newLifetime(caller)
 	return r
 }
-
-// within returns a context for the stages upstream of one that lives in ctx, and a
-// function that ends it when the stage has enough. It is called before the
-// goroutines start.
-func (r *run) within(ctx context.Context) (inner context.Context, enough func()) {
-	inner, cancel := context.WithCancelCause(ctx)
-	b, outer := r.bell(inner), r.bell(ctx)
-	outer.within = append(outer.within, b)
-	return inner, func() {
-		b.end()
-		cancel(errEnough)
-	}
-}
-
-// stop ends the run with this cause, if nothing else has.
-func (r *run) stop(cause error) {
-	r.whole.end()
-	r.cancel(cause)
-}
-
-// prepare has fn called before the goroutines start.
-func (r *run) prepare(fn func()) { r.prepares = append(r.prepares, fn) }
 
 // settle has fn called when all goroutines have ended, before those of stages that were
 // connected earlier, which are further downstream.
@@ -98,29 +67,27 @@ func (r *run) settle(fn func()) { r.settles = append(r.settles, fn) }
 // run that has failed. fn calls a function of the user.
 func (r *run) finally(fn func()) { r.finals = append(r.finals, fn) }
 
-// spawn has a goroutine started with the others, see begin.
-func (r *run) spawn(loop func()) { r.starts = append(r.starts, loop) }
-
 // start starts the connected stages.
 func (r *run) start() {
-	for _, fn := range r.prepares {
-		fn()
+	for _, l := range r.lifetimes {
+		r.watch(l)
 	}
-	r.hangBells()
-	for _, fn := range r.begun {
-		fn()
+	starts := r.starts
+	r.starts, r.started = nil, true
+	for _, loop := range starts {
+		r.spawn(loop)
 	}
-	for _, loop := range r.starts {
-		r.begin(loop)
-	}
-	r.prepares, r.begun, r.starts = nil, nil, nil
 }
 
-// begin starts a goroutine of the run. When user code ends it by Goexit, loop is
-// called again on a new one: it keeps its state outside.
-func (r *run) begin(loop func()) {
-	r.wg.Add(1)
-	outcome.Spawn(loop, r.wg.Done)
+// spawn starts a goroutine of the run, when the run starts if it has not. When user code ends
+// it by Goexit, loop is called again on a new one: it keeps its state outside.
+func (r *run) spawn(loop func()) {
+	if !r.started {
+		r.starts = append(r.starts, loop)
+		return
+	}
+	r.group.Add()
+	outcome.Spawn(loop, r.group.Done)
 }
 
 // fail ends the run with an error of the named stage for its item number index, -1 for
@@ -130,13 +97,12 @@ func (r *run) begin(loop func()) {
 // It reports whether err was recorded.
 func (r *run) fail(stage string, index int, err error) bool {
 	r.failed.Store(true)
-	if follows(err, r.ctx) {
+	if follows(err, r.life) {
 		r.interrupted()
 		return false
 	}
 	own := &StageError{stage, index, err}
-	point.At("pipeline: before the run ends")
-	if r.stop(own); context.Cause(r.ctx) != own {
+	if r.life.end(own); context.Cause(r.life) != own {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.others = append(r.others, own)
@@ -147,9 +113,9 @@ func (r *run) fail(stage string, index int, err error) bool {
 // interrupted records that a goroutine of the run has stopped before its end,
 // if the caller's context is why.
 func (r *run) interrupted() {
-	if r.caller.Err() != nil {
+	if sched.Err(r.caller) != nil {
 		r.failed.Store(true)
-		r.stop(context.Cause(r.caller)) // a context of the user's may take its time to do so
+		r.life.end(context.Cause(r.caller)) // a context of the user's may take its time to do so
 	}
 }
 
@@ -157,25 +123,19 @@ func (r *run) interrupted() {
 // them before: the caller wants no more.
 func (r *run) end(left bool) error {
 	if left {
-		r.stop(errLeft)
+		r.life.end(errLeft)
 	}
-	r.wg.Wait()
+	r.group.Wait()
 	for _, fn := range slices.Backward(r.settles) {
 		fn()
 	}
 	for _, fn := range r.finals {
-		r.begin(fn)
+		r.spawn(fn)
 	}
 	r.settles, r.finals = nil, nil
-	r.wg.Wait()
-	point.At("pipeline: before the bells are stopped")
-	for _, b := range r.bells {
-		if b.stop() {
-			r.tolls.Done()
-		}
-	}
-	r.tolls.Wait()
-	r.cancel(nil)
+	r.group.Wait()
+	r.unwatch()
+	r.life.end(nil)
 	for _, fn := range r.ended {
 		fn()
 	}
@@ -183,7 +143,7 @@ func (r *run) end(left bool) error {
 	r.mu.Lock() // a goroutine that a FlatMap has left behind may fail late
 	errs := r.others
 	r.mu.Unlock()
-	if first := context.Cause(r.ctx); r.failed.Load() && first != errLeft {
+	if first := context.Cause(r.life); r.failed.Load() && first != errLeft {
 		errs = append([]error{first}, errs...)
 	}
 	if len(errs) == 1 {
@@ -192,20 +152,20 @@ func (r *run) end(left bool) error {
 	return errors.Join(errs...)
 }
 
-// follows reports whether err says no more than that ctx has ended.
+// follows reports whether err is the end of ctx and nothing more.
 func follows(err error, ctx context.Context) bool {
-	return ctx.Err() != nil &&
-		(errors.Is(err, context.Canceled) || errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
+	end := sched.Err(ctx)
+	return end != nil && (errors.Is(err, context.Canceled) || errors.Is(err, end) || errors.Is(err, context.Cause(ctx)))
 }
 
 // A scope is the part of a run that a stage is connected in.
 type scope struct {
 	run   *run
-	ctx   context.Context
+	life  *lifetime
 	rec   *record // nil if the run is not observed
 	index int     // of the stage, in rec
 	team  *team   // the goroutines of the stage; nil if the run is not observed
-	// exactly says that each item must give one, as in a branch of Zip.
+	// exactly: each item must give one, as in a branch of Zip.
 	exactly bool
 }
 
@@ -215,21 +175,13 @@ func (s scope) at(n int) scope {
 	return s
 }
 
-// under is the scope of the stage before one that has it live in ctx.
-func (s scope) under(ctx context.Context) scope {
-	s.ctx = ctx
+// under is the scope of the stage before one that has it live in l.
+func (s scope) under(l *lifetime) scope {
+	s.life = l
 	return s
 }
 
 // fail is run.fail, unless the stages downstream have enough anyway.
 func (s scope) fail(stage string, index int, err error) (recorded bool) {
-	return context.Cause(s.ctx) != errEnough && s.run.fail(stage, index, err)
-}
-
-// cause returns why ctx ends. Its bell may have said so a moment before: then cause
-// waits for that moment, since no error may be taken for one that has nothing to do with
-// the end.
-func cause(ctx context.Context) error {
-	<-ctx.Done()
-	return context.Cause(ctx)
+	return context.Cause(s.life) != errEnough && s.run.fail(stage, index, err)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A Source makes the iterator that a run reads. [Values], [Seq], [Seq2] and [Chan] make
@@ -18,15 +20,7 @@ type Source[T any] func(ctx context.Context) iter.Seq2[T, error]
 
 // Values returns a source of the given values.
 func Values[T any](v ...T) Source[T] {
-	return func(context.Context) iter.Seq2[T, error] {
-		return func(yield func(T, error) bool) {
-			for _, v := range v {
-				if !yield(v, nil) {
-					return
-				}
-			}
-		}
-	}
+	return Seq(slices.Values(v))
 }
 
 // Seq returns a source of the items of seq. A run that ends early stops the loop over seq
@@ -46,7 +40,8 @@ func Seq[T any](seq iter.Seq[T]) Source[T] {
 }
 
 // Seq2 returns a source of the items of seq, such as the lines of a file. The first error
-// ends the run. A seq that blocks is not interrupted, see [Seq]. Seq2 panics if seq is
+// ends the run, so a bad line after which others come should be an item, of which the first
+// stage says what is wrong, see [MapOr]. A seq that blocks is not interrupted, see [Seq]. Seq2 panics if seq is
 // nil.
 func Seq2[T any](seq iter.Seq2[T, error]) Source[T] {
 	misuse.Nil(seq == nil, "pipeline: Seq2: iterator")
@@ -61,6 +56,7 @@ func Chan[T any](ch <-chan T) Source[T] {
 	return func(ctx context.Context) iter.Seq2[T, error] {
 		return func(yield func(T, error) bool) {
 			for {
+				sched.Opaque("a source receives")
 				v, ok, err := ctxselect.Recv(ctx, ch)
 				if err != nil || !ok || !yield(v, nil) {
 					return
@@ -76,7 +72,8 @@ var errStopped = errors.New("pipeline: the context of Until has ended")
 // Until returns a source of the items of src, until stop ends. That is a clean end: the
 // run works off all items that were read, and returns nil. Draining a program on SIGINT
 // takes a stop made by [os/signal.NotifyContext], and a context for the run that does not
-// end with it.
+// end with it. A timer that begins when stop ends, and then ends the context of the run, bounds
+// how long that takes.
 //
 // stop ends the context that src gets: [Chan] leaves at once, and so does any source that
 // watches its context. Any other source is left at its next item, which is passed on. An
@@ -87,26 +84,26 @@ func Until[T any](stop context.Context, src Source[T]) Source[T] {
 	misuse.Nil(src == nil, "pipeline: Until: source")
 	return func(ctx context.Context) iter.Seq2[T, error] {
 		return func(yield func(T, error) bool) {
-			if stop.Err() != nil {
+			if sched.Err(stop) != nil {
 				return
 			}
 			inner, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
-			stopped := make(chan struct{})
-			unhook := context.AfterFunc(stop, func() {
-				cancel(errStopped)
-				close(stopped)
+			stopped := make(chan struct{}, 1)
+			unhook := sched.AfterFunc(stop, func() {
+				sched.Cancel(func() { cancel(errStopped) })
+				sched.Signal(stopped)
 			})
 			defer func() {
 				if !unhook() {
-					<-stopped
+					sched.Park(stopped)
 				}
 			}()
 			for v, err := range src(inner) {
-				if err != nil && stop.Err() != nil && context.Cause(inner) == errStopped && follows(err, inner) {
+				if err != nil && sched.Err(stop) != nil && context.Cause(inner) == errStopped && follows(err, inner) {
 					return
 				}
-				if !yield(v, err) || stop.Err() != nil {
+				if !yield(v, err) || sched.Err(stop) != nil {
 					return
 				}
 			}

@@ -22,7 +22,7 @@ var ErrNoBranch = errors.New("pipeline: no branch for this key")
 //
 // The branches run in parallel and are part of the run: an error in one ends it.
 // Items of one branch stay in order, and a branch that is busy holds up the
-// others once its links are full. An item for whose key there is no branch
+// others once the way to it is full. An item for whose key there is no branch
 // fails with [ErrNoBranch]. A branch that has had enough, as with a [Take],
 // drops all further items for it. Split panics if key is nil, if there is no branch,
 // or if one is the zero Stage.

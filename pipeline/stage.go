@@ -7,29 +7,29 @@ import "context"
 // of times, also at once. The zero value is not usable.
 //
 // Its methods append another stage. Those that change the type of the items, such as Map
-// and Batch, need Go 1.27. An older compiler says that Stage has no such method: use the
+// and Batch, need Go 1.27. An older compiler reports that Stage has no such method: use the
 // functions of the same names and [Then] there.
 type Stage[In, Out any] struct {
 	shape shape
 	// connect puts the stage into a run, in front of out. It returns the
-	// outlet of the stage before, and the context that one lives in.
-	connect func(s scope, out *hop[Out]) (context.Context, *hop[In])
+	// sink of the stage before, and the lifetime of that one.
+	connect func(s scope, out *edge[Out]) (*lifetime, *edge[In])
 	// inline is connect for a stage that works on the goroutine of the stage
 	// before; nil if it cannot.
-	inline func(s scope, out outlet[Out]) (context.Context, outlet[In])
+	inline func(s scope, out sink[Out]) (*lifetime, sink[In])
 	// before and after say that the stage runs no function of the user and costs
 	// no parallelism on the goroutine of the stage before it, or behind it. A
 	// Batch on that of the stage behind would not fill while that one works; an
 	// Unbatch on that of the stage before would keep it from its next slice.
 	before, after bool
-	// exact says that each item in gives one item out, in order.
+	// exact: each item in gives one item out, in order.
 	exact bool
 }
 
 // inlined returns a stage that inline describes, with a goroutine of its own
 // wherever it is not fused.
-func inlined[In, Out any](sh shape, inline func(scope, outlet[Out]) (context.Context, outlet[In])) Stage[In, Out] {
-	return Stage[In, Out]{shape: sh, inline: inline, connect: hopped(inline)}
+func inlined[In, Out any](sh shape, inline func(scope, sink[Out]) (*lifetime, sink[In])) Stage[In, Out] {
+	return Stage[In, Out]{shape: sh, inline: inline, connect: connected(inline)}
 }
 
 // Then returns the stage that feeds the output of first to second. Both run in
@@ -41,10 +41,10 @@ func Then[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
 		return fuse(first, second)
 	}
 	return Stage[A, C]{
-		shape: first.shape.then(second.shape),
-		connect: func(s scope, out *hop[C]) (context.Context, *hop[A]) {
-			ctx, mid := second.connect(s.at(len(first.shape.nodes)), out)
-			return first.connect(s.under(ctx), mid)
+		shape: first.shape.then(second.shape, false),
+		connect: func(s scope, out *edge[C]) (*lifetime, *edge[A]) {
+			life, mid := second.connect(s.at(len(first.shape.nodes)), out)
+			return first.connect(s.under(life), mid)
 		},
 		exact: first.exact && second.exact,
 	}
@@ -77,9 +77,9 @@ func notFusible(sh shape) {
 }
 
 func fuse[A, B, C any](first Stage[A, B], second Stage[B, C]) Stage[A, C] {
-	s := inlined(first.shape.fused(second.shape), func(s scope, out outlet[C]) (context.Context, outlet[A]) {
-		ctx, mid := second.inline(s.at(len(first.shape.nodes)), out)
-		return first.inline(s.under(ctx), counting(s, len(first.shape.nodes), mid))
+	s := inlined(first.shape.then(second.shape, true), func(s scope, out sink[C]) (*lifetime, sink[A]) {
+		life, mid := second.inline(s.at(len(first.shape.nodes)), out)
+		return first.inline(s.under(life), counting(s, len(first.shape.nodes), mid))
 	})
 	s.before, s.after = first.before && second.before, first.after && second.after
 	s.exact = first.exact && second.exact

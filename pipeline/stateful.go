@@ -3,9 +3,9 @@ package pipeline
 import (
 	"context"
 
-	"github.com/tandemgo/tandem/internal/link"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // Stateful returns a stage that keeps a state for the length of a run, for totals,
@@ -30,21 +30,22 @@ func Stateful[S, In, Out any](open func(context.Context) (S, error), each func(c
 	misuse.Nil(each == nil, "pipeline: Stateful: each")
 	misuse.Nil(end == nil, "pipeline: Stateful: end")
 	o := newOptions("Stateful", "stateful", opts, "WithWorkers", "WithRetry")
-	inline := func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
-		k := &keeper[S, In, Out]{open: open, finish: end, closeState: closeState}
+	inline := func(s scope, out sink[Out]) (*lifetime, sink[In]) {
+		k := &keeper[S, In, Out]{to: out, open: open, finish: end, closeState: closeState}
 		p := flatMap[In, Out]{step[In, struct{}]{options: o}, func(ctx context.Context, in In, emit func(Out) error) error {
 			return each(ctx, k.state, in, emit)
 		}}
-		k.emitter = newEmitter(p, s, out)
+		k.serial = newEmitter(p, s, out)
 		s.run.finally(func() { _ = k.close() })
-		return s.ctx, k
+		return s.life, k
 	}
-	return Stage[In, Out]{shape: shapeOf(o.node()), connect: hopped(inline)}
+	return Stage[In, Out]{shape: shapeOf(o.node()), connect: connected(inline)}
 }
 
 // A keeper is the worker of a Stateful.
 type keeper[S, In, Out any] struct {
-	*emitter[In, Out]
+	*serial[In, struct{}]
+	to         sink[Out]
 	open       func(context.Context) (S, error)
 	finish     func(context.Context, S, func(Out) error) error
 	closeState func(S) error
@@ -54,29 +55,30 @@ type keeper[S, In, Out any] struct {
 	opened bool // and not closed
 }
 
-// loop opens the state before it takes the first item.
-func (k *keeper[S, In, Out]) loop(in *hop[In]) error {
-	if !k.tried {
-		k.tried = true
-		if err := k.call(k.fail, func() (err error) {
-			k.state, err = k.open(k.ctx)
-			k.opened = err == nil
-			return err
-		}); err != nil {
-			return err
-		}
+// begin opens the state before the first item, unless the run has ended.
+func (k *keeper[S, In, Out]) begin() error {
+	switch {
+	case k.tried:
+		return nil
+	case k.ended():
+		return k.life.cause()
 	}
-	return takeAll(in, k)
+	k.tried = true
+	return k.call(k.fail, func() (err error) {
+		k.state, err = k.open(k.life.Context)
+		k.opened = err == nil
+		return err
+	})
 }
 
 func (k *keeper[S, In, Out]) end() {
 	if k.ended() {
-		return // end only follows a loop, which has opened the state
+		return
 	}
-	e := &emission[Out]{ctx: k.ctx, gate: link.NewGate(), to: k.out, ending: k.over}
+	e := &emission[Out]{life: k.life, mu: stage.NewMutex(nil), to: k.to}
 	err := k.call(k.fail, func() error {
 		defer e.finish()
-		return k.finish(k.ctx, k.state, e.emit)
+		return k.finish(k.life.Context, k.state, e.emit)
 	})
 	if err == nil && k.close() == nil {
 		k.out.end()

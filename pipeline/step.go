@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // A step is a stage that calls a function for each item and sends the result: Map, MapOr,
@@ -21,7 +21,7 @@ type step[In, Out any] struct {
 
 func (p step[In, Out]) stage(exact bool) Stage[In, Out] {
 	sh := shapeOf(p.node())
-	s := Stage[In, Out]{shape: sh, connect: p.connectCrew}
+	s := Stage[In, Out]{shape: sh, connect: p.connectWorkers}
 	if p.workers == 1 {
 		s = inlined(sh, p.connectInline)
 	}
@@ -34,16 +34,14 @@ type worker[In, Out any] struct {
 	step[In, Out]
 	scope
 	meter    *meter
-	over     *atomic.Bool // no function is to begin
-	begun    uint64       // items
-	index    int          // of the item in work among those of the stage; -1: the worker is the only one
-	attempts int          // calls for the item in work
-	item     In           // the item in work, if a handler may need it
-	// spent says that an attempt has had effects: there must not be another.
+	giveBack func(In) // takes an item that was received and not begun; may be nil
+	begun    uint64   // items
+	index    int      // of the item in work among those of the stage; -1: the worker is the only one
+	attempts int      // calls for the item in work
+	item     In       // the item in work, if a handler may need it
+	// spent: an attempt has had effects, so there must not be another.
 	spent bool
-	// refused says that the last item was not begun, because the run has ended.
-	refused bool
-	// stopped says that an item has ended the run: the worker does no more.
+	// stopped: an item has ended the run, so the worker does no more.
 	stopped bool
 	exit    func()
 	// exited gets the result for an item whose function has called Goexit, while the
@@ -52,11 +50,12 @@ type worker[In, Out any] struct {
 }
 
 func newWorker[In, Out any](p step[In, Out], s scope, exited func(Out, bool)) worker[In, Out] {
-	return worker[In, Out]{step: p, scope: s, meter: s.meter(), index: -1, over: &s.run.bell(s.ctx).over, exited: exited}
+	return worker[In, Out]{step: p, scope: s, meter: s.meter(), index: -1, exited: exited}
 }
 
-// ended reports whether no function is to begin.
-func (w *worker[In, Out]) ended() bool { return w.over.Load() || w.ctx.Err() != nil }
+func (w *worker[In, Out]) receivesFrom(giveBack func(In)) { w.giveBack = giveBack }
+
+func (w *worker[In, Out]) ended() bool { return w.life.ended() }
 
 // at returns the number of the item in work.
 func (w *worker[In, Out]) at() int {
@@ -66,24 +65,27 @@ func (w *worker[In, Out]) at() int {
 	return w.index
 }
 
-// refuses reports whether the last item was not begun.
-func (w *worker[In, Out]) refuses() bool { return w.refused }
-
-// refuse notes that the item just received is not begun, and returns the cause.
-func (w *worker[In, Out]) refuse() error {
-	w.refused = true
-	return cause(w.ctx)
+// refuse gives back an item that was received when the run had ended, and returns the cause.
+func (w *worker[In, Out]) refuse(v In) error {
+	if w.giveBack != nil {
+		w.giveBack(v)
+	}
+	return w.life.cause()
 }
 
 // work returns the result for v, and whether there is one. An error says that
 // the run has ended, or that it is to end now.
 func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
 	if w.ended() {
-		return out, false, w.refuse()
+		return out, false, w.refuse(v)
 	}
 	w.begun++
 	if w.exit == nil {
-		w.exit = w.goexit
+		w.exit = func() {
+			if out, keep, err := w.judge(w.item, ErrGoexit); err == nil {
+				w.exited(out, keep)
+			}
+		}
 	}
 	if w.or != nil {
 		w.item = v
@@ -94,23 +96,17 @@ func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
 	return out, true, nil
 }
 
-func (w *worker[In, Out]) goexit() {
-	if out, keep, err := w.judge(w.item, ErrGoexit); err == nil {
-		w.exited(out, keep)
-	}
-}
-
 // call calls the function, with the time limit if there is one.
 func (w *worker[In, Out]) call(v In) (Out, error) {
 	if w.timeout == 0 {
-		return outcome.Call(w.ctx, w.fn, v, w.exit)
+		return outcome.Call(w.life.Context, w.fn, v, w.exit)
 	}
 	limit := &lateError{limit: w.timeout}
-	ctx, cancel := context.WithTimeoutCause(w.ctx, w.timeout, limit)
+	ctx, cancel := context.WithTimeoutCause(w.life.Context, w.timeout, limit)
 	defer cancel()
 	out, err := outcome.Call(ctx, w.fn, v, w.exit)
-	if err != nil && ctx.Err() != nil && w.ctx.Err() == nil && !skips(err) && !panicked(err) {
-		if err == ctx.Err() || err == error(limit) {
+	if err != nil && sched.Err(ctx) != nil && sched.Err(w.life) == nil && !skips(err) && !panicked(err) {
+		if err == sched.Err(ctx) || err == error(limit) {
 			return out, limit
 		}
 		return out, &lateError{w.timeout, err}
@@ -166,9 +162,11 @@ func (w *worker[In, Out]) failed(v In, err error) (out Out, keep bool, _ error) 
 
 // sleep passes d, or returns the cause of the scope's end.
 func (s scope) sleep(d time.Duration) error {
+	sched.Opaque("a worker pauses")
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	_, _, err := ctxselect.Recv(s.ctx, timer.C)
+	sched.Opaque("a worker waits for the end of its pause")
+	_, _, err := ctxselect.Recv(s.life, timer.C)
 	return err
 }
 
@@ -176,48 +174,45 @@ func (s scope) sleep(d time.Duration) error {
 // nothing, or the end of the run, which is an error.
 func (w *worker[In, Out]) judge(v In, err error) (out Out, keep bool, end error) {
 	if skips(err) && !w.exactly {
-		w.meter.skip()
+		w.meter.skipped.Add(1)
 		return out, false, nil
 	}
 	if w.ended() {
 		w.stop(err)
 		return out, false, err
 	}
+	decided := false
 	outcome.Run(
-		func() (verdict[Out], error) { return w.decide(v, &err), nil },
-		func(d verdict[Out], broken error) {
+		func() (value Out, failed error) {
+			value, failed = w.decide(v, &err)
+			decided = true
+			return value, failed
+		},
+		func(value Out, failed error) {
 			switch {
-			case broken != nil: // a handler panicked, or called Goexit and does not return
-				end = errors.Join(broken, err)
-			case d.keep:
-				out, keep = d.value, true
+			case failed == nil:
+				out, keep = value, true
 				return
-			case d.action == Skip:
-				w.meter.skip()
+			case failed == ErrSkip:
+				w.meter.skipped.Add(1)
 				return
-			default:
-				end = err
+			case !decided: // a handler panicked, or called Goexit and does not return
+				failed = errors.Join(failed, err)
 			}
+			end = failed
 			w.stop(end)
 		})
 	return out, keep, end
 }
 
-// A verdict is the decision of the handlers on a failed item.
-type verdict[Out any] struct {
-	value  Out
-	keep   bool
-	action ErrorAction // unless keep
-}
-
-// decide asks the handlers about v, unless the run ends. err gets the errors
-// that they add to that of v.
-func (w *worker[In, Out]) decide(v In, err *error) (d verdict[Out]) {
+// decide asks the handlers about v, unless the run ends. It returns another value, ErrSkip,
+// or *err, which gets the errors that they add to that of v.
+func (w *worker[In, Out]) decide(v In, err *error) (value Out, _ error) {
 	skip := skips(*err)
 	if w.or != nil && !skip {
-		value, failed := w.or(w.ctx, Failure[In]{v, *err, max(1, w.attempts)})
+		value, failed := w.or(w.life.Context, Failure[In]{v, *err, max(1, w.attempts)})
 		if failed == nil {
-			return verdict[Out]{value: value, keep: true}
+			return value, nil
 		}
 		if skip = skips(failed); !skip {
 			*err = both(failed, *err)
@@ -226,23 +221,21 @@ func (w *worker[In, Out]) decide(v In, err *error) (d verdict[Out]) {
 	switch {
 	case skip && w.exactly:
 		*err = both(errZipSkip, *err)
-	case skip:
-		d.action = Skip
-	case w.onError != nil && !w.ended():
-		d.action = w.onError(*err)
+	case skip, w.onError != nil && !w.ended() && w.onError(*err) == Skip:
+		return value, ErrSkip
 	}
-	return d
+	return value, *err
 }
 
 // stop ends the run with err, or joins it to the errors of a run that has ended.
 func (w *worker[In, Out]) stop(err error) {
 	w.stopped = true
-	if w.over.Load() {
-		_ = cause(w.ctx) // known before it is seen whether err matters
+	if w.life.over.Load() {
+		_ = w.life.cause() // known before it is seen whether err matters
 	}
 	if w.fail(w.name, w.at(), err) {
-		w.meter.fail()
+		w.meter.failed.Add(1)
 	} else {
-		w.meter.discard()
+		w.meter.discarded.Add(1)
 	}
 }

@@ -1,11 +1,9 @@
 package pipeline
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Take returns a stage that sends the first n items. Then it cancels everything in front
@@ -13,17 +11,15 @@ import (
 // is negative.
 func Take[T any](n int, opts ...Option) Stage[T, T] {
 	misuse.Negative(n, "pipeline: Take: number")
-	s := inlined(shapeOf(named("Take", "take", fmt.Sprint(n), opts)), func(s scope, out outlet[T]) (context.Context, outlet[T]) {
+	s := inlined(shapeOf(named("Take", "take", fmt.Sprint(n), opts)), func(s scope, out sink[T]) (*lifetime, sink[T]) {
 		sends(s, out)
-		t := &taking[T]{left: n, out: out}
-		s.begins(func() uint64 { return uint64(n - t.left) })
-		var ctx context.Context
-		ctx, t.enough = s.run.within(s.ctx)
+		t := &taking[T]{between: between[T]{out}, left: n, life: s.run.within(s.life)}
+		s.meter().begun = func() uint64 { return uint64(n - t.left) }
 		if n == 0 { // before anything is started, so that nothing upstream is
-			t.enough()
-			s.run.begun = append(s.run.begun, out.end)
+			t.life.end(errEnough)
+			out.end()
 		}
-		return ctx, t
+		return t.life, t
 	})
 	s.before, s.after = true, true
 	return s
@@ -31,9 +27,9 @@ func Take[T any](n int, opts ...Option) Stage[T, T] {
 
 // A taking is a Take in one run.
 type taking[T any] struct {
-	left   int    // 0: it has enough, and has said so downstream
-	enough func() // ends what is upstream
-	out    outlet[T]
+	between[T]
+	left int       // 0: it has enough, and has ended the sinks behind it
+	life *lifetime // of the stages upstream
 }
 
 func (t *taking[T]) send(v T) error {
@@ -43,10 +39,9 @@ func (t *taking[T]) send(v T) error {
 	if t.left--; t.left > 0 {
 		return t.out.send(v)
 	}
-	t.enough()
-	point.At("pipeline: take has enough")
-	defer t.out.end() // also if a stage that is fused behind calls Goexit
-	if err := t.out.send(v); err != nil {
+	t.life.end(errEnough)
+	defer t.out.end()                             // also if a stage that is fused behind calls Goexit
+	if err := sendGuarded(t.out, v); err != nil { // its handlers come before the end
 		return err
 	}
 	return errEnough
@@ -54,7 +49,7 @@ func (t *taking[T]) send(v T) error {
 
 func (t *taking[T]) end() {
 	if t.left > 0 {
-		t.enough()
+		t.life.end(errEnough)
 		t.out.end()
 	}
 }

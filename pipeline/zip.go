@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/point"
 )
 
 // Zip returns a stage that sends each item through both a and b, joins the two results,
@@ -34,8 +33,8 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out,
 	o := newOptions("Zip", "zip", opts, perItem...)
 	joining := step[pair, Out]{o, func(_ context.Context, p pair) (Out, error) { return join(p.a, p.b), nil }, nil}
 	sh := zipped(o.name, a.shape, b.shape)
-	s := inlined(sh, func(s scope, out outlet[Out]) (context.Context, outlet[In]) {
-		outA, outB := newHop[A](s.run, s.ctx), newHop[B](s.run, s.ctx)
+	s := inlined(sh, func(s scope, out sink[Out]) (*lifetime, sink[In]) {
+		outA, outB := newEdge[A](s.life), newEdge[B](s.life)
 		branch := s
 		branch.exactly = true
 		_, inA := a.connect(branch.at(1), outA)
@@ -45,46 +44,43 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out,
 		zs := s.at(len(sh.nodes) - 1)
 		zs.team = s.newTeam()
 		receives(zs, outA)
-		_, to := joining.connectInline(zs, out)
+		sends(zs, out)
+		to := newSerial(joining, zs, out)
+		to.receivesFrom(func(p pair) {
+			outA.giveBack(p.a)
+			outB.giveBack(p.b)
+		})
 		s.run.spawn(zs.team.timed(func() {
-			for s.ctx.Err() == nil {
+			for {
 				var p pair
 				var ok bool
 				var err error
-				if p.a, ok, err = outA.items.Receive(s.ctx); err == nil && ok {
-					if p.b, ok, err = outB.items.Receive(s.ctx); !ok {
+				if p.a, ok, err = outA.receive(); err == nil && ok {
+					if p.b, ok, err = outB.receive(); !ok {
 						outA.giveBack(p.a)
 					}
 				}
-				if err != nil {
-					break
-				}
-				if !ok {
-					point.At("pipeline: before a stage ends")
+				if err == nil && !ok {
 					to.end()
 					return
 				}
-				if to.send(p) != nil {
-					if r, ok := to.(refuser); ok && r.refuses() {
-						outA.giveBack(p.a)
-						outB.giveBack(p.b)
-					}
-					break
+				if err != nil || sendGuarded(to, p) != nil {
+					s.run.interrupted()
+					return
 				}
 			}
-			s.run.interrupted()
 		}))
 		t := &teeing[In]{a: inA, b: inB}
-		s.begins(func() uint64 { return t.begun })
-		return s.ctx, t
+		s.meter().begun = func() uint64 { return t.begun }
+		return s.life, t
 	})
 	s.exact = true
 	return s
 }
 
-// A teeing sends each item to two hops.
+// A teeing sends each item to two edges.
 type teeing[T any] struct {
-	a, b  *hop[T]
+	a, b  *edge[T]
 	begun uint64
 }
 
@@ -96,6 +92,8 @@ func (t *teeing[T]) send(v T) error {
 	}
 	return t.b.send(v)
 }
+
+func (t *teeing[T]) caught(error) (error, bool) { return nil, false }
 
 func (t *teeing[T]) end() {
 	t.a.end()

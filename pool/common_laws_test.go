@@ -392,6 +392,37 @@ func TestC5MisusePanics(t *testing.T) {
 	testkit.Panics(t, tests)
 }
 
+// C5: the zero value of a type that needs a constructor says so.
+func TestC5ZeroValuesPanic(t *testing.T) {
+	ctx := t.Context()
+	var p pool.Pool[int, int]
+	var f pool.Future[int]
+	var g pool.Group[int, int]
+	calls := map[string]func(){
+		"Go": func() { _ = p.Go(ctx, 1) }, "TryGo": func() { _ = p.TryGo(ctx, 1) },
+		"Submit": func() { _, _ = p.Submit(ctx, 1) }, "TrySubmit": func() { _, _ = p.TrySubmit(ctx, 1) },
+		"Do": func() { _, _ = p.Do(ctx, 1) }, "Map": func() { p.Map(ctx, count(1)) }, "Group": func() { p.Group(ctx) },
+		"Wait": func() { _ = p.Wait(ctx) }, "Close": func() { _ = p.Close() }, "Shutdown": func() { _ = p.Shutdown(ctx) },
+		"Stop": func() { _, _ = p.Stop(ctx) }, "Resize": func() { p.Resize(1) }, "Stats": func() { p.Stats() },
+		"Future.Wait": func() { _, _ = f.Wait(ctx) }, "Future.Done": func() { f.Done() }, "Future.Cancel": func() { f.Cancel(nil) },
+		"Group.Go": func() { g.Go(1) }, "Group.Wait": func() { _, _ = g.Wait(ctx) },
+		"Group.Results": func() { g.Results(ctx) }, "Group.Close": func() { _ = g.Close() },
+	}
+	tests := map[string]func(){}
+	for call, fn := range calls {
+		typ, with := "Pool", "New"
+		switch {
+		case strings.HasPrefix(call, "Future."):
+			typ, with = "Future", "Pool.Submit"
+		case strings.HasPrefix(call, "Group."):
+			typ, with = "Group", "Pool.Group"
+		}
+		tests["pool: "+call+": the zero "+typ+" is not usable, make one with "+with] = fn
+	}
+	tests["tandem: PanicError.Format: error and state must not be nil"] = func() { (&pool.PanicError{}).Format(nil, 'v') }
+	testkit.Panics(t, tests)
+}
+
 // C5: run-time conditions are sentinels.
 func TestC5ClosedIsASentinel(t *testing.T) {
 	p := pool.New(1, double)

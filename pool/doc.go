@@ -1,6 +1,14 @@
 // Package pool runs tasks of one type on a bounded number of goroutines and
 // gives back results of another, without interface values in between.
 //
+//	p := pool.New(8, fetch) // func fetch(ctx context.Context, url string) (Page, error)
+//	defer p.Close()
+//
+//	page, err := p.Do(ctx, url)                              // one task
+//	for page, err := range p.Map(ctx, slices.Values(urls)) { // many, results in order
+//		…
+//	}
+//
 // A [Pool] is made by [New] from a number of workers and a function, and
 // lives until [Pool.Close], [Pool.Shutdown] or [Pool.Stop]. There are four
 // ways to give it work, from the least to the most structure:
@@ -30,13 +38,14 @@
 //
 // The pool accepts up to workers + n unfinished tasks, where n is set by [WithQueue]. Beyond that,
 // Go and Submit block until there is room, first come, first served, or until their context ends;
-// TryGo and TrySubmit return [ErrQueueFull].
+// TryGo and TrySubmit return [ErrQueueFull]. Tasks that are submitted inside a task are accepted
+// beyond that.
 //
 // # Inside a task
 //
 // A call is inside a task when its context is that of the task, or is derived from it, and the
 // task runs. All methods but Close may be called there, also in a pool with one worker. Go and
-// Submit do not wait for room. A wait for a task that is still queued, by Do, [Future.Wait],
+// Submit do not wait for room; [Group.Go], which has no context, does. A wait for a task that is still queued, by Do, [Future.Wait],
 // [Group.Wait], [Group.Results] or a walk, runs that task in place, on the waiting goroutine; if
 // the task calls [runtime.Goexit], it ends the waiting task as well. With keys, the tasks before
 // it of its key run first, in the same way. The stack grows with the depth of such waits. Wait,
@@ -97,6 +106,9 @@
 // [WithIdleTimeout]: a pool at rest owns no goroutine, no timer and no memory for tasks. A pool
 // must not be copied, its zero value is not usable, and all of its methods are safe for concurrent
 // use. In a bubble of [testing/synctest], a goroutine that waits here is durably blocked.
+//
+// Whole programs, such as a crawler, an ETL and a server with live progress, are in the cookbook:
+// https://github.com/tandemgo/tandem/blob/main/docs/cookbook.md
 //
 // # When not to use it
 //

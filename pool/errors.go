@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/taskpool"
 )
@@ -30,6 +31,15 @@ var ErrGoexit = outcome.ErrGoexit
 // of the panic; %+v prints the stack as well. It unwraps to Value if that is an error. It is
 // the same type in all packages of Tandem.
 type PanicError = outcome.PanicError
+
+// Recovered returns the error of a panic for which recover has returned r. It must be called
+// by the deferred function that has called recover. Code that calls functions of others on
+// behalf of a task, as the adapters do, so returns the error that a task would have.
+// Recovered panics if r is nil.
+func Recovered(r any) error {
+	misuse.Nil(r == nil, "pool: Recovered: value")
+	return outcome.Panicked(r)
+}
 
 // TaskError is the error of one task of a group or a walk. Its fields are Index int, which
 // counts the tasks from 0 in the order of submission, and Err error, to which it unwraps. It

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -242,6 +243,28 @@ func ExampleWithLimit() {
 	_, err := g.Wait(context.Background())
 	fmt.Println(most.Load() <= 3, err)
 	// Output: true <nil>
+}
+
+// Tasks that add tasks to their group reach it by a field. The queue has no bound, since Go
+// would wait inside a task for room.
+func ExampleGroup_Go() {
+	type page struct {
+		path  string
+		crawl *pool.Group[page, int]
+	}
+	links := map[string][]string{"/": {"/a", "/b"}, "/a": {"/a/1", "/a/2"}}
+	p := pool.New(2, func(_ context.Context, at page) (int, error) {
+		for _, link := range links[at.path] {
+			at.crawl.Go(page{link, at.crawl})
+		}
+		return len(links[at.path]), nil
+	}, pool.WithQueue(math.MaxInt))
+	defer p.Close()
+	g := p.Group(context.Background())
+	g.Go(page{"/", g})
+	counts, err := g.Wait(context.Background())
+	fmt.Println(len(counts), "pages,", err)
+	// Output: 5 pages, <nil>
 }
 
 func ExampleGroup_Results() {

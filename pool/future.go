@@ -3,9 +3,9 @@ package pool
 import (
 	"context"
 	"runtime"
-	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/taskctx"
@@ -19,7 +19,7 @@ type Future[R any] struct{ of promise[R] }
 // A promise is the task of a Future, without the type of its argument.
 type promise[R any] interface {
 	wait(ctx context.Context) (R, error)
-	done() <-chan struct{}
+	ended(under context.Context) <-chan struct{}
 	cancel(cause error)
 }
 
@@ -27,24 +27,36 @@ type promise[R any] interface {
 // ctx; the task is not affected. Inside a task of the same pool, a task that is still queued
 // runs in place. It panics if ctx is nil.
 func (f *Future[R]) Wait(ctx context.Context) (R, error) {
+	f.require("Wait")
 	ctxselect.Require(ctx, "pool: Future.Wait")
 	return f.of.wait(ctx)
 }
 
 // Done returns a channel that is closed when the result is there.
-func (f *Future[R]) Done() <-chan struct{} { return f.of.done() }
+func (f *Future[R]) Done() <-chan struct{} {
+	f.require("Done")
+	return f.of.ended(context.Background())
+}
 
 // Cancel ends the task with the given cause, [context.Canceled] if it is nil. A queued task
 // never runs, and the future has an error that matches ErrNotStarted and the cause. The context
 // of a running task ends with the cause. A task that has ended is not affected.
 func (f *Future[R]) Cancel(cause error) {
+	f.require("Cancel")
 	if cause == nil {
 		cause = context.Canceled
 	}
 	f.of.cancel(cause)
 }
 
-// A call is a task of Submit or Do.
+// require panics if f is the zero value.
+func (f *Future[R]) require(call string) {
+	if f.of == nil {
+		misuse.Zero(true, "pool: Future."+call, "Future", "Pool.Submit")
+	}
+}
+
+// A call is a task of Submit, Do or a walk.
 type call[T, R any] struct {
 	Future[R]
 	taskpool.Task[T, R]
@@ -54,33 +66,35 @@ type call[T, R any] struct {
 	err    error
 
 	mu      sched.Mutex
-	waiters []chan struct{}  // signalled when settled
-	landed  chan struct{}    // closed when settled; nil unless Done was called
-	unwatch func() bool      // ends the watch that Done has started
+	watched bool             // unwatch is set, or is about to be
 	ctx     *taskctx.Context // while the task runs, if own
 	cause   error            // of cancel; nil if it was not called
+	done    chan struct{}    // closed when the task has ended; nil until it is needed
+	notify  chan<- struct{}  // signalled then; may be nil
+	unwatch func() bool      // ends the watch on the context that the task was submitted under
 }
 
 func (p *Pool[T, R]) submit(ctx context.Context, task T, wait bool) (*Future[R], error) {
-	c, err := p.call(ctx, task, wait, true)
+	c, err := p.call(ctx, task, wait, true, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &c.Future, nil
 }
 
-// call submits a task that someone waits for. With own, it can be cancelled on its own.
-func (p *Pool[T, R]) call(ctx context.Context, task T, wait, own bool) (*call[T, R], error) {
+// call submits a task that someone waits for. With own, it can be cancelled on its own. When it
+// has ended, notify is signalled, unless it is nil.
+func (p *Pool[T, R]) call(ctx context.Context, task T, wait, own bool, notify chan<- struct{}) (*call[T, R], error) {
 	h, err := p.header(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &call[T, R]{pool: p, own: own || !taskctx.Identical(h.scope.Submitted, ctx)}
+	c := &call[T, R]{pool: p, own: own || !taskctx.Identical(h.scope.Submitted, ctx), notify: notify}
 	c.of, c.origin.Owner, c.Origin, c.Arg = c, c, &c.origin, task
 	c.origin.Open(&h.scope, false)
 	var zero T
 	if err := p.eng.Push(ctx, zero, &c.Task, wait); err != nil {
-		h.forget()
+		p.forget(ctx)
 		return nil, err
 	}
 	return c, nil
@@ -106,122 +120,77 @@ func (c *call[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int)
 func (c *call[T, R]) Settle(_ *taskpool.Task[T, R], err error) {
 	var zero T
 	c.mu.Lock()
-	c.err, c.ctx, c.Arg = err, nil, zero
+	c.err, c.ctx, c.cause, c.Arg = err, nil, nil, zero
 	c.origin.Close()
 	c.Land()
-	waiters, landed, unwatch := c.waiters, c.landed, c.unwatch
-	c.waiters, c.unwatch = nil, nil
+	done, notify, unwatch := c.done, c.notify, c.unwatch
+	c.notify, c.unwatch = nil, nil
 	c.mu.Unlock()
-	for _, wake := range waiters {
-		sched.Signal(wake)
+	if done != nil {
+		sched.End(done)
 	}
-	if landed != nil {
-		sched.Opaque("a future's Done")
-		close(landed)
+	if notify != nil {
+		sched.Signal(notify)
 	}
 	if unwatch != nil {
 		unwatch()
 	}
-}
-
-func (c *call[T, R]) result() (v R, err error, ok bool) {
-	if !c.Landed() {
-		return v, nil, false
-	}
-	return c.Value, c.err, true
 }
 
 // waitYields is how often a waiter gives way to other goroutines before it parks. Mostly the
 // result is there by then.
 const waitYields = 4
 
-func (c *call[T, R]) wait(ctx context.Context) (R, error) {
-	v, err, ok := c.result()
-	switch {
-	case ok:
-		return v, err // a result that is there is preferred to an ended ctx
-	case sched.Err(ctx) != nil:
-		return v, context.Cause(ctx)
+// wait prefers a result that is there to an ended ctx.
+func (c *call[T, R]) wait(ctx context.Context) (v R, err error) {
+	inside := !c.Landed() && c.pool.eng.Root.Inside(ctx) != nil
+	var wake chan struct{} // signalled when the key of the task is free
+	if inside {
+		wake = make(chan struct{}, 1)
 	}
-	inside := c.pool.eng.Root.Inside(ctx) != nil
-	for range sched.Spins(waitYields) {
-		if inside || c.Landed() {
-			break
-		}
-		runtime.Gosched()
-	}
-	wake := make(chan struct{}, 1)
-	for {
-		for inside && c.Queued() && c.pool.eng.Help(ctx, &c.Task, wake) {
-		}
-		scope, ok := c.await(wake)
-		if ok {
-			v, err, _ = c.result()
-			return v, err
-		}
-		sched.ParkCtxOr(ctx, wake, scope.Submitted.Done())
-		if v, err, ok = c.result(); ok {
-			return v, err
-		}
-		if sched.Err(ctx) != nil {
-			c.leave(wake)
+	for yields := 0; !c.Landed(); {
+		switch {
+		case sched.Err(ctx) != nil:
 			return v, context.Cause(ctx)
-		}
-		if scope.Over() {
-			c.refuse(context.Cause(scope.Submitted)) // now, and not only when its turn comes
-			c.await(wake)
-			sched.ParkCtx(ctx, wake)
-		}
-	}
-}
-
-// await adds wake to the waiters, or returns ok if the result is there.
-func (c *call[T, R]) await(wake chan struct{}) (scope *taskctx.Scope, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.Landed() {
-		return nil, true
-	}
-	if !slices.Contains(c.waiters, wake) {
-		c.waiters = append(c.waiters, wake)
-	}
-	return c.origin.Scope(), false
-}
-
-// leave removes wake from the waiters.
-func (c *call[T, R]) leave(wake chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiters = slices.DeleteFunc(c.waiters, func(w chan struct{}) bool { return w == wake })
-}
-
-// done starts a watch on the context that the task was submitted under, so that the end of a
-// queued task is seen at once.
-func (c *call[T, R]) done() <-chan struct{} {
-	c.mu.Lock()
-	first, under := c.landed == nil, c.origin.Scope()
-	if first {
-		c.landed = make(chan struct{})
-		if under == nil {
-			sched.Opaque("a future's Done")
-			close(c.landed)
+		case inside && c.Queued() && c.pool.eng.Help(ctx, &c.Task, wake):
+		case !inside && yields < sched.Spins(waitYields):
+			yields++
+			runtime.Gosched()
+		default:
+			sched.ParkCtxOr(ctx, wake, c.ended(ctx))
 		}
 	}
-	landed := c.landed
+	return c.Value, c.err
+}
+
+// ended returns a channel that is closed when the task has ended. A task that is queued when its
+// context ends does so then, and not only when its turn comes: the context is watched, unless it
+// is the one that the caller waits under.
+func (c *call[T, R]) ended(under context.Context) <-chan struct{} {
+	c.mu.Lock()
+	scope := c.origin.Scope()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if scope == nil {
+			sched.End(c.done)
+		}
+	}
+	watch := scope.Mortal() && !c.watched && !taskctx.Identical(under, scope.Submitted)
+	c.watched = c.watched || watch
 	c.mu.Unlock()
-	if !first || !under.Mortal() {
-		return landed
+	if !watch {
+		return c.done
 	}
-	unwatch := sched.AfterFunc(under.Submitted, func() { c.refuse(context.Cause(under.Submitted)) })
+	unwatch := sched.AfterFunc(scope.Submitted, func() { c.refuse(context.Cause(scope.Submitted)) })
 	c.mu.Lock()
-	if c.origin.Scope() != nil {
+	if !c.Landed() {
 		c.unwatch, unwatch = unwatch, nil
 	}
 	c.mu.Unlock()
 	if unwatch != nil {
 		unwatch()
 	}
-	return landed
+	return c.done
 }
 
 // refuse settles the task with cause if it has not started, and reports whether that was so.
@@ -239,7 +208,7 @@ func (c *call[T, R]) cancel(cause error) {
 		return
 	}
 	c.mu.Lock()
-	if c.cause == nil {
+	if c.cause == nil && !c.Landed() {
 		c.cause = cause
 	}
 	ctx := c.ctx

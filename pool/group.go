@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
-	"slices"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/shortlock"
@@ -25,33 +25,23 @@ type Group[T, R any] struct {
 	origin taskpool.Origin[T, R] // its scope is nil once the group is finished
 
 	over   sched.Bool // the group takes no more tasks, and queued ones are dropped
-	_      [64]byte
-	landed sched.Uint64 // stack of tasks that have ended: its height, and in the low half 1 more than the index on top
-	need   sched.Uint64 // height at which the waiters are woken; 0 if there are none
-	helped sched.Bool   // a waiter is inside a task
-	_      [64]byte
+	helped sched.Bool // a waiter was inside a task
 
 	mu      shortlock.Mutex
-	blocks  [][]taskpool.Task[T, R] // of growing size
-	issued  int                     // slots in use
+	blocks  [][]taskpool.Task[T, R] // see taskLocked
+	issued  int                     // tasks in use
 	oldest  int                     // all tasks before it are claimed
-	ended   []uint32                // indexes of tasks taken from the stack, in the order in which they ended
-	yielded int                     // of them, by Results
+	yielded int                     // tasks that ended first, which Results has yielded
 	walks   int                     // over Results, under way
 	closed  bool
 	failure error         // what ended the group before its tasks
 	errs    map[int]error // of tasks, by index
 	follows map[int]bool  // of them: what follows from the end of the context
 	skipped bool          // a task never started
-	waiters []groupWaiter
 	unwatch func() bool
 	values  []R // once the group is finished
-}
 
-// A groupWaiter waits until need tasks have ended.
-type groupWaiter struct {
-	wake chan struct{}
-	need int
+	ends ends
 }
 
 // A Result is how one task of a group ended.
@@ -64,7 +54,7 @@ type Result[T, R any] struct {
 // Group returns an empty group whose tasks run under ctx. The options are FailFast (the
 // default), CollectAll and WithLimit. It panics if ctx is nil.
 func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R] {
-	ctxselect.Require(ctx, "pool: Group")
+	p.require(ctx, "Group")
 	var o groupOptions
 	for _, opt := range opts {
 		if opt != nil {
@@ -82,13 +72,26 @@ func (p *Pool[T, R]) Group(ctx context.Context, opts ...GroupOption) *Group[T, R
 	return g
 }
 
+// require panics if g is the zero value.
+func (g *Group[T, R]) require(call string) {
+	if g.pool == nil {
+		misuse.Zero(true, "pool: Group."+call, "Group", "Pool.Group")
+	}
+}
+
 // Go submits a task to the group. It blocks while the queue of the pool is full, and with
 // [WithLimit] while as many tasks of the group are unfinished. It returns false if the group
 // takes no more tasks: the group has failed, its context has ended, it has been waited for or
 // closed, or the pool is closed. Wait returns the reason.
+//
+// Go has no context, so it does not know whether it is called inside a task, and waits for room
+// there as anywhere. If all workers do so, they wait until the context of the group ends. A pool
+// whose tasks add tasks to their own group has to be made with WithQueue(math.MaxInt), which
+// costs nothing until the tasks are there, and the group without WithLimit.
 func (g *Group[T, R]) Go(task T) bool {
 	ctx := g.context()
 	if ctx == nil {
+		g.require("Go")
 		return false
 	}
 	over := g.pool.eng.Ended(ctx)
@@ -96,7 +99,7 @@ func (g *Group[T, R]) Go(task T) bool {
 	if over != nil && g.failure == nil {
 		g.failure = over
 	}
-	for g.limit > 0 && !g.refusesLocked() && g.issued-g.collectLocked() >= g.limit {
+	for g.limit > 0 && !g.refusesLocked() && g.issued-g.ends.count() >= g.limit {
 		n := g.issued - g.limit + 1
 		g.mu.Unlock()
 		if g.await(ctx, n) != nil {
@@ -119,7 +122,7 @@ func (g *Group[T, R]) Go(task T) bool {
 		return false
 	}
 	if g.helped.Load() {
-		g.wake() // a waiter inside a task may have to run it
+		g.ends.wake() // a waiter inside a task may have to run it
 	}
 	if g.over.Load() { // the queued tasks may have been dropped before this one came
 		g.dropQueued()
@@ -142,7 +145,7 @@ func (g *Group[T, R]) refused(t *taskpool.Task[T, R], err error) {
 	}
 	g.mu.Unlock()
 	if last {
-		g.wake() // a waiter may have counted it
+		g.ends.wake() // a waiter may have counted it
 	} else {
 		g.settle(t, outcome.NotStarted(err))
 	}
@@ -177,8 +180,11 @@ func (g *Group[T, R]) refusesLocked() bool { return g.closed || g.failure != nil
 // has ended, the error matches its cause, and ErrNotStarted if a task did not start because of
 // that. The group takes no more tasks then, and Wait returns the same again.
 //
-// If ctx ends first, Wait returns its cause; Wait may be called again. It panics if ctx is nil.
+// If ctx ends first, Wait returns its cause; Wait may be called again. To learn of every task
+// also when the context of the group ends, pass another one, such as [context.Background]: the
+// tasks end by themselves then. Wait panics if ctx is nil.
 func (g *Group[T, R]) Wait(ctx context.Context) ([]R, error) {
+	g.require("Wait")
 	ctxselect.Require(ctx, "pool: Group.Wait")
 	for {
 		n := g.count()
@@ -194,10 +200,12 @@ func (g *Group[T, R]) Wait(ctx context.Context) ([]R, error) {
 // Results waits for the tasks and yields their results in the order in which they end, each
 // with its own error, a *TaskError. The walk ends, and the group takes no more tasks, when every
 // task submitted so far has been yielded: submit first, or from within tasks. If ctx ends first,
-// the last pair has the cause of ctx, and the group is not affected. A loop that is left early
+// the last pair has the cause of ctx, and the group is not affected; so for a result of every
+// task, ctx must not be the context of the group, see Wait. A loop that is left early
 // closes the group. Each result is yielded once; a walk that begins after Wait has returned the
 // results has none to yield. It panics if ctx is nil.
 func (g *Group[T, R]) Results(ctx context.Context) iter.Seq2[Result[T, R], error] {
+	g.require("Results")
 	ctxselect.Require(ctx, "pool: Group.Results")
 	return func(yield func(Result[T, R], error) bool) {
 		left := true // early: by break, or by a panic or Goexit of the loop body
@@ -241,6 +249,7 @@ func (g *Group[T, R]) Results(ctx context.Context) iter.Seq2[Result[T, R], error
 // nothing to a group that has been waited for, so it may be deferred. A task of the group must
 // not call it.
 func (g *Group[T, R]) Close() error {
+	g.require("Close")
 	g.mu.Lock()
 	if !g.refusesLocked() {
 		g.failure = errLeft
@@ -265,16 +274,22 @@ var errLeft = fmt.Errorf("pool: group closed: %w", context.Canceled)
 // tasks in place.
 func (g *Group[T, R]) await(ctx context.Context, n int) error {
 	inside := g.pool.eng.Root.Inside(ctx) != nil
-	wake := make(chan struct{}, 1)
+	var wake chan struct{} // signalled when the key of a task is free
+	if inside {
+		wake = make(chan struct{}, 1)
+	}
 	for yields := 0; ; {
+		var changed <-chan struct{}
+		var next *taskpool.Task[T, R]
 		g.mu.Lock()
 		need := min(n, g.issued) // fewer than n if the pool has refused one of them
-		there := g.collectLocked() >= need
+		there := g.closed || g.ends.count() >= need
 		if !there && (inside || yields >= sched.Spins(waitYields)) {
-			there = g.awaitLocked(groupWaiter{wake, need}, inside)
+			changed = g.ends.wait(need)
+			there = changed == nil
 		}
-		var next *taskpool.Task[T, R]
 		if !there && inside {
+			g.helped.Store(true)
 			next = g.oldestQueuedLocked()
 		}
 		g.mu.Unlock()
@@ -282,44 +297,15 @@ func (g *Group[T, R]) await(ctx context.Context, n int) error {
 		case there:
 			return nil
 		case sched.Err(ctx) != nil:
-			g.mu.Lock()
-			g.waiters = slices.DeleteFunc(g.waiters, func(w groupWaiter) bool { return w.wake == wake })
-			g.mu.Unlock()
 			return context.Cause(ctx)
 		case next != nil && g.pool.eng.Help(ctx, next, wake):
-		case !inside && yields < sched.Spins(waitYields):
+		case changed == nil:
 			yields++
 			runtime.Gosched()
 		default:
-			sched.ParkCtx(ctx, wake)
+			sched.ParkCtxOr(ctx, wake, changed)
 		}
 	}
-}
-
-// awaitLocked adds a waiter, if it is not there yet, and reports whether it need not wait.
-func (g *Group[T, R]) awaitLocked(w groupWaiter, inside bool) bool {
-	if !slices.Contains(g.waiters, w) {
-		g.waiters = append(g.waiters, w)
-	}
-	if need := g.need.Load(); need == 0 || uint64(w.need) < need {
-		g.need.Store(uint64(w.need))
-	}
-	if inside {
-		g.helped.Store(true)
-	}
-	return g.collectLocked() >= w.need // a task may have looked at need just before
-}
-
-// wake makes the waiters look again.
-func (g *Group[T, R]) wake() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.need.Store(0)
-	g.helped.Store(false)
-	for _, w := range g.waiters {
-		sched.Signal(w.wake)
-	}
-	g.waiters = nil
 }
 
 // count returns how many tasks there are.
@@ -340,7 +326,7 @@ func (g *Group[T, R]) seen() int {
 func (g *Group[T, R]) closeIf(n int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.closed = g.closed || g.issued == n && g.collectLocked() == n
+	g.closed = g.closed || g.issued == n && g.ends.count() == n
 	return g.closed
 }
 
@@ -362,12 +348,14 @@ func (g *Group[T, R]) finish() ([]R, error) {
 	if g.origin.Scope() != nil {
 		g.origin.Close()
 		g.values = make([]R, 0, g.issued)
-		for i := range g.issued {
-			g.values = append(g.values, g.taskLocked(i).Value)
+		for _, block := range g.blocks {
+			for i := range block[:min(len(block), g.issued-len(g.values))] {
+				g.values = append(g.values, block[i].Value)
+			}
 		}
 	}
 	if g.walks == 0 {
-		g.blocks, g.ended = nil, nil
+		g.blocks, g.ends.order = nil, nil
 	}
 	values, err := g.values, g.errorLocked()
 	g.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"math/bits"
 	"slices"
 	"unsafe"
 
@@ -14,21 +13,25 @@ import (
 	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
-// firstBlock returns the size of the first block; each of the following is twice as large as
-// the one before. It is 32 tasks, and fewer if they are large.
-func firstBlock[T, R any]() int {
-	const tasks, bytes = 32, 64 << 10
-	return min(max(bytes/int(unsafe.Sizeof(taskpool.Task[T, R]{})), 1), tasks)
+// tasksPerBlock returns the number of tasks of the first block, which is small since many groups
+// are, and of each of the others. They are 8 and 256, or fewer if tasks are large.
+func tasksPerBlock[T, R any]() (first, others int) {
+	const most, bytes = 256, 512 << 10
+	others = max(min(bytes/int(unsafe.Sizeof(taskpool.Task[T, R]{})), most), 1)
+	return max(others/32, 1), others
 }
 
 // taskLocked returns the task with an index. It makes the block if there is none yet.
 func (g *Group[T, R]) taskLocked(i int) *taskpool.Task[T, R] {
-	first := firstBlock[T, R]()
-	k := bits.Len(uint(i/first+1)) - 1
-	if k == len(g.blocks) {
-		g.blocks = append(g.blocks, make([]taskpool.Task[T, R], first<<k))
+	n, others := tasksPerBlock[T, R]()
+	k := 0
+	if i >= n {
+		i, k, n = (i-n)%others, 1+(i-n)/others, others
 	}
-	return &g.blocks[k][i-first*(1<<k-1)]
+	if k == len(g.blocks) {
+		g.blocks = append(g.blocks, make([]taskpool.Task[T, R], n))
+	}
+	return &g.blocks[k][i]
 }
 
 // oldestQueuedLocked returns the first task that can be claimed, or nil.
@@ -79,23 +82,13 @@ func (o groupOwner[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker
 
 func (o groupOwner[T, R]) Settle(t *taskpool.Task[T, R], err error) { o.g.settle(t, err) }
 
-// settle publishes how a task has ended: it puts the task on the stack.
+// settle publishes how a task has ended.
 func (g *Group[T, R]) settle(t *taskpool.Task[T, R], err error) {
 	fails := err != nil && g.note(t.Index, err)
 	if fails {
 		g.context().End(err) // before Wait can return
 	}
-	var height uint64
-	for {
-		top := g.landed.Load()
-		t.Link, height = uint32(top), top>>32+1
-		if g.landed.CompareAndSwap(top, height<<32|uint64(t.Index+1)) {
-			break
-		}
-	}
-	if need := g.need.Load(); need > 0 && height >= need {
-		g.wake()
-	}
+	g.ends.add(t.Index)
 	if fails {
 		g.dropQueued()
 	}
@@ -128,35 +121,20 @@ func (g *Group[T, R]) note(i int, err error) (fails bool) {
 	return fails
 }
 
-// collectLocked takes the tasks off the stack, and returns how many have ended so far.
-func (g *Group[T, R]) collectLocked() int {
-	if g.finishedLocked() {
-		return g.issued
-	}
-	if stack := g.landed.Load(); stack>>32 > uint64(len(g.ended)) {
-		n := len(g.ended)
-		g.ended = slices.Grow(g.ended, int(stack>>32)-n)[:stack>>32]
-		for i, at := len(g.ended)-1, uint32(stack); i >= n; i-- {
-			g.ended[i] = at - 1
-			at = g.taskLocked(int(at - 1)).Link
-		}
-	}
-	return len(g.ended)
-}
-
 // pop returns the result of the task that ended first of those that Results has not yielded.
 func (g *Group[T, R]) pop() (r Result[T, R], err error, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.finishedLocked() || g.yielded >= g.collectLocked() {
+	i, ok := g.ends.at(g.yielded)
+	if !ok || g.finishedLocked() {
 		return r, nil, false
 	}
-	t := g.taskLocked(int(g.ended[g.yielded]))
+	t := g.taskLocked(i)
 	g.yielded++
-	r = Result[T, R]{t.Index, t.Arg, t.Value}
+	r = Result[T, R]{i, t.Arg, t.Value}
 	var zero T
 	t.Arg = zero
-	return r, g.errs[r.Index], true
+	return r, g.errs[i], true
 }
 
 // errorLocked returns the error of the group. It says once, at the end, what follows from the

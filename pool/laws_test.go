@@ -77,7 +77,7 @@ func TestP1EveryTaskExactlyOnce(t *testing.T) {
 	close(stop)
 	watcher.Wait()
 	ledger.ExactlyOnce(t)
-	want := pool.Stats{Limit: 4, Submitted: submitters * each, Completed: submitters * each * 7 / 10, Failed: submitters * each * 3 / 10}
+	want := pool.Stats{Limit: 4, Room: 16, Submitted: submitters * each, Completed: submitters * each * 7 / 10, Failed: submitters * each * 3 / 10}
 	if diff := cmp.Diff(want, p.Stats(), cmpopts.IgnoreFields(pool.Stats{}, "QueueWait", "RunTime")); diff != "" {
 		t.Errorf("stats after Close (-want +got):\n%s", diff)
 	}

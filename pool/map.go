@@ -6,12 +6,10 @@ import (
 	"runtime/pprof"
 	"slices"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/taskctx"
-	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
 // Map runs every task of a sequence in the pool and yields the results, each with its own
@@ -30,7 +28,7 @@ import (
 // another context, such as context.Background, it waits for a free worker, for ever if there is
 // none. Map panics if ctx or tasks is nil.
 func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOption) iter.Seq2[R, error] {
-	ctxselect.Require(ctx, "pool: Map")
+	p.require(ctx, "Map")
 	misuse.Nil(tasks == nil, "pool: Map: sequence of tasks")
 	var o mapOptions
 	for _, opt := range opts {
@@ -39,14 +37,11 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 		}
 	}
 	return func(yield func(R, error) bool) {
+		common, _ := taskctx.NewCommon(p.eng.Root, ctx)
 		w := &walk[T, R]{
-			pool: p, unordered: o.unordered, ctx: ctx, window: p.eng.Window(), errs: make(map[*taskpool.Task[T, R]]error),
+			pool: p, unordered: o.unordered, ctx: ctx, common: common, window: p.eng.Window(), inside: p.eng.Root.Inside(ctx) != nil,
 			ready: make(chan struct{}, 1), room: make(chan struct{}, 1), fed: make(chan struct{}, 1),
 		}
-		common, scope := taskctx.NewCommon(p.eng.Root, ctx)
-		w.common, w.origin.Owner = common, w
-		w.origin.Open(scope, false) // the caller may be in the loop body when it ends
-		w.inside = p.eng.Root.Inside(ctx) != nil
 		defer w.leave()
 		go w.feed(tasks)
 		for v, err, ok := w.next(); ok && yield(v, err); v, err, ok = w.next() {
@@ -54,34 +49,25 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 	}
 }
 
-// A walk is one range over Map: a feeder pulls tasks and submits them, and the caller takes their
-// results. The feeder parks on room, the caller on ready, each after it has said so
-// under mu.
+// A walk is one range over Map: a feeder pulls tasks and submits them as [Pool.Submit] does, and the
+// caller takes their results.
 type walk[T, R any] struct {
 	pool      *Pool[T, R]
 	unordered bool
 	ctx       context.Context // of the caller
 	common    *taskctx.Common // of the tasks
-	origin    taskpool.Origin[T, R]
 	window    int
-	inside    bool // the caller is inside a task of the pool
-	ready     chan struct{}
-	room      chan struct{}
-	fed       chan struct{} // signalled when the feeder ends
-
-	over bool // the last pair has been yielded; used by the caller only
+	inside    bool          // the caller is inside a task of the pool
+	ready     chan struct{} // signalled when there is a call, if unordered when one has ended, and at the end of the feeder
+	room      chan struct{} // signalled when the feeder may go on
+	fed       chan struct{} // signalled when the feeder has ended
+	over      bool          // the last pair has been yielded; used by the caller only
 
 	mu       sched.Mutex
-	tasks    []*taskpool.Task[T, R] // submitted and not yielded, in their order
-	errs     map[*taskpool.Task[T, R]]error
-	landed   []*taskpool.Task[T, R] // if unordered: those that have ended, in their order
-	free     []*taskpool.Task[T, R] // for the next tasks
-	running  int                    // submitted and not ended
-	waiting  bool                   // the caller parks, or is about to
-	leaving  bool                   // it waits for all tasks
-	full     bool                   // the feeder parks, or is about to
-	finished bool                   // the feeder has
-	last     error                  // why, unless the source came to its end
+	calls    []*call[T, R] // submitted and not yielded, in their order
+	full     bool          // the feeder parks, or is about to
+	finished bool          // the feeder has ended
+	last     error         // why, unless the source came to its end
 }
 
 // feed submits the tasks of the source until it ends or the walk does.
@@ -91,9 +77,6 @@ func (w *walk[T, R]) feed(tasks iter.Seq[T]) {
 		n := 0
 		for task := range tasks {
 			if err := w.submit(n, task); err != nil {
-				return struct{}{}, err
-			}
-			if err := w.waitForRoom(); err != nil {
 				return struct{}{}, err
 			}
 			n++
@@ -108,50 +91,27 @@ func (w *walk[T, R]) feed(tasks iter.Seq[T]) {
 	})
 }
 
-// submit submits the task with number n.
+// submit submits task n, and waits until there is room for the next one.
 func (w *walk[T, R]) submit(n int, task T) error {
-	if err := w.pool.eng.Ended(w.common); err != nil {
+	var notify chan<- struct{}
+	if w.unordered {
+		notify = w.ready
+	}
+	c, err := w.pool.call(w.common, task, true, false, notify)
+	if err != nil {
 		return err
 	}
+	c.Index = n
 	w.mu.Lock()
-	t := &taskpool.Task[T, R]{Origin: &w.origin}
-	if k := len(w.free); k > 0 {
-		t, w.free = w.free[k-1], w.free[:k-1]
-	}
-	t.Index, t.Arg = n, task
-	t.Reset()
-	w.tasks = append(w.tasks, t)
-	w.running++
+	w.calls = append(w.calls, c)
+	first := len(w.calls) == 1
 	w.mu.Unlock()
-	var zero T
-	err := w.pool.eng.Push(w.common, zero, t, true)
-	switch {
-	case err != nil:
-		w.mu.Lock()
-		w.removeLocked(t)
-		w.running--
-		w.mu.Unlock()
-	case w.inside:
-		sched.Signal(w.ready) // the caller may have to run it
+	if first || w.inside || w.unordered && c.Landed() { // the caller did not know of it when it landed
+		sched.Signal(w.ready)
 	}
-	return err
-}
-
-// removeLocked removes a task of which the result has been yielded, or that was not accepted.
-func (w *walk[T, R]) removeLocked(t *taskpool.Task[T, R]) {
-	if w.tasks[0] == t {
-		w.tasks = w.tasks[1:]
-		return
-	}
-	i := slices.Index(w.tasks, t)
-	w.tasks = slices.Delete(w.tasks, i, i+1)
-}
-
-// waitForRoom parks the feeder while the window is full.
-func (w *walk[T, R]) waitForRoom() error {
 	for {
 		w.mu.Lock()
-		w.full = len(w.tasks) >= w.window
+		w.full = len(w.calls) >= w.window
 		full := w.full
 		w.mu.Unlock()
 		switch {
@@ -169,69 +129,57 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 	for !w.over {
 		if sched.Err(w.common) != nil {
 			w.over = true
-			if err := w.pool.eng.Ended(w.common); err != nil {
-				return v, err, true
-			}
+			return v, w.pool.eng.Ended(w.common), true
 		}
-		t, end, queued := w.take()
+		w.mu.Lock()
+		calls, finished := w.calls, w.finished
+		w.mu.Unlock()
+		candidates := calls
+		if !w.unordered && len(calls) > 0 {
+			candidates = calls[:1]
+		}
+		i := slices.IndexFunc(candidates, func(c *call[T, R]) bool { return c.Landed() })
 		switch {
-		case t != nil:
-			v, err = w.yielded(t)
-			return v, err, true
-		case end:
+		case i >= 0:
+			c := calls[i]
+			return c.Value, w.yielded(i, c.err), true
+		case finished && len(calls) == 0:
 			w.over = true
 			return v, w.last, w.last != nil
-		case queued != nil && w.pool.eng.Help(w.ctx, queued, w.ready):
-		default:
+		case w.help(calls):
+		case w.unordered || len(calls) == 0:
 			sched.ParkCtx(w.common, w.ready)
+		default:
+			sched.ParkCtxOr(w.common, w.ready, calls[0].ended(w.common))
 		}
 	}
 	return v, nil, false
 }
 
-// take returns the task whose result is next, or says that there is none any more, or that the
-// caller waits. Then it returns a queued task if the caller is inside a task.
-func (w *walk[T, R]) take() (t *taskpool.Task[T, R], end bool, queued *taskpool.Task[T, R]) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch {
-	case w.unordered && len(w.landed) > 0:
-		return w.landed[0], false, nil
-	case !w.unordered && len(w.tasks) > 0 && w.tasks[0].Landed():
-		return w.tasks[0], false, nil
-	case w.finished && len(w.tasks) == 0:
-		return nil, true, nil
-	}
-	w.waiting = true
-	for _, t := range w.tasks {
-		if w.inside && t.Queued() {
-			return nil, false, t
-		}
-	}
-	return nil, false, nil
+// help runs a queued task in place if the caller is inside a task of the pool.
+func (w *walk[T, R]) help(calls []*call[T, R]) bool {
+	return slices.ContainsFunc(calls, func(c *call[T, R]) bool {
+		return c.Queued() && w.pool.eng.Help(w.ctx, &c.Task, w.ready)
+	})
 }
 
-// yielded takes the result out of a task, and makes room for another one.
-func (w *walk[T, R]) yielded(t *taskpool.Task[T, R]) (v R, err error) {
-	var zero R
-	v, t.Value = t.Value, zero
+// yielded removes call i, and returns its error.
+func (w *walk[T, R]) yielded(i int, err error) error {
 	w.mu.Lock()
-	if err = w.errs[t]; err != nil {
-		delete(w.errs, t)
-		err = &TaskError{Index: t.Index, Err: err}
+	if err != nil {
+		err = &TaskError{Index: w.calls[i].Index, Err: err}
 	}
-	w.waiting = false
-	if w.unordered {
-		w.landed = w.landed[1:]
+	if i == 0 {
+		w.calls[0], w.calls = nil, w.calls[1:]
+	} else {
+		w.calls = slices.Delete(w.calls, i, i+1)
 	}
-	w.removeLocked(t)
-	w.free = append(w.free, t)
-	wake := w.full && len(w.tasks) <= w.window/2
+	wake := w.full && len(w.calls) <= w.window/2
 	w.mu.Unlock()
 	if wake {
 		sched.Signal(w.room)
 	}
-	return v, err
+	return err
 }
 
 // leave ends the walk: it cancels the tasks that have not ended, and waits for them.
@@ -240,52 +188,8 @@ func (w *walk[T, R]) leave() {
 		w.common.End(context.Canceled)
 	}
 	sched.Park(w.fed)
-	w.mu.Lock()
-	w.waiting, w.leaving = true, true
-	dropped := 0
-	var zero T
-	for _, t := range w.tasks {
-		if t.Claim() {
-			t.Arg = zero
-			dropped++
-			w.running--
-		}
+	for _, c := range w.calls {
+		_, _ = c.wait(context.WithoutCancel(w.ctx))
 	}
-	w.mu.Unlock()
-	if dropped > 0 {
-		w.pool.eng.Cancelled(dropped)
-	}
-	for {
-		w.mu.Lock()
-		running := w.running
-		w.mu.Unlock()
-		if running == 0 {
-			return
-		}
-		sched.Park(w.ready)
-	}
-}
-
-// Context returns the context to run tasks with.
-func (w *walk[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	return w.origin.Context(r, last, worker)
-}
-
-// Settle publishes how a task has ended.
-func (w *walk[T, R]) Settle(t *taskpool.Task[T, R], err error) {
-	var zero T
-	w.mu.Lock()
-	if t.Arg = zero; err != nil {
-		w.errs[t] = err
-	}
-	t.Land()
-	w.running--
-	if w.unordered {
-		w.landed = append(w.landed, t)
-	}
-	wake := w.waiting && (w.unordered || w.leaving || w.tasks[0] == t)
-	w.mu.Unlock()
-	if wake {
-		sched.Signal(w.ready)
-	}
+	w.pool.forget(w.common)
 }

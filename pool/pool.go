@@ -24,7 +24,6 @@ type Func[T, R any] func(ctx context.Context, task T) (R, error)
 type Pool[T, R any] struct {
 	eng     *taskpool.Engine[T, R]
 	onError func(context.Context, error) // nil if there is no handler
-	mortal  bool                         // the context of WithContext can end
 	headers [8]sched.Pointer[header[T, R]]
 
 	mu       sched.Mutex
@@ -89,10 +88,19 @@ func newPool[T, R any](call string, workers int, c taskpool.Config[T, R], opts [
 	p := &Pool[T, R]{onError: o.onError}
 	c.Workers, c.MinWorkers, c.IdleTimeout, c.Room = workers, o.minWorkers, o.idleTimeout, o.queue
 	c.Context, c.Name, c.Crash = o.ctx, o.name, o.crash
-	c.Idle, c.Report, c.Unhandled = p.forget, p.report, o.onError == nil
+	c.Idle, c.Report, c.Unhandled = p.rest, p.report, o.onError == nil
 	p.eng = taskpool.New(c)
-	p.mortal = p.eng.Root.Mortal()
 	return p
+}
+
+// require panics if p is the zero value or ctx is nil.
+func (p *Pool[T, R]) require(ctx context.Context, call string) {
+	switch {
+	case p.eng == nil:
+		misuse.Zero(true, "pool: "+call, "Pool", "New")
+	case ctx == nil:
+		ctxselect.Require(ctx, "pool: "+call)
+	}
 }
 
 // Go submits a task that no one waits for. It blocks while the queue is full. It returns nil
@@ -100,22 +108,23 @@ func newPool[T, R any](call string, workers int, c taskpool.Config[T, R], opts [
 // task goes to the handler of [WithErrorHandler]; without one, Close, Shutdown and Stop return
 // it, and a panic of the task ends the program. It panics if ctx is nil.
 func (p *Pool[T, R]) Go(ctx context.Context, task T) error {
-	ctxselect.Require(ctx, "pool: Go")
+	p.require(ctx, "Go")
 	return p.detach(ctx, task, true)
 }
 
 // TryGo is Go that does not block: it returns ErrQueueFull if the queue is full.
 func (p *Pool[T, R]) TryGo(ctx context.Context, task T) error {
-	ctxselect.Require(ctx, "pool: TryGo")
+	p.require(ctx, "TryGo")
 	return p.detach(ctx, task, false)
 }
 
 func (p *Pool[T, R]) detach(ctx context.Context, task T, wait bool) error {
 	h, err := p.header(ctx)
-	if err == nil {
-		if err = p.eng.Push(ctx, task, &h.task, wait); err != nil {
-			h.forget()
-		}
+	if err != nil {
+		return err
+	}
+	if err = p.eng.Push(ctx, task, &h.task, wait); err != nil {
+		p.forget(ctx)
 	}
 	return err
 }
@@ -126,13 +135,13 @@ func (p *Pool[T, R]) detach(ctx context.Context, task T, wait bool) error {
 // and the future has an error that matches ErrNotStarted and the cause of ctx. It panics if ctx
 // is nil.
 func (p *Pool[T, R]) Submit(ctx context.Context, task T) (*Future[R], error) {
-	ctxselect.Require(ctx, "pool: Submit")
+	p.require(ctx, "Submit")
 	return p.submit(ctx, task, true)
 }
 
 // TrySubmit is Submit that does not block: it returns ErrQueueFull if the queue is full.
 func (p *Pool[T, R]) TrySubmit(ctx context.Context, task T) (*Future[R], error) {
-	ctxselect.Require(ctx, "pool: TrySubmit")
+	p.require(ctx, "TrySubmit")
 	return p.submit(ctx, task, false)
 }
 
@@ -140,8 +149,8 @@ func (p *Pool[T, R]) TrySubmit(ctx context.Context, task T) (*Future[R], error) 
 // cause of ctx at once; then the task does not start, or its context ends if it has. It panics
 // if ctx is nil.
 func (p *Pool[T, R]) Do(ctx context.Context, task T) (R, error) {
-	ctxselect.Require(ctx, "pool: Do")
-	f, err := p.call(ctx, task, true, false)
+	p.require(ctx, "Do")
+	f, err := p.call(ctx, task, true, false, nil)
 	if err != nil {
 		var zero R
 		return zero, err
@@ -157,7 +166,7 @@ func (p *Pool[T, R]) Do(ctx context.Context, task T) (R, error) {
 // of ctx if ctx ends first, and ErrInside at once inside a task of the pool. While the pool is
 // paused, see [Pool.Resize], queued tasks do not finish. It panics if ctx is nil.
 func (p *Pool[T, R]) Wait(ctx context.Context) error {
-	ctxselect.Require(ctx, "pool: Wait")
+	p.require(ctx, "Wait")
 	return p.eng.Wait(ctx, false)
 }
 
@@ -168,6 +177,7 @@ func (p *Pool[T, R]) Wait(ctx context.Context) error {
 //
 // Inside a task of the pool Close waits for its caller, for ever: call [Pool.Shutdown] there.
 func (p *Pool[T, R]) Close() error {
+	misuse.Zero(p.eng == nil, "pool: Close", "Pool", "New")
 	p.eng.Close()
 	_ = p.eng.Wait(context.Background(), true)
 	return p.errors()
@@ -179,7 +189,7 @@ func (p *Pool[T, R]) Close() error {
 // closing their states. Tasks that ignore their context go on; Close waits for them. Inside a
 // task of the pool Shutdown takes effect and returns ErrInside at once. It panics if ctx is nil.
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
-	ctxselect.Require(ctx, "pool: Shutdown")
+	p.require(ctx, "Shutdown")
 	p.eng.Close()
 	return p.end(ctx, "Shutdown")
 }
@@ -191,7 +201,7 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 // once. The error is that of Shutdown. Inside a task of the pool Stop takes effect and returns
 // ErrInside at once. A second call returns no tasks. It panics if ctx is nil.
 func (p *Pool[T, R]) Stop(ctx context.Context) ([]T, error) {
-	ctxselect.Require(ctx, "pool: Stop")
+	p.require(ctx, "Stop")
 	tasks := p.eng.Drain(ErrClosed)
 	return tasks, p.end(ctx, "Stop")
 }
@@ -221,6 +231,7 @@ func (p *Pool[T, R]) end(ctx context.Context, call string) error {
 // that a running task waits for, which run in place. The next Resize, Close, Shutdown and Stop
 // end a pause. Resize panics if workers is negative.
 func (p *Pool[T, R]) Resize(workers int) {
+	misuse.Zero(p.eng == nil, "pool: Resize", "Pool", "New")
 	misuse.Negative(workers, "pool: Resize: workers")
 	p.eng.Resize(workers)
 }
@@ -240,10 +251,8 @@ func WorkerID(ctx context.Context) (id int, ok bool) {
 // A header is common to the tasks of Go that were submitted under one context, and has their
 // scope.
 type header[T, R any] struct {
-	pool   *Pool[T, R]
 	under  context.Context
-	typ    uintptr // with data, under in memory: contexts of some types cannot be compared
-	data   uintptr
+	mortal bool // either the scope or the pool can end
 	scope  taskctx.Scope
 	origin taskpool.Origin[T, R]
 	task   taskpool.Task[T, R] // stands for all of them
@@ -253,42 +262,51 @@ type header[T, R any] struct {
 // headers of a few contexts, so that Go does not allocate. A pool at rest remembers none but that
 // of context.Background.
 func (p *Pool[T, R]) header(ctx context.Context) (*header[T, R], error) {
-	words := (*[2]uintptr)(unsafe.Pointer(&ctx))
-	typ, data := words[0], words[1]
-	kept := &p.headers[data>>5%uintptr(len(p.headers))]
-	h := kept.Load()
-	if h == nil || h.data != data || h.typ != typ {
-		if err := p.eng.Ended(ctx); err != nil {
-			return nil, err
-		}
-		h = &header[T, R]{pool: p, under: ctx, typ: typ, data: data, scope: taskctx.NewScope(p.eng.Root, ctx)}
+	h := p.kept(ctx)
+	if h != nil && !h.mortal {
+		return h, nil
+	}
+	if err := p.eng.Ended(ctx); err != nil {
+		return nil, err
+	}
+	if h == nil {
+		h = &header[T, R]{under: ctx, scope: taskctx.NewScope(p.eng.Root, ctx)}
 		h.origin.Detached = true
 		h.origin.Open(&h.scope, false)
+		h.mortal = h.origin.Mortal || p.eng.Root.Mortal()
 		h.task.Origin = &h.origin
-		kept.Store(h)
-	} else if h.origin.Mortal || p.mortal {
-		if err := p.eng.Ended(ctx); err != nil {
-			return nil, err
-		}
+		p.slot(ctx).Store(h)
 	}
 	return h, nil
 }
 
-// forget lets go of the headers. It is called when the pool comes to rest.
-func (p *Pool[T, R]) forget() {
-	for i := range p.headers {
-		if h := p.headers[i].Load(); h != nil {
-			h.forget()
-		}
+// slot returns the place of the header of ctx, which it shares with those of other contexts.
+func (p *Pool[T, R]) slot(ctx context.Context) *sched.Pointer[header[T, R]] {
+	address := (*[2]uintptr)(unsafe.Pointer(&ctx))[1]
+	return &p.headers[address>>5%uintptr(len(p.headers))]
+}
+
+// kept returns the header of tasks under ctx if the pool remembers it, and nil otherwise.
+func (p *Pool[T, R]) kept(ctx context.Context) *header[T, R] {
+	if h := p.slot(ctx).Load(); h != nil && taskctx.Identical(h.under, ctx) {
+		return h
+	}
+	return nil
+}
+
+// forget lets go of the header of tasks under ctx, unless that is the background.
+func (p *Pool[T, R]) forget(ctx context.Context) {
+	if h := p.kept(ctx); h != nil && !taskctx.Identical(ctx, context.Background()) {
+		p.slot(ctx).CompareAndSwap(h, nil)
 	}
 }
 
-func (h *header[T, R]) forget() {
-	if taskctx.Identical(h.under, context.Background()) {
-		return
-	}
-	for i := range h.pool.headers {
-		h.pool.headers[i].CompareAndSwap(h, nil)
+// rest lets go of the headers. It is called when the pool comes to rest.
+func (p *Pool[T, R]) rest() {
+	for i := range p.headers {
+		if h := p.headers[i].Load(); h != nil {
+			p.forget(h.under)
+		}
 	}
 }
 

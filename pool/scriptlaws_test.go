@@ -158,7 +158,7 @@ func (s *poolScript) finish() {
 	s.ending.Wait()
 	synctest.Wait()
 	s.check()
-	want := pool.Stats{Limit: s.limit}
+	want := pool.Stats{Limit: s.limit, Room: s.queue}
 	var told []error // what the handler has to be
 	back := 0        // of what was handed back
 	for _, task := range s.tasks {

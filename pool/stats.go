@@ -1,6 +1,10 @@
 package pool
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tandemgo/tandem/internal/misuse"
+)
 
 // Stats is a snapshot of a pool, taken at one instant. In each of them
 //
@@ -9,6 +13,7 @@ import "fmt"
 type Stats struct {
 	Limit   int // workers allowed at once
 	Workers int // workers alive, idle or not
+	Room    int // tasks that may be queued while all workers are busy, as set by WithQueue
 
 	Queued  int // accepted and not started
 	Running int // started and not finished
@@ -29,9 +34,10 @@ type Stats struct {
 
 // Stats returns a consistent snapshot of the pool. It costs a lock, and more with more workers.
 func (p *Pool[T, R]) Stats() Stats {
+	misuse.Zero(p.eng == nil, "pool: Stats", "Pool", "New")
 	s := p.eng.Stats()
 	return Stats{
-		Limit: s.Limit, Workers: s.Workers,
+		Limit: s.Limit, Workers: s.Workers, Room: p.eng.Room,
 		Queued: s.Queued, Running: s.Running, Waiting: s.Waiting, Blocked: s.Blocked,
 		Submitted: s.Accepted, Completed: s.Completed, Failed: s.Failed, Cancelled: s.Cancelled,
 		QueueWait: newHistogram(&p.eng.Waits), RunTime: newHistogram(&p.eng.Runs),

@@ -17,9 +17,9 @@ func TestExplore(t *testing.T) {
 	for name, stage := range map[string]func(t testing.TB, h *history) scene{
 		"a pool":                     func(t testing.TB, h *history) scene { return poolScene(t, h, 2, 2) },
 		"a pool, one submitter":      func(t testing.TB, h *history) scene { return poolScene(t, h, 1, 3) },
-		"a link":                     func(t testing.TB, h *history) scene { return linkScene(t, h, 1, 3, 1) },
-		"a link behind a gate":       func(t testing.TB, h *history) scene { return linkScene(t, h, 2, 2, 0) },
-		"a gate":                     func(t testing.TB, _ *history) scene { return gateScene(t, 3, 1) },
+		"a ring":                     func(t testing.TB, h *history) scene { return ringScene(t, h, 1, 3, 1) },
+		"a ring behind a mutex":      func(t testing.TB, h *history) scene { return ringScene(t, h, 2, 2, 0) },
+		"a mutex":                    func(t testing.TB, _ *history) scene { return mutexScene(t, 3, 1) },
 		"a Latest":                   func(t testing.TB, h *history) scene { return latestScene(t, h, 1, 2) },
 		"a Latest, two setters":      func(t testing.TB, h *history) scene { return latestScene(t, h, 2, 1) },
 		"a broadcast":                func(t testing.TB, h *history) scene { return logScene(t, h, 2, 2, 2, broadcast.SkipOldest) },

@@ -9,7 +9,8 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/spsc"
+	"github.com/tandemgo/tandem/internal/stage"
 	"github.com/tandemgo/tandem/pool"
 )
 
@@ -153,16 +154,16 @@ func TestPoolIsAQueue(t *testing.T) {
 	threads(t, func(t testing.TB, h *history, _ int) scene { return poolScene(t, h, 4, 6) })
 }
 
-// linkScene is a link with its receiver and, at a gate, several senders.
-func linkScene(t testing.TB, h *history, senders, each, capacity int) scene {
+// ringScene is a ring with its receiver and, at a mutex, several senders.
+func ringScene(t testing.TB, h *history, senders, each, capacity int) scene {
 	h.inTurn = true
-	l := link.New[int](capacity)
-	gate := link.NewGate()
+	l := spsc.New[int](capacity)
+	mu := stage.NewMutex(nil)
 	s := scene{model: func() porcupine.Model { return queueModel(capacity+1, h) }}
 	s.clients = append(s.clients, func(log *callLog) {
 		for range senders * each {
-			log.do(giveBack{}, func() any { l.GiveBack(); return nil })
-			log.do(pop{}, func() any { v, ok := l.Next(); return popped{v, ok} })
+			log.do(giveBack{}, func() any { l.More(); return nil })
+			log.do(pop{}, func() any { v, ok := l.TryPop(); return popped{v, ok} })
 		}
 	})
 	for client := range senders {
@@ -170,11 +171,11 @@ func linkScene(t testing.TB, h *history, senders, each, capacity int) scene {
 			for i := range each {
 				v := client*each + i
 				log.do(push{v}, func() any {
-					if err := gate.Enter(t.Context()); err != nil {
+					if err := mu.Lock(t.Context()); err != nil {
 						t.Error(err)
 					}
-					defer gate.Leave()
-					return l.Put(v)
+					defer mu.Unlock()
+					return l.TryPush(v)
 				})
 			}
 		})
@@ -182,9 +183,9 @@ func linkScene(t testing.TB, h *history, senders, each, capacity int) scene {
 	return s
 }
 
-// A link behind a gate is a bounded queue.
-func TestLinkIsAQueue(t *testing.T) {
-	threads(t, func(t testing.TB, h *history, _ int) scene { return linkScene(t, h, 3, 12, 4) })
+// A ring behind a mutex is a bounded queue.
+func TestRingIsAQueue(t *testing.T) {
+	threads(t, func(t testing.TB, h *history, _ int) scene { return ringScene(t, h, 3, 12, 4) })
 }
 
 // What is no queue is not taken for one.

@@ -8,7 +8,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/tandemgo/tandem/broadcast"
-	"github.com/tandemgo/tandem/internal/link"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // What can be done to a register, and to a counter. get and add are answered by a
@@ -75,19 +75,19 @@ func TestLatestIsARegister(t *testing.T) {
 	threads(t, func(t testing.TB, h *history, _ int) scene { return latestScene(t, h, 2, 12) })
 }
 
-// gateScene is a number that is counted up behind a gate.
-func gateScene(t testing.TB, clients, each int) scene {
-	gate := link.NewGate()
+// mutexScene is a number that is counted up behind a mutex.
+func mutexScene(t testing.TB, clients, each int) scene {
+	mu := stage.NewMutex(nil)
 	n := 0
 	s := scene{model: registerModel}
 	for range clients {
 		s.clients = append(s.clients, func(l *callLog) {
 			for range each {
 				l.do(add{}, func() any {
-					if err := gate.Enter(t.Context()); err != nil {
+					if err := mu.Lock(t.Context()); err != nil {
 						t.Error(err)
 					}
-					defer gate.Leave()
+					defer mu.Unlock()
 					n++
 					return n
 				})
@@ -97,9 +97,9 @@ func gateScene(t testing.TB, clients, each int) scene {
 	return s
 }
 
-// A gate lets in one by one: what is counted inside is a counter.
-func TestGateGuardsACounter(t *testing.T) {
-	threads(t, func(t testing.TB, _ *history, _ int) scene { return gateScene(t, 4, 12) })
+// A mutex lets in one by one: what is counted inside is a counter.
+func TestMutexGuardsACounter(t *testing.T) {
+	threads(t, func(t testing.TB, _ *history, _ int) scene { return mutexScene(t, 4, 12) })
 }
 
 // What is no register is not taken for one.

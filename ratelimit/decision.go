@@ -25,11 +25,3 @@ type Decision struct {
 	// is Never if that does not happen.
 	ResetAfter time.Duration
 }
-
-// and adds the answer of another window that has to agree.
-func (d *Decision) and(o Decision) {
-	if o.Remaining < d.Remaining {
-		d.Limit, d.Remaining = o.Limit, o.Remaining
-	}
-	d.RetryAfter, d.ResetAfter = max(d.RetryAfter, o.RetryAfter), max(d.ResetAfter, o.ResetAfter)
-}

@@ -1,10 +1,20 @@
 // Package ratelimit grants permits at a limited rate: exactly, and first come, first
 // served.
 //
+//	l := ratelimit.New(ratelimit.Per(100, time.Second), 10) // 100 a second, 10 at once
+//	if err := l.Wait(ctx); err != nil {
+//		return err
+//	}
+//
+//	users := ratelimit.NewKeyed[string](ratelimit.Per(5, time.Second), 20)
+//	if !users.Allow(user) {
+//		return errTooMany
+//	}
+//
 // A [Limiter] grants a burst of permits at once, and then as many as its [Rate] gives
 // back. Permits that were granted and have not come back yet are owed.
 //
-//   - [Limiter.Allow] and [Limiter.Take] answer at once, to drop what is too much.
+//   - [Limiter.Allow] and [Limiter.Take] answer at once, to drop calls above the limit.
 //     [Limiter.Peek] tells without taking.
 //   - [Limiter.Wait] waits.
 //   - [Limiter.Reserve] takes permits for later and says when. [Reservation.Settle] pays the
@@ -16,7 +26,7 @@
 // limiter for each user, address or tenant. Package
 // [github.com/tandemgo/tandem/ratelimit/httplimit] limits HTTP servers and clients.
 //
-// # What a limit means
+// # The meaning of a limit
 //
 // In every closed window of time, at most
 //
@@ -35,8 +45,8 @@
 //	   0 ┼─────┬───────────┬───────────┬──
 //	           0           1           2 s
 //
-// For at most 11 permits in any second, use a burst of 1. [WithSpent] makes a limiter start
-// as if it had not been idle.
+// With a burst of 1 it would be 11. So for at most n permits in any second, use a burst of 1 and
+// Per(n-1, time.Second). [WithSpent] makes a limiter start as if it had not been idle.
 //
 // A burst of 1 has a price. The bound holds for the instants at which permits are granted,
 // so a caller that wakes a millisecond late, as timers do, delays the next permit by a
@@ -77,8 +87,8 @@
 //
 // # When not to use it
 //
-//   - To bound how many tasks run at once, use package
-//     [github.com/tandemgo/tandem/pool] or a semaphore.
+//   - To bound how much is done at once, use package
+//     [github.com/tandemgo/tandem/inflight].
 //   - A limiter counts within one process, and forgets when the process ends. To share a
 //     limit between processes, use [github.com/tandemgo/tandem/ratelimit/redislimit].
 package ratelimit

@@ -210,6 +210,12 @@ func (s *script) step() {
 			r, n, d, unlimited := s.randomRate()
 			l.SetRate(r)
 			o.set(n, d, unlimited, o.windows[0].burst)
+		} else if len(s.held) > 0 {
+			h := s.held[s.rnd.IntN(len(s.held))]
+			due := max(s.now(), h.want.at)
+			if err := h.r.Wait(s.t.Context()); err != nil || s.now() != due || h.r.Delay() != 0 {
+				s.t.Errorf("Reservation.Wait: %v at %d, want none at %d", err, s.now(), due)
+			}
 		}
 	case 13:
 		if w := o.windows[0]; s.rnd.IntN(2) == 0 {

@@ -16,16 +16,16 @@ func ExampleLimiter_AllowN() {
 	// Output: true false true
 }
 
-// A download of 3 MB when 2 MB may go at once, and then one a minute: it can wait
-// for its turn, or be put off.
+// A download of 3 MB when 2 MB may go at once, and then one an hour: it can wait for its
+// turn, or be put off.
 func ExampleLimiter_ReserveN() {
-	megabytes := ratelimit.New(ratelimit.Every(time.Minute), 4)
+	megabytes := ratelimit.New(ratelimit.Every(time.Hour), 4)
 	first := megabytes.ReserveN(2)
 	second := megabytes.ReserveN(3)
-	fmt.Println(first.Delay(), second.Delay().Round(time.Second))
+	fmt.Println(first.Delay(), second.Delay().Round(time.Minute))
 	fmt.Println(megabytes.ReserveN(5).OK()) // more than the burst
 	// Output:
-	// 0s 1m0s
+	// 0s 1h0m0s
 	// false
 }
 
@@ -76,18 +76,18 @@ func ExampleErrClosed() {
 
 // What an API tells the user of a key: when to come back.
 func ExampleKeyed_Take() {
-	limiter := ratelimit.NewKeyed[string](ratelimit.Per(60, time.Hour), 3)
+	limiter := ratelimit.NewKeyed[string](ratelimit.Per(24, 24*time.Hour), 3)
 	for range 2 {
 		d, err := limiter.Take(context.Background(), "ann", 2)
 		if err != nil {
 			fmt.Println(err) // only that of a context that has ended
 			return
 		}
-		fmt.Println(d.OK, d.Remaining, d.RetryAfter.Round(time.Second))
+		fmt.Println(d.OK, d.Remaining, d.RetryAfter.Round(time.Minute))
 	}
 	// Output:
 	// true 1 0s
-	// false 1 1m0s
+	// false 1 1h0m0s
 }
 
 // Jobs of one tenant wait for each other, and not for those of another.

@@ -115,10 +115,9 @@ func ExampleLimiter_Reserve() {
 	// true 1h0m0s
 }
 
-// Ten a second and a thousand an hour: permits are granted by both windows or spent on
-// none.
+// Ten an hour and a hundred a day: permits are granted by both windows or spent on none.
 func ExampleWithWindow() {
-	limiter := ratelimit.New(ratelimit.Per(10, time.Second), 10, ratelimit.WithWindow(ratelimit.Per(1000, time.Hour), 1000))
+	limiter := ratelimit.New(ratelimit.Per(10, time.Hour), 10, ratelimit.WithWindow(ratelimit.Per(100, 24*time.Hour), 100))
 	granted := 0
 	for limiter.AllowN(5) {
 		granted += 5
@@ -127,7 +126,7 @@ func ExampleWithWindow() {
 	fmt.Println(limiter)
 	// Output:
 	// 10
-	// 10 per 1s with a burst of 10, 1000 per 1h0m0s with a burst of 1000
+	// 10 per 1h0m0s with a burst of 10, 100 per 24h0m0s with a burst of 100
 }
 
 // Each tenant has a limit, and all tenants together have one.
@@ -143,14 +142,14 @@ func ExampleWithParent() {
 
 // A request to a language model: reserve the estimate, and settle what it has cost.
 func ExampleReservation_Settle() {
-	tokens := ratelimit.New(ratelimit.Per(100_000, time.Hour), 10_000)
+	tokens := ratelimit.New(ratelimit.Per(100, time.Hour), 10_000)
 	r := tokens.ReserveN(4000)
 	if err := r.Wait(context.Background()); err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(tokens.Peek().Remaining)
-	fmt.Println(r.Settle(1500) > 2400) // the answer was short; a few tokens have come back by themselves
+	fmt.Println(r.Settle(1500) > 2400) // the answer was short; some tokens may have come back by themselves
 	fmt.Println(r.Settle(2000))        // and a part of it came late
 	// Output:
 	// 6000

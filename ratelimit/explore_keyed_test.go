@@ -23,7 +23,7 @@ func sweep(x *Keyed[int]) {
 	sh := &x.shards[0]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	x.sweep(sh, x.now(), len(sh.slots))
+	x.sweep(sh, int64(time.Since(x.base)), sh.used)
 }
 
 // R1, R6: whatever is done to the table, claims on a key answer as if they came one after
@@ -96,7 +96,7 @@ func TestExploreKeyedWait(t *testing.T) {
 				r.After(func() {
 					claim()
 					h.check(t, true)
-					if s := sh.find(0, 1); x.Stats().Waiting > 0 || s != nil && s.hash != 0 && s.plan.entry != nil {
+					if i := sh.find(0, 1); x.Stats().Waiting > 0 || i >= 0 && sh.slots[i].hash != 0 && sh.slots[i].plan.l != nil {
 						t.Errorf("an entry is left: %+v", x.Stats())
 					}
 					time.Sleep(4 * tick)
@@ -155,6 +155,28 @@ func TestExploreKeyedForgetMeetsGivingUp(t *testing.T) {
 			if st := x.Stats(); st.Keys != 0 || st.Waiting != 0 {
 				t.Errorf("R6: %+v", st)
 			}
+		})
+	})
+}
+
+// R1: a cost that is known late is charged to the key, also if that is evicted meanwhile.
+func TestExploreKeyedSettleMeetsSweep(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		x, _ := oneShard()
+		first, second := x.Reserve(1, 1), x.Reserve(1, 1) // which keeps the limiter of the key
+		first.Settle(1)
+		time.Sleep(2 * tick)
+		r.Go("settle", func() {
+			if n := first.Settle(2); n != -1 {
+				t.Errorf("Settle returned %d", n)
+			}
+		})
+		r.Go("sweep", func() { sweep(x) })
+		r.After(func() {
+			if x.Allow(1) {
+				t.Error("R1: the late cost is lost")
+			}
+			second.Settle(1)
 		})
 	})
 }

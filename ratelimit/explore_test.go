@@ -161,7 +161,7 @@ func TestExploreCancelMeetsGrant(t *testing.T) {
 					if took := h.end(); took != h.took(h.granted()-1) {
 						t.Errorf("R2: %v for %d permits", took, h.granted())
 					}
-					if time.Since(h.start) == h.end() && l.Allow() || l.line.Len() > 0 {
+					if time.Since(h.start) == h.end() && l.Allow() || l.claims.Len() > 0 {
 						t.Error("there is a permit too many")
 					}
 				})

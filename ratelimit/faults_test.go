@@ -156,6 +156,24 @@ func TestC5MisusePanics(t *testing.T) {
 		"ratelimit: Settle: number must not be negative, got -1":                      func() { r := new(ratelimit.Reservation); r.Settle(-1) },
 		"ratelimit: Reservation.Wait: context must not be nil":                        func() { r := new(ratelimit.Reservation); _ = r.Wait(none) },
 	}
+	var zero ratelimit.Limiter
+	for call, fn := range map[string]func(){
+		"Allow":      func() { zero.Allow() },
+		"Take":       func() { zero.Take(1) },
+		"Peek":       func() { zero.Peek() },
+		"Charge":     func() { zero.Charge(1) },
+		"Wait":       func() { _ = zero.Wait(t.Context()) },
+		"Reserve":    func() { zero.Reserve() },
+		"SetRate":    func() { zero.SetRate(every) },
+		"SetBurst":   func() { zero.SetBurst(1) },
+		"Limit":      func() { zero.Limit() },
+		"Stats":      func() { zero.Stats() },
+		"String":     func() { _ = zero.String() },
+		"Close":      func() { _ = zero.Close() },
+		"WithParent": func() { ratelimit.WithParent(&zero) },
+	} {
+		tests["ratelimit: "+call+": the zero Limiter is not usable, make one with New"] = fn
+	}
 	testkit.Panics(t, tests)
 	if !l.Allow() {
 		t.Error("a misuse has spent the permit")

@@ -3,7 +3,6 @@ package ratelimit
 import (
 	"fmt"
 	"math"
-	"math/big"
 	"math/bits"
 	"time"
 
@@ -17,9 +16,7 @@ import (
 //
 //	max(TAT, now) + n·T ≤ now + B·T
 //
-// and TAT, the theoretical arrival time, becomes the left side. A reading of the clock
-// that comes late cannot mint permits: each grant adds n·T to TAT, which is at least the
-// first grant's now, and leaves TAT at most at the last grant's now + B·T.
+// and TAT, the theoretical arrival time, becomes the left side. A debt is TAT - now.
 //
 // In lowest terms the rate is permits in period nanoseconds. The unit is 1/permits of a
 // nanosecond, in which a nanosecond and T are whole numbers. So the remainder of an
@@ -38,7 +35,6 @@ type params struct {
 	cost     uint64 // units that a permit costs
 	burst    uint64
 	capacity uint64 // burst·cost
-	horizon  uint64 // nanoseconds in which maxCapacity is repaid
 }
 
 // newParams panics if w is out of range. call is the caller's name.
@@ -48,11 +44,11 @@ func newParams(call string, w Window) params {
 		panic("ratelimit: " + call + ": the zero Rate is not usable, make one with Per or Every")
 	}
 	r, burst := w.Rate.reduced(), max(uint64(w.Burst), 1)
-	p := params{Window: w, speed: r.permits, cost: r.period, burst: uint64(w.Burst), horizon: math.MaxInt64}
+	p := params{Window: w, speed: r.permits, cost: r.period, burst: uint64(w.Burst)}
 	switch hi, lo := bits.Mul64(burst, p.cost); {
 	case r.unlimited:
 		return p
-	case p.speed == 0: // nothing is repaid: the cost is only the unit of what is owed
+	case p.speed == 0: // nothing is repaid: the cost is only the unit of the debt
 		p.cost = min(p.cost, maxCapacity/burst)
 	case hi > 0 || lo > maxCapacity || p.speed > maxSpeed:
 		p.speed, p.cost = rounded(r, burst)
@@ -61,28 +57,59 @@ func newParams(call string, w Window) params {
 		panic(fmt.Sprintf("ratelimit: %s: the burst must take at most 36 years to come back, and rounding change the rate by at most 1 ppm, got %v with a burst of %d", call, w.Rate, w.Burst))
 	}
 	p.capacity = p.burst * p.cost
-	if p.speed > 0 {
-		p.horizon = maxCapacity / p.speed
-	}
 	return p
 }
 
-// rounded returns the finest unit in which the burst fits, and the cost of a permit in it,
-// rounded up. The cost is 0 if there is no such unit.
-func rounded(r Rate, burst uint64) (speed, cost uint64) {
-	permits, period := new(big.Int).SetUint64(r.permits), new(big.Int).SetUint64(r.period)
-	n := new(big.Int).SetUint64(maxCapacity - min(burst, maxCapacity))
-	n.Mul(n, permits).Quo(n, new(big.Int).Mul(period, new(big.Int).SetUint64(burst)))
-	speed = maxSpeed
-	if n.IsUint64() {
-		speed = min(n.Uint64(), maxSpeed)
+// reduced returns the same rate in lowest terms. The period of a rate of 0 stays as it
+// is.
+func (r Rate) reduced() Rate {
+	if r.permits == 0 {
+		return r
 	}
-	n.SetUint64(speed)
-	n.Mul(n, period).Add(n, permits).Sub(n, big.NewInt(1)).Quo(n, permits)
-	if cost = n.Uint64(); cost < minCost {
+	a, b := r.permits, r.period
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return Rate{permits: r.permits / a, period: r.period / a, unlimited: r.unlimited}
+}
+
+// rounded returns a unit in which the burst fits, and the cost of a permit in it, rounded
+// up. The cost is 0 if there is no such unit.
+func rounded(r Rate, burst uint64) (speed, cost uint64) {
+	speed = maxSpeed
+	most := maxCapacity/burst - min(1, maxCapacity/burst) // the cost before it is rounded up
+	if hi, lo := bits.Mul64(most, r.permits); hi < r.period {
+		quo, _ := bits.Div64(hi, lo, r.period)
+		speed = min(quo, maxSpeed)
+	}
+	hi, lo := bits.Mul64(speed, r.period)
+	if hi >= r.permits {
+		return 0, 0
+	}
+	cost, rest := bits.Div64(hi, lo, r.permits)
+	if cost += min(rest, 1); cost < minCost {
 		return 0, 0
 	}
 	return speed, cost
+}
+
+// product returns a·b, at most maxDebt.
+func product(a, b uint64) uint64 {
+	if hi, lo := bits.Mul64(a, b); hi == 0 {
+		return min(lo, maxDebt)
+	}
+	return maxDebt
+}
+
+// repaid returns the units that are repaid in d.
+func (p *params) repaid(d time.Duration) uint64 { return product(uint64(d), p.speed) }
+
+// after returns the rest of a debt after d. A clock that has gone back repays nothing.
+func (p *params) after(debt uint64, d time.Duration) uint64 {
+	if d <= 0 || debt == 0 {
+		return debt
+	}
+	return debt - min(product(uint64(d), p.speed), debt)
 }
 
 // time returns the nanoseconds in which units are repaid, rounded up; Never if that is
@@ -97,12 +124,9 @@ func (p *params) time(units uint64) time.Duration {
 	return time.Duration((units-1)/p.speed + 1)
 }
 
-// repaid returns the units that are repaid in d, which is at most maxDebt.
-func (p *params) repaid(d time.Duration) uint64 {
-	if hi, units := bits.Mul64(uint64(d), p.speed); hi == 0 {
-		return min(units, maxDebt)
-	}
-	return maxDebt
+// fits reports whether n permits can be granted, if so much is owed now.
+func (p *params) fits(debt, n uint64) bool {
+	return p.Rate.unlimited || n <= p.burst && debt+n*p.cost <= p.capacity
 }
 
 // delay returns the time until n permits can be granted, if so much is owed now.
@@ -121,10 +145,27 @@ func (p *params) charged(debt, n uint64) uint64 {
 	if p.Rate.unlimited {
 		return 0
 	}
-	if hi, units := bits.Mul64(n, p.cost); hi == 0 && units < maxDebt-min(debt, maxDebt) {
-		return debt + units
+	return min(debt+product(n, p.cost), maxDebt)
+}
+
+// converted returns a debt with other parameters: as many permits, rounded up to a whole
+// unit. If permits are promised until an instant, it is the debt at that instant which stays
+// the same.
+func (p *params) converted(debt uint64, to *params, promised time.Duration) uint64 {
+	var until uint64 // is repaid by then
+	if units := p.repaid(promised); debt > units {
+		debt, until = debt-units, to.repaid(promised)
 	}
-	return maxDebt
+	hi, lo := bits.Mul64(debt, to.cost)
+	lo, carry := bits.Add64(lo, p.cost-1, 0)
+	switch hi += carry; {
+	case p.Rate.unlimited || to.Rate.unlimited:
+		return 0
+	case hi >= p.cost:
+		return maxDebt
+	}
+	debt, _ = bits.Div64(hi, lo, p.cost)
+	return min(min(debt, maxDebt)+until, maxDebt)
 }
 
 // decision describes the answer to a call for n permits, after which so much is owed.
@@ -139,41 +180,7 @@ func (p *params) decision(ok bool, debt, n uint64) Decision {
 	return d
 }
 
-// A cell is what is owed at an instant, in nanoseconds since a base.
-type cell struct {
-	debt uint64
-	last int64
-}
-
-// advance moves c to now. If the clock has gone back, the debt stays as it is.
-func (c *cell) advance(p *params, now int64) {
-	if now > c.last && c.debt > 0 {
-		c.debt -= min(p.repaid(time.Duration(now-c.last)), c.debt)
-	}
-	c.last = now
-}
-
-// convert keeps what is owed, in permits, when the parameters change. It rounds up to a
-// whole unit. If permits are reserved, it keeps what is owed at the last of their instants.
-func (c *cell) convert(from, to *params, promised time.Duration) {
-	var until uint64 // is repaid by then
-	if units := from.repaid(promised); c.debt > units {
-		c.debt, until = c.debt-units, to.repaid(promised)
-	}
-	hi, lo := bits.Mul64(c.debt, to.cost)
-	lo, carry := bits.Add64(lo, from.cost-1, 0)
-	switch hi += carry; {
-	case from.Rate.unlimited || to.Rate.unlimited:
-		c.debt = 0
-	case hi >= from.cost:
-		c.debt = maxDebt
-	default:
-		q, _ := bits.Div64(hi, lo, from.cost)
-		c.debt = min(min(q, maxDebt)+until, maxDebt)
-	}
-}
-
-// A meter is a cell that is changed without a lock. word is TAT in units since base,
+// A meter is the debt of one window, changed without a lock. word is TAT in units since base,
 // modulo 2^63, and the lowest bit is slow: the state is behind the lock of the limiter.
 // Differences of TAT and now are taken as signed numbers. seen is an instant before which
 // TAT is not; a meter that was not seen for longer than the horizon is renewed behind the
@@ -183,11 +190,13 @@ func (c *cell) convert(from, to *params, promised time.Duration) {
 // the old one stays slow.
 type meter struct {
 	params
-	base time.Time
-	_    [128]byte // the words change all the time, the parameters never
-	seen sched.Uint64
-	word sched.Uint64
-	_    [112]byte
+	base    time.Time
+	horizon uint64    // nanoseconds in which maxCapacity is repaid
+	put     uint64    // the word when it became open; behind the lock
+	_       [128]byte // the words change all the time, the parameters never
+	seen    sched.Uint64
+	word    sched.Uint64
+	_       [112]byte
 }
 
 const slow = 1
@@ -201,58 +210,44 @@ const (
 	unsure // the answer is behind the lock
 )
 
-// read returns the word, the instant and the debt. It reads the clock after the word, so
-// no grant in the word was made after that instant. More owed than the capacity is either
-// reserved or means that the clock has gone back: ok is false.
-func (m *meter) read() (word, now, debt uint64, ok bool) {
-	seen := m.seen.Load()
-	word = m.word.Load()
-	if word&slow != 0 {
-		return 0, 0, 0, false
+// renew replaces the meter, which knows the windows as they were. The state of a limiter with
+// several windows or a parent, and that of a key, is behind the lock always.
+func (l *Limiter) renew() {
+	l.open = false
+	if len(l.all) > 1 {
+		return
 	}
-	since := uint64(time.Since(m.base))
-	now = since * m.speed << 1
-	debt = uint64(max(int64(word-now)>>1, 0))
-	return word, now, debt, since-seen <= m.horizon && debt <= m.capacity
+	m := &meter{params: l.windows[0].params, base: l.base, horizon: math.MaxInt64}
+	if m.speed > 0 {
+		m.horizon = maxCapacity / m.speed
+	}
+	m.word.Store(slow)
+	l.meter.Store(m)
 }
 
-// take takes n permits, and returns what is owed after that.
+// take takes n permits, and returns the debt after that. It reads the clock after the
+// word, so no grant in the word was made after that instant. More owed than the capacity is
+// either reserved or means that the clock has gone back. With n = 0 it writes nothing.
 func (m *meter) take(n uint64) (v verdict, debt uint64) {
-	for {
-		word, now, debt, ok := m.read()
+	for m != nil {
+		seen, word := m.seen.Load(), m.word.Load()
+		if word&slow != 0 {
+			break
+		}
+		since := uint64(time.Since(m.base))
+		now := since * m.speed << 1
+		debt := uint64(max(int64(word-now)>>1, 0))
 		switch {
-		case !ok:
+		case since-seen > m.horizon || debt > m.capacity:
 			return unsure, 0
-		case m.Rate.unlimited:
-			return granted, 0
+		case m.Rate.unlimited || n == 0:
+			return granted, debt
 		case n > m.burst || debt+n*m.cost > m.capacity:
 			return denied, debt
 		}
-		debt += n * m.cost
-		if m.word.CompareAndSwap(word, now+debt<<1) {
+		if debt += n * m.cost; m.word.CompareAndSwap(word, now+debt<<1) {
 			return granted, debt
 		}
 	}
-}
-
-// put publishes c, which then can be changed without a lock.
-func (m *meter) put(c cell) (word uint64) {
-	word = (uint64(c.last)*m.speed + c.debt) << 1
-	m.seen.Store(uint64(c.last))
-	m.word.Store(word)
-	return word
-}
-
-// get moves c to now, with what was granted since it was put, and returns how many
-// permits that were, or more. It is called with the slow bit set; old is the word without
-// it.
-func (m *meter) get(c *cell, put, old uint64, now int64) (permits uint64) {
-	c.last = int64(m.seen.Load())
-	c.debt = (old>>1 - uint64(c.last)*m.speed) & (1<<63 - 1)
-	c.advance(&m.params, now)
-	if rise := (old - put) >> 1; rise > 0 {
-		c.debt = min(c.debt, m.capacity) // more means that the clock has gone back
-		permits = (rise-1)/m.cost + 1
-	}
-	return permits
+	return unsure, 0
 }

@@ -22,7 +22,7 @@ import (
 // keys that owe nothing, which loses nothing.
 //
 // With [WithMaxKeys] keys, all of which may owe something, a new key takes the place of
-// another one: of eight keys, the one that owes least. What that key owed is forgotten, so
+// another one: of eight keys, the one that owes least. The debt of that key is forgotten, so
 // it may be granted its burst again. A key with callers that wait, or with reservations
 // that are not settled, is not replaced. If all eight have some, the new key shares one
 // limiter with others of its shard in that position, and may be denied more than is due to
@@ -36,31 +36,38 @@ type Keyed[K comparable] struct {
 	windows func(K) []Window // nil: all keys have the same plan
 	further []Window         // of all keys
 	parent  *Limiter
-	plan    *plan[K]
+	plan    *plan
+	none    *Limiter // grants nothing
 	max     uint64
 	shift   int // of a hash, to the index of its shard
 	shards  []shard[K]
 
 	plansMu sched.Mutex
-	plans   map[Window][]*plan[K] // by the first window
-	shared  int                   // plans in plans
+	plans   map[Window][]*plan // by the first window
+	shared  int                // plans in plans
 
 	_    [128]byte
 	keys sched.Uint64
 }
 
 // A plan is the windows of keys. It does not change. Keys that have the same windows share
-// a plan, up to maxPlans of them. If entry is not nil, the plan is of one key, the state of
-// which is there.
-type plan[K comparable] struct {
-	params  // of the first window
-	windows []Window
-	entry   *entry[K]
+// a plan, up to maxPlans of them. A key the state of which is more than a debt has one of its
+// own, with a limiter.
+type plan struct {
+	params        // of the first window
+	single   bool // and there is no other one, and no parent
+	windows  []Window
+	all      []params
+	overflow *Limiter // of keys that find no place
+
+	l  *Limiter // of one key
+	of *plan    // the windows of that key; the fields above are empty
 }
 
 const (
 	maxPlans       = 1024
 	defaultMaxKeys = 1 << 20
+	keyedBy        = "NewKeyed or NewKeyedFunc"
 )
 
 // NewKeyed returns limiters of the given rate and burst, one for each key, as [New] makes
@@ -91,7 +98,7 @@ func newKeyed[K comparable](opts []KeyedOption) *Keyed[K] {
 		}
 	}
 	width := min(bits.Len(uint(o.maxKeys/64)), 8) // a shard for each 64 keys
-	return &Keyed[K]{
+	x := &Keyed[K]{
 		seed:    maphash.MakeSeed(),
 		base:    time.Now(),
 		further: o.windows,
@@ -99,12 +106,14 @@ func newKeyed[K comparable](opts []KeyedOption) *Keyed[K] {
 		max:     uint64(o.maxKeys),
 		shift:   64 - width,
 		shards:  make([]shard[K], 1<<width),
-		plans:   map[Window][]*plan[K]{},
+		plans:   map[Window][]*plan{},
 	}
+	x.none = New(Per(0, 1), 0)
+	return x
 }
 
 // planOf returns the plan of keys with windows, and the further ones of all keys.
-func (x *Keyed[K]) planOf(call string, windows []Window) *plan[K] {
+func (x *Keyed[K]) planOf(call string, windows []Window) *plan {
 	if len(windows) == 0 {
 		misuse.Below(0, 1, "ratelimit: "+call+": number of windows")
 	}
@@ -115,47 +124,38 @@ func (x *Keyed[K]) planOf(call string, windows []Window) *plan[K] {
 			return p
 		}
 	}
-	p := &plan[K]{params: newParams(call, windows[0]), windows: slices.Concat(windows, x.further)}
-	for _, w := range windows[1:] {
-		newParams(call, w)
+	p := &plan{windows: slices.Concat(windows, x.further), overflow: x.none}
+	for _, w := range p.windows {
+		p.all = append(p.all, newParams(call, w))
 	}
+	p.params, p.single = p.all[0], len(p.all) == 1 && x.parent == nil
 	if x.shared < maxPlans {
 		x.shared++
 		x.plans[windows[0]] = append(x.plans[windows[0]], p)
+		p.overflow = newLimiter(x.base, p.all, x.parent)
 	}
 	return p
 }
 
-func (x *Keyed[K]) now() int64 { return int64(time.Since(x.base)) }
-
-// single reports whether a cell is enough for keys with plan p.
-func (x *Keyed[K]) single(p *plan[K]) bool { return len(p.windows) == 1 && x.parent == nil }
-
-// lock locks the shard of k. It returns the slot of k, or nil and the plan for one.
-func (x *Keyed[K]) lock(k K) (sh *shard[K], s *slot[K], hash uint32, p *plan[K]) {
-	if sh, s, hash = x.lockKnown(k); s != nil {
-		return sh, s, hash, s.plan
+// lock locks the shard of k. If known is set, a key without a slot has no plan. call is the
+// method of the caller.
+func (x *Keyed[K]) lock(call string, k K, known bool) ref[K] {
+	if x.shards == nil {
+		misuse.Zero(true, "ratelimit: "+call, "Keyed", keyedBy)
 	}
-	if x.windows == nil {
-		return sh, nil, hash, x.plan
-	}
-	sh.mu.Unlock()
-	p = x.planOf("NewKeyedFunc", x.windows(k))
-	if sh, s, hash = x.lockKnown(k); s != nil {
-		p = s.plan
-	}
-	return sh, s, hash, p
-}
-
-// lockKnown is lock for calls that do nothing to a key without a slot.
-func (x *Keyed[K]) lockKnown(k K) (sh *shard[K], s *slot[K], hash uint32) {
 	h := maphash.Comparable(x.seed, k)
-	sh, hash = &x.shards[h>>x.shift], uint32(h)|1
-	sh.mu.Lock()
-	if s = sh.find(hash, k); s != nil && s.hash == 0 {
-		s = nil
+	r := ref[K]{x: x, sh: &x.shards[h>>x.shift], hash: uint32(h) | 1, key: k, plan: x.plan}
+	for {
+		r.sh.mu.Lock()
+		if i := r.sh.find(r.hash, k); i >= 0 && r.sh.slots[i].hash != 0 {
+			r.slot, r.plan = &r.sh.slots[i], r.sh.slots[i].plan
+		}
+		if r.plan != nil || known {
+			return r
+		}
+		r.sh.mu.Unlock()
+		r.plan = x.planOf("NewKeyedFunc", x.windows(k))
 	}
-	return sh, s, hash
 }
 
 // Allow reports whether one permit of k can be had now, and takes it if so. It never
@@ -164,134 +164,55 @@ func (x *Keyed[K]) Allow(k K) bool { return x.AllowN(k, 1) }
 
 // AllowN is [Keyed.Allow] for n permits, all or none. It panics if n is less than 1.
 func (x *Keyed[K]) AllowN(k K, n int) bool {
-	c := checkN("AllowN", n)
-	sh, s, hash, p := x.lock(k)
-	defer sh.mu.Unlock()
-	return sh.stats.count(x.take(sh, s, hash, k, p, c, nil))
+	misuse.Below(n, 1, "ratelimit: AllowN: number")
+	r := x.lock("Allow", k, false)
+	defer r.unlock()
+	_, ok := r.take(uint64(n), true)
+	return r.sh.stats.count(ok)
 }
 
 // Take takes n permits of k, all or none, and returns the decision. Its error is the cause
 // of ctx if ctx has ended already, and nil otherwise. It does not wait. It panics if ctx is
 // nil or n is less than 1.
-func (x *Keyed[K]) Take(ctx context.Context, k K, n int) (d Decision, err error) {
+func (x *Keyed[K]) Take(ctx context.Context, k K, n int) (Decision, error) {
 	ctxselect.Require(ctx, "ratelimit: Take")
-	c := checkN("Take", n)
+	misuse.Below(n, 1, "ratelimit: Take: number")
 	if sched.Err(ctx) != nil {
 		return Decision{}, context.Cause(ctx)
 	}
-	sh, s, hash, p := x.lock(k)
-	defer sh.mu.Unlock()
-	sh.stats.count(x.take(sh, s, hash, k, p, c, &d))
-	return d, nil
-}
-
-// take takes n permits of k, and describes that in d, if that is not nil. s is nil if k has
-// no slot.
-func (x *Keyed[K]) take(sh *shard[K], s *slot[K], hash uint32, k K, p *plan[K], n uint64, d *Decision) bool {
-	if !x.single(p) {
-		return x.takeEntry(sh, s, hash, k, p, n, d)
-	}
-	if s == nil && n <= p.burst && !p.Rate.unlimited { // it will owe something
-		s = x.place(sh, hash, k, p)
-		if s == nil {
-			return x.takeEntry(sh, nil, hash, k, p, n, d)
-		}
-	}
-	var c cell
-	if s != nil {
-		if p.entry != nil {
-			return p.entry.take(n, d)
-		}
-		s.advance(&p.params, x.now())
-		c = s.cell
-	}
-	ok := p.delay(c.debt, n) == 0
-	if ok && s != nil {
-		c.debt = p.charged(c.debt, n)
-		s.debt = c.debt
-	}
-	if d != nil {
-		*d = p.decision(ok, c.debt, n)
-	}
-	return ok
-}
-
-// takeEntry is take for keys for which a cell is not enough, or that have no place. A key
-// gets a place only if it is granted something.
-func (x *Keyed[K]) takeEntry(sh *shard[K], s *slot[K], hash uint32, k K, p *plan[K], n uint64, d *Decision) bool {
-	if s != nil {
-		return p.entry.take(n, d)
-	}
-	if !x.single(p) {
-		e := x.newEntry(sh, p)
-		if ok := e.take(n, d); !ok {
-			return false
-		}
-		if s = x.place(sh, hash, k, p); s != nil {
-			e.hash, e.key = hash, k
-			s.plan = &plan[K]{params: p.params, windows: p.windows, entry: e}
-			return true
-		}
-	}
-	sh.stats.Shared++
-	e := x.overflow(sh, p)
-	return e != nil && e.take(n, d)
-}
-
-func (e *entry[K]) take(n uint64, d *Decision) bool {
-	if d == nil {
-		return e.l.AllowN(int(n))
-	}
-	*d = e.l.Take(int(n))
-	return d.OK
+	r := x.lock("Take", k, false)
+	defer r.unlock()
+	debt, ok := r.take(uint64(n), true)
+	return r.decision(r.sh.stats.count(ok), debt, uint64(n)), nil
 }
 
 // Peek returns the decision that Take would return for one permit of k, and takes nothing.
 func (x *Keyed[K]) Peek(k K) Decision {
-	sh, s, _, p := x.lock(k)
-	defer sh.mu.Unlock()
-	switch {
-	case p.entry != nil:
-		return p.entry.l.Peek()
-	case !x.single(p):
-		return x.newEntry(sh, p).l.Peek()
-	}
-	var c cell
-	if s != nil {
-		c = s.cell
-		c.advance(&p.params, x.now())
-	}
-	return p.decision(p.delay(c.debt, 1) == 0, c.debt, 1)
+	r := x.lock("Peek", k, false)
+	defer r.unlock()
+	debt, ok := r.take(1, false)
+	return r.decision(ok, debt, 1)
 }
 
 // Charge takes n permits of k, even if more than the burst is owed then. See
 // [Limiter.Charge].
 func (x *Keyed[K]) Charge(k K, n int) {
-	checkN("Charge", n)
-	sh, s, hash, p := x.lock(k)
-	defer sh.mu.Unlock()
-	if e := x.entryOf(sh, s, hash, k, p); e != nil {
-		e.l.Charge(n)
-		e.release()
-	}
+	misuse.Below(n, 1, "ratelimit: Charge: number")
+	r := x.lock("Charge", k, false)
+	defer r.unlock()
+	l := r.limiter(nil)
+	l.spend(uint64(n))
+	l.root.serve(nil)
 }
 
 // Reserve takes n permits of k for later. See [Limiter.ReserveN].
 func (x *Keyed[K]) Reserve(k K, n int) Reservation {
-	checkN("Reserve", n)
-	sh, s, hash, p := x.lock(k)
-	defer sh.mu.Unlock()
-	e := x.entryOf(sh, s, hash, k, p)
-	if e == nil {
-		return Reservation{err: errNever}
-	}
-	r := e.l.ReserveN(n)
-	if sh.stats.count(r.OK()) {
-		r.owner = e
-		e.unsettled++
-	}
-	e.release()
-	return r
+	misuse.Below(n, 1, "ratelimit: Reserve: number")
+	r := x.lock("Reserve", k, false)
+	defer r.unlock()
+	res := r.limiter(nil).reserve(uint64(n))
+	r.sh.stats.count(res.OK())
+	return res
 }
 
 // Wait waits for one permit of k. See [Keyed.WaitN].
@@ -302,50 +223,38 @@ func (x *Keyed[K]) Wait(ctx context.Context, k K) error { return x.WaitN(ctx, k,
 // less than 1.
 func (x *Keyed[K]) WaitN(ctx context.Context, k K, n int) error {
 	ctxselect.Require(ctx, "ratelimit: WaitN")
-	c := checkN("WaitN", n)
+	misuse.Below(n, 1, "ratelimit: WaitN: number")
 	if sched.Err(ctx) != nil {
 		return context.Cause(ctx)
 	}
-	e, err := x.enter(k, c)
-	if e == nil {
+	deadline, limited := ctx.Deadline()
+	r := x.lock("Wait", k, false)
+	var c *claim
+	var err error
+	if _, ok := r.take(uint64(n), true); !ok {
+		if r.l != nil {
+			r.l.unlock()
+		}
+		c, err = r.limiter(nil).lineUp(uint64(n), deadline, limited)
+	}
+	switch {
+	case c != nil:
+		r.sh.stats.Waiting++
+		r.sh.stats.Waits++
+	case err == nil:
+		r.sh.stats.Granted++
+	}
+	r.unlock()
+	if c == nil {
 		return err
 	}
-	defer e.leave()
-	return e.l.WaitN(ctx, n)
-}
-
-// enter grants n permits of k, or returns the entry at which to wait for them.
-func (x *Keyed[K]) enter(k K, n uint64) (*entry[K], error) {
-	sh, s, hash, p := x.lock(k)
-	defer sh.mu.Unlock()
-	if s == nil && n > p.burst && !p.Rate.unlimited {
-		return nil, exceeds(n, p.burst)
-	}
-	if x.take(sh, s, hash, k, p, n, nil) {
-		sh.stats.count(true)
-		return nil, nil
-	}
-	if s = sh.find(hash, k); s != nil && s.hash == 0 {
-		s = nil
-	} else if s != nil {
-		p = s.plan
-	}
-	e := x.entryOf(sh, s, hash, k, p)
-	if e == nil {
-		return nil, errNever
-	}
-	e.waiting++
-	sh.stats.Waiting++
-	sh.stats.Waits++
-	return e, nil
-}
-
-func (e *entry[K]) leave() {
-	e.sh.mu.Lock()
-	defer e.sh.mu.Unlock()
-	e.waiting--
-	e.sh.stats.Waiting--
-	e.release()
+	defer func() {
+		r.sh.mu.Lock()
+		r.sh.stats.Waiting--
+		r.sh.mu.Unlock()
+		x.touch(k, 0)
+	}()
+	return c.wait(ctx)
 }
 
 // Set changes the windows of k from now on. As many permits are owed as before. Callers
@@ -354,43 +263,60 @@ func (e *entry[K]) leave() {
 // back, it gets the windows of NewKeyed or NewKeyedFunc. Set panics if w is empty or a
 // window is out of range.
 func (x *Keyed[K]) Set(k K, w ...Window) {
+	misuse.Zero(x.shards == nil, "ratelimit: Set", "Keyed", keyedBy)
 	to := x.planOf("Set", w)
-	sh, s, hash := x.lockKnown(k)
-	defer sh.mu.Unlock()
-	if s == nil {
+	r := x.lock("Set", k, true)
+	defer r.unlock()
+	if r.slot == nil {
 		return
 	}
-	e := x.entryOf(sh, s, hash, k, s.plan)
-	e.l.lock()
-	e.l.setWindows("Set", to.windows)
-	e.l.unlock()
-	e.plan = to
-	e.release()
+	l := r.limiter(nil)
+	r.plan.of = to
+	l.setWindows(to.all)
+	l.root.reconsider()
 }
 
-// Forget forgets what k owes, so that all of its burst can be had. It has no effect on a
+// Forget forgets the debt of k, so that all of its burst can be had. It has no effect on a
 // key that has been evicted or shares a limiter.
 func (x *Keyed[K]) Forget(k K) {
-	sh, s, _ := x.lockKnown(k)
-	defer sh.mu.Unlock()
-	switch {
-	case s == nil:
-	case s.plan.entry != nil && s.plan.entry.pinned():
-		l := s.plan.entry.l
-		l.lock()
-		for i := range l.windows {
-			l.windows[i].debt = 0
+	r := x.lock("Forget", k, true)
+	defer r.unlock()
+	if r.slot == nil {
+		return
+	}
+	if r.plan.l != nil {
+		l := r.limiter(nil)
+		for _, w := range l.windows {
+			w.debt = 0
 		}
-		l.changed = true
+		if l.inLine+l.unsettled > 0 {
+			l.root.reconsider()
+			return
+		}
 		l.unlock()
-	default:
-		x.remove(sh, s)
+		r.l = nil
+	}
+	x.remove(r.sh, r.sh.find(r.hash, k))
+}
+
+// touch charges k with permits, and turns the limiter of k back into a debt if that is
+// enough.
+func (x *Keyed[K]) touch(k K, permits int) {
+	if permits > 0 {
+		x.Charge(k, permits)
+		return
+	}
+	r := x.lock("Settle", k, true)
+	defer r.unlock()
+	if r.slot != nil && r.plan.l != nil {
+		r.limiter(nil)
 	}
 }
 
 // Stats returns a snapshot. It looks at one shard after the other, and is consistent for
 // each of them.
 func (x *Keyed[K]) Stats() KeyedStats {
+	misuse.Zero(x.shards == nil, "ratelimit: Stats", "Keyed", keyedBy)
 	var st KeyedStats
 	for i := range x.shards {
 		sh := &x.shards[i]

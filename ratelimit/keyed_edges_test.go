@@ -46,3 +46,30 @@ func TestR1NewKeysWithWindowsAtOnce(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// R1: keys below a parent come while the limit of the parent changes.
+func TestR1NewKeysWhileTheParentChanges(t *testing.T) {
+	const burst = 100
+	all := ratelimit.New(ratelimit.Every(time.Hour), burst)
+	x := ratelimit.NewKeyed[int](ratelimit.Every(time.Hour), 1, ratelimit.WithParent(all), ratelimit.WithMaxKeys(64))
+	var granted testkit.Gauge
+	testkit.Watchdog(t, func() {
+		var wg sync.WaitGroup
+		for g := range 4 {
+			wg.Go(func() {
+				for i := range 500 {
+					if x.Allow(4*i + g) {
+						granted.Enter()
+					}
+				}
+			})
+		}
+		for i := range 200 {
+			all.SetRate(ratelimit.Every(time.Duration(1+i%2) * time.Hour))
+		}
+		wg.Wait()
+	})
+	if granted.Now() != burst {
+		t.Errorf("%d granted of a burst of %d", granted.Now(), burst)
+	}
+}

@@ -13,37 +13,48 @@ import (
 // A Limiter grants permits: a burst of them at once, and more as time passes. It is made
 // by [New], must not be copied, and is safe for concurrent use.
 //
-// The state of a limiter with one window and no parent is one word, in its meter, and a
-// call is a compare-and-swap on it. lock takes the state out of the word and unlock puts
-// it back, unless a caller waits or the limiter is closed. Any other limiter has its state
-// behind mu always. A call locks the limiter first and then its parents.
-//
-// A waiter grants itself its permits, on its own goroutine, when it is in front and they
-// are due. It wakes the next one when it leaves. Only the one in front has a timer.
+// A limiter without a parent and all limiters below it are a family: the lock of the root
+// guards them all, and one line has all callers that wait at any of them. The state of a
+// root with one window is in its meter between calls, unless a caller waits, so a call to it
+// is a compare-and-swap.
 type Limiter struct {
-	base   time.Time
-	chain  []*Limiter // the limiter, its parent, and so on
-	meter  sched.Pointer[meter]
-	barred sched.Bool // a caller waits, or the limiter is closed
+	base   time.Time // the same in a family
+	parent *Limiter  // nil: none
+	root   *Limiter
 
-	mu       sched.Mutex
-	open     bool   // the state is in the meter
-	put      uint64 // what was put into it
-	windows  []window
-	spent    uint64            // permits granted or charged, ever
-	promises []int64           // the instants of reservations for later
-	line     fifo.List[*claim] // callers that wait, and reservations behind them, which are not owed yet
-	behind   int               // such reservations
-	watchers fifo.List[*claim] // waiters of limiters below this one
-	changed  bool              // the waiter in front has to look again
+	family // of a root
+
+	windows  []*window
+	all      []*window // and those of the parents
+	spent    uint64    // permits granted or charged, ever
+	promised int64     // the latest instant of a reservation
+	blocked  uint64    // the last round of serve in which a claim was left here
 	closed   bool
 	waits    uint64
+
+	inLine    int       // claims of l in the line
+	unsettled int       // reservations
+	gone      bool      // the key of l has another state now
+	touch     func(int) // charges the key of l with permits, and lets go of l if that can be; nil: no key
 }
 
-// A window is the state of one window behind the lock.
+// A family is the state that limiters with the same root have in common.
+type family struct {
+	meter        sched.Pointer[meter] // nil: the state is here always
+	mu           sched.Mutex
+	open         bool  // the state is in the meter
+	now          int64 // since the base; it never goes back
+	back         int64 // by so much the clock has
+	claims       fifo.List[*claim]
+	reservations int    // of the claims
+	round        uint64 // of serve
+}
+
+// A window is a debt at an instant.
 type window struct {
 	params
-	cell
+	debt uint64
+	last int64
 }
 
 // New returns a limiter that grants up to burst permits at once and rate after that. With
@@ -59,123 +70,127 @@ func New(rate Rate, burst int, opts ...Option) *Limiter {
 			opt.forLimiter(&o)
 		}
 	}
-	l := newLimiter("New", time.Now(), append([]Window{{rate, burst}}, o.windows...), o.parent)
-	l.lock()
+	var ps []params
+	for _, w := range append([]Window{{rate, burst}}, o.windows...) {
+		ps = append(ps, newParams("New", w))
+	}
+	l := newLimiter(time.Now(), ps, o.parent)
+	l.renew()
+	l.lock("New")
 	defer l.unlock()
-	for i := range l.windows {
-		if w := &l.windows[i]; uint64(o.spent) > w.burst {
+	for _, w := range l.windows {
+		if uint64(o.spent) > w.burst {
 			panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", w.burst, o.spent))
 		}
 	}
-	l.spendHere(uint64(o.spent))
+	for _, w := range l.windows {
+		w.debt = w.charged(w.debt, uint64(o.spent))
+	}
 	return l
 }
 
-// newLimiter returns a limiter, the state of which is behind the lock.
-func newLimiter(call string, base time.Time, ws []Window, parent *Limiter) *Limiter {
-	l := &Limiter{base: base}
-	l.chain = append(l.chain, l)
+// newLimiter returns a limiter without a meter; base is that of a root.
+func newLimiter(base time.Time, ps []params, parent *Limiter) *Limiter {
+	l := &Limiter{base: base, parent: parent}
+	l.root, l.round = l, 1
 	if parent != nil {
-		l.chain = append(l.chain, parent.chain...)
+		l.root, l.base = parent.root, parent.base
 	}
-	l.setWindows(call, ws)
-	for i := range l.windows {
-		l.windows[i].last = int64(time.Since(base))
+	for _, p := range ps {
+		l.windows = append(l.windows, &window{params: p})
+	}
+	l.all = l.windows
+	if parent != nil {
+		l.all = slices.Concat(l.windows, parent.all)
 	}
 	return l
 }
 
-// promised returns the time until the instant of the last reservation.
-func (l *Limiter) promised() time.Duration {
-	now := l.windows[0].last
-	l.promises = slices.DeleteFunc(l.promises, func(at int64) bool { return at <= now })
-	if len(l.promises) == 0 {
-		return 0
+// setWindows replaces the windows of a limiter without children, which would look at the list
+// without the lock. A window keeps the debt of the one in its place, in permits, and a new one
+// gets that of the first.
+func (l *Limiter) setWindows(ps []params) {
+	old := l.windows
+	l.windows = nil
+	for i := range ps {
+		w := *old[0]
+		if i < len(old) {
+			w = *old[i]
+		}
+		l.windows = append(l.windows, &w)
+		l.set(&w, ps[i])
 	}
-	return time.Duration(slices.Max(l.promises) - now)
+	l.all = slices.Concat(l.windows, l.all[len(old):])
 }
 
-// setWindows replaces the windows. A window keeps what the one in its place owes, in
-// permits, and one that is new owes what the first does.
-func (l *Limiter) setWindows(call string, ws []Window) {
-	now := make([]window, len(ws))
-	for i, w := range ws {
-		now[i].params = newParams(call, w)
-		if len(l.windows) > 0 {
-			old := &l.windows[0]
-			if i < len(l.windows) {
-				old = &l.windows[i]
-			}
-			now[i].cell = old.cell
-			now[i].convert(&old.params, &now[i].params, l.promised())
-		}
-	}
-	l.windows = now
-	m := &meter{params: now[0].params, base: l.base}
-	m.word.Store(slow)
-	l.meter.Store(m)
-	l.wakeAll()
+// set changes a window, which keeps its debt.
+func (l *Limiter) set(w *window, to params) {
+	w.debt, w.params = w.converted(w.debt, &to, l.promise()), to
 }
 
 // Allow reports whether one permit can be had now, and takes it if so. It never overtakes
-// a caller that waits. It costs a reading of the clock and a compare-and-swap; a denial
-// writes nothing, unless permits are reserved for later.
+// a caller that waits. It costs a reading of the clock and a short lock, which is that of
+// the family where there is a parent; while a permit is not due, a denial writes nothing.
 func (l *Limiter) Allow() bool { return l.AllowN(1) }
 
 // AllowN is [Limiter.Allow] for n permits, all or none. It panics if n is less than 1.
 func (l *Limiter) AllowN(n int) bool {
-	k := checkN("AllowN", n)
-	v, _ := l.meter.Load().take(k)
-	return v == granted || v == unsure && !l.barred.Load() && l.takeSlow(k)
-}
-
-func (l *Limiter) takeSlow(n uint64) bool {
-	l.lockState()
+	misuse.Below(n, 1, "ratelimit: AllowN: number")
+	if v, _ := l.meter.Load().take(uint64(n)); v != unsure {
+		return v == granted
+	}
+	l.lock("Allow")
 	defer l.unlock()
-	return l.take(n)
+	return l.take(uint64(n), true)
 }
 
 // Take is [Limiter.AllowN] with the numbers that a server tells its clients. It panics if
 // n is less than 1.
 func (l *Limiter) Take(n int) Decision {
-	k := checkN("Take", n)
+	misuse.Below(n, 1, "ratelimit: Take: number")
 	m := l.meter.Load()
-	if v, debt := m.take(k); v != unsure {
-		return m.decision(v == granted, debt, k)
+	if v, debt := m.take(uint64(n)); v != unsure {
+		return m.decision(v == granted, debt, uint64(n))
 	}
-	l.lock()
+	l.lock("Take")
 	defer l.unlock()
-	return l.decision(l.take(k), k)
+	return l.decision(l.take(uint64(n), true), uint64(n))
 }
 
 // Peek returns the answer that Take(1) would give, and takes nothing: Remaining still
 // counts that permit.
 func (l *Limiter) Peek() Decision {
 	m := l.meter.Load()
-	if _, _, debt, ok := m.read(); ok {
-		return m.decision(m.delay(debt, 1) == 0, debt, 1)
+	if v, debt := m.take(0); v != unsure {
+		return m.decision(m.fits(debt, 1), debt, 1)
 	}
-	l.lock()
+	l.lock("Peek")
 	defer l.unlock()
-	return l.decision(l.due(1) == 0, 1)
+	return l.decision(l.take(1, false), 1)
+}
+
+// take reports whether n permits can be granted now, and takes them if it is to.
+func (l *Limiter) take(n uint64, really bool) bool {
+	ok := !l.busy()
+	for _, w := range l.all {
+		ok = ok && w.fits(w.debt, n)
+	}
+	if ok && really {
+		l.spend(n)
+	}
+	return ok
 }
 
 // Charge takes n permits, even if more than the burst is owed then. It is for a cost that
-// is known only when it has arisen. Nothing is granted until what is owed has come down to
+// is known only when it has arisen. Nothing is granted until the debt has come down to
 // the burst; callers that wait go on waiting. The debt is bounded by at least twice the
 // largest burst. Charge panics if n is less than 1.
 func (l *Limiter) Charge(n int) {
-	k := checkN("Charge", n)
-	l.lock()
+	misuse.Below(n, 1, "ratelimit: Charge: number")
+	l.lock("Charge")
 	defer l.unlock()
-	l.charge(k)
-}
-
-func (l *Limiter) charge(n uint64) {
-	for _, m := range l.chain {
-		m.spendHere(n)
-		m.changed = true
-	}
+	l.spend(uint64(n))
+	l.root.serve(nil)
 }
 
 // SetRate changes the rate of the window that [New] was given, from now on. As many
@@ -183,9 +198,7 @@ func (l *Limiter) charge(n uint64) {
 // allows. A [Reservation] keeps its instant. SetRate panics if the rate and the burst are
 // out of range.
 func (l *Limiter) SetRate(rate Rate) {
-	l.lock()
-	defer l.unlock()
-	l.set("SetRate", Window{rate, l.windows[0].Burst})
+	l.change("SetRate", func() { l.set(l.windows[0], newParams("SetRate", Window{rate, l.windows[0].Burst})) })
 }
 
 // SetBurst changes the burst of the window that [New] was given, from now on. As many
@@ -193,115 +206,93 @@ func (l *Limiter) SetRate(rate Rate) {
 // error that wraps [ErrExceedsBurst]. SetBurst panics if the rate and the burst are out of
 // range or burst is negative.
 func (l *Limiter) SetBurst(burst int) {
-	l.lock()
-	defer l.unlock()
-	l.set("SetBurst", Window{l.windows[0].Rate, burst})
+	l.change("SetBurst", func() { l.set(l.windows[0], newParams("SetBurst", Window{l.windows[0].Rate, burst})) })
 }
 
-func (l *Limiter) set(call string, first Window) {
-	ws := []Window{first}
-	for i := range l.windows[1:] {
-		ws = append(ws, l.windows[1+i].Window)
+// change runs a function that changes a limit.
+func (l *Limiter) change(call string, fn func()) {
+	l.lock(call)
+	defer l.unlock()
+	fn()
+	if l.meter.Load() != nil {
+		l.renew()
 	}
-	l.setWindows(call, ws)
+	l.root.reconsider()
 }
 
 // Close ends the limiter: callers that wait get [ErrClosed], and nothing is granted any
 // more, nor by limiters of which it is the parent. It is idempotent and returns nil. A
 // limiter needs no closing.
 func (l *Limiter) Close() error {
-	l.lock()
-	defer l.unlock()
-	l.closed = true
-	l.wakeAll()
+	l.change("Close", func() { l.closed = true })
 	return nil
 }
 
 // Limit returns the rate and the burst of the window that [New] was given.
 func (l *Limiter) Limit() (Rate, int) {
-	m := l.meter.Load()
-	return m.Rate, m.Burst
+	l.lock("Limit")
+	defer l.unlock()
+	return l.windows[0].Rate, l.windows[0].Burst
 }
 
-func checkN(call string, n int) uint64 {
-	if n < 1 { // otherwise no string is made
-		misuse.Below(n, 1, "ratelimit: "+call+": number")
+// lock locks the family, and moves the limiter and its parents to now. call is the method
+// of the caller.
+func (l *Limiter) lock(call string) {
+	root := l.root
+	if root == nil {
+		misuse.Zero(true, "ratelimit: "+call, "Limiter", "New")
 	}
-	return uint64(n)
-}
-
-// lock locks the limiter and its parents, moves them to now, and puts their lines in order.
-func (l *Limiter) lock() {
-	l.lockState()
-	for _, m := range l.chain {
-		if m.behind > 0 {
-			m.keepPromises()
-		}
+	root.mu.Lock()
+	m, word, rise := root.meter.Load(), uint64(0), uint64(0)
+	if m != nil {
+		word = m.word.Or(slow)
 	}
-}
-
-// lockState is lock for a call that does nothing if there is a line.
-func (l *Limiter) lockState() {
-	for _, m := range l.chain {
-		m.mu.Lock()
-		old := m.meter.Load().word.Or(slow)
-		now := int64(time.Since(m.base)) // no grant in the word is later
-		for i := range m.promises {
-			m.promises[i] += min(now-m.windows[0].last, 0) // the clock may have gone back
-		}
-		if m.open {
-			m.open = false
-			m.spent += m.meter.Load().get(&m.windows[0].cell, m.put, old, now)
-		}
-		for i := range m.windows {
-			w := &m.windows[i]
-			w.advance(&w.params, now)
-		}
+	now := int64(time.Since(l.base)) + root.back // no grant in the word is later
+	if now < root.now {
+		root.back += root.now - now
+		now = root.now
+	}
+	if root.open {
+		root.open = false
+		root.windows[0].debt = (word>>1 - m.seen.Load()*m.speed) & (1<<63 - 1)
+		rise = (word - m.put) >> 1
+	}
+	root.now = now
+	for _, w := range l.all {
+		w.debt, w.last = w.after(w.debt, time.Duration(now-w.last)), now
+	}
+	if rise > 0 {
+		w := root.windows[0]
+		w.debt = min(w.debt, w.capacity)  // more means that the clock has gone back
+		root.spent += (rise-1)/w.cost + 1 // or fewer
 	}
 }
 
 // unlock is the end of lock.
 func (l *Limiter) unlock() {
-	for _, m := range slices.Backward(l.chain) {
-		if n := m.line.Front(); n != nil && m.changed {
-			sched.Signal(n.Value.wake)
-		}
-		m.changed = false
-		barred := m.closed || m.line.Len() > 0
-		if barred != m.barred.Load() {
-			m.barred.Store(barred)
-		}
-		if m.open = !barred && len(m.windows) == 1 && len(m.chain) == 1; m.open {
-			m.put = m.meter.Load().put(m.windows[0].cell)
-		}
-		m.mu.Unlock()
+	root := l.root
+	if m := root.meter.Load(); m != nil && !root.closed && root.blocked != root.round {
+		now := uint64(root.now - root.back)
+		root.open, m.put = true, (now*m.speed+root.windows[0].debt)<<1
+		m.seen.Store(now)
+		m.word.Store(m.put)
 	}
+	root.mu.Unlock()
 }
 
-// take grants n permits if that is possible now.
-func (l *Limiter) take(n uint64) bool {
-	if l.due(n) > 0 {
-		return false
-	}
-	l.spend(n)
-	return true
-}
-
-// due returns the time until n permits can be granted; Never if a caller waits.
-func (l *Limiter) due(n uint64) (d time.Duration) {
-	for _, m := range l.chain {
-		if m.closed || m.line.Len() > 0 {
-			return Never
+// busy reports whether a caller waits, or l is closed.
+func (l *Limiter) busy() bool {
+	for m := l; m != nil; m = m.parent {
+		if m.closed || m.blocked == l.root.round {
+			return true
 		}
-		d = max(d, m.dueHere(n))
 	}
-	return d
+	return false
 }
 
-// dueHere returns the time until the windows of l itself allow n permits.
-func (l *Limiter) dueHere(n uint64) (d time.Duration) {
-	for i := range l.windows {
-		w := &l.windows[i]
+// due returns the time until windows allow n permits.
+func due(ws []*window, n uint64) (d time.Duration) {
+	for _, w := range ws {
 		d = max(d, w.delay(w.debt, n))
 	}
 	return d
@@ -309,44 +300,32 @@ func (l *Limiter) dueHere(n uint64) (d time.Duration) {
 
 // spend makes n more permits owed.
 func (l *Limiter) spend(n uint64) {
-	for _, m := range l.chain {
-		m.spendHere(n)
-	}
-}
-
-func (l *Limiter) spendHere(n uint64) {
-	l.spent += n
-	for i := range l.windows {
-		w := &l.windows[i]
+	for _, w := range l.all {
 		w.debt = w.charged(w.debt, n)
 	}
+	for m := l; m != nil; m = m.parent {
+		m.spent += n
+	}
 }
+
+// promise returns the time until the latest instant of a reservation.
+func (l *Limiter) promise() time.Duration { return time.Duration(max(0, l.promised-l.root.now)) }
 
 // decision describes the answer to a call for n permits.
-func (l *Limiter) decision(ok bool, n uint64) (d Decision) {
-	busy := false
-	for _, m := range l.chain {
-		busy = busy || m.closed || m.line.Len() > 0
-		for i := range m.windows {
-			w := &m.windows[i]
-			if o := w.decision(ok, w.debt, n); m == l && i == 0 {
-				d = o
-			} else {
-				d.and(o)
-			}
+func (l *Limiter) decision(ok bool, n uint64) Decision {
+	d := Decision{OK: ok}
+	for i, w := range l.all {
+		o := w.decision(ok, w.debt, n)
+		if i == 0 || o.Remaining < d.Remaining {
+			d.Limit, d.Remaining = o.Limit, o.Remaining
+		}
+		d.RetryAfter, d.ResetAfter = max(d.RetryAfter, o.RetryAfter), max(d.ResetAfter, o.ResetAfter)
+	}
+	if l.busy() {
+		d.Remaining, d.RetryAfter = 0, Never
+		if l.refuses(n) == nil {
+			d.RetryAfter = l.forecast(n, 0)
 		}
 	}
-	if busy {
-		d.Remaining, d.RetryAfter = 0, l.delay(n)
-	}
 	return d
-}
-
-// owed returns how many permits are owed, in the window that owes most.
-func (l *Limiter) owed() (permits float64) {
-	for i := range l.windows {
-		w := &l.windows[i]
-		permits = max(permits, float64(w.debt)/float64(w.cost))
-	}
-	return permits
 }

@@ -22,32 +22,28 @@ type options struct {
 	maxKeys int
 }
 
-type (
-	limiterOption func(*options)
-	keyedOption   func(*options)
-	limitOption   func(*options)
-)
+// A setting is any of them: the interface says where it fits.
+type setting func(*options)
 
-func (f limiterOption) forLimiter(o *options) { f(o) }
-func (f keyedOption) forKeyed(o *options)     { f(o) }
-func (f limitOption) forLimiter(o *options)   { f(o) }
-func (f limitOption) forKeyed(o *options)     { f(o) }
+func (f setting) forLimiter(o *options) { f(o) }
+func (f setting) forKeyed(o *options)   { f(o) }
 
 // WithWindow adds a further limit, such as 1,000 an hour besides 10 a second. Permits are
 // granted by all windows, or spent on none. It can be given several times. New panics if
 // the rate and the burst are out of range.
 func WithWindow(rate Rate, burst int) LimitOption {
 	newParams("WithWindow", Window{rate, burst})
-	return limitOption(func(o *options) { o.windows = append(o.windows, Window{rate, burst}) })
+	return setting(func(o *options) { o.windows = append(o.windows, Window{rate, burst}) })
 }
 
 // WithParent makes every grant need permits of l as well: one limit per tenant, and one
 // for all tenants together. Permits are granted by both, or spent on neither. A parent
-// may have a parent. A caller that waits first waits at its own limiter, and then in the
-// queue of the parent. WithParent panics if l is nil.
+// may have a parent. A caller that waits first waits at its own limiter, and then at the
+// parent, in front of those that came after it. WithParent panics if l is nil.
 func WithParent(l *Limiter) LimitOption {
 	misuse.Nil(l == nil, "ratelimit: WithParent: limiter")
-	return limitOption(func(o *options) { o.parent = l })
+	misuse.Zero(l.root == nil, "ratelimit: WithParent", "Limiter", "New")
+	return setting(func(o *options) { o.parent = l })
 }
 
 // WithSpent makes a limiter start as if n permits had just been granted. With all of the
@@ -55,13 +51,13 @@ func WithParent(l *Limiter) LimitOption {
 // panics if n is negative; New panics if n is more than the burst of a window.
 func WithSpent(n int) Option {
 	misuse.Negative(n, "ratelimit: WithSpent: number")
-	return limiterOption(func(o *options) { o.spent = n })
+	return setting(func(o *options) { o.spent = n })
 }
 
-// WithMaxKeys bounds the number of keys that are kept at once. See [Keyed] for what
-// happens when a key comes beyond that. The default is 1,048,576 keys, which take about
+// WithMaxKeys bounds the number of keys that are kept at once. [Keyed] tells
+// what happens when a key comes beyond that. The default is 1,048,576 keys, which take about
 // 60 MB with short strings as keys. It panics if n is less than 1.
 func WithMaxKeys(n int) KeyedOption {
 	misuse.Below(n, 1, "ratelimit: WithMaxKeys: number")
-	return keyedOption(func(o *options) { o.maxKeys = n })
+	return setting(func(o *options) { o.maxKeys = n })
 }

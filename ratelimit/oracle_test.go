@@ -14,9 +14,9 @@ type oracle struct {
 	now      int64 // ns
 	windows  []*oracleWindow
 	parent   *oracle
-	line     []*oracleClaim
+	line     []*oracleClaim // of a root: of all below it, too
 	spent    int64
-	promises []int64
+	promised int64
 }
 
 type oracleWindow struct {
@@ -26,26 +26,22 @@ type oracleWindow struct {
 	owed      *big.Rat
 }
 
-// An oracleClaim is a caller that waits, or a reservation behind one.
+// An oracleClaim is a caller that waits, or a reservation behind one. It is in the queues of
+// its limiter and of the parents up to the one at which it waits.
 type oracleClaim struct {
+	of       *oracle
+	at       *oracle
 	n, id    int64
 	reserved bool
-	at       int64
-	spent    int64 // 0: in the line
-}
-
-// An oracleHold is what a reservation has at one limiter.
-type oracleHold struct {
-	o     *oracle
-	at    int64
-	spent int64
-	claim *oracleClaim
+	due      int64
+	spent    []int64 // after it was charged, by limiter of the chain; nil: it is in the line
 }
 
 type oracleReservation struct {
-	n     int64
-	at    int64
-	holds []*oracleHold
+	n      int64
+	at     int64
+	before int64
+	claim  oracleClaim
 }
 
 func rat(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }
@@ -127,9 +123,39 @@ func (o *oracle) due(n int64) (d time.Duration) {
 	return d
 }
 
+func (o *oracle) root() *oracle {
+	if o.parent == nil {
+		return o
+	}
+	return o.parent.root()
+}
+
+// waitsAt reports whether c is in the queue of o.
+func (c *oracleClaim) waitsAt(o *oracle) bool {
+	for _, m := range c.of.chain() {
+		if m == o {
+			return true
+		}
+		if m == c.at {
+			return false
+		}
+	}
+	return false
+}
+
+// queue are the claims that wait at o.
+func (o *oracle) queue() (cs []*oracleClaim) {
+	for _, c := range o.root().line {
+		if c.waitsAt(o) {
+			cs = append(cs, c)
+		}
+	}
+	return cs
+}
+
 func (o *oracle) can(n int64) bool {
 	for _, m := range o.chain() {
-		if len(m.line) > 0 || m.due(n) > 0 {
+		if len(m.queue()) > 0 || m.due(n) > 0 {
 			return false
 		}
 	}
@@ -165,10 +191,10 @@ func (o *oracle) delay(n int64, from time.Duration) (at time.Duration) {
 		owed *big.Rat
 	}
 	var fs []future
-	for i, m := range o.chain() {
+	for _, m := range o.chain() {
 		queued := int64(0)
-		for _, c := range m.line {
-			if i > 0 && (len(o.line) == 0 || c != o.line[0]) {
+		for _, c := range m.queue() {
+			if !c.waitsAt(o) {
 				queued += c.n
 			}
 		}
@@ -192,9 +218,9 @@ func (o *oracle) delay(n int64, from time.Duration) (at time.Duration) {
 		}
 		return at
 	}
-	for _, c := range o.line {
+	for _, c := range o.queue() {
 		if c.reserved {
-			at = max(at, time.Duration(c.at-o.now))
+			at = max(at, time.Duration(c.due-o.now))
 		}
 		if at = serve(c.n, at); at == ratelimit.Never {
 			return at
@@ -208,7 +234,7 @@ func (o *oracle) decision(ok bool, n int64) ratelimit.Decision {
 	d := ratelimit.Decision{OK: ok, Limit: -1}
 	busy := false
 	for _, m := range o.chain() {
-		busy = busy || len(m.line) > 0
+		busy = busy || len(m.queue()) > 0
 		for _, w := range m.windows {
 			left := w.burst
 			if !w.unlimited {
@@ -232,7 +258,7 @@ func (o *oracle) decision(ok bool, n int64) ratelimit.Decision {
 
 // reserve returns nil if n permits can't be reserved.
 func (o *oracle) reserve(n int64) *oracleReservation {
-	delay := o.delay(n, time.Duration(o.promised()))
+	delay := o.delay(n, time.Duration(o.promise()))
 	if delay == ratelimit.Never {
 		return nil
 	}
@@ -246,75 +272,78 @@ func (o *oracle) reserve(n int64) *oracleReservation {
 			return nil
 		}
 	}
-	r := &oracleReservation{n: n, at: o.now + int64(delay)}
-	for _, m := range o.chain() {
-		if m != o {
-			delay = m.delay(n, 0)
-		}
-		h := &oracleHold{o: m, at: m.now + int64(delay), spent: m.spent}
-		if delay > 0 {
-			m.promises = append(m.promises, h.at)
-		}
-		if len(m.line) > 0 {
-			h.claim = &oracleClaim{n: n, reserved: true, at: m.now + int64(delay)}
-			m.line = append(m.line, h.claim)
-		} else {
-			m.reserved(n, delay)
-			h.spent = m.spent
-		}
-		r.holds = append(r.holds, h)
+	r := &oracleReservation{n: n, at: o.now + int64(delay), before: o.promised}
+	r.claim = oracleClaim{of: o, at: o, n: n, reserved: true, due: r.at}
+	if len(o.queue()) == 0 {
+		r.claim.charge()
+	} else {
+		o.promised = max(o.promised, r.at)
+		o.root().line = append(o.root().line, &r.claim)
 	}
 	return r
 }
 
-func (o *oracle) reserved(n int64, delay time.Duration) {
-	for _, w := range o.windows {
-		if now := w.repaid(int64(max(delay, 0))); !w.unlimited && w.owed.Cmp(now) < 0 {
-			w.owed.Set(now)
+// charge makes what c asks for owed, at its instant, and at the parents as early as possible.
+func (c *oracleClaim) charge() {
+	delay := time.Duration(c.due - c.of.now)
+	for _, m := range c.of.chain() {
+		if m == c.of {
+			for _, w := range m.windows {
+				if now := w.repaid(int64(max(delay, 0))); !w.unlimited && w.owed.Cmp(now) < 0 {
+					w.owed.Set(now)
+				}
+			}
+		} else {
+			delay = m.due(c.n)
 		}
+		if delay > 0 && delay != ratelimit.Never {
+			m.promised = max(m.promised, m.now+int64(delay))
+		}
+		m.spendHere(c.n)
+		c.spent = append(c.spent, m.spent)
 	}
-	o.spendHere(n)
 }
 
 func (o *oracle) settle(r *oracleReservation, actual int64) (returned int64) {
-	defer func() { r.n = actual }()
-	if actual >= r.n {
-		o.spend(actual - r.n)
-		return r.n - actual
-	}
 	returned = r.n - actual
-	for _, h := range r.holds {
-		if i := slices.Index(h.o.promises, h.at); actual == 0 && i >= 0 {
-			h.o.promises = slices.Delete(h.o.promises, i, i+1)
+	switch c := &r.claim; {
+	case slices.Contains(o.root().line, c):
+		if c.n = actual; actual == 0 {
+			c.leave()
 		}
-		returned = min(returned, h.giveBack(r.n-actual))
+	case returned <= 0:
+		o.spend(-returned)
+	default:
+		spent := c.spent
+		if spent == nil { // it was given back before it was charged
+			spent = []int64{0}
+		}
+		for i, m := range o.chain() {
+			if i < len(spent) {
+				returned = min(returned, m.giveBack(r.n-actual, spent[i]))
+			}
+		}
 	}
+	if actual == 0 && o.promised == r.at {
+		o.promised = r.before
+	}
+	r.n = actual
 	return returned
 }
 
 // giveBack is the law of refunds: what must still be owed is the cost of all that was
 // granted since, from the last moment on that what was owed allowed.
-func (h *oracleHold) giveBack(n int64) int64 {
-	free := int64(0)
-	if c := h.claim; c != nil && c.spent > 0 {
-		h.spent = c.spent
-	} else if c != nil {
-		free = min(n, c.n)
-		if c.n -= free; c.n == 0 {
-			h.o.line = slices.DeleteFunc(h.o.line, func(d *oracleClaim) bool { return c == d })
-		}
-	}
-	n -= free
-	back := n
-	for _, w := range h.o.windows {
+func (o *oracle) giveBack(n, spent int64) (back int64) {
+	back = n
+	for _, w := range o.windows {
 		if w.unlimited {
 			continue
 		}
 		least := new(big.Rat).Sub(w.owed, rat(w.burst))
-		if last := w.most(w.repaid(h.o.promised())); least.Cmp(last) < 0 {
+		if last := w.most(w.repaid(o.promise())); least.Cmp(last) < 0 {
 			least.Set(last)
 		}
-		least.Add(least, rat(h.o.spent-h.spent))
+		least.Add(least, rat(o.spent-spent))
 		if least.Cmp(w.owed) > 0 {
 			least.Set(w.owed)
 		}
@@ -326,96 +355,85 @@ func (h *oracleHold) giveBack(n int64) int64 {
 		w.owed = owed
 		back = min(back, new(big.Int).Quo(given.Num(), given.Denom()).Int64())
 	}
-	return back + free
+	return back
 }
 
 // wait puts a caller at the end of the line.
-func (o *oracle) wait(n, id int64) { o.line = append(o.line, &oracleClaim{n: n, id: id}) }
-
-// leave takes a claim out of the line of o, and charges the reservations in front then.
-func (o *oracle) leave(c *oracleClaim) {
-	o.line = slices.DeleteFunc(o.line, func(d *oracleClaim) bool { return d == c })
-	for len(o.line) > 0 && o.line[0].reserved {
-		o.charge(o.line[0])
-		o.line = o.line[1:]
-	}
+func (o *oracle) wait(n, id int64) {
+	o.root().line = append(o.root().line, &oracleClaim{of: o, at: o, n: n, id: id})
 }
 
-func (o *oracle) charge(c *oracleClaim) {
-	o.reserved(c.n, time.Duration(c.at-o.now))
-	c.spent = o.spent
+func (c *oracleClaim) leave() {
+	root := c.of.root()
+	root.line = slices.DeleteFunc(root.line, func(d *oracleClaim) bool { return d == c })
 }
 
 // keepPromises lets reservations overtake if they would come too late otherwise.
 func (o *oracle) keepPromises() {
-	ahead, late := int64(0), false
-	for _, c := range o.line {
-		ahead += c.n
-		for _, w := range o.windows {
-			over := new(big.Rat).Add(w.owed, rat(ahead-w.burst))
-			late = late || c.reserved && w.time(over) > time.Duration(c.at-o.now)
-		}
-	}
-	if late {
-		o.line = slices.DeleteFunc(o.line, func(c *oracleClaim) bool {
-			if c.reserved {
-				o.charge(c)
+	for _, c := range slices.Clone(o.root().line) {
+		ahead, late := int64(0), false
+		for _, d := range c.of.queue() {
+			ahead += d.n
+			if d == c {
+				break
 			}
-			return c.reserved
-		})
+		}
+		for _, w := range c.of.windows {
+			over := new(big.Rat).Add(w.owed, rat(ahead-w.burst))
+			late = late || c.reserved && w.time(over) > time.Duration(c.due-o.now)
+		}
+		if late {
+			c.leave()
+			c.charge()
+			o.keepPromises() // this one may make others late
+			return
+		}
 	}
 }
 
-// look grants the claims in front that are due, and returns when the next one may be.
+// look grants the claims that are in front of all of their queues and due, and returns when
+// the next one may be.
 func (o *oracle) look(granted map[int64]int64) (next time.Duration) {
 	next = ratelimit.Never
-	for _, m := range o.chain() {
-		m.keepPromises()
-	}
-	for _, root := range o.chain() { // those of o may wait at the parent
-	again:
-		for len(root.line) > 0 {
-			c := root.line[0]
-			if o.parent == root && len(o.line) > 0 && c == o.line[0] {
-				break // looked at as one of o
-			}
-			chain := root.chain()
-			for i, m := range chain {
-				if !slices.Contains(m.line, c) {
-					m.line = append(m.line, c)
-				}
-				delay := time.Duration(ratelimit.Never)
-				if m.line[0] == c {
-					delay = m.due(c.n)
-				}
-				if delay > 0 {
+	o.keepPromises()
+	blocked := map[*oracle]bool{}
+	for _, c := range slices.Clone(o.root().line) {
+		if blocked[o.root()] {
+			break
+		}
+		var at *oracle
+		for _, m := range c.of.chain() {
+			if delay := m.due(c.n); blocked[m] || delay > 0 && !c.reserved {
+				if at = m; !blocked[m] {
 					next = min(next, delay)
-					for _, above := range chain[i+1:] {
-						above.leave(c)
-					}
-					break again
 				}
+				break
 			}
-			root.spend(c.n)
-			for _, m := range chain {
-				m.leave(c)
+		}
+		switch {
+		case at != nil:
+			c.at = at
+			for _, m := range c.of.chain() {
+				blocked[m] = blocked[m] || c.waitsAt(m)
 			}
+		case c.reserved:
+			c.leave()
+			c.charge()
+		default:
+			c.leave()
+			c.of.spend(c.n)
 			granted[c.id] = o.now
 		}
 	}
 	return next
 }
 
-// run moves to an instant and grants on the way. It returns who was granted, by id, and
+// run moves to an instant and grants on the way. It returns the ids of those granted, and
 // when.
 func (o *oracle) run(to int64) map[int64]int64 {
 	granted := map[int64]int64{}
 	for {
-		before := len(granted)
 		next := o.look(granted)
-		if len(granted) > before {
-			continue // one may have gone from the line of the parent
-		}
 		if next == ratelimit.Never || o.now+int64(next) > to {
 			break
 		}
@@ -426,11 +444,9 @@ func (o *oracle) run(to int64) map[int64]int64 {
 }
 
 func (o *oracle) giveUp(id int64) {
-	for _, m := range o.chain() {
-		for _, c := range slices.Clone(m.line) {
-			if c.id == id && !c.reserved {
-				m.leave(c)
-			}
+	for _, c := range slices.Clone(o.root().line) {
+		if c.id == id && !c.reserved {
+			c.leave()
 		}
 	}
 }
@@ -439,7 +455,7 @@ func (o *oracle) giveUp(id int64) {
 // one, is rounded up to what it can be counted in: a permit divided by the period in lowest
 // terms.
 func (o *oracle) set(n, d int64, unlimited bool, burst int64) {
-	w, promised := o.windows[0], o.promised()
+	w, promised := o.windows[0], o.promise()
 	later := new(big.Rat).Sub(w.owed, w.most(w.repaid(promised)))
 	old := w.unlimited
 	w.n, w.d, w.unlimited, w.burst = n, d, unlimited, burst
@@ -456,13 +472,8 @@ func (o *oracle) set(n, d int64, unlimited bool, burst int64) {
 	}
 }
 
-// promised returns the time until the last instant of a reservation.
-func (o *oracle) promised() (ns int64) {
-	for _, at := range o.promises {
-		ns = max(ns, at-o.now)
-	}
-	return ns
-}
+// promise returns the time until the last instant of a reservation.
+func (o *oracle) promise() int64 { return max(0, o.promised-o.now) }
 
 // most returns permits, or the most that 64 bits hold.
 func (w *oracleWindow) most(permits *big.Rat) *big.Rat {
@@ -482,15 +493,8 @@ func (w *oracleWindow) unit() *big.Int {
 
 // tooLarge returns the ids of the callers that wait for more than a burst.
 func (o *oracle) tooLarge() (ids []int64) {
-	for _, m := range o.chain() {
-		for _, c := range m.line {
-			if !c.reserved && m.exceeds(c.n) && !slices.Contains(ids, c.id) {
-				ids = append(ids, c.id)
-			}
-		}
-	}
-	for _, c := range o.line {
-		if !c.reserved && o.exceeds(c.n) && !slices.Contains(ids, c.id) {
+	for _, c := range o.root().line {
+		if !c.reserved && c.of.exceeds(c.n) {
 			ids = append(ids, c.id)
 		}
 	}
@@ -500,9 +504,7 @@ func (o *oracle) tooLarge() (ids []int64) {
 // jump moves to an instant before now: what is owed stays owed.
 func (o *oracle) jump(to int64) {
 	for _, m := range o.chain() {
-		for i := range m.promises {
-			m.promises[i] += to - m.now
-		}
+		m.promised += min(0, to-m.now)
 		m.now = to
 	}
 }

@@ -2,6 +2,7 @@ package ratelimit_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -98,4 +99,11 @@ func TestFaultFC10AllPairsAtOnce(t *testing.T) {
 			t.Errorf("%d permits of a burst of 3", got)
 		}
 	})
+}
+
+func TestRatesInJSON(t *testing.T) {
+	text, err := json.Marshal([]any{ratelimit.Per(10, time.Second), ratelimit.Unlimited, ratelimit.Window{Rate: ratelimit.Per(1, time.Hour), Burst: 2}})
+	if want := `["10 per 1s","unlimited",{"Rate":"1 per 1h0m0s","Burst":2}]`; string(text) != want || err != nil {
+		t.Errorf("%s, %v; want %s", text, err, want)
+	}
 }

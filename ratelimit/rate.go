@@ -41,6 +41,9 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d per %v", r.permits, time.Duration(r.period))
 }
 
+// MarshalText returns the text of String, so that it stands in logs and JSON.
+func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
 // Parts returns the number of permits and the period, in lowest terms. Both are 0 for
 // [Unlimited] and for the zero Rate, which == tells apart.
 func (r Rate) Parts() (permits int, period time.Duration) {
@@ -49,19 +52,6 @@ func (r Rate) Parts() (permits int, period time.Duration) {
 	}
 	r = r.reduced()
 	return int(r.permits), time.Duration(r.period)
-}
-
-// reduced returns the same rate in lowest terms. The period of a rate of 0 stays as it
-// is.
-func (r Rate) reduced() Rate {
-	if r.permits == 0 {
-		return r
-	}
-	a, b := r.permits, r.period
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return Rate{permits: r.permits / a, period: r.period / a, unlimited: r.unlimited}
 }
 
 // A Window is one limit of a key: at most Burst permits at once, and Rate after that.

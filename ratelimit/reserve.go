@@ -15,27 +15,23 @@ import (
 // copied after its first use, and its methods must not be called concurrently. The zero
 // value is not OK.
 type Reservation struct {
-	hold
-	parents []hold
-	n       uint64        // the permits that it has taken, or what was settled
-	made    int64         // the instant at which it was made
+	l       *Limiter
+	n       uint64        // the permits that it has taken, or the real cost
+	at      int64         // the instant of the permits
+	made    int64         // the clock's instant when it was made
 	delay   time.Duration // from then on
+	before  int64         // the latest instant of the reservations before
+	paid    charge
+	c       *claim // not nil: it may be in the line
 	err     error
-	owner   owner // nil: the limiter
-	settled bool  // with the owner
+	settled bool
 }
 
-// A hold is what a reservation knows of one limiter.
-type hold struct {
-	l     *Limiter
-	at    int64  // the instant of the permits there
-	spent uint64 // the limiter's, after the permits were charged
-	c     *claim // if callers waited then
-}
-
-// An owner settles the reservations of its limiter.
-type owner interface {
-	settle(r Reservation, actual uint64) (_ Reservation, returned int)
+// A charge is how many permits were spent when a reservation had been charged: ever, at its
+// limiter and at the parents.
+type charge struct {
+	spent uint64
+	above []uint64
 }
 
 var errNever = errors.New("ratelimit: the permits will never be granted")
@@ -56,123 +52,153 @@ func (l *Limiter) Reserve() Reservation { return l.ReserveN(1) }
 // than the burst, the rate is 0, the limiter is closed, or too many permits are reserved
 // already for 64 bits. ReserveN panics if n is less than 1.
 func (l *Limiter) ReserveN(n int) Reservation {
-	k := checkN("ReserveN", n)
-	l.lock()
+	misuse.Below(n, 1, "ratelimit: ReserveN: number")
+	l.lock("Reserve")
 	defer l.unlock()
-	return l.reserve(k)
+	return l.reserve(uint64(n))
 }
 
 func (l *Limiter) reserve(n uint64) (r Reservation) {
 	if r.err = l.refuses(n); r.err != nil {
 		return r
 	}
-	r.n, r.made = n, l.windows[0].last
-	var buf [4]forecast
-	if r.delay = l.forecast(buf[:0], n, l.promised()); r.delay == Never || l.tooFar(n, r.delay) {
+	delay := l.forecast(n, l.promise())
+	if delay == Never || l.tooFar(n, delay) {
 		r.err = errNever
 		return r
 	}
-	r.hold = l.hold(n, r.delay)
-	for _, m := range l.chain[1:] {
-		r.parents = append(r.parents, m.hold(n, m.delay(n)))
+	l.unsettled++
+	now := l.root.now
+	r = Reservation{l: l, n: n, at: now + int64(delay), made: now - l.root.back, delay: delay, before: l.promised}
+	for c := range l.root.claims.All() {
+		if c.waitsAt(l) {
+			r.c = l.enter(&claim{l: l, n: n, due: r.at})
+			l.promised = max(l.promised, r.at)
+			return r
+		}
 	}
+	r.paid = l.charge(n, delay)
 	return r
 }
 
-// hold takes n permits for later.
-func (l *Limiter) hold(n uint64, delay time.Duration) hold {
-	h := hold{l: l, at: l.windows[0].last + int64(delay)}
-	if delay > 0 {
-		l.promises = append(l.promises, h.at)
-	}
-	if l.line.Len() == 0 {
-		l.reserved(n, delay)
-	} else {
-		h.c = &claim{n: n, at: h.at}
-		h.c.join(l)
-		l.behind++
-	}
-	h.spent = l.spent
-	return h
-}
-
-// tooFar reports whether 64 bits do not hold what is owed after a reservation.
+// tooFar reports whether 64 bits do not hold the debt after a reservation.
 func (l *Limiter) tooFar(n uint64, delay time.Duration) bool {
-	return slices.ContainsFunc(l.windows, func(w window) bool {
+	return slices.ContainsFunc(l.windows, func(w *window) bool {
 		return w.charged(max(w.debt, w.repaid(delay)), n) == maxDebt
 	})
 }
 
-// reserved makes n permits owed that are used later.
-func (l *Limiter) reserved(n uint64, delay time.Duration) {
-	for i := range l.windows {
-		w := &l.windows[i]
+// charge makes n permits owed that are used after a delay. Permits that come before are no
+// longer granted by l to others; a parent counts the permits from the first instant on at which it
+// can grant them.
+func (l *Limiter) charge(n uint64, delay time.Duration) (c charge) {
+	for _, w := range l.windows {
 		w.debt = max(w.debt, w.repaid(max(delay, 0)))
 	}
-	l.spendHere(n)
+	for m := l; m != nil; m = m.parent {
+		if m != l {
+			delay = due(m.windows, n)
+		}
+		if delay > 0 && delay < Never {
+			m.promised = max(m.promised, m.root.now+int64(delay))
+		}
+		m.spent += n
+		if m == l {
+			c.spent = m.spent
+		} else {
+			c.above = append(c.above, m.spent)
+		}
+	}
+	for _, w := range l.all {
+		w.debt = w.charged(w.debt, n)
+	}
+	return c
 }
 
-// A forecast is what a window will owe at an instant.
-type forecast struct {
-	*params
-	debt uint64
+// pay charges c, a reservation, which leaves the line.
+func (c *claim) pay() {
+	c.leave(nil)
+	c.paid = c.l.charge(c.n, time.Duration(c.due-c.l.root.now))
+}
+
+// keepPromises lets reservations overtake callers that have come so late that the instants
+// of the reservations would be too soon.
+func (root *Limiter) keepPromises() {
+	for node := root.claims.Front(); node != nil && root.reservations > 0; {
+		c := node.Value
+		if node = node.Next(); c.wake == nil && c.comesLate() {
+			c.pay()
+			node = root.claims.Front() // it may make others late
+		}
+	}
+}
+
+// comesLate reports whether c, a reservation, is due later than at its instant.
+func (c *claim) comesLate() bool {
+	ahead := uint64(0)
+	for d := range c.l.root.claims.All() {
+		if d.waitsAt(c.l) {
+			ahead += d.n
+		}
+		if d == c {
+			break
+		}
+	}
+	c.obstacle() // which moves the windows to now
+	return slices.ContainsFunc(c.l.windows, func(w *window) bool {
+		debt := w.charged(w.debt, ahead)
+		return w.time(debt-min(debt, w.capacity)) > time.Duration(c.due-c.l.root.now)
+	})
 }
 
 // forecast returns when n permits will be granted, behind all that wait and not before an
-// instant; Never if they will not be. Of the lines of parents, it assumes that all in them
-// are due there. fs is empty; its space is used.
-func (l *Limiter) forecast(fs []forecast, n uint64, from time.Duration) time.Duration {
-	front := l.line.Front()
-	for i, m := range l.chain {
-		queued := uint64(0)
-		for c := range m.line.All() {
-			if i > 0 && (front == nil || c != front.Value) {
-				queued += c.n
+// instant; Never if they will not be. It assumes that all that wait at a parent are due there.
+func (l *Limiter) forecast(n uint64, from time.Duration) time.Duration {
+	var buf [4]window
+	ws := buf[:0] // as they will be
+	for m := l; m != nil; m = m.parent {
+		ahead := uint64(0)
+		for c := range l.root.claims.All() {
+			if c.waitsAt(m) && !c.waitsAt(l) {
+				ahead += c.n
 			}
 		}
-		for i := range m.windows {
-			w := &m.windows[i]
-			fs = append(fs, forecast{&w.params, w.charged(w.debt, queued)})
+		for _, w := range m.windows {
+			ws = append(ws, *w)
+			ws[len(ws)-1].debt = w.charged(w.debt, ahead)
 		}
 	}
 	at := time.Duration(0)
-	for c := range l.line.All() {
-		if c.wake == nil {
-			at = serve(fs, c.n, at, time.Duration(c.at-l.windows[0].last))
-		} else {
-			at = serve(fs, c.n, at, 0)
+	for c := range l.root.claims.All() {
+		switch {
+		case !c.waitsAt(l):
+		case c.wake == nil:
+			at = pass(ws, c.n, at, time.Duration(c.due-l.root.now))
+		default:
+			at = pass(ws, c.n, at, 0)
 		}
 	}
-	return serve(fs, n, at, from)
+	return pass(ws, n, at, from)
 }
 
-// serve moves forecasts from an instant to the first one, not before another, at which n
-// permits are granted, and returns it; Never if there is none.
-func serve(fs []forecast, n uint64, at, from time.Duration) time.Duration {
+// pass moves windows from an instant to the first one, not before another, at which n permits
+// are granted, and returns it; Never if there is none.
+func pass(ws []window, n uint64, at, from time.Duration) time.Duration {
 	if at == Never {
 		return Never
 	}
 	wait := max(0, from-at)
-	for _, f := range fs {
-		wait = max(wait, f.params.delay(f.debt, n))
+	for i := range ws {
+		wait = max(wait, ws[i].delay(ws[i].debt, n))
 	}
 	if wait >= Never-at {
 		return Never
 	}
-	for i := range fs {
-		f := &fs[i]
-		f.debt = f.charged(f.debt-min(f.debt, f.repaid(wait)), n)
+	for i := range ws {
+		w := &ws[i]
+		w.debt = w.charged(w.after(w.debt, wait), n)
 	}
 	return at + wait
-}
-
-// delay returns the time that n permits take to come, behind all that wait.
-func (l *Limiter) delay(n uint64) time.Duration {
-	if l.refuses(n) != nil {
-		return Never
-	}
-	var buf [4]forecast
-	return l.forecast(buf[:0], n, 0)
 }
 
 // OK reports whether the permits can be had at all.
@@ -221,12 +247,12 @@ func (r *Reservation) Wait(ctx context.Context) error {
 // Cancel gives the permits back. It is Settle(0).
 func (r *Reservation) Cancel() { r.Settle(0) }
 
-// Settle pays the real cost in place of what was reserved. If that is more, it takes the
+// Settle pays the real cost in place of the reserved one. If that is more, it takes the
 // rest as [Limiter.Charge] does, and returns how many permits that are as a negative
-// number. If it is less, it gives back what is safe, and returns how many permits that
+// number. If it is less, it gives back the safe part, and returns how many permits that
 // are.
 //
-// What is safe: permits were perhaps granted to others since, on the grounds that the
+// The safe part: permits were perhaps granted to others since, on the grounds that the
 // reserved ones are owed. Where giving all of them back could let more through in a window
 // than the limit, Settle gives back less. If nothing was granted since, it gives back all
 // that has not come back by itself.
@@ -234,64 +260,72 @@ func (r *Reservation) Cancel() { r.Settle(0) }
 // Settle may be called again, as the cost becomes known. It panics if actual is negative.
 func (r *Reservation) Settle(actual int) (returned int) {
 	misuse.Negative(actual, "ratelimit: Settle: number")
-	switch {
-	case !r.OK():
+	if !r.OK() {
 		return 0
-	case r.owner != nil:
-		*r, returned = r.owner.settle(*r, uint64(actual)) // a pointer would escape
-		return returned
 	}
-	return r.settle(uint64(actual))
+	l, charge := r.l, 0
+	l.lock("Settle")
+	if l.gone { // nothing was owed any more
+		returned = min(int(r.n)-actual, 0)
+		charge = -returned
+	} else {
+		returned = r.settle(uint64(actual))
+	}
+	r.n = uint64(actual)
+	l.unlock()
+	if l.touch != nil {
+		l.touch(charge)
+	}
+	return returned
 }
 
 func (r *Reservation) settle(actual uint64) (returned int) {
 	l := r.l
-	l.lock()
-	defer l.unlock()
-	if actual >= r.n {
-		returned = -int(actual - r.n)
-		l.charge(actual - r.n)
-	} else {
-		back := r.giveBack(r.n-actual, actual == 0)
-		for _, h := range r.parents {
-			back = min(back, h.giveBack(r.n-actual, actual == 0))
-		}
-		returned = int(back)
+	if !r.settled {
+		r.settled = true
+		l.unsettled--
 	}
-	r.n = actual
+	returned = int(r.n) - int(actual)
+	switch {
+	case r.c != nil && r.c.at != nil:
+		if r.c.n = actual; actual == 0 {
+			r.c.leave(nil)
+		}
+	case returned <= 0:
+		l.spend(actual - r.n)
+	default:
+		paid := r.paid
+		if r.c != nil {
+			paid = r.c.paid
+		}
+		returned = int(l.giveBack(r.n-actual, paid.spent, paid.above))
+	}
+	if actual == 0 && l.promised == r.at {
+		l.promised = r.before
+	}
+	l.root.serve(nil)
 	return returned
 }
 
-// giveBack gives back as much as is safe of n permits, and returns how many these are.
+// giveBack gives back as much as is safe of n permits that were the last ones when so many
+// had been spent, here and at the parents, and returns how many these are.
 //
-// All permits that were granted after the reservation may be used at the last moment that
-// what was owed allowed: at the instant of the last reservation, or when what is above the
-// burst now has come back. At that moment, their cost must still be owed.
-func (h *hold) giveBack(n uint64, all bool) uint64 {
-	if i := slices.Index(h.l.promises, h.at); all && i >= 0 {
-		h.l.promises = slices.Delete(h.l.promises, i, i+1)
-	}
-	h.l.changed = true
-	var free uint64 // not owed yet
-	if h.c != nil {
-		if h.c.spent > 0 {
-			h.spent = h.c.spent
-		} else if free = min(n, h.c.n); free > 0 && free == h.c.n {
-			h.l.line.Remove(h.c.places[0])
-			h.l.behind--
-		}
-		h.c.n -= free
-	}
-	permits := n - free
-	for i := range h.l.windows {
-		w := &h.l.windows[i]
+// All permits that were granted after them may be used at the last moment that the debt
+// allowed: at the instant of the last reservation, or when the debt above the burst now has
+// come back. At that moment, their cost must still be owed.
+func (l *Limiter) giveBack(n, spent uint64, above []uint64) (back uint64) {
+	back = n
+	for _, w := range l.windows {
 		if w.Rate.unlimited {
 			continue
 		}
-		least := w.charged(max(max(w.debt, w.capacity)-w.capacity, w.repaid(h.l.promised())), h.l.spent-h.spent)
-		given := w.debt - max(w.debt-min(w.debt, (n-free)*w.cost), min(w.debt, least))
+		least := w.charged(max(w.debt-min(w.debt, w.capacity), w.repaid(l.promise())), l.spent-spent)
+		given := min(product(n, w.cost), w.debt-min(w.debt, least))
 		w.debt -= given
-		permits = min(permits, given/w.cost)
+		back = min(back, given/w.cost)
 	}
-	return free + permits
+	if len(above) > 0 { // not so if the reservation left the line before it was paid
+		back = min(back, l.parent.giveBack(n, above[0], above[1:]))
+	}
+	return back
 }

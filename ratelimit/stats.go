@@ -16,11 +16,15 @@ type Stats struct {
 // Stats returns a consistent snapshot. Owed is that of the window that owes most. It costs
 // a lock.
 func (l *Limiter) Stats() Stats {
-	l.lock()
+	l.lock("Stats")
 	defer l.unlock()
-	st := Stats{Waiting: l.line.Len() - l.behind, Waits: l.waits, Closed: l.closed}
-	for i := range l.windows {
-		w := &l.windows[i]
+	st := Stats{Waits: l.waits, Closed: l.closed}
+	for c := range l.root.claims.All() {
+		if c.wake != nil && c.waitsAt(l) {
+			st.Waiting++
+		}
+	}
+	for _, w := range l.windows {
 		st.Owed = max(st.Owed, int((w.debt+w.cost-1)/w.cost))
 	}
 	return st
@@ -37,11 +41,11 @@ func (s Stats) String() string {
 
 // String returns text such as "10 per 1s with a burst of 5".
 func (l *Limiter) String() string {
-	l.lock()
+	l.lock("String")
 	defer l.unlock()
 	var texts []string
-	for i := range l.windows {
-		texts = append(texts, fmt.Sprintf("%v with a burst of %d", l.windows[i].Rate, l.windows[i].Burst))
+	for _, w := range l.windows {
+		texts = append(texts, fmt.Sprintf("%v with a burst of %d", w.Rate, w.Burst))
 	}
 	return strings.Join(texts, ", ")
 }
@@ -50,8 +54,8 @@ func (l *Limiter) String() string {
 type KeyedStats struct {
 	Keys      int    // keys that are kept
 	Waiting   int    // callers that wait
-	Granted   uint64 // calls that were granted
-	Denied    uint64 // calls that were denied
+	Granted   uint64 // calls that were granted without a wait
+	Denied    uint64 // calls that were denied, those that try before they wait included
 	Waits     uint64 // calls that have had to wait
 	Evicted   uint64 // keys that were dropped when they owed nothing
 	Forgotten uint64 // keys that were dropped at the maximum although they owed something
@@ -62,15 +66,6 @@ type KeyedStats struct {
 func (s KeyedStats) String() string {
 	return fmt.Sprintf("%d keys, %d waiting, %d granted, %d denied, %d waits, %d evicted, %d forgotten, %d shared",
 		s.Keys, s.Waiting, s.Granted, s.Denied, s.Waits, s.Evicted, s.Forgotten, s.Shared)
-}
-
-func (s *KeyedStats) count(ok bool) bool {
-	if ok {
-		s.Granted++
-	} else {
-		s.Denied++
-	}
-	return ok
 }
 
 // add adds the figures of a shard with so many keys.

@@ -3,23 +3,28 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/fifo"
 	"github.com/tandemgo/tandem/internal/lineup"
+	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// A claim is a caller that waits, or a reservation made behind one.
+// A claim is a caller that waits, or a reservation made behind one. It first waits at its
+// own limiter, until it is in front there and due, and then at the parents in turn. So it
+// is in the queues of its limiter and of the parents up to the one at which it waits.
 type claim struct {
-	n       uint64
-	wake    chan struct{}        // nil: a reservation
-	places  []*fifo.Node[*claim] // in the lines of the limiter and its parents, as far as it has come
-	watches []*fifo.Node[*claim] // of a caller, at the parents
-	err     error                // of a caller that will never be granted
-	at      int64                // the instant of a reservation
-	spent   uint64               // the limiter's, after the reservation was charged; 0: it is in the line
+	l    *Limiter
+	n    uint64
+	at   *Limiter      // where it waits; nil: it does not
+	wake chan struct{} // nil: a reservation
+	due  int64         // the instant to look again, for a caller; that of the permits, for a reservation
+	err  error         // of a caller that will never be granted
+	paid charge        // of a reservation that has left the line
+	node *fifo.Node[*claim]
 }
 
 // Wait waits for one permit. See [Limiter.WaitN].
@@ -37,29 +42,33 @@ func (l *Limiter) Wait(ctx context.Context) error { return l.WaitN(ctx, 1) }
 // if ctx is nil or n is less than 1.
 func (l *Limiter) WaitN(ctx context.Context, n int) error {
 	ctxselect.Require(ctx, "ratelimit: WaitN")
-	k := checkN("WaitN", n)
+	misuse.Below(n, 1, "ratelimit: WaitN: number")
 	if sched.Err(ctx) != nil {
 		return context.Cause(ctx)
 	}
-	if v, _ := l.meter.Load().take(k); v == granted {
+	if v, _ := l.meter.Load().take(uint64(n)); v == granted {
 		return nil
 	}
 	deadline, limited := ctx.Deadline()
-	c, err := l.lineUp(k, deadline, limited)
+	l.lock("Wait")
+	c, err := l.lineUp(uint64(n), deadline, limited)
+	l.unlock()
 	if c == nil {
 		return err
 	}
+	return c.wait(ctx)
+}
+
+// wait waits until c is granted.
+func (c *claim) wait(ctx context.Context) error {
 	lineup.Placed(ctx)
 	for {
-		done, delay, err := l.look(c)
+		delay, done := c.look()
 		if done {
-			return err
+			return c.err
 		}
 		if err := park(ctx, c.wake, delay); err != nil {
-			l.lock()
-			l.leave(c, 0)
-			l.unlock()
-			return err
+			return c.giveUp(err)
 		}
 	}
 }
@@ -82,45 +91,174 @@ func park(ctx context.Context, wake chan struct{}, delay time.Duration) error {
 // lineUp grants n permits, or returns a claim at the end of the line, or the reason why
 // that would be of no use.
 func (l *Limiter) lineUp(n uint64, deadline time.Time, limited bool) (*claim, error) {
-	l.lock()
-	defer l.unlock()
-	if l.take(n) {
+	if l.take(n, true) {
 		return nil, nil
 	}
 	if err := l.refuses(n); err != nil {
 		return nil, err
 	}
 	if limited {
-		if err := tooLate(n, l.delay(n), time.Until(deadline)); err != nil {
+		if err := tooLate(n, l.forecast(n, 0), time.Until(deadline)); err != nil {
 			return nil, err
 		}
 	}
-	c := &claim{n: n, wake: make(chan struct{}, 1)}
-	c.join(l)
-	for _, m := range l.chain[1:] {
-		c.watches = append(c.watches, m.watchers.PushBack(c))
-	}
 	l.waits++
-	return c, nil
+	return l.enter(&claim{l: l, n: n, wake: make(chan struct{}, 1)}), nil
+}
+
+// enter puts c at the end of the line.
+func (l *Limiter) enter(c *claim) *claim {
+	c.node = l.root.claims.PushBack(c)
+	c.at, l.blocked = l, l.root.round
+	l.inLine++
+	if c.wake == nil {
+		l.root.reservations++
+	}
+	return c
+}
+
+// look reports whether c has left the line, and otherwise when it has to look again; Never
+// if c is woken.
+func (c *claim) look() (delay time.Duration, done bool) {
+	c.l.lock("Wait")
+	defer c.l.unlock()
+	c.due = int64(Never)
+	c.l.root.serve(c)
+	if c.due == int64(Never) {
+		return Never, c.at == nil
+	}
+	return time.Duration(c.due - c.l.root.now), c.at == nil
+}
+
+// giveUp takes c out of the line. It returns err, unless c was granted before.
+func (c *claim) giveUp(err error) error {
+	c.l.lock("Wait")
+	defer c.l.unlock()
+	if c.at == nil {
+		return c.err
+	}
+	c.leave(c)
+	c.l.root.serve(nil)
+	return err
+}
+
+// serve walks the line, up to a claim that waits at the root: it grants callers that are in
+// front of their queues and due, and wakes those that have to look at another instant than
+// they know. It does not wake self, the caller of which is here.
+func (root *Limiter) serve(self *claim) {
+	root.keepPromises()
+	root.round++
+	for node := root.claims.Front(); node != nil && root.blocked != root.round; {
+		c := node.Value
+		node = node.Next()
+		at, delay := c.obstacle()
+		switch {
+		case at != nil:
+			c.at = at
+			c.wakeAt(delay, self)
+			for m := range c.places() {
+				m.blocked = root.round
+			}
+		case c.wake == nil:
+			c.pay()
+		default:
+			c.l.spend(c.n)
+			c.leave(self)
+		}
+	}
+}
+
+// obstacle returns the first limiter that does not let c pass, and for how long; Never if a
+// claim is in front of c there.
+func (c *claim) obstacle() (at *Limiter, delay time.Duration) {
+	for _, w := range c.l.all {
+		w.debt, w.last = w.after(w.debt, time.Duration(c.l.root.now-w.last)), c.l.root.now
+	}
+	for m := c.l; m != nil; m = m.parent {
+		if m.blocked == m.root.round {
+			return m, Never
+		}
+		if d := due(m.windows, c.n); d > 0 && c.wake != nil {
+			return m, d
+		}
+	}
+	return nil, 0
+}
+
+// wakeAt lets the caller of c look again after a delay.
+func (c *claim) wakeAt(delay time.Duration, self *claim) {
+	due := int64(Never)
+	if delay < Never {
+		due = c.l.root.now + int64(delay)
+	}
+	if c.wake == nil || due == c.due {
+		return
+	}
+	if c.due = due; c != self {
+		sched.Signal(c.wake)
+	}
+}
+
+// places are the limiters in the queues of which c is.
+func (c *claim) places() iter.Seq[*Limiter] {
+	return func(yield func(*Limiter) bool) {
+		for m := c.l; c.at != nil && yield(m) && m != c.at; m = m.parent {
+		}
+	}
+}
+
+// waitsAt reports whether c is in the queue of l.
+func (c *claim) waitsAt(l *Limiter) bool {
+	for m := range c.places() {
+		if m == l {
+			return true
+		}
+	}
+	return false
+}
+
+// leave takes c out of the line, and wakes its caller if that is not self's.
+func (c *claim) leave(self *claim) {
+	c.l.root.claims.Remove(c.node)
+	c.at = nil
+	c.l.inLine--
+	switch {
+	case c.wake == nil:
+		c.l.root.reservations--
+	case c != self:
+		sched.Signal(c.wake)
+	}
+}
+
+// reconsider is for changes of limits: it ends the calls that will never be granted, and
+// serves the others.
+func (root *Limiter) reconsider() {
+	for node := root.claims.Front(); node != nil; {
+		c := node.Value
+		node = node.Next()
+		if c.wake == nil {
+			continue
+		}
+		if c.err = c.l.refuses(c.n); c.err != nil {
+			c.leave(nil)
+		}
+	}
+	root.serve(nil)
 }
 
 // refuses returns the reason why n permits will never be granted, as things are.
 func (l *Limiter) refuses(n uint64) error {
-	for _, m := range l.chain {
+	for m := l; m != nil; m = m.parent {
 		if m.closed {
 			return ErrClosed
 		}
-		for i := range m.windows {
-			if w := &m.windows[i]; n > w.burst && !w.Rate.unlimited {
-				return exceeds(n, w.burst)
+		for _, w := range m.windows {
+			if n > w.burst && !w.Rate.unlimited {
+				return fmt.Errorf("%w: asked for %d, the burst is %d", ErrExceedsBurst, n, w.burst)
 			}
 		}
 	}
 	return nil
-}
-
-func exceeds(n, burst uint64) error {
-	return fmt.Errorf("%w: asked for %d, the burst is %d", ErrExceedsBurst, n, burst)
 }
 
 // tooLate returns an error if a delay goes beyond a deadline.
@@ -132,105 +270,4 @@ func tooLate(n uint64, delay, left time.Duration) error {
 		return fmt.Errorf("ratelimit: %d permits will not come before the deadline in %v: %w", n, left, context.DeadlineExceeded)
 	}
 	return fmt.Errorf("ratelimit: %d permits take %v, the deadline is in %v: %w", n, delay, left, context.DeadlineExceeded)
-}
-
-// join puts c at the end of the line of the next limiter of its chain.
-func (c *claim) join(l *Limiter) {
-	c.places = append(c.places, l.line.PushBack(c))
-}
-
-// leave takes c out of the lines from a level on. From level 0 on, c is done.
-func (l *Limiter) leave(c *claim, level int) {
-	for i, n := range c.watches {
-		if level == 0 {
-			l.chain[i+1].watchers.Remove(n)
-		}
-	}
-	for i := level; i < len(c.places); i++ {
-		l.chain[i].line.Remove(c.places[i])
-		l.chain[i].advanceLine(false)
-	}
-	c.places = c.places[:min(level, len(c.places))]
-}
-
-// advanceLine charges the reservations that have come to the front, or all of them, which
-// so overtake the callers that wait.
-func (l *Limiter) advanceLine(all bool) {
-	for n := l.line.Front(); n != nil && (all || n.Value.wake == nil); {
-		next := n.Next()
-		if c := n.Value; c.wake == nil {
-			l.line.Remove(n)
-			l.reserved(c.n, time.Duration(c.at-l.windows[0].last))
-			c.spent = l.spent
-			l.behind--
-		}
-		n = next
-	}
-	l.changed = true
-}
-
-// look grants c its permits if it is in front and they are due, in the lines of all of the
-// chain. Otherwise it returns the time until c has to look again; Never if c is woken.
-func (l *Limiter) look(c *claim) (done bool, delay time.Duration, err error) {
-	l.lock()
-	defer l.unlock()
-	if c.err != nil {
-		l.leave(c, 0)
-		return true, 0, c.err
-	}
-	for i, m := range l.chain {
-		if i == len(c.places) {
-			c.join(m)
-		}
-		delay = Never
-		if m.line.Front().Value == c {
-			delay = m.dueHere(c.n)
-		}
-		if delay > 0 {
-			l.leave(c, i+1)
-			return false, delay, nil
-		}
-	}
-	l.spend(c.n)
-	l.leave(c, 0)
-	return true, 0, nil
-}
-
-// keepPromises lets reservations overtake callers that have come so late that the instants
-// of the reservations would be too soon.
-func (l *Limiter) keepPromises() {
-	ahead := uint64(0)
-	for p := range l.line.All() {
-		ahead += p.n
-		for i := range l.windows {
-			w := &l.windows[i]
-			if p.wake == nil && w.time(w.charged(w.debt, ahead)-min(w.capacity, w.charged(w.debt, ahead))) > time.Duration(p.at-w.last) {
-				l.advanceLine(true)
-				return
-			}
-		}
-	}
-}
-
-// wakeAll lets all that wait look again. Those that will never be granted lose their places.
-func (l *Limiter) wakeAll() {
-	for n := l.line.Front(); n != nil; {
-		c, next := n.Value, n.Next()
-		if c.wake != nil {
-			if c.err = l.refuses(c.n); c.err != nil {
-				l.line.Remove(n)
-			}
-			sched.Signal(c.wake)
-		}
-		n = next
-	}
-	for c := range l.watchers.All() {
-		if c.err == nil {
-			c.err = l.refuses(c.n)
-		}
-		sched.Signal(c.wake)
-	}
-	if l.line.Len() > 0 {
-		l.advanceLine(false)
-	}
 }

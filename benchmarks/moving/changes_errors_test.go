@@ -18,7 +18,8 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// What the guides say of panics, Goexit and errors, on both sides.
+// The tests check the statements of the guides about panics, Goexit and errors, on both
+// sides.
 
 func TestErrgroupCountsGoexitAsNoError(t *testing.T) {
 	var g errgroup.Group
@@ -47,7 +48,7 @@ func TestErrgroupReturnsWhatTheFunctionsReturn(t *testing.T) {
 	}
 }
 
-// errgroup and conc begin what comes behind a failure, under a context that has ended.
+// errgroup and conc begin tasks after a failure, under a context that has ended.
 func TestWhatComesBehindAFailureIsNotBegun(t *testing.T) {
 	bad := errors.New("bad")
 	const tasks = 20
@@ -111,8 +112,8 @@ func TestConcJoinsAllErrors(t *testing.T) {
 	}
 }
 
-// A panic goes on in conc's Wait, is an error in pond, is logged by ants, and is an
-// error here. In errgroup and workerpool it ends the program, which FAULTS.md shows.
+// A panic propagates from conc's Wait, is an error in pond, is logged by ants, and is
+// an error here. In errgroup and workerpool it ends the program, as FAULTS.md shows.
 func TestPanics(t *testing.T) {
 	func() {
 		defer func() {

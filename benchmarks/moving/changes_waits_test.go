@@ -16,10 +16,11 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// What the guides say of waiting and ending, on both sides.
+// The tests check the statements of the guides about waits and ends, on both sides.
 
-// turns returns when the second of two who wait at a limiter of one a second is served:
-// after half a second, do is called with what makes the first give up.
+// turns returns when the second of two waiters at a limiter of one permit a second is
+// served. After half a second, do is called with a function that makes the first waiter
+// give up.
 func turns(t *testing.T, wait func(context.Context) error, do func(giveUp func())) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -44,7 +45,7 @@ func turns(t *testing.T, wait func(context.Context) error, do func(giveUp func()
 	return served
 }
 
-// Who waits behind one that gives up moves up here, and keeps its instant in x/time.
+// A waiter behind one that gives up moves up here, and keeps its instant in x/time.
 func TestWhoWaitsMovesUp(t *testing.T) {
 	giveUp := func(cancel func()) { cancel() }
 	synctest.Test(t, func(t *testing.T) {
@@ -59,7 +60,7 @@ func TestWhoWaitsMovesUp(t *testing.T) {
 	})
 }
 
-// Who waits is served by a new rate here, and keeps its instant in x/time.
+// A waiter is served at a new rate here, and keeps its instant in x/time.
 func TestWhoWaitsSeesANewRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := rate.NewLimiter(1, 1)
@@ -76,7 +77,7 @@ func TestWhoWaitsSeesANewRate(t *testing.T) {
 	})
 }
 
-// A deadline that is too early is told at once by both, and by type here.
+// Both report a deadline that is too early at once; here the error has a type.
 func TestATooEarlyDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -98,8 +99,8 @@ func TestATooEarlyDeadline(t *testing.T) {
 	})
 }
 
-// The queue of workerpool has no bound. Here a submission waits, and the end of its
-// context ends that.
+// The queue of workerpool is unbounded. Here a submission waits, and the end of its
+// context ends the wait.
 func TestAFullQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -138,7 +139,7 @@ func TestRelease(t *testing.T) {
 	if err := ap.Submit(func() { <-gate; wg.Done() }); err != nil {
 		t.Fatal(err)
 	}
-	ap.Release() // comes back although the gate is shut
+	ap.Release() // returns although the gate is shut
 	close(gate)
 	wg.Wait()
 

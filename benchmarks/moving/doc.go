@@ -1,4 +1,4 @@
-// Package moving has no code. The folders in it have a program each, as it was with
-// another library and as it is with Tandem; docs/moving shows them. Its tests are what
-// the guides say of both sides.
+// Package moving has only tests, which check the statements of the guides about both
+// sides. Its folders have a program each, with another library and with Tandem;
+// docs/moving shows them.
 package moving

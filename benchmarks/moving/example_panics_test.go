@@ -8,7 +8,7 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// A panic of a task is an error, until somebody says that it is more.
+// A panic of a task is an error, unless a handler decides that it is more.
 func Example_panics() {
 	p := pool.New(1, func(_ context.Context, n int) (int, error) { return 100 / n, nil })
 	defer p.Close()

@@ -1,6 +1,6 @@
 package peers
 
-// batches is a work.Batches of functions.
+// batches implements work.Batches by functions.
 type batches struct {
 	sum   func(n int) int
 	close func() // nil if there is nothing to close
@@ -14,7 +14,7 @@ func (b batches) Close() {
 	}
 }
 
-// tasks is a work.Tasks of functions.
+// tasks implements work.Tasks by functions.
 type tasks struct {
 	submit func(task int)
 	wait   func()
@@ -30,8 +30,8 @@ func total(vs []int) (sum int) {
 	return sum
 }
 
-// firstError keeps the first error of a library that has none for a flow. What
-// comes after it is not for the sink.
+// firstError keeps the first error, for libraries without errors in a flow. Later items
+// are not passed to the sink.
 type firstError struct{ err error }
 
 func (f *firstError) sink(v int, err error, sink func(int)) {

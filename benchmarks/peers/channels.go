@@ -6,8 +6,8 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// What a careful programmer writes by hand on channels, with types: an error
-// travels with its item, and no send outlasts the context.
+// Careful code written by hand on typed channels: an error travels with its item, and
+// no send outlasts the context.
 func init() {
 	work.Add(work.Peer{
 		Name:  "channels",
@@ -18,7 +18,7 @@ func init() {
 	})
 	work.Add(work.Peer{
 		Name: "channels-unbuffered",
-		// Each task goes to a worker that is free for it: none waits behind another.
+		// Each task goes to a free worker, so none waits behind another.
 		Tasks: func(tb testing.TB, workers, _ int, run func(int)) work.Tasks {
 			return channelTasks(tb, workers, 0, run)
 		},

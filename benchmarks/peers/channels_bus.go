@@ -33,7 +33,7 @@ func (b *channelsBroadcast) End() {
 	}
 }
 
-// countChan counts what comes on ch until it is closed.
+// countChan counts the values of ch until it is closed.
 func countChan[T any](wg *sync.WaitGroup, ch <-chan T, got func(int)) {
 	wg.Go(func() {
 		for range ch {

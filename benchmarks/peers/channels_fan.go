@@ -37,7 +37,7 @@ func channelForEach(ctx context.Context, workers int, in iter.Seq[int], fn func(
 	return context.Cause(ctx)
 }
 
-// channelMap reads the results when all jobs are sent, so there is room for all.
+// channelMap reads the results after all jobs were sent, so there is room for all.
 func channelMap(ctx context.Context, workers int, in []int, fn work.Step) ([]int, error) {
 	type result struct {
 		index, value int

@@ -7,7 +7,7 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// A channelResult is an item, or the error that there is instead.
+// A channelResult is an item, or an error in its place.
 type channelResult[T any] struct {
 	Value T
 	Err   error

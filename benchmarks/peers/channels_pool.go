@@ -25,7 +25,7 @@ func channelTasks(_ testing.TB, workers, room int, run func(int)) work.Tasks {
 
 func channelResults(tb testing.TB, workers, batch int, run func(int) int) work.Batches {
 	type indexed struct{ index, value int }
-	done := make(chan indexed, batch) // all of a batch: it is read after it is submitted
+	done := make(chan indexed, batch) // room for a batch, which is read after all of it was submitted
 	p := channelTasks(tb, workers, batch, func(task int) { done <- indexed{task, run(task)} })
 	return batches{
 		sum: func(n int) int {
@@ -43,8 +43,8 @@ func channelResults(tb testing.TB, workers, batch int, run func(int) int) work.B
 	}
 }
 
-// channelFutures makes a channel for each task, with room for its result so that
-// no worker waits for a reader.
+// channelFutures makes a channel for each task, with room for its result so that no
+// worker waits for a reader.
 func channelFutures(_ testing.TB, workers, batch int, run func(int) int) work.Batches {
 	type call struct {
 		task int

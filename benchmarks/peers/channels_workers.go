@@ -8,9 +8,9 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// channelOrdered is one stage of n workers that keeps the order with a
-// channel of channels: each item has one of its own for its result, and they are
-// read in the order of the items, of which 2n are at work or waiting.
+// channelOrdered is one stage of n workers that keeps the order with a channel of
+// channels: each item has its own channel for its result, and the results are read in
+// the order of the items. At most 2n items are in work or waiting.
 func channelOrdered(n int, fn work.Step) work.Flow {
 	type result = channelResult[int]
 	type job struct {
@@ -62,8 +62,7 @@ func channelOrdered(n int, fn work.Step) work.Flow {
 	}
 }
 
-// channelUnordered is one stage of n workers that send results as they are
-// ready.
+// channelUnordered is one stage of n workers that send results when they are ready.
 func channelUnordered(n int, fn work.Step) work.Flow {
 	return func(ctx context.Context, in iter.Seq[int], sink func(int)) error {
 		ctx, cancel := context.WithCancel(ctx)

@@ -2,9 +2,8 @@ package peers
 
 import "github.com/tandemgo/tandem/benchmarks/work"
 
-// The classic versions: what is passed around in tutorials, with any for values.
-// Where one would deadlock or lose values in this work, it is given buffers that
-// are large enough, or waits.
+// The classic versions, as in tutorials, with values of type any. If one would deadlock
+// or lose values in this work, it gets large enough buffers, or waits.
 func init() {
 	work.Add(work.Peer{
 		Name:  "classic",

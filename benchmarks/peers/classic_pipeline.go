@@ -7,7 +7,7 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// classicStages has no errors, so the first one is kept by hand.
+// classicStages has no errors, so it keeps the first one itself.
 func classicStages(stages ...work.Step) work.Flow {
 	return func(ctx context.Context, in iter.Seq[int], sink func(int)) error {
 		results := classicSource(ctx, in)

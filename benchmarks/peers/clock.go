@@ -9,7 +9,7 @@ import (
 
 func init() { work.Add(work.Peer{Name: "clock", Allow: clockAllow}) }
 
-// clockAllow is no limiter: it is what every limiter has to do at least.
+// clockAllow is not a limiter: it does the minimum of every limiter.
 func clockAllow(_ testing.TB, granting bool) func() bool {
 	base := time.Now()
 	return func() bool { return (time.Since(base) >= 0) == granting }

@@ -26,7 +26,7 @@ func concTasks(_ testing.TB, workers, _ int, run func(int)) work.Tasks {
 	return tasks{func(task int) { p.Go(func() { run(task) }) }, p.Wait}
 }
 
-// concResults makes a pool for each batch, as its results come with its end.
+// concResults makes a pool for each batch, since its results come with its end.
 func concResults(_ testing.TB, workers, _ int, run func(int) int) work.Batches {
 	return batches{sum: func(n int) int {
 		p := pool.NewWithResults[int]().WithMaxGoroutines(workers)

@@ -9,8 +9,8 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// concFlow: conc has no pipeline. A stream of tasks that take all the steps
-// stands in, on as many goroutines as there would be at work. It is ordered.
+// concFlow uses a stream of tasks that take all the steps, since conc has no pipeline.
+// It has as many goroutines as a pipeline would have, and is ordered.
 func concFlow(goroutines int, stages ...work.Step) work.Flow {
 	return func(ctx context.Context, in iter.Seq[int], sink func(int)) error {
 		var first firstError

@@ -18,7 +18,7 @@ type dustinBroadcast struct {
 	room int
 }
 
-// dustinLast ends it as a last value, since closing it may lose some.
+// dustinLast is a last value that ends the bus, since closing it may lose values.
 type dustinLast struct{}
 
 func dustinBus(tb testing.TB, room int) work.Bus {

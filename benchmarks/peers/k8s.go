@@ -13,7 +13,7 @@ import (
 
 func init() { work.Add(work.Peer{Name: "k8s", Module: "k8s.io/apimachinery", Bus: k8sBus}) }
 
-// A k8sObject is what k8s can watch.
+// A k8sObject is an object that k8s can watch.
 type k8sObject int
 
 func (k8sObject) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }

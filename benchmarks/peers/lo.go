@@ -11,7 +11,7 @@ import (
 
 func init() { work.Add(work.Peer{Name: "lo", Module: "github.com/samber/lo", Map: loMap}) }
 
-// loMap starts a goroutine for each element, as lo has no limit, and no errors.
+// loMap starts a goroutine for each element, since lo has no limit and no errors.
 func loMap(ctx context.Context, _ int, in []int, fn work.Step) ([]int, error) {
 	var once sync.Once
 	var failed error

@@ -8,8 +8,8 @@ import (
 
 func init() { work.Add(work.Peer{Name: "loop", Map: loopMap}) }
 
-// loopMap is what there would be without a library, on one processor. It calls fn
-// through the variable, as the others must.
+// loopMap does the work without a library, on one processor. It calls fn through the
+// variable, as the others must.
 func loopMap(ctx context.Context, _ int, in []int, fn work.Step) ([]int, error) {
 	out := make([]int, len(in))
 	for i, v := range in {

@@ -10,8 +10,8 @@ import (
 
 func init() { work.Add(work.Peer{Name: "mutex", Allow: mutexAllow}) }
 
-// mutexAllow is the bucket written by hand: under a mutex, as no channel counts
-// that far.
+// mutexAllow is a bucket written by hand under a mutex, since no channel has room for
+// so many tokens.
 func mutexAllow(_ testing.TB, granting bool) func() bool {
 	var mu sync.Mutex
 	tokens, last := 0.0, time.Now()

@@ -15,12 +15,12 @@ func init() {
 	work.Add(work.Peer{Name: "ro-observe-on", Module: module, Stages: roObserveOnStages})
 }
 
-// roStages: an observable of ro is synchronous. Each operator calls the next one,
-// all on the goroutine of the source: its counterpart is our fused pipeline.
+// roStages is synchronous: each operator of ro calls the next one on the goroutine of
+// the source. Its counterpart is our fused pipeline.
 func roStages(stages ...work.Step) work.Flow { return roFlow(roMap, stages) }
 
-// roObserveOnStages has queues between the operators, and a goroutine behind each
-// queue. The first operator is on the goroutine of the source.
+// roObserveOnStages has queues between the operators, and a goroutine after each queue.
+// The first operator runs on the goroutine of the source.
 func roObserveOnStages(stages ...work.Step) work.Flow {
 	return roFlow(func(step work.Step) roOperator {
 		return func(o ro.Observable[int]) ro.Observable[int] {
@@ -33,8 +33,8 @@ type roOperator = func(ro.Observable[int]) ro.Observable[int]
 
 func roFlow(operator func(work.Step) roOperator, stages []work.Step) work.Flow {
 	return func(ctx context.Context, in iter.Seq[int], sink func(int)) error {
-		// Unsafe in the words of ro, as all its sources with one goroutine are: it
-		// takes no lock for an item.
+		// ro calls this unsafe, like all its sources with one goroutine: it takes no
+		// lock for an item.
 		flow := ro.NewUnsafeObservableWithContext(func(ctx context.Context, next ro.Observer[int]) ro.Teardown {
 			for v := range in {
 				next.NextWithContext(ctx, v)

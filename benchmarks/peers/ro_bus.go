@@ -9,7 +9,7 @@ import (
 	"github.com/tandemgo/tandem/benchmarks/work"
 )
 
-// roBroadcast calls its subscribers one after another, on the sender's goroutine.
+// roBroadcast calls its subscribers one after another on the sender's goroutine.
 type roBroadcast struct{ subject ro.Subject[int] }
 
 func roBus(testing.TB, int) work.Bus { return roBroadcast{ro.NewPublishSubject[int]()} }

@@ -13,7 +13,7 @@ func init() {
 	work.Add(work.Peer{Name: "semaphore", Module: "golang.org/x/sync", Tasks: semaphoreTasks})
 }
 
-// semaphoreTasks has a goroutine for each task, so many at once.
+// semaphoreTasks has a goroutine for each task, at most workers at once.
 func semaphoreTasks(tb testing.TB, workers, _ int, run func(int)) work.Tasks {
 	ctx, n := context.Background(), int64(workers)
 	s := semaphore.NewWeighted(n)

@@ -6,7 +6,7 @@ import (
 	"github.com/tandemgo/tandem/pipeline"
 )
 
-// Ours, and the other ways to do the same with it.
+// Tandem, in different forms of use.
 func init() {
 	work.Add(work.Peer{
 		Name:  "tandem",

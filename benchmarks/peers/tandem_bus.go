@@ -16,12 +16,12 @@ type tandemBroadcast struct {
 	read func(testing.TB, *broadcast.Subscription[int], func(int))
 }
 
-// tandemBus reads as much at a time as there is.
+// tandemBus reads all available values at a time.
 func tandemBus(tb testing.TB, room int) work.Bus {
 	return &tandemBroadcast{tb, broadcast.New[int](broadcast.WithCapacity(room)), readBatches}
 }
 
-// tandemAllBus reads value by value.
+// tandemAllBus reads one value at a time.
 func tandemAllBus(tb testing.TB, room int) work.Bus {
 	return &tandemBroadcast{tb, broadcast.New[int](broadcast.WithCapacity(room)), readAll}
 }
@@ -38,7 +38,7 @@ func (b *tandemBroadcast) Send(v int) { work.Must(b.tb, b.bc.Send(context.Backgr
 func (b *tandemBroadcast) End()       { work.Must(b.tb, b.bc.Close()) }
 
 func readBatches(tb testing.TB, s *broadcast.Subscription[int], got func(int)) {
-	defer s.Close() // after an error, or senders would wait for it
+	defer s.Close() // after an error, since senders would wait for it
 	dst := make([]int, 256)
 	for {
 		n, err := s.NextBatch(context.Background(), dst)

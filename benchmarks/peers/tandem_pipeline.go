@@ -17,7 +17,7 @@ func tandemFused(stages ...work.Step) work.Flow {
 	return tandemFlow(chain(pipeline.Fuse[int, int, int], stages))
 }
 
-// tandemObserved has an observer, whose figures are read once a run.
+// tandemObserved has an observer, whose figures are read once in a run.
 func tandemObserved(stages ...work.Step) work.Flow {
 	var seen pipeline.Observer
 	run := tandemFlow(chain(pipeline.Then[int, int, int], stages).Observe(&seen))

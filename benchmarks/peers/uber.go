@@ -12,7 +12,7 @@ func init() {
 	work.Add(work.Peer{Name: "uber", Module: "go.uber.org/ratelimit", Allow: uberAllow})
 }
 
-// uberAllow can only wait, so at a rate at which there is nothing to wait for.
+// uberAllow uses a rate at which it need not wait, since uber can only wait.
 func uberAllow(_ testing.TB, granting bool) func() bool {
 	if !granting {
 		return nil

@@ -42,7 +42,7 @@ func xtimeWait(perSecond, burst int) func(context.Context) error {
 	return l.Wait
 }
 
-// xtimeKeyed is what everybody writes, and what forgets nobody.
+// xtimeKeyed is the common map of limiters, which never removes one.
 func xtimeKeyed(testing.TB) func(string) bool {
 	var m sync.Map
 	return func(key string) bool {

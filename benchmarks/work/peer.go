@@ -3,11 +3,12 @@ package work
 import (
 	"cmp"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
 
-// A Peer is one library, or one way to use it, and the works that it can do; the
+// A Peer is one library, or one way to use it, with the works that it supports. The
 // others are nil.
 type Peer struct {
 	Name   string // lib= in the names of benchmarks
@@ -22,21 +23,21 @@ type Peer struct {
 	ForEach   ForEach
 	Map       Map
 	Allow     NewLimiter
-	Reserve   NewLimiter // takes a permit for later; always says yes
+	Reserve   NewLimiter // takes a permit for later; always succeeds
 	Wait      NewWaiter
 	Keyed     NewKeyed
 	Bus       NewBus
 
-	// Waiting says that its tasks can wait in a queue, a million of them.
+	// Waiting is true if a million of its tasks can wait in a queue.
 	Waiting bool
-	// Synchronous says that its stages and subscribers run on the goroutine of
-	// the caller: nobody sleeps, and nothing is in parallel.
+	// Synchronous is true if its stages and subscribers run on the goroutine of the
+	// caller, so that none sleeps and nothing is parallel.
 	Synchronous bool
 }
 
 var peers []Peer
 
-// Add adds a peer to the comparison. It is called while the program starts.
+// Add adds a peer to the comparison. It is called at the start of the program.
 func Add(p Peer) {
 	if slices.ContainsFunc(peers, func(q Peer) bool { return q.Name == p.Name }) {
 		panic(fmt.Sprintf("work: Add: there are two peers called %s", p.Name))
@@ -44,8 +45,7 @@ func Add(p Peer) {
 	peers = append(peers, p)
 }
 
-// Peers returns the peers for which can reports true: ours first, the others by
-// name.
+// Peers returns the peers for which can returns true: ours first, the others by name.
 func Peers(can func(Peer) bool) []Peer {
 	ps := slices.Clone(peers)
 	ps = slices.DeleteFunc(ps, func(p Peer) bool { return !can(p) })
@@ -60,4 +60,20 @@ func rank(p Peer) int {
 		return 0
 	}
 	return 1
+}
+
+// Modules returns the modules of the peers that have one, with the versions linked into this
+// program, such as "golang.org/x/sync v0.25.0".
+func Modules() map[string]string {
+	versions := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			versions[m.Path] = m.Version
+		}
+	}
+	modules := map[string]string{}
+	for _, p := range Peers(func(p Peer) bool { return p.Module != "" }) {
+		modules[p.Name] = p.Module + " " + versions[p.Module]
+	}
+	return modules
 }

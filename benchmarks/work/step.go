@@ -5,8 +5,7 @@ import (
 	"iter"
 )
 
-// Workers is how many workers the benchmarks give to a library that wants to
-// know, unless they say otherwise.
+// Workers is the number of workers in benchmarks that do not set another.
 const Workers = 8
 
 // PlusOne is the cheapest Step.
@@ -22,7 +21,7 @@ func PlusOneAfter(rounds int) Step {
 	}
 }
 
-// Steps takes all the steps, for libraries that have no stages.
+// Steps applies all the steps, for libraries without stages.
 func Steps(ctx context.Context, v int, steps []Step) (int, error) {
 	for _, step := range steps {
 		var err error

@@ -12,107 +12,95 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tandemgo/tandem/broadcast"
-	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/goid"
-	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/outcome"
 )
 
 // How it works.
 //
-// A Broadcast is the generic face of a link, core or stream, which knows NATS and
-// no type of values. It has two goroutines: the receiver takes messages from the
-// channel of the NATS subscription, decides by their numbers what is missing, and
-// puts values and gaps into the inlet, which decodes them and feeds the local
-// broadcast. Beside it, core has one that tells others how many values were sent,
-// and stream one that ends what waits for a server that is gone. All that the
-// receiver knows is its own, so it needs no lock. It is woken by messages, by
-// the status of the connection, by its clock, and by the end of ctx; it waits for
-// nothing else but subscribers that block, and ctx ends that as well.
+// A Broadcast is a generic wrapper of a link, which is a core or a stream. A link knows
+// NATS and does not depend on the type of values. The goroutine of the
+// receiver takes messages from the channel of the NATS subscription, finds missing
+// values by their numbers, and puts values and gaps into the inlet, which decodes the
+// values and feeds the local broadcast. A core has a second goroutine, which sends beats:
+// they announce how many values were sent. The receiver owns its state, so
+// it needs no lock. It wakes on messages, on the status of the connection, on its clock
+// and on the end of ctx. It blocks elsewhere only for subscribers with the policy
+// Block, and the end of ctx ends that too.
 //
-// Senders of core take turns, so that numbers and messages have the same order.
-// Those of stream do not.
+// Senders on core take turns, so that numbers and messages have the same order. Senders
+// on a stream do not.
 
-// A Broadcast sends values of type T to its subscriptions in all processes that
-// have one on the same subject. It is made by [New] or [NewStream], must not be
+// A Broadcast sends values of type T to its subscriptions in all processes that have a
+// Broadcast on the same subject. It is made by [New] or [NewStream], must not be
 // copied, and is safe for concurrent use.
 type Broadcast[T any] struct {
-	local    *broadcast.Broadcast[T]
-	codec    Codec[T]
-	link     link
-	count    counters
-	cancel   context.CancelFunc
-	end      sync.Once
-	closed   atomic.Bool
-	running  sync.WaitGroup
-	receiver atomic.Uint64 // the goroutine that receives, by its number
+	local   *broadcast.Broadcast[T]
+	codec   Codec[T]
+	link    link
+	count   counters
+	cancel  context.CancelFunc
+	end     sync.Once
+	closed  atomic.Bool
+	running sync.WaitGroup
 }
 
-// A link is what connects a broadcast with NATS.
+// A link connects a broadcast with NATS.
 type link interface {
-	// send sends a payload. An error says that nobody will see it, or wraps
-	// ErrUncertain.
+	// send sends a payload. An error means that the value will not be delivered, unless
+	// it wraps ErrUncertain.
 	send(ctx context.Context, data []byte) error
-	// receive runs until its context ends, or the connection is closed. After a
-	// codec has ended its goroutine, it is called again.
+	// receive runs until its context ends or the connection is closed. If a codec ends
+	// its goroutine, receive is called again on another.
 	receive()
-	// beside returns what runs beside it, until close or the end of its context.
-	beside() func()
 	// close unsubscribes. It does not wait for receive.
 	close()
 }
 
-// New returns a broadcast on a subject of core NATS: at most once, in the order
-// of each sender. What is sent anywhere once New has returned is received, or
-// counted as missing. The subject must have no wildcards. New waits for an answer
-// of the server; it returns an error that wraps ErrDisconnected if there is none,
-// or ErrUnsuitable if the connection does not reconnect without end, does not
-// echo, or has no headers. It panics if nc is nil or the subject is not valid.
+// New returns a broadcast on a subject of core NATS, which delivers each value at most
+// once, in the order of each sender. A value sent by any process after New has returned
+// is received or counted as missing. The subject must have no wildcards. New waits up
+// to 10 s for an answer of the server. It returns an error that wraps ErrDisconnected
+// if there is no answer, or ErrUnsuitable if the connection limits its reconnects, does
+// not echo, or has no headers. It panics if nc is nil or the subject is not valid.
 func New[T any](nc *nats.Conn, subject string, opts ...Option) (*Broadcast[T], error) {
-	misuse.Nil(nc == nil, "natscast: New: connection")
-	requireSubject("New", subject)
-	o, codec := settings[T]("New", opts)
-	if o.replay != 0 {
-		panic(fmt.Sprintf("natscast: New: core NATS has no replay, got WithReplay(%d)", o.replay))
+	require(nc != nil, "New: connection must not be nil")
+	b, in, o := prepare[T]("New", subject, opts)
+	require(o.replay == 0, "New: core NATS has no replay, got WithReplay(%d)", o.replay)
+	err := suits("New", nc, true)
+	var c *core
+	if err == nil {
+		c, err = newCore(in.ctx, nc, subject, o, in, &b.count)
 	}
-	if err := suits("New", nc, true); err != nil {
-		return nil, err
-	}
-	b, ctx := prepare(o, codec)
-	c, err := newCore(ctx, nc, subject, o, b.inlet(ctx, o), &b.count)
 	if err != nil {
 		b.cancel()
 		return nil, err
 	}
 	b.start(c)
+	b.running.Go(c.beat)
 	return b, nil
 }
 
-// NewStream returns a broadcast on a stream of JetStream: each value once, in one
-// order. The stream must be there, must hold that subject and no other, and is not
-// changed; what it keeps, and for how long, is up to its limits. What is stored
-// once NewStream has returned is received, or counted as missing. ctx bounds how
-// long it waits for the server, and for the values that [WithReplay] asks for. It
-// returns an error that wraps ErrDisconnected if the server is not there,
-// jetstream.ErrStreamNotFound if the stream is not, or ErrUnsuitable if the stream
-// holds other subjects, or the connection does not reconnect without end. It
-// panics if ctx or js is nil, or if stream is empty or the subject not valid.
+// NewStream returns a broadcast on a stream of JetStream, which delivers each value
+// once, in one order. The stream must exist, and hold the subject, or those of
+// [WithSubjects], and no other. NewStream does not change it; the limits of the stream
+// determine which values it keeps. A value stored after NewStream has returned is
+// received or counted as missing. ctx bounds how long NewStream waits for the server
+// and for the values of [WithReplay]. NewStream returns an error that wraps
+// ErrDisconnected if the connection is down, jetstream.ErrStreamNotFound if the stream
+// does not exist, or ErrUnsuitable if the stream holds other subjects or the connection
+// limits its reconnects. It panics if ctx or js is nil, if stream is empty, or if the
+// subject is not valid.
 func NewStream[T any](ctx context.Context, js jetstream.JetStream, stream, subject string, opts ...Option) (*Broadcast[T], error) {
-	ctxselect.Require(ctx, "natscast: NewStream")
-	misuse.Nil(js == nil, "natscast: NewStream: JetStream")
-	if stream == "" {
-		panic("natscast: NewStream: stream must have a name, got none")
+	require(ctx != nil, "NewStream: context must not be nil")
+	require(js != nil, "NewStream: JetStream must not be nil")
+	require(stream != "", "NewStream: stream must have a name, got none")
+	b, in, o := prepare[T]("NewStream", subject, opts)
+	s := newStream(in.ctx, js, stream, subject, o, in, &b.count)
+	err := suits("NewStream", js.Conn(), false)
+	if err == nil {
+		err = s.open(ctx)
 	}
-	requireSubject("NewStream", subject)
-	o, codec := settings[T]("NewStream", opts)
-	if err := suits("NewStream", js.Conn(), false); err != nil {
-		return nil, err
-	}
-	b, life := prepare(o, codec)
-	s := newStream(life, js, stream, subject, o, b.inlet(life, o), &b.count)
-	if err := s.open(ctx); err != nil {
+	if err != nil {
 		b.cancel()
-		s.sessions.close()
 		if ctx.Err() != nil {
 			err = fmt.Errorf("natscast: NewStream: %w", context.Cause(ctx))
 		}
@@ -126,38 +114,83 @@ func NewStream[T any](ctx context.Context, js jetstream.JetStream, stream, subje
 	return b, nil
 }
 
-// settings applies opts.
-func settings[T any](call string, opts []Option) (options, Codec[T]) {
-	o := options{capacity: defaultCapacity, queue: defaultQueue, heartbeat: defaultHeartbeat}
+// prepare returns a broadcast without a link, its inlet, and the options that opts set.
+func prepare[T any](call, subject string, opts []Option) (*Broadcast[T], *inlet[T], options) {
+	o := options{subjects: []string{subject}, capacity: defaultCapacity, queue: defaultQueue, heartbeat: defaultHeartbeat}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	if o.origin == "" {
 		o.origin = rand.Text()
 	}
-	o.capacity = max(o.capacity, o.replay)
 	if o.codec == nil {
-		return o, jsonCodec[T]{}
+		o.codec = jsonCodec[T]{}
 	}
 	codec, ok := o.codec.(Codec[T])
-	if !ok {
-		panic(fmt.Sprintf("natscast: %s: codec must be for values of type %T, got %T", call, *new(T), o.codec))
+	require(ok, "%s: codec must be for values of type %T, got %T", call, *new(T), o.codec)
+	set, ok := o.set.(func(*T, string))
+	require(ok || o.set == nil, "%s: WithSubjects: function must be for values of type %T, got %T", call, *new(T), o.set)
+	requireSubjects(call, subject, o.subjects)
+	local := broadcast.New[T](broadcast.WithCapacity(max(o.capacity, o.replay)))
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &Broadcast[T]{local: local, codec: codec, cancel: cancel}
+	decode := func(m *nats.Msg) (T, error) {
+		v, err := codec.Decode(m.Data)
+		if err == nil && set != nil {
+			set(&v, m.Subject)
+		}
+		return v, err
 	}
-	return o, codec
+	return b, &inlet[T]{ctx: ctx, local: local, decode: decode, onError: o.onError, count: &b.count}, o
 }
 
-// requireSubject panics unless values can be sent on subject.
-func requireSubject(call, subject string) {
-	bad := strings.ContainsFunc(subject, func(r rune) bool { return r <= ' ' || r == 0x7f })
-	for token := range strings.SplitSeq(subject, ".") {
-		bad = bad || token == "" || token == "*" || token == ">"
+// requireSubjects panics unless subject is valid for sending, and subjects, those to
+// receive, are valid, do not overlap and contain it.
+func requireSubjects(call, subject string, subjects []string) {
+	require(validSubject(subject) && !strings.ContainsAny(subject, "*>"), "%s: subject must be valid and without wildcards, got %q", call, subject)
+	own := false
+	for i, s := range subjects {
+		require(validSubject(s), "%s: WithSubjects: subject must be valid, got %q", call, s)
+		own = own || overlap(s, subject)
+		for _, other := range subjects[:i] {
+			require(!overlap(s, other), "%s: WithSubjects: subjects must not overlap, got %q and %q", call, other, s)
+		}
 	}
-	if bad {
-		panic(fmt.Sprintf("natscast: %s: subject must be valid and without wildcards, got %q", call, subject))
-	}
+	require(own, "%s: WithSubjects: one of the subjects must match %q, got %q", call, subject, subjects)
 }
 
-// suits reports what is wrong with the options of a connection.
+func validSubject(subject string) bool {
+	tokens := strings.Split(subject, ".")
+	for i, token := range tokens {
+		wild := strings.ContainsAny(token, "*>")
+		if token == "" || wild && token != "*" && (token != ">" || i < len(tokens)-1) {
+			return false
+		}
+	}
+	return !strings.ContainsFunc(subject, isSpace)
+}
+
+// overlap reports whether two subjects, which may have wildcards, match a common one.
+func overlap(a, b string) bool {
+	for a != "" && b != "" {
+		var x, y string
+		x, a, _ = strings.Cut(a, ".")
+		y, b, _ = strings.Cut(b, ".")
+		if x == ">" || y == ">" {
+			return true
+		}
+		if x != y && x != "*" && y != "*" {
+			return false
+		}
+	}
+	return a == b
+}
+
+func isSpace(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// suits returns an error if the options of the connection are unsuitable.
 func suits(call string, nc *nats.Conn, echo bool) error {
 	o := nc.Opts
 	switch {
@@ -173,49 +206,43 @@ func suits(call string, nc *nats.Conn, echo bool) error {
 	return nil
 }
 
-func prepare[T any](o options, codec Codec[T]) (*Broadcast[T], context.Context) {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &Broadcast[T]{
-		local: broadcast.New[T](broadcast.WithCapacity(o.capacity)),
-		codec: codec, cancel: cancel,
-	}, ctx
-}
-
-func (b *Broadcast[T]) inlet(ctx context.Context, o options) sink {
-	return &inlet[T]{
-		ctx: ctx, local: b.local, onError: o.onError, count: &b.count,
-		decode: func(_ context.Context, data []byte) (T, error) { return b.codec.Decode(data) },
-	}
-}
-
-// start starts the goroutines.
+// start starts the receiver.
 func (b *Broadcast[T]) start(l link) {
 	b.link = l
-	b.running.Add(1)
-	outcome.Spawn(func() {
-		b.receiver.Store(goid.Current())
-		l.receive()
-		b.stop() // the connection may have been closed
-	}, b.running.Done)
-	b.running.Go(l.beside())
+	b.running.Go(b.receive)
 }
 
-// Send sends v. On core NATS nil means that the connection has taken the value, on
-// JetStream that the stream has stored it. It does not wait for subscribers. It
-// returns ErrClosed, the cause of ctx, the error of the codec, an error that wraps
-// ErrDisconnected, or what the server says, and then nobody will see the value;
-// or an error that wraps ErrUncertain, if a stream has not answered until ctx
-// ended or for as long as it knows repetitions. It panics if ctx is nil.
+// receive is the receiver's goroutine. If the codec ends it by runtime.Goexit, another
+// one continues.
+func (b *Broadcast[T]) receive() {
+	returned := false
+	defer func() {
+		if !returned {
+			b.running.Go(b.receive)
+		}
+	}()
+	b.link.receive()
+	b.stop() // the connection may have been closed
+	returned = true
+}
+
+// Send sends v. A nil error means on core NATS that the connection has taken the value,
+// and on JetStream that the stream has stored it. Send does not wait for subscribers.
+// It returns ErrClosed, the cause of ctx, the error of the codec, an error that wraps
+// ErrDisconnected, or the error of the server; after these the value is not delivered.
+// It returns an error that wraps ErrUncertain if a stream has not answered before ctx
+// has ended or its duplicate window has passed; the value may then be delivered. It
+// panics if ctx is nil.
 func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
-	ctxselect.Require(ctx, "natscast: Send")
+	b.made("Send")
+	require(ctx != nil, "Send: context must not be nil")
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if b.closed.Load() {
 		return ErrClosed
 	}
-	encode := func(_ context.Context, v T) ([]byte, error) { return b.codec.Encode(v) }
-	data, err := outcome.Call(ctx, encode, v, func() {})
+	data, err := guard(b.codec.Encode, v, func() {})
 	if err != nil {
 		return fmt.Errorf("natscast: Send: encoding: %w", err)
 	}
@@ -226,36 +253,41 @@ func (b *Broadcast[T]) Send(ctx context.Context, v T) error {
 	return nil
 }
 
-// Subscribe returns a new subscription to what comes from now on. It is a local
-// one, see [broadcast.Broadcast.Subscribe], and so are its options: Replay and
-// From reach as far back as is retained in this process. It returns ErrClosed when
-// the broadcast is closed.
+// Subscribe returns a new subscription to the values received from now on. It is a
+// subscription of the local broadcast, see [broadcast.Broadcast.Subscribe], with the
+// same options: [broadcast.WithReplay] and [broadcast.WithStart] reach back as far as
+// this process retains values. Subscribe returns ErrClosed if the broadcast is closed.
 func (b *Broadcast[T]) Subscribe(opts ...broadcast.SubscribeOption) (*broadcast.Subscription[T], error) {
+	b.made("Subscribe")
 	return b.local.Subscribe(opts...)
 }
 
-// Stats returns a snapshot. Its numbers are read one after the other, Local at one
-// instant.
+// Stats returns a snapshot. Its counters are read one after the other; Local is
+// consistent in itself.
 func (b *Broadcast[T]) Stats() Stats {
+	b.made("Stats")
 	st := b.count.snapshot()
 	st.Local = b.local.Stats()
 	return st
 }
 
-// Close ends the broadcast in this process: it unsubscribes, says goodbye to the
-// others, and waits for its goroutines, except for the one on which it is called,
-// if that is the codec or the error handler. Subscribers read what is left and
-// then get ErrClosed; what has come in and was not handed to them yet is dropped.
-// The connection stays open. It returns nil.
+// Close closes the broadcast in this process: it unsubscribes, tells the other
+// processes, and waits for its goroutines. So the codec and the error handler must not
+// call it and wait for it: there, write go b.Close(). Subscribers read the values
+// that are left and then get ErrClosed; values not yet handed to them are dropped. The
+// connection stays open. The error is always nil.
 func (b *Broadcast[T]) Close() error {
+	b.made("Close")
 	b.stop()
-	if goid.Current() != b.receiver.Load() {
-		b.running.Wait()
-	}
+	b.running.Wait()
 	return nil
 }
 
-// stop ends everything and waits for nothing.
+func (b *Broadcast[T]) made(call string) {
+	require(b.local != nil, "%s: the zero Broadcast is not usable, make one with New or NewStream", call)
+}
+
+// stop ends everything without waiting.
 func (b *Broadcast[T]) stop() {
 	b.end.Do(func() {
 		b.closed.Store(true)

@@ -7,7 +7,7 @@ import "encoding/json"
 type Codec[T any] interface {
 	// Encode returns v as bytes.
 	Encode(v T) ([]byte, error)
-	// Decode returns the value that data is. It must not keep data.
+	// Decode returns the value that data encodes. It must not keep data.
 	Decode(data []byte) (T, error)
 }
 

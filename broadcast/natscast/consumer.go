@@ -13,40 +13,41 @@ import (
 )
 
 const (
-	requestTime = 30 * time.Second // a request for messages that have not come is made anew
-	idleTime    = 10 * time.Second // the server forgets a consumer that asks for nothing
-	statusRoom  = 64               // room in the queue for what is no value
+	requestTime = 30 * time.Second // how long the server keeps a request
+	idleTime    = 10 * time.Second // the server deletes a consumer without requests after this time
+	statusRoom  = 64               // room in the queue for status messages
 
-	ackPrefix = "$JS.ACK." // of the reply subject of what is delivered
+	ackPrefix = "$JS.ACK." // of the reply subjects of deliveries
 )
 
-// A consumer reads a stream from a sequence number on, in order, and acknowledges
-// nothing. The server numbers what it delivers. It sends what it was asked for, and
-// that is as much as there is room for, so the queue is never full.
+// A consumer reads a stream from a sequence number on, in order, without
+// acknowledgements. The server numbers its deliveries. It sends only as many messages
+// as were requested, and a consumer requests only as many as fit, so the queue is never
+// full.
 //
-// It is an ephemeral pull consumer; the package jetstream has readers of such, but
-// theirs have goroutines that end some time after they were stopped.
+// It is an ephemeral pull consumer. The readers of package jetstream are not used:
+// their goroutines end some time after they were stopped.
 type consumer struct {
 	nc      *nats.Conn
 	sub     *nats.Subscription
 	queue   chan *nats.Msg
-	subject string // where to ask
+	subject string // of requests
 	request []byte // for half of size
-	size    int    // how many values may be on their way or in the queue
-	asked   int    // how many are
+	size    int    // the most values that may be requested or in the queue
+	asked   int    // values requested and not delivered
 	number  uint64 // of the last delivery
-	pending uint64 // how many values there were when it was made
+	pending uint64 // values to deliver when it was made
 	resumed uint64 // reconnects of the connection when it was made
 }
 
-// A pull is what the server is asked.
+// A pull is the body of a request.
 type pull struct {
 	Batch     int           `json:"batch"`
 	Expires   time.Duration `json:"expires"`
 	Heartbeat time.Duration `json:"idle_heartbeat"`
 }
 
-// consume makes a consumer that begins with the message that has number seq.
+// consume makes a consumer that begins with the message number seq.
 func consume(ctx context.Context, js jetstream.JetStream, stream string, seq uint64, size int, heartbeat time.Duration) (*consumer, error) {
 	nc := js.Conn()
 	half := max(1, size/2)
@@ -84,7 +85,7 @@ func consume(ctx context.Context, js jetstream.JetStream, stream string, seq uin
 	return c, nil
 }
 
-// apiPrefix returns where the server is asked.
+// apiPrefix returns the prefix of the subjects of JetStream's API.
 func apiPrefix(o jetstream.JetStreamOptions) string {
 	switch {
 	case o.Domain != "":
@@ -95,7 +96,8 @@ func apiPrefix(o jetstream.JetStreamOptions) string {
 	return jetstream.DefaultAPIPrefix
 }
 
-// ask asks for more, in halves, so that the next one is on its way while one comes.
+// ask requests more values, in halves, so that one half is in flight while the other is
+// read.
 func (c *consumer) ask() error {
 	for half := c.size / 2; c.asked <= half; c.asked += half {
 		if err := c.nc.PublishRequest(c.subject, c.sub.Subject, c.request); err != nil {
@@ -105,9 +107,8 @@ func (c *consumer) ask() error {
 	return nil
 }
 
-// delivered enters a message. It returns the message's number in the stream, or 0
-// if it is no value but a word of the server. It fails if the consumer is of no use
-// any more.
+// delivered records a message. It returns the message's number in the stream, or 0 for
+// a status message. An error means that the consumer is unusable.
 func (c *consumer) delivered(m *nats.Msg) (seq uint64, err error) {
 	if !strings.HasPrefix(m.Reply, ackPrefix) {
 		return 0, c.status(m)
@@ -124,18 +125,18 @@ func (c *consumer) delivered(m *nats.Msg) (seq uint64, err error) {
 	return meta.Sequence.Stream, nil
 }
 
-// status takes a word of the server.
+// status handles a status message.
 func (c *consumer) status(m *nats.Msg) error {
 	switch m.Header.Get("Status") {
 	case "100":
-		// A heartbeat: it says how many were delivered before it.
+		// A heartbeat contains the number of deliveries before it.
 		n, err := strconv.ParseUint(m.Header.Get("Nats-Last-Consumer"), 10, 64)
 		if err == nil && n != c.number {
 			return fmt.Errorf("%d were delivered, and %d have come", n, c.number)
 		}
 		return nil
 	case "408":
-		// A request has expired: that many of it have not been delivered.
+		// The request has expired with this many messages not delivered.
 		n, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
 		c.asked -= n
 		return err
@@ -143,5 +144,5 @@ func (c *consumer) status(m *nats.Msg) error {
 	return fmt.Errorf("the server says %s %s", m.Header.Get("Status"), m.Header.Get("Description"))
 }
 
-// end gives the consumer up. The server forgets it some time later.
+// end stops the consumer. The server deletes it some time later.
 func (c *consumer) end() { _ = c.sub.Unsubscribe() } // it fails if the connection is closed

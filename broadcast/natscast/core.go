@@ -11,21 +11,21 @@ import (
 
 const answerTime = 10 * time.Second // how long a server may take to answer
 
-// A core is a link on core NATS: the receiving half. The sending half is outlet.
+// A core is the receiving half of a link on core NATS. The sending half is outlet.
 type core struct {
 	*outlet
 	sink    sink
 	count   *counters
-	sub     *nats.Subscription
+	subs    []*nats.Subscription
 	queue   chan *nats.Msg
 	status  chan nats.Status
 	labels  labelReader
 	origins origins
-	resumed uint64 // reconnects of the connection that were noticed
-	dropped int    // messages that found the queue full, as far as that was noticed
+	resumed uint64 // reconnects of the connection seen so far
+	dropped int    // messages dropped by a full queue, seen so far
 }
 
-// newCore subscribes, and returns when the server knows.
+// newCore subscribes, and returns when the server has confirmed the subscription.
 func newCore(ctx context.Context, nc *nats.Conn, subject string, o options, to sink, count *counters) (*core, error) {
 	c := &core{
 		outlet: newOutlet(ctx, nc, subject, o), sink: to, count: count,
@@ -35,22 +35,29 @@ func newCore(ctx context.Context, nc *nats.Conn, subject string, o options, to s
 	}
 	before := nc.LastError()
 	var err error
-	if c.sub, err = nc.ChanSubscribe(subject, c.queue); err != nil {
-		return nil, fmt.Errorf("natscast: New: subscribing to %q: %w", subject, err)
+	for _, s := range o.subjects {
+		var sub *nats.Subscription
+		if sub, err = nc.ChanSubscribe(s, c.queue); err != nil {
+			break
+		}
+		c.subs = append(c.subs, sub)
 	}
-	if err := nc.FlushTimeout(answerTime); err != nil {
-		_ = c.sub.Unsubscribe()
-		return nil, fmt.Errorf("%w: New: subscribing to %q: %w", ErrDisconnected, subject, err)
+	if err == nil {
+		if err = nc.FlushTimeout(answerTime); err != nil {
+			err = fmt.Errorf("%w: %w", ErrDisconnected, err)
+		} else if last := nc.LastError(); last != before && errors.Is(last, nats.ErrPermissionViolation) {
+			err = fmt.Errorf("%w: %w", ErrUnsuitable, last)
+		}
 	}
-	if err := nc.LastError(); err != before && errors.Is(err, nats.ErrPermissionViolation) {
-		_ = c.sub.Unsubscribe()
-		return nil, fmt.Errorf("%w: New: subscribing to %q: %w", ErrUnsuitable, subject, err)
+	if err != nil {
+		c.unsubscribe()
+		return nil, fmt.Errorf("natscast: New: subscribing to %q: %w", o.subjects, err)
 	}
 	c.status = nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	return c, nil
 }
 
-// receive is the goroutine that receives.
+// receive is the function of the receiver.
 func (c *core) receive() {
 	ticks := time.NewTicker(c.period / 4)
 	defer ticks.Stop()
@@ -72,8 +79,8 @@ func (c *core) receive() {
 			now := time.Now()
 			switch {
 			case now.Sub(last) > c.period/2:
-				c.origins.pardon(now) // we have not listened, but waited for a subscriber
-			case len(c.queue) == 0: // or what they say is in there
+				c.origins.pardon(now) // the receiver was blocked by a subscriber meanwhile
+			case len(c.queue) == 0: // otherwise their messages may be in the queue
 				for range c.origins.silent(now, c.origin) {
 					c.sink.gap(0)
 				}
@@ -86,11 +93,11 @@ func (c *core) receive() {
 	}
 }
 
-// takeAll takes m and what else is there, up to what is handed on at once.
+// takeAll takes m and the messages behind it, up to the size of a batch.
 func (c *core) takeAll(m *nats.Msg) {
 	now := time.Now()
 	if c.count.foreign.Load() > 0 {
-		c.lookBack() // these have no numbers that tell
+		c.lookBack() // foreign values have no numbers that show a loss
 	}
 	for n := 1; m != nil; n++ {
 		c.take(m, now)
@@ -99,8 +106,8 @@ func (c *core) takeAll(m *nats.Msg) {
 	c.sink.flush()
 }
 
-// another returns what is there behind n messages, nil if there is nothing or they
-// are enough at once.
+// another returns the next message of the queue, or nil if the queue is empty or n
+// messages fill a batch.
 func another(queue <-chan *nats.Msg, n int) *nats.Msg {
 	if n < most {
 		select {
@@ -124,8 +131,8 @@ func (c *core) take(m *nats.Msg, now time.Time) {
 		c.sink.malformed(m, fmt.Errorf("header %q can't be read", labels[0]))
 		return
 	}
-	if c.origins.find(l.origin) == nil {
-		c.lookBack() // before it is decided what a new one has sent
+	if c.origins.known[l.origin] == nil {
+		c.lookBack() // first, since a loss affects whether a new origin has a gap
 	}
 	f := c.origins.take(l, now)
 	if f.unknown {
@@ -142,19 +149,23 @@ func (c *core) take(m *nats.Msg, now time.Time) {
 	}
 }
 
-// lookBack finds out whether something could have been lost since it was last
-// called. What has a number tells that itself.
+// lookBack checks whether messages may have been lost since the last call. Numbered
+// values show that themselves.
 func (c *core) lookBack() {
 	lost := false
 	if n := c.nc.Stats().Reconnects; n != c.resumed {
 		c.count.resumed.Add(n - c.resumed)
 		c.resumed = n
 		c.origins.lost(time.Now())
-		c.announce()
 		lost = true
 	}
-	if n, err := c.sub.Dropped(); err == nil && n != c.dropped {
-		c.dropped = n
+	dropped := 0
+	for _, sub := range c.subs {
+		n, _ := sub.Dropped() // it fails if the connection is closed
+		dropped += n
+	}
+	if dropped > c.dropped {
+		c.dropped = dropped
 		c.origins.doubt = true
 		lost = true
 	}
@@ -163,10 +174,14 @@ func (c *core) lookBack() {
 	}
 }
 
-func (c *core) beside() func() { return c.beat }
-
 func (c *core) close() {
-	_ = c.sub.Unsubscribe() // it fails if the connection is closed, and then it is gone
+	c.unsubscribe()
 	c.nc.RemoveStatusListener(c.status)
 	c.goodbye()
+}
+
+func (c *core) unsubscribe() {
+	for _, sub := range c.subs {
+		_ = sub.Unsubscribe() // it fails only if the connection is closed
+	}
 }

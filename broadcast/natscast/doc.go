@@ -1,87 +1,93 @@
-// Package natscast is a broadcast across processes, on NATS.
+// Package natscast provides a broadcast across processes, on NATS.
 //
-// A [Broadcast] has one subscription on a NATS server and feeds a
-// [broadcast.Broadcast] in this process with it; callers get the same
-// [broadcast.Subscription], with its policies, replay and books. So a value
-// crosses the network once for each process, however many subscribe in it.
-// There are two constructors, which promise different things.
+// A [Broadcast] feeds a [broadcast.Broadcast] in this process from one subscription on
+// a NATS server. Callers get the same [broadcast.Subscription], with its policies,
+// replay and counts. So a value crosses the network once for each process, independent
+// of the number of subscribers. The two constructors give different guarantees.
 //
 // # New: core NATS
 //
-// Send returns when the connection has taken the value. The values of one
-// sender, the origin, come in the order in which it sent them; those of several
-// come in an order that need not be the same everywhere. A value is delivered at
-// most once. It may be lost, on the way or by a process that is cut off, and
-// then it is counted, at the place where it is missing: each value carries the
-// origin, its epoch, which changes when it begins to count anew, and its
-// sequence number. Beats of the origin show that its last values are missing.
-// What comes twice is dropped and counted.
+// Send returns when the connection has taken the value. The values of one sender, the
+// origin, arrive in the order in which they were sent; the order of several origins may
+// differ between processes. A value is delivered at most once. A value may be lost on
+// the way, or while a process is disconnected. A lost value is counted at its place in
+// the order: each value carries the origin, its epoch, which changes when the origin
+// starts its count again, and its sequence number. Heartbeats of the origin show when its
+// last values are missing. Duplicates are dropped and counted.
 //
 // # NewStream: JetStream
 //
-// Send returns when the stream has stored the value. There is one order for all.
-// A process that was cut off goes on where it was, with no hole and nothing twice;
-// what the limits of the stream have discarded meanwhile is counted, by the
-// sequence numbers of the stream. [WithReplay] begins with the last values that
-// the stream holds.
+// Send returns when the stream has stored the value. All processes have one order. A
+// process that was disconnected resumes where it was, with no gap and no duplicate;
+// values that the limits of the stream have discarded meanwhile are counted by the
+// sequence numbers of the stream. [WithReplay] begins with the last values of the
+// stream.
+//
+// # Several subjects
+//
+// A process sends on one subject and, with [WithSubjects], receives any number of
+// subjects and wildcards in one subscription. The counts of missing values are those of
+// all of them.
 //
 // # Gaps
 //
-// Subscribers see what is missing as a [broadcast.GapError], as if they had been
-// slow. Where it is not known how much that is, AtLeast is set:
+// Subscribers see missing values as a [broadcast.GapError], as if they had been slow.
+// If the number is unknown, AtLeast is set:
 //
-//   - an origin has another epoch, or fell silent without a goodbye;
-//   - an origin is heard for the first time, has sent before, and the connection
-//     was lost, or the queue full, since this process subscribed;
-//   - that has happened, and there are values without a number, see below;
-//   - the stream is another one than before, or has lost its end.
+//   - an origin has another epoch, or falls silent without a goodbye;
+//   - an origin is heard for the first time, has sent before, and since this process
+//     subscribed the connection was lost or the queue was full;
+//   - the connection was lost or the queue was full, and there are values without a
+//     number, see below;
+//   - the stream was replaced by another one, or has lost its end.
 //
-// A value that the codec can't decode is a gap of one, is counted, and goes to the
-// error handler.
+// A value that the codec cannot decode is a gap of one value, is counted, and is
+// reported to the error handler.
 //
-// In one process, and when no gap of unknown size is counted,
+// In one process, if no gap of unknown size is counted,
 //
 //	received + missed = sent since it subscribed
 //
-// for each origin on core NATS and for the stream on JetStream. On core NATS an
-// origin that began and ended while this process was cut off leaves no trace. A value
-// whose Send failed in the connection had its number already, and counts as missed.
+// for each origin on core NATS and for the stream on JetStream. On core NATS an origin
+// that began and ended while this process was disconnected is not counted. A value
+// whose Send failed in the connection has taken a number, and counts as missed.
 //
-// A message that was not sent by this package has no number. It is a value like
-// others. On core NATS it is counted as foreign, and if such have come, a lost
-// connection and a full queue are gaps of unknown size, which are told as soon as
-// they are noticed.
+// A message that was not sent by this package has no number. It is delivered like other
+// values. On core NATS it is counted as foreign. Once foreign values have arrived, a
+// lost connection and a full queue are gaps of unknown size, reported as soon as they
+// are noticed.
 //
 // # Slow subscribers
 //
-// A Send never waits for a subscriber. One with the policy [broadcast.Block] makes
-// this process take no more from NATS: on core NATS messages wait in a queue, see
-// [WithQueue], and what finds it full is lost to all subscribers of the process,
-// and counted; on JetStream the stream waits, until its limits discard something.
+// Send never waits for a subscriber. A slow subscriber with the policy
+// [broadcast.Block] stops this process from reading from NATS. On core NATS messages
+// then wait in a queue, see [WithQueue]; messages that do not fit are lost to all
+// subscribers of the process, and counted. On JetStream the stream keeps the values
+// until its limits discard them.
 //
 // # Connections
 //
-// A connection belongs to the caller: it is not closed, and none of its handlers
-// are set. It must reconnect without end, see [nats.MaxReconnects], and on core
-// NATS it must not have [nats.NoEcho], because what a process sends comes back to
-// it through the server. The constructors check that. While it is disconnected,
-// Send returns [ErrDisconnected]; [WithBuffering] lets it go on. A half-open
-// connection is noticed by the pings of the connection, see [nats.PingInterval],
-// and one that can't be written to holds Send up for as long as
-// [nats.FlusherTimeout]. When the connection is closed, the broadcast ends.
+// The caller owns the connection: this package does not close it or set its handlers.
+// The connection must reconnect without limit, see [nats.MaxReconnects], and on core
+// NATS must not have [nats.NoEcho], because a process receives its own values through
+// the server. The constructors check that. While the connection is down, Send returns
+// [ErrDisconnected], unless [WithBuffering] is set. The pings of the connection detect
+// a half-open connection, see [nats.PingInterval]. A connection that cannot be written
+// to blocks Send for [nats.FlusherTimeout]. When the connection is closed, the
+// broadcast ends.
 //
 // # Cost
 //
-// A Broadcast has two goroutines and a queue of pointers.
-// Values that have come in together are handed to the subscribers together. Close
-// ends and joins everything. All methods are safe for concurrent use.
+// A Broadcast has a queue of pointers and a goroutine, and on core NATS another one for
+// heartbeats. Values that arrive together are handed to the subscribers together. Close
+// ends and joins the goroutines. All methods are safe for concurrent use.
 //
 // # When not to use it
 //
 //   - In one process, package [github.com/tandemgo/tandem/broadcast] is a thousand
 //     times faster.
-//   - What each of several processes is to do its part of is a queue and no broadcast:
-//     see [github.com/tandemgo/tandem/pool/natspool].
+//   - To divide work among processes, use a queue: see
+//     [github.com/tandemgo/tandem/pool/natspool].
 //   - Where lost values do not matter, a subscription of nats.go without headers costs
 //     two thirds.
 package natscast

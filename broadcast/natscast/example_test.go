@@ -15,13 +15,13 @@ import (
 	"github.com/tandemgo/tandem/broadcast/natscast"
 )
 
-// progress is what the examples send.
+// progress is the type of values in the examples.
 type progress struct {
 	Job  string
 	Done int
 }
 
-// One broadcast in each process: what one sends, the subscribers of all see.
+// Each process has one broadcast; subscribers in all processes receive its values.
 func Example() {
 	nc, err := nats.Connect(nats.DefaultURL, nats.MaxReconnects(-1))
 	if err != nil {
@@ -46,12 +46,13 @@ func Example() {
 			fmt.Println(err) // how many values were lost
 			continue
 		}
-		fmt.Println(p.Job, p.Done)
+		fmt.Println(p.Job, p.Done) // import 17
+		break
 	}
 }
 
-// On JetStream there is one order for all, and a process that starts later can
-// begin with what was sent before.
+// On JetStream all processes have one order, and a process that starts later can begin
+// with earlier values.
 func ExampleNewStream() {
 	ctx := context.Background()
 	nc, err := nats.Connect(nats.DefaultURL, nats.MaxReconnects(-1))
@@ -127,7 +128,28 @@ func ExampleNew() {
 	defer b.Close()
 }
 
-// A codec can be tried without a server.
+// A quote has the subject on which it came.
+type quote struct {
+	Price   int
+	Subject string `json:"-"`
+}
+
+// This process sends on one subject and receives the values of all.
+func ExampleWithSubjects() {
+	nc, err := nats.Connect(nats.DefaultURL, nats.MaxReconnects(-1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nc.Close()
+	b, err := natscast.New[quote](nc, "quotes.oil.berlin",
+		natscast.WithSubjects(func(q *quote, subject string) { q.Subject = subject }, "quotes.oil.*", "quotes.gas.>"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer b.Close()
+}
+
+// A codec can be tested without a server.
 func ExampleCodec() {
 	var codec natscast.Codec[uint64] = numbers{}
 	data, err := codec.Encode(7)
@@ -139,14 +161,14 @@ func ExampleCodec() {
 	// Output: 8 7 <nil>
 }
 
-// What Send returns says what became of the value.
+// The error of Send tells whether the value was sent.
 func ExampleBroadcast_Send() {
 	var b *natscast.Broadcast[progress] // made by New or NewStream
 	err := b.Send(context.Background(), progress{"import", 18})
 	panicked, isPanic := errors.AsType[*natscast.PanicError](err)
 	switch {
 	case err == nil: // the connection has it, or the stream
-	case errors.Is(err, natscast.ErrDisconnected): // nobody will see it: send it later
+	case errors.Is(err, natscast.ErrDisconnected): // not delivered: send it later
 	case errors.Is(err, natscast.ErrUncertain): // a stream did not answer; it may have it
 	case errors.Is(err, natscast.ErrClosed): // b was closed
 	case errors.Is(err, natscast.ErrGoexit): // the codec has left its goroutine
@@ -155,7 +177,7 @@ func ExampleBroadcast_Send() {
 	}
 }
 
-// What a process received and what it missed make up what was sent.
+// The received and missed values of a process add up to the values sent.
 func ExampleBroadcast_Stats() {
 	var b *natscast.Broadcast[progress] // made by New or NewStream
 	st := b.Stats()

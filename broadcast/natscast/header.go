@@ -5,50 +5,41 @@ import (
 	"strings"
 )
 
-// headerName is the one header of our messages: what is said is in one value,
-// since each header costs.
+// headerName is the only header of our messages. It has all fields in one value, since
+// each header costs.
 const headerName = "Tandem-Cast"
 
-// A kind is what a message is.
+// A kind is the type of a message.
 type kind byte
 
 const (
 	kindValue   kind = 'v' // seq is its number
-	kindBeat    kind = 'b' // seq is how many values there were
-	kindGoodbye kind = 'g' // the same, and there will be no more
+	kindBeat    kind = 'b' // seq is the number of values so far
+	kindGoodbye kind = 'g' // as a beat, and no more values follow
 )
 
-// A label is what the header of a message says.
+// A label is the content of the header.
 type label struct {
 	kind   kind
 	origin string
 	epoch  string
 	seq    uint64
-	period int64 // in milliseconds: how long it is at most from one message to the next
+	period int64 // longest time between two messages, in milliseconds
 }
 
-// String returns the label as it is written: "v 17 1000 epoch origin".
+// String returns the label in the format of the header: "v 17 1000 epoch origin".
 func (l label) String() string {
-	b := make([]byte, 0, 64)
-	b = append(b, byte(l.kind), ' ')
-	b = strconv.AppendUint(b, l.seq, 10)
-	b = append(b, ' ')
-	b = strconv.AppendInt(b, l.period, 10)
-	b = append(b, ' ')
-	b = append(b, l.epoch...)
-	b = append(b, ' ')
-	b = append(b, l.origin...)
-	return string(b)
+	return string(l.kind) + " " + strconv.FormatUint(l.seq, 10) + " " + strconv.FormatInt(l.period, 10) + " " + l.epoch + " " + l.origin
 }
 
-// A labelReader reads labels. Those of one origin differ in two words only, so the
-// rest of the last one is kept.
+// A labelReader parses labels. The labels of one origin differ only in kind and number,
+// so the reader caches the rest of the last one.
 type labelReader struct {
 	rest string
 	last label
 }
 
-// read reads what String has written.
+// read parses the format of String.
 func (r *labelReader) read(s string) (l label, ok bool) {
 	if len(s) < 2 || s[1] != ' ' {
 		return label{}, false
@@ -67,7 +58,7 @@ func (r *labelReader) read(s string) (l label, ok bool) {
 	return l, true
 }
 
-// keep reads the rest of a label, and keeps it.
+// keep parses the rest of a label, and caches it.
 func (r *labelReader) keep(rest string) bool {
 	period, who, _ := strings.Cut(rest, " ")
 	epoch, origin, _ := strings.Cut(who, " ")

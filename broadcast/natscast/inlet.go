@@ -6,35 +6,33 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/tandemgo/tandem/broadcast"
-	"github.com/tandemgo/tandem/internal/outcome"
 )
 
-// most is how many values are handed to the subscribers at once.
+// most is the largest number of values in a batch.
 const most = 256
 
-// A sink is where a link puts what has come from the network. Only the goroutine
-// that receives uses it.
+// A sink receives the values and gaps of a link. Only the receiver uses it.
 type sink interface {
 	value(m *nats.Msg)
 	malformed(m *nats.Msg, err error)
 	gap(missed uint64) // 0: unknown
-	flush()            // hands on what is there
+	flush()            // sends the batch
 	report(err error)
 }
 
-// An inlet decodes values and feeds the local broadcast with them. What it holds
-// outlives a codec that ends the goroutine.
+// An inlet decodes values and feeds the local broadcast with them. Its state survives a
+// codec that ends the goroutine.
 type inlet[T any] struct {
 	ctx     context.Context // ends with the broadcast
 	local   *broadcast.Broadcast[T]
-	decode  func(context.Context, []byte) (T, error)
+	decode  func(*nats.Msg) (T, error)
 	onError func(error) // may be nil
 	count   *counters
 	batch   []T
 }
 
 func (in *inlet[T]) value(m *nats.Msg) {
-	v, err := outcome.Call(in.ctx, in.decode, m.Data, func() { in.malformed(m, ErrGoexit) })
+	v, err := guard(in.decode, m, func() { in.malformed(m, ErrGoexit) })
 	if err != nil {
 		in.malformed(m, err)
 		return
@@ -44,7 +42,7 @@ func (in *inlet[T]) value(m *nats.Msg) {
 	}
 }
 
-// malformed counts a message that is no value, and is one that is missing.
+// malformed counts a message that cannot be decoded, and reports it as a gap.
 func (in *inlet[T]) malformed(m *nats.Msg, err error) {
 	in.count.undecodable.Add(1)
 	in.gap(1)
@@ -60,8 +58,8 @@ func (in *inlet[T]) gap(missed uint64) {
 	_ = in.local.ReportGap(missed) // it fails if the broadcast is closed
 }
 
-// flush waits for subscribers that block. What is left when the broadcast is
-// closed is dropped.
+// flush sends the batch to the local broadcast. It waits for subscribers with the
+// policy Block. Values that are left when the broadcast is closed are dropped.
 func (in *inlet[T]) flush() {
 	if len(in.batch) == 0 {
 		return

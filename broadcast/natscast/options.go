@@ -1,11 +1,9 @@
 package natscast
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 const (
@@ -20,6 +18,8 @@ const (
 type Option func(*options)
 
 type options struct {
+	subjects  []string // to receive
+	set       any      // a func(*T, string) for values of type T
 	capacity  int
 	queue     int
 	heartbeat time.Duration
@@ -30,78 +30,92 @@ type options struct {
 	onError   func(error)
 }
 
+// WithSubjects sets the subjects whose values this process receives, in place of the one
+// that it sends on. They may have wildcards, as "orders.*" or "orders.>", and must not
+// overlap; one of them must match the subject of New or NewStream. After a value is
+// decoded, set is called with it and its subject, on the receiver's goroutine, like the
+// codec; set may be nil. The order of each sender, and the counts of missing values, are
+// as with one subject. A stream must hold these subjects and no others. WithSubjects
+// panics without a subject. New and NewStream panic if a subject is not valid, if two
+// overlap or none matches, or if set is for values of another type.
+func WithSubjects[T any](set func(v *T, subject string), subjects ...string) Option {
+	require(len(subjects) > 0, "WithSubjects: there must be at least one subject, got none")
+	subjects = slices.Clone(subjects)
+	return func(o *options) {
+		o.subjects, o.set = subjects, set
+	}
+}
+
 // WithCapacity sets how many values are retained in this process, see
 // [broadcast.WithCapacity]. The default is 1024. It panics if n is less than 1.
 func WithCapacity(n int) Option {
-	misuse.Below(n, 1, "natscast: WithCapacity: capacity")
+	require(n >= 1, "WithCapacity: capacity must be at least 1, got %d", n)
 	return func(o *options) { o.capacity = n }
 }
 
-// WithQueue sets how many messages can wait in this process, while subscribers
-// that block are behind, or the codec is. On core NATS, what finds no room is
-// lost and counted; on JetStream it is fetched again. The default is 16384. It
-// panics if n is less than 1.
+// WithQueue sets how many messages can wait in this process while subscribers with the
+// policy Block or the codec are slow. On core NATS messages that do not fit are lost
+// and counted; on JetStream the process requests only as many as fit. The default is
+// 16384. It panics if n is less than 1.
 func WithQueue(n int) Option {
-	misuse.Below(n, 1, "natscast: WithQueue: size")
+	require(n >= 1, "WithQueue: size must be at least 1, got %d", n)
 	return func(o *options) { o.queue = n }
 }
 
-// WithHeartbeat sets how soon the loss of the last values is noticed. On core NATS
-// a beat says d after a value how many there were, then after twice that time, and
-// so on up to 32 times, for as long as the broadcast is open. That is how long it
-// can take until a process that was cut off knows what it has missed, if nothing
-// is sent. An origin that is silent for 96 times its d, and has not been closed, is
-// a gap of unknown size. On JetStream a stream that is silent for 3 times d is asked
-// again. The default is a second. It panics if d is less than 100 milliseconds.
+// WithHeartbeat sets how soon the loss of the last values is noticed. On core NATS the
+// sender sends a heartbeat with the number of its values at most d after a value, then
+// after d, twice that time, and so on up to 32 times d, for as long as the broadcast is
+// open. If
+// no value is sent, a process that was disconnected may need that long to learn how
+// many values it has missed. An origin that is silent for 96 times its d, and has not
+// been closed, is a gap of unknown size. On JetStream a stream that is silent for 3
+// times d is read anew. The default is 1 s. It panics if d is less than 100 ms.
 func WithHeartbeat(d time.Duration) Option {
-	if d < 100*time.Millisecond {
-		panic(fmt.Sprintf("natscast: WithHeartbeat: duration must be at least 100ms, got %v", d))
-	}
+	require(d >= 100*time.Millisecond, "WithHeartbeat: duration must be at least 100ms, got %v", d)
 	return func(o *options) { o.heartbeat = d }
 }
 
-// WithOrigin names what this broadcast sends. Two that are open at once on one
-// subject must not have the same name. With a name, others can tell that a process
-// was started again: there is a gap of unknown size, unless it was closed before.
-// The default is a name at random. It panics if name is empty, longer than 128
-// bytes, or has spaces or control characters.
+// WithOrigin sets the name of this sender. Two broadcasts that are open at once, on
+// subjects that one process receives, must not have the same name. With a name, other processes notice that this
+// process was restarted: there is a gap of unknown size, unless the broadcast was
+// closed before. The default is a random name. It panics if name is empty, longer than
+// 128 bytes, or has spaces or control characters.
 func WithOrigin(name string) Option {
-	if name == "" || len(name) > longestOrigin || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		panic(fmt.Sprintf("natscast: WithOrigin: name must have 1 to %d bytes and no spaces, got %q", longestOrigin, name))
-	}
+	bad := name == "" || len(name) > longestOrigin || strings.ContainsFunc(name, isSpace)
+	require(!bad, "WithOrigin: name must have 1 to %d bytes and no spaces, got %q", longestOrigin, name)
 	return func(o *options) { o.origin = name }
 }
 
-// WithBuffering lets Send go on while the connection is lost. On core NATS, values
-// are kept in the buffer of the connection, see [nats.ReconnectBufSize], and sent
-// when it is there again; on JetStream Send waits for that. The default is that
-// Send returns ErrDisconnected: on JetStream 2 s after the connection was lost, if a
-// value was on its way then, in which time the connection may be back.
+// WithBuffering lets Send continue while the connection is lost. On core NATS the buffer
+// of the connection keeps the values, see [nats.ReconnectBufSize], and sends them after
+// the reconnection; on JetStream Send waits for the reconnection. Without the option
+// Send returns ErrDisconnected: on core NATS at once, on JetStream at once or, if an
+// attempt was not answered, 2 s later, in which time the connection may be back.
 func WithBuffering() Option { return func(o *options) { o.buffering = true } }
 
-// WithReplay makes a broadcast on JetStream begin with the last n values of the
-// stream, or as many as it holds. They are there when NewStream returns: as many
-// as are retained, that is n, if the capacity is less. The default is 0. It panics
-// if n is negative, and New panics if n is not 0.
+// WithReplay makes a broadcast on JetStream begin with the last n values of the stream,
+// or with all if there are fewer. This process retains them when NewStream returns; a
+// smaller capacity is raised to n. The default is 0. WithReplay panics if n is
+// negative, and New panics if n is not 0.
 func WithReplay(n int) Option {
-	misuse.Negative(n, "natscast: WithReplay: number")
+	require(n >= 0, "WithReplay: number must not be negative, got %v", n)
 	return func(o *options) { o.replay = n }
 }
 
-// WithCodec sets how values are written. The default is JSON. It panics if c is
-// nil, New and NewStream panic if it is for values of another type.
+// WithCodec sets how values are encoded. The default is JSON. WithCodec panics if c is
+// nil; New and NewStream panic if c is for values of another type.
 func WithCodec[T any](c Codec[T]) Option {
-	misuse.Nil(c == nil, "natscast: WithCodec: codec")
+	require(c != nil, "WithCodec: codec must not be nil")
 	return func(o *options) { o.codec = c }
 }
 
-// WithErrorHandler sets a function that is called with what goes wrong while
-// nobody waits for it: a [*DecodeError], or why the stream can't be read at
-// present. It runs on the goroutine that receives, so it should be fast, and it
-// may call any method of the broadcast. A panic in it ends the program. By default
-// such errors are only counted.
-// It panics if fn is nil.
+// WithErrorHandler sets a function that is called with errors in the background: a
+// [*DecodeError], or the reason why the stream cannot be read at present. fn runs on
+// the receiver's goroutine, so it should be fast. It may call the methods of the
+// broadcast that do not block; Close would wait for it. A panic in fn is not recovered.
+// By default such errors are only counted.
+// WithErrorHandler panics if fn is nil.
 func WithErrorHandler(fn func(error)) Option {
-	misuse.Nil(fn == nil, "natscast: WithErrorHandler: function")
+	require(fn != nil, "WithErrorHandler: function must not be nil")
 	return func(o *options) { o.onError = fn }
 }

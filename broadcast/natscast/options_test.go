@@ -13,11 +13,12 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// C5: misuse panics at the call that is wrong, and says what must hold.
+// C5: misuse panics at the wrong call, with the condition that must hold.
 func TestMisusePanics(t *testing.T) {
 	nc, ctx := new(nats.Conn), context.Background()
 	var js jetstream.JetStream
 	var none context.Context
+	zero := new(natscast.Broadcast[int])
 	testkit.Panics(t, map[string]func(){
 		"natscast: WithCapacity: capacity must be at least 1, got 0":                   func() { natscast.WithCapacity(0) },
 		"natscast: WithQueue: size must be at least 1, got 0":                          func() { natscast.WithQueue(0) },
@@ -33,12 +34,32 @@ func TestMisusePanics(t *testing.T) {
 		"natscast: New: codec must be for values of type int, got natscast_test.numbers": func() {
 			natscast.New[int](nc, "s", natscast.WithCodec(numbers{}))
 		},
-		"natscast: NewStream: context must not be nil":   func() { natscast.NewStream[int](none, js, "S", "s") },
-		"natscast: NewStream: JetStream must not be nil": func() { natscast.NewStream[int](ctx, js, "S", "s") },
+		"natscast: WithSubjects: there must be at least one subject, got none": func() { natscast.WithSubjects[int](nil) },
+		`natscast: New: WithSubjects: subject must be valid, got "a.>.b"`:      func() { subjects(nc, "a.>.b", "s") },
+		`natscast: New: WithSubjects: subject must be valid, got "a*"`:         func() { subjects(nc, "s", "a*") },
+		`natscast: New: WithSubjects: subject must be valid, got "a b"`:        func() { subjects(nc, "s", "a b") },
+		`natscast: New: WithSubjects: subjects must not overlap, got "a.*" and "*.b"`: func() {
+			subjects(nc, "s", "a.*", "*.b")
+		},
+		`natscast: New: WithSubjects: subjects must not overlap, got "s" and ">"`:          func() { subjects(nc, "s", ">") },
+		`natscast: New: WithSubjects: one of the subjects must match "s", got ["s.>" "t"]`: func() { subjects(nc, "s.>", "t") },
+		"natscast: New: WithSubjects: function must be for values of type int, got func(*string, string)": func() {
+			natscast.New[int](nc, "s", natscast.WithSubjects(func(*string, string) {}, "s"))
+		},
+		"natscast: Send: the zero Broadcast is not usable, make one with New or NewStream":      func() { _ = zero.Send(ctx, 1) },
+		"natscast: Subscribe: the zero Broadcast is not usable, make one with New or NewStream": func() { _, _ = zero.Subscribe() },
+		"natscast: Stats: the zero Broadcast is not usable, make one with New or NewStream":     func() { zero.Stats() },
+		"natscast: Close: the zero Broadcast is not usable, make one with New or NewStream":     func() { _ = zero.Close() },
+		"natscast: NewStream: context must not be nil":                                          func() { natscast.NewStream[int](none, js, "S", "s") },
+		"natscast: NewStream: JetStream must not be nil":                                        func() { natscast.NewStream[int](ctx, js, "S", "s") },
 	})
 }
 
-// What a connection must be like is said, before anything is done with it.
+func subjects(nc *nats.Conn, all ...string) {
+	natscast.New[int](nc, "s", natscast.WithSubjects[int](nil, all...))
+}
+
+// The constructors check the connection before they use it.
 func TestUnsuitable(t *testing.T) {
 	nc := &nats.Conn{Opts: nats.GetDefaultOptions()}
 	_, err := natscast.New[int](nc, "s")

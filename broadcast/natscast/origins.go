@@ -2,58 +2,46 @@ package natscast
 
 import "time"
 
-// silence is how many of its periods an origin may be silent before it counts as
-// gone; after forgotten of them it is no longer remembered.
+// An origin that is silent for more than silence of its periods counts as gone. After
+// forgotten periods it is removed.
 const (
 	silence   = 3
 	forgotten = 30
 )
 
-// absurd is more values than an origin can send: a number that is so far ahead is
-// no number.
+// absurd is more values than an origin can send: a number so far ahead is not valid.
 const absurd = 1 << 48
 
-// An origin is what is known of a sender.
+// An origin is the state of a sender.
 type origin struct {
 	epoch  string
-	next   uint64 // number of the value that comes next
+	next   uint64 // number of the next value
 	heard  time.Time
 	period time.Duration
-	silent bool // and that was counted as a gap
+	silent bool // its silence was counted as a gap
 }
 
-// origins knows the senders on a subject. Only the goroutine that receives uses
-// it, so it has no lock.
+// origins has the senders on a subject. Only the receiver uses it, so it has no lock.
 //
-// An origin that is heard for the first time may have sent before this process
-// subscribed, which is no loss. If something could have been lost since, because
-// the connection was down or the queue was full, nobody can tell, and it is a gap
-// of unknown size: doubt says so.
+// An origin that is heard for the first time may have sent values before this process
+// subscribed; those are no loss. If messages may have been lost since, because the
+// connection was down or the queue was full, the values before the first one are a gap
+// of unknown size. doubt is set in that case.
 type origins struct {
 	known map[string]*origin
-	name  string  // of the origin heard last
-	last  *origin // that one: most messages come in runs
 	doubt bool
 }
 
-// A finding is what a label says about the values of its origin.
+// A finding is the result of comparing a label with the state of its origin.
 type finding struct {
-	missed  uint64 // that many are missing before it
+	missed  uint64 // number of values missing before it
 	unknown bool   // some may be missing before it
-	twice   bool   // the message came before, or late
+	twice   bool   // the message is a duplicate or late
 }
 
-// find returns what is known of an origin, nil if that is nothing.
-func (t *origins) find(name string) *origin {
-	if t.last != nil && t.name == name {
-		return t.last
-	}
-	return t.known[name]
-}
-
-// take enters a label.
+// take updates the origin of a label.
 func (t *origins) take(l label, now time.Time) (f finding) {
-	o := t.find(l.origin)
+	o := t.known[l.origin]
 	switch {
 	case o == nil:
 		o = &origin{epoch: l.epoch, next: l.seq}
@@ -63,7 +51,6 @@ func (t *origins) take(l label, now time.Time) (f finding) {
 		o.epoch, o.next = l.epoch, l.seq
 		f.unknown = true
 	}
-	t.name, t.last = l.origin, o
 	o.heard, o.period, o.silent = now, time.Duration(l.period)*time.Millisecond, false
 	switch {
 	case l.seq > o.next:
@@ -78,14 +65,13 @@ func (t *origins) take(l label, now time.Time) (f finding) {
 		o.next++
 	case kindGoodbye:
 		delete(t.known, l.origin)
-		t.last = nil
 	}
 	return f
 }
 
-// silent returns how many origins have fallen silent since it was last called.
-// Each of them may have sent values that nobody will ever number. If our own
-// values don't come back either, it is the connection that is silent.
+// silent returns how many origins have fallen silent since the last call. Each of them
+// may have sent values whose number will never be known. If our own messages do not
+// come back either, the connection is silent, and silent returns 0.
 func (t *origins) silent(now time.Time, own string) (n int) {
 	if o := t.known[own]; o == nil || now.Sub(o.heard) > 2*o.period {
 		return 0
@@ -95,7 +81,6 @@ func (t *origins) silent(now time.Time, own string) (n int) {
 		switch {
 		case quiet > forgotten*o.period:
 			delete(t.known, name)
-			t.last = nil
 		case quiet > silence*o.period && !o.silent:
 			o.silent = true
 			n++
@@ -104,14 +89,13 @@ func (t *origins) silent(now time.Time, own string) (n int) {
 	return n
 }
 
-// lost notes that the connection was down.
+// lost records that the connection was down.
 func (t *origins) lost(now time.Time) {
 	t.doubt = true
 	t.pardon(now)
 }
 
-// pardon notes that nobody was listened to: who was silent till now may not have
-// been.
+// pardon restarts the silence of all origins, since the receiver was not listening.
 func (t *origins) pardon(now time.Time) {
 	for _, o := range t.known {
 		o.heard = now

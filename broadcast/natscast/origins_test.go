@@ -9,7 +9,7 @@ import (
 
 const testPeriod = time.Second
 
-// step is a label that comes, or something that happens, and what is to be found.
+// step is a label or an event, and the expected finding.
 type step struct {
 	after time.Duration // since the step before
 	label string        // kind, epoch and number, "" for none
@@ -87,7 +87,7 @@ func (s step) text() string {
 	return k + " " + seq + " 1000 " + epoch + " them"
 }
 
-// When not even our own values come back, it is not the others that are silent.
+// If our own messages do not come back, the other origins do not count as silent.
 func TestOwnSilence(t *testing.T) {
 	o := origins{known: map[string]*origin{}}
 	now := time.Now()
@@ -104,7 +104,7 @@ func TestOwnSilence(t *testing.T) {
 	}
 }
 
-// Origins that come and go are not remembered for ever.
+// Origins that have ended are forgotten.
 func TestOriginsAreForgotten(t *testing.T) {
 	o := origins{known: map[string]*origin{}}
 	now := time.Now()
@@ -119,7 +119,7 @@ func TestOriginsAreForgotten(t *testing.T) {
 	}
 }
 
-// A label that is written is read again as it was.
+// A written label is read unchanged.
 func TestLabels(t *testing.T) {
 	var r labelReader
 	for _, l := range []label{
@@ -135,7 +135,7 @@ func TestLabels(t *testing.T) {
 		"", "v", "v 1", "v 1 1000", "v 1 1000 e", "v 1 1000 e ", "v 1 1000  o", "x 1 1000 e o", "vv 1 1000 e o",
 		"v -1 1000 e o", "v 18446744073709551616 1000 e o", "v 1 0 e o", "v 1 -5 e o", "v 1 x e o", "v 1 1000 e o o",
 	} {
-		for _, r := range []*labelReader{new(labelReader), &r} { // that has read nothing, or much
+		for _, r := range []*labelReader{new(labelReader), &r} { // a new reader and a used one
 			if l, ok := r.read(bad); ok {
 				t.Errorf("%q was read as %+v", bad, l)
 			}

@@ -5,25 +5,19 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"github.com/tandemgo/tandem/internal/ctxselect"
 )
 
-// longest is how many times the shortest interval between beats the longest is.
+// longest is the ratio of the longest to the shortest interval between beats.
 const longest = 32
 
 // An outlet numbers values and sends them on core NATS.
 //
-// turn is a lock whose waiters can give up: who has put something into it has the
-// turn, and alone uses seq and msg. So values leave in the order of their numbers.
-//
-// The beater says how many values there were, first soon after the last of them
-// and then less and less often. While it sleeps for long it is at rest; the sender
-// that takes it out of rest wakes it.
+// turn is a lock whose waiters can give up: a goroutine holds it after a send and
+// releases it by a receive. The holder alone uses seq and msg, so values leave in the
+// order of their numbers.
 type outlet struct {
 	ctx       context.Context
 	nc        *nats.Conn
@@ -37,24 +31,20 @@ type outlet struct {
 	seq    uint64
 	msg    nats.Msg
 	closed bool
-
-	rest  atomic.Bool
-	awake chan struct{}
 }
 
 func newOutlet(ctx context.Context, nc *nats.Conn, subject string, o options) *outlet {
 	return &outlet{
 		ctx: ctx, nc: nc, origin: o.origin, epoch: rand.Text()[:8],
 		heartbeat: o.heartbeat, period: longest * o.heartbeat, buffering: o.buffering,
-		turn:  make(chan struct{}, 1),
-		msg:   nats.Msg{Subject: subject, Header: nats.Header{headerName: {""}}},
-		awake: make(chan struct{}, 1),
+		turn: make(chan struct{}, 1),
+		msg:  nats.Msg{Subject: subject, Header: nats.Header{headerName: {""}}},
 	}
 }
 
 // send sends a value.
 func (s *outlet) send(ctx context.Context, data []byte) error {
-	if err := ctxselect.Send(ctx, s.turn, struct{}{}); err != nil {
+	if err := s.take(ctx); err != nil {
 		return err
 	}
 	defer func() { <-s.turn }()
@@ -65,36 +55,30 @@ func (s *outlet) send(ctx context.Context, data []byte) error {
 		return fmt.Errorf("%w: Send: the connection is %v", ErrDisconnected, status)
 	}
 	err := s.publish(kindValue, data)
-	if err == nil || !refused(err) {
-		s.seq++ // if it failed half-way, it is missing rather than doubled
-	}
-	switch {
-	case err == nil:
-	case errors.Is(err, nats.ErrMaxPayload):
+	if errors.Is(err, nats.ErrMaxPayload) {
 		return fmt.Errorf("natscast: Send: value of %d bytes, the server takes %d: %w", len(data), s.nc.MaxPayload(), err)
-	default:
-		return fmt.Errorf("%w: Send: %w", ErrDisconnected, err)
 	}
-	if s.rest.Load() && s.rest.CompareAndSwap(true, false) {
-		ctxselect.Signal(s.awake)
+	s.seq++ // a value that failed may be half sent, so its number is not used twice
+	if err != nil {
+		return fmt.Errorf("%w: Send: %w", ErrDisconnected, err)
 	}
 	return nil
 }
 
-// refused reports whether err says that nothing was sent.
-func refused(err error) bool {
-	for _, sure := range []error{
-		nats.ErrMaxPayload, nats.ErrReconnectBufExceeded, nats.ErrConnectionClosed,
-		nats.ErrConnectionDraining, nats.ErrHeadersNotSupported, nats.ErrBadSubject,
-	} {
-		if errors.Is(err, sure) {
-			return true
-		}
+// take waits for turn, or returns the cause of ctx once ctx has ended.
+func (s *outlet) take(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	return false
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
-// publish is called by who has the turn.
+// publish sends a message. The caller holds turn.
 func (s *outlet) publish(k kind, data []byte) error {
 	s.msg.Header[headerName][0] = label{k, s.origin, s.epoch, s.seq, s.period.Milliseconds()}.String()
 	s.msg.Data = data
@@ -103,52 +87,34 @@ func (s *outlet) publish(k kind, data []byte) error {
 	return err
 }
 
-// beat is the goroutine that beats.
+// beat is the function of the goroutine that announces the number of values: at once, so
+// that others know this origin; at the next tick after a value or after the connection is
+// back; and then at doubling intervals.
 func (s *outlet) beat() {
-	wait := s.heartbeat
-	due := time.Now() // others are to know at once that this origin is there
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	told := uint64(0)
-	for {
-		select {
-		case <-timer.C:
-		case <-s.awake:
-			// A value was sent, or the connection is back.
-			wait = s.heartbeat
-			if soon := time.Now().Add(wait); soon.Before(due) {
-				due = soon
-				timer.Reset(wait)
+	ticks := time.NewTicker(s.heartbeat)
+	defer ticks.Stop()
+	told, resumed := uint64(0), s.nc.Stats().Reconnects
+	for wait, next := 1, 0; s.take(s.ctx) == nil; next-- {
+		if back := s.nc.Stats().Reconnects; s.seq != told || back != resumed {
+			wait, next = 1, 0
+			told, resumed = s.seq, back
+		}
+		if next == 0 {
+			if s.nc.IsConnected() {
+				_ = s.publish(kindBeat, nil) // if it fails, the next beat repeats it
 			}
-			continue
-		case <-s.ctx.Done():
-			return
+			next, wait = wait, min(2*wait, longest)
 		}
-		if ctxselect.Send(s.ctx, s.turn, struct{}{}) != nil {
-			return
-		}
-		if s.nc.IsConnected() {
-			_ = s.publish(kindBeat, nil) // if it fails, the next one says the same
-		}
-		again := s.seq != told
-		told = s.seq
-		s.rest.Store(true) // within the turn: who sends next wakes this goroutine
 		<-s.turn
-		if again {
-			wait = s.heartbeat
-		} else {
-			wait = min(2*wait, s.period)
+		select {
+		case <-ticks.C:
+		case <-s.ctx.Done():
 		}
-		due = time.Now().Add(wait)
-		timer.Reset(wait)
 	}
 }
 
-// announce lets the beater tell soon how many values there were.
-func (s *outlet) announce() { ctxselect.Signal(s.awake) }
-
-// goodbye is the last beat. Who waits for the turn behind it finds it closed. A
-// connection that does not take what is written is not waited for.
+// goodbye sends the last beat. Senders that wait for turn then get ErrClosed. goodbye
+// gives up after a second if the connection does not accept data.
 func (s *outlet) goodbye() {
 	patience := time.NewTimer(time.Second)
 	defer patience.Stop()
@@ -158,6 +124,6 @@ func (s *outlet) goodbye() {
 		return
 	}
 	s.closed = true
-	_ = s.publish(kindGoodbye, nil) // others notice the silence otherwise
+	_ = s.publish(kindGoodbye, nil) // if it fails, others notice the silence
 	<-s.turn
 }

@@ -10,20 +10,20 @@ import (
 type Stats struct {
 	Sent        uint64 // values that Send has accepted
 	Received    uint64 // values handed to the subscribers, ours among them
-	Missed      uint64 // values that were missing and told as gaps, Undecodable among them
+	Missed      uint64 // missing values reported as gaps, Undecodable among them
 	UnknownGaps uint64 // gaps of unknown size
-	Duplicates  uint64 // values that came twice, or late, and were dropped
-	Undecodable uint64 // values that the codec, or the header, made nothing of
+	Duplicates  uint64 // duplicate or late values that were dropped
+	Undecodable uint64 // messages whose value or header could not be decoded
 	Foreign     uint64 // values without a number; core NATS only
 	Retried     uint64 // attempts to store a value that were not answered; JetStream only
 	Resumed     uint64 // how often reading began again, after the connection or the consumer was lost
-	Origins     int    // senders that are known; core NATS only
+	Origins     int    // known senders; core NATS only
 
 	// Local is the state of the broadcast that the subscriptions read.
 	Local broadcast.Stats
 }
 
-// counters is what Stats is made of.
+// counters are the counters of Stats.
 type counters struct {
 	sent, received, missed, unknownGaps, duplicates atomic.Uint64
 	undecodable, foreign, retried, resumed          atomic.Uint64

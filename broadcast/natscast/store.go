@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// An attempt that is not answered in ackTime is repeated, the next one in twice that,
-	// and so on, for a server that is that slow.
+	// An attempt without an answer is repeated after ackTime, then after twice that
+	// time, and so on up to longestAckTime, for a slow server.
 	ackTime, longestAckTime = 2 * time.Second, 16 * time.Second
 
-	lineTime = 50 * time.Millisecond // between looks whether the connection is there
+	lineTime = 50 * time.Millisecond // interval of the checks of a lost connection
 )
 
-// A store sends values to a stream. Each has an id, by which the stream knows a
-// repetition, for as long as its window of duplicates; so an attempt that is not
-// answered is repeated within that time.
+// A store sends values to a stream. Each value has an id, by which the stream
+// recognizes a repetition within its duplicate window. An attempt without an answer is
+// repeated within that time.
 type store struct {
-	*sessions
+	nc        *nats.Conn
 	ctx       context.Context
 	js        jetstream.JetStream
 	name      string
 	subject   string
-	id        string // of this store, with which the ids of its values begin
+	id        string // prefix of the ids of the values
 	buffering bool
 	count     *counters
 	sent      atomic.Uint64
@@ -39,34 +39,32 @@ type store struct {
 
 func newStore(ctx context.Context, js jetstream.JetStream, name, subject string, o options, count *counters) *store {
 	return &store{
-		sessions: newSessions(js.Conn()), ctx: ctx, js: js, name: name, subject: subject,
+		nc: js.Conn(), ctx: ctx, js: js, name: name, subject: subject,
 		id: o.origin + "." + rand.Text()[:8] + ".", buffering: o.buffering, count: count,
 	}
 }
 
-// send stores a value and waits until the stream says so.
+// send stores a value and waits for the answer of the stream.
 func (s *store) send(ctx context.Context, data []byte) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
 	id := s.id + strconv.FormatUint(s.sent.Add(1), 10)
 	begin, tried := time.Now(), false
-	var asked time.Time // when the last attempt was given up
 	for patience := ackTime; ; {
-		if !s.nc.IsConnected() {
-			// The connection may be back at once, and say what became of an attempt.
-			if !s.buffering && time.Since(asked) > ackTime || s.nc.IsClosed() {
-				return s.failed(tried, fmt.Errorf("%w: Send: the connection is %v", ErrDisconnected, s.nc.Status()))
-			}
-			pause(ctx, lineTime)
-		} else {
+		switch {
+		case s.nc.IsConnected():
 			sure, err := s.try(ctx, patience, id, data)
 			if sure {
 				return s.failed(tried, err)
 			}
-			tried, asked = true, time.Now()
+			tried = true
 			patience = min(2*patience, longestAckTime)
 			s.count.retried.Add(1)
+		case !s.buffering || s.nc.IsClosed():
+			return s.failed(tried, fmt.Errorf("%w: Send: the connection is %v", ErrDisconnected, s.nc.Status()))
+		default:
+			pause(ctx, lineTime)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -77,8 +75,8 @@ func (s *store) send(ctx context.Context, data []byte) error {
 	}
 }
 
-// failed returns err, or nil, as the result of a send. If an attempt before was
-// not answered, an error does not mean that the value was not stored.
+// failed returns err, or nil, as the result of send. If an earlier attempt was not
+// answered, the value may have been stored despite err.
 func (s *store) failed(tried bool, err error) error {
 	if tried && err != nil {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
@@ -86,12 +84,10 @@ func (s *store) failed(tried bool, err error) error {
 	return err
 }
 
-// try stores the value once. It reports false if nobody knows whether it did.
+// try stores the value once. sure is false if the outcome is unknown.
 func (s *store) try(ctx context.Context, patience time.Duration, id string, data []byte) (sure bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	limited, over := s.within(limited)
-	defer over()
 	m := &nats.Msg{Subject: s.subject, Data: data}
 	_, err = s.js.PublishMsg(limited, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(s.name))
 	switch {

@@ -4,47 +4,50 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A stream is a link on JetStream: the receiving half. The sending half is store.
+// A stream is the receiving half of a link on JetStream. The sending half is store.
 //
-// It reads by a consumer, which delivers in order from a sequence number on. When a
-// delivery is missing, when nothing is heard, not even a heartbeat, or after the
-// connection was lost, the consumer is given up, and another one begins behind the
-// last message that was read. All numbers are those of the stream, so nothing comes
-// twice, and what the stream no longer has is a hole in them.
+// It reads through a consumer, which delivers in order from a sequence number on. If a
+// delivery is missing, if nothing arrives, not even a heartbeat, or after the
+// connection was lost, the consumer is replaced by one that begins after the last
+// message read. All numbers are the sequence numbers of the stream, so no value is
+// delivered twice, and values that the stream no longer has are a gap.
 type stream struct {
 	*store
 	sink      sink
-	size      int // of the queue
+	subjects  []string // that the stream holds
+	size      int      // of the queue
 	heartbeat time.Duration
 	replay    int
 	status    chan nats.Status
 
 	created time.Time // of the stream
-	next    uint64    // sequence number of the value that comes next
-	past    uint64    // last one of those to be replayed
+	next    uint64    // sequence number of the next value
+	past    uint64    // sequence number of the last value to replay
 	there   chan struct{}
-	arrived bool // there is closed
+	arrive  func() // closes there: the replay is complete
 
-	from *consumer // nil while there is none
+	from *consumer // nil without a consumer
 }
 
 const firstPause, lastPause = 100 * time.Millisecond, 5 * time.Second
 
 func newStream(ctx context.Context, js jetstream.JetStream, name, subject string, o options, to sink, count *counters) *stream {
+	there := make(chan struct{})
 	return &stream{
 		store: newStore(ctx, js, name, subject, o, count),
-		sink:  to, size: o.queue, heartbeat: o.heartbeat, replay: o.replay,
-		there: make(chan struct{}),
+		sink:  to, subjects: slices.Sorted(slices.Values(o.subjects)), size: o.queue, heartbeat: o.heartbeat, replay: o.replay,
+		there: there, arrive: sync.OnceFunc(func() { close(there) }),
 	}
 }
 
-// open finds out where to begin.
+// open determines the first sequence number and makes a consumer.
 func (s *stream) open(ctx context.Context) error {
 	info, err := s.look(ctx)
 	if err != nil {
@@ -72,7 +75,7 @@ func (s *stream) awaitPast(ctx context.Context) error {
 	}
 }
 
-// look asks for the state of the stream, and says if it can't be used.
+// look returns the state of the stream, or an error if the stream cannot be used.
 func (s *stream) look(ctx context.Context) (*jetstream.StreamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -82,29 +85,27 @@ func (s *stream) look(ctx context.Context) (*jetstream.StreamInfo, error) {
 	}
 	info := st.CachedInfo()
 	c := info.Config
-	if !slices.Equal(c.Subjects, []string{s.subject}) || len(c.Sources) > 0 || c.Mirror != nil {
-		return nil, fmt.Errorf("%w: NewStream: stream %q must hold subject %q and no other, it holds %q", ErrUnsuitable, s.name, s.subject, c.Subjects)
+	if !slices.Equal(slices.Sorted(slices.Values(c.Subjects)), s.subjects) || len(c.Sources) > 0 || c.Mirror != nil {
+		return nil, fmt.Errorf("%w: NewStream: stream %q must hold the subjects %q and no others, it holds %q", ErrUnsuitable, s.name, s.subjects, c.Subjects)
 	}
 	s.window.Store(int64(c.Duplicates))
 	return info, nil
 }
 
-// attach makes a consumer that goes on with next.
+// attach makes a consumer that continues with next.
 func (s *stream) attach(ctx context.Context) error {
-	ctx, over := s.within(ctx)
-	defer over()
 	info, err := s.look(ctx)
 	if err != nil {
 		return err
 	}
 	switch {
 	case !info.Created.Equal(s.created):
-		// Another stream with this name. What the old one had at its end, and what this
-		// one has discarded, nobody knows.
+		// Another stream has this name now. The number of values that the old stream
+		// had left and that this one has discarded is unknown.
 		s.created, s.next = info.Created, max(1, info.State.FirstSeq)
 		s.sink.gap(0)
 	case info.State.LastSeq+1 < s.next:
-		// It has lost its end, and uses the numbers once more.
+		// The stream has lost its end, and uses those numbers again.
 		s.next = info.State.LastSeq + 1
 		s.sink.gap(0)
 	}
@@ -122,7 +123,7 @@ func (s *stream) attach(ctx context.Context) error {
 	return nil
 }
 
-// detach gives the consumer up.
+// detach ends the consumer.
 func (s *stream) detach() {
 	if s.from != nil {
 		s.from.end()
@@ -130,7 +131,7 @@ func (s *stream) detach() {
 	}
 }
 
-// receive is the goroutine that receives.
+// receive is the function of the receiver.
 func (s *stream) receive() {
 	wait := firstPause
 	for s.ctx.Err() == nil && !s.nc.IsClosed() {
@@ -139,7 +140,7 @@ func (s *stream) receive() {
 			s.sink.flush()
 			s.count.resumed.Add(1)
 			if s.from.number > 0 {
-				wait = 0 // it was of use
+				wait = 0 // the consumer has delivered
 			}
 			s.detach()
 		} else if err := s.attach(s.ctx); err == nil {
@@ -160,7 +161,7 @@ func (s *stream) receive() {
 	s.detach()
 }
 
-// read reads until the consumer is to be given up, or s ends.
+// read reads until the consumer must be replaced or s ends.
 func (s *stream) read() {
 	silence := time.NewTimer(3 * s.heartbeat)
 	defer silence.Stop()
@@ -176,7 +177,7 @@ func (s *stream) read() {
 				return
 			}
 		case <-silence.C:
-			if len(s.from.queue) == 0 { // the time may have passed while subscribers had to be waited for
+			if len(s.from.queue) == 0 { // otherwise the receiver was blocked by a subscriber
 				return
 			}
 		case <-s.ctx.Done():
@@ -185,8 +186,8 @@ func (s *stream) read() {
 	}
 }
 
-// takeAll takes m and what else is there, up to what is handed on at once. It
-// reports false if the consumer is to be given up.
+// takeAll takes m and the messages behind it, up to the size of a batch. It returns
+// false if the consumer must be replaced.
 func (s *stream) takeAll(m *nats.Msg) bool {
 	for n := 1; m != nil; n++ {
 		if !s.take(m) {
@@ -211,7 +212,7 @@ func (s *stream) take(m *nats.Msg) bool {
 		return true
 	}
 	missed := seq - s.next
-	s.next = seq + 1 // before the codec is called, which may end this goroutine
+	s.next = seq + 1 // before the call of the codec, which may end this goroutine
 	if missed > 0 {
 		s.sink.gap(missed)
 	}
@@ -219,17 +220,4 @@ func (s *stream) take(m *nats.Msg) bool {
 	return true
 }
 
-// arrive notes that what was to be replayed has been.
-func (s *stream) arrive() {
-	if !s.arrived {
-		s.arrived = true
-		close(s.there)
-	}
-}
-
-func (s *stream) beside() func() { return s.watch }
-
-func (s *stream) close() {
-	s.nc.RemoveStatusListener(s.status)
-	s.sessions.close()
-}
+func (s *stream) close() { s.nc.RemoveStatusListener(s.status) }

@@ -11,6 +11,53 @@ import (
 	"github.com/tandemgo/tandem/broadcast/sse"
 )
 
+// Each job has a broadcast of its progress. A viewer gets that of the job in its request: the
+// newest value, and those that follow.
+func ExampleHandler_perJob() {
+	jobs := map[string]*broadcast.Broadcast[int]{"7": broadcast.New[int](broadcast.WithCapacity(16))}
+	progress := &sse.Handler[int]{
+		Source: func(req *http.Request, opts ...broadcast.SubscribeOption) (*broadcast.Subscription[int], error) {
+			return jobs[req.PathValue("id")].Subscribe(opts...)
+		},
+		Replay: 1,
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /jobs/{id}/progress", func(w http.ResponseWriter, req *http.Request) {
+		if jobs[req.PathValue("id")] == nil {
+			http.NotFound(w, req)
+			return
+		}
+		progress.ServeHTTP(w, req)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+
+	for _, percent := range []int{0, 50} {
+		_ = jobs["7"].TrySend(percent)
+	}
+	res, err := server.Client().Get(server.URL + "/jobs/7/progress")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer res.Body.Close()
+	_ = jobs["7"].TrySend(100)
+	jobs["7"].Close() // viewers get what is left
+	_, _ = io.Copy(os.Stdout, res.Body)
+	// Output:
+	// :
+	// id: 0
+	//
+	// id: 1
+	// data: 50
+	//
+	// id: 2
+	// data: 100
+	//
+	// event: end
+	// data: {}
+}
+
 // Events with names, which a page listens to one by one, and of which the first
 // tells what there is to know before the news.
 func ExampleEvent() {

@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,9 +23,10 @@ import (
 // must not be changed once it serves. It starts no goroutine. Its functions are called on
 // the goroutines of requests; several requests are served at once.
 type Handler[T any] struct {
-	// Source subscribes a viewer to what it gets, which may depend on the request: to a
+	// Source makes the subscription of a viewer, which may depend on the request: to a
 	// broadcast, one topic or several, or a broadcast across processes. It must pass opts
-	// on, and may add others. It is required; [From] makes one for a single broadcast. An
+	// on, and may add others: by opts a late viewer of a closed broadcast gets the values
+	// that are retained, and not ErrClosed. It is required; [From] makes one for a single broadcast. An
 	// error that matches broadcast.ErrClosed is answered with 204, any other with 500. To
 	// refuse a request otherwise, do so before it comes to the Handler.
 	Source func(req *http.Request, opts ...broadcast.SubscribeOption) (*broadcast.Subscription[T], error)
@@ -32,38 +34,38 @@ type Handler[T any] struct {
 	// Filter, if set, returns a function that reports whether a viewer gets a value; nil
 	// means all values. It is called once for each connection. A value that is filtered
 	// out has a number all the same: so the viewer resumes exactly, and the number of
-	// missed values in a gap includes those that would have been filtered out. What the
-	// filter returns for a value must not change while the viewer stays.
+	// missed values in a gap includes those that would have been filtered out. The answer
+	// of the filter for a value must not change while the viewer stays.
 	Filter func(req *http.Request) func(v T) bool
 
 	// Encode makes an event of a value. It is called once for all viewers of a broadcast
 	// that are not far apart, on the goroutine of the first; the others wait for it. The
-	// id is set by the Handler. If Encode
-	// returns an error, the viewers get a gap in the place of the value, with the
-	// text of the error. If Encode panics, the viewers get a gap that says no more
-	// than that, and the ErrorLog of the server gets the value and the stack of the
-	// panic. If Encode calls runtime.Goexit, the connection of the first viewer ends
+	// id is set by the Handler. If Encode returns an error, the viewers get a gap in the
+	// place of the value, with the text of the error. If Encode panics, the viewers get a
+	// gap with the text "Encode panicked", and the ErrorLog of the server gets the value and
+	// the stack of the panic. If Encode calls runtime.Goexit, the connection of the first viewer ends
 	// after the gap. nil means the value as JSON, as an event without a name, which a
 	// browser calls message.
 	Encode func(v T) (Event, error)
 
-	// Before, if set, makes an event that each connection begins with: what there
-	// is to know before the news. The subscription begins before it is called, so
+	// Before, if set, makes an event that each connection begins with, such as the present
+	// state. The subscription begins before it is called, so
 	// that nothing falls between. Its event has no id unless it sets one; the page
 	// sees that, but the browser does not come back with it. An error is answered
 	// with 500.
 	Before func(req *http.Request) (Event, error)
 
 	// After, if set, makes the last event when the broadcast has been closed, in
-	// the place of end. A viewer that comes later gets Before, what is left for it,
-	// and After.
+	// the place of end. A viewer that comes later gets Before, the values that it has not
+	// seen, and After. There is no 204 then, so the page must close its EventSource at that
+	// event; otherwise the browser comes back again and again.
 	After func(req *http.Request) (Event, error)
 
 	// Replay is how many of the last values a viewer gets that comes for the first
 	// time.
 	Replay int
 
-	// Overflow says what happens to a viewer that is too slow. With Block, it can
+	// Overflow is the policy for a viewer that is too slow. With Block, it can
 	// delay all until WriteTimeout is over.
 	Overflow broadcast.OverflowPolicy
 
@@ -83,7 +85,7 @@ type Handler[T any] struct {
 	// seconds.
 	Heartbeat time.Duration
 
-	// WriteTimeout is how long a viewer may take to accept what is written. 0
+	// WriteTimeout is how long a viewer may take to accept a write. 0
 	// means 10 seconds. It is set anew for each write, and cleared after it. It takes
 	// the place of that of the server.
 	WriteTimeout time.Duration
@@ -116,8 +118,8 @@ var errIdle = errors.New("no news")
 // viewer, the answer is 204, unless After is set. The answer is 500 if the
 // ResponseWriter has no Flush, nor one that it unwraps to: a middleware hides it.
 // A viewer that Source refuses because the broadcast is closed gets 204, too.
-// ServeHTTP panics if Source is nil, a duration or Replay is negative, or Run is
-// not what it must be.
+// ServeHTTP panics if Source is nil, a duration or Replay is negative, or Run has a
+// character that it must not have.
 func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.check()
 	if req.Method != http.MethodGet {
@@ -154,7 +156,7 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		before = ev
 	}
-	out := newStream(w, req, orElse(h.WriteTimeout, 10*time.Second), func() { _ = at.sub.Close() })
+	out := newStream(w, req, cmp.Or(h.WriteTimeout, 10*time.Second), func() { _ = at.sub.Close() })
 	if !out.begin(h.Retry, h.id(at.seq-1)) {
 		return
 	}
@@ -194,7 +196,7 @@ type start[T any] struct {
 	closed bool   // the broadcast is closed: reading does not wait
 }
 
-// subscribe begins where the viewer was, if it says so.
+// subscribe begins behind the id that the viewer names, if it does.
 func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
 	name := req.RemoteAddr
 	if h.Name != nil {
@@ -205,33 +207,29 @@ func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
 		afterclose.Option(&at.closed).(broadcast.SubscribeOption),
 	}
 	last := req.Header.Get("Last-Event-ID")
-	if last == "" {
-		opts = append(opts, broadcast.WithReplay(h.Replay))
-	} else if next, ours := h.after(last); ours && h.resume(req, &at, next, opts) {
-		return at, nil
-	} else {
-		at.reset = true
-		opts = append(opts, broadcast.WithReplay(math.MaxInt))
+	next, ours := h.after(last)
+	begin := broadcast.WithReplay(h.Replay)
+	switch {
+	case ours:
+		begin = broadcast.WithStart(next)
+	case last != "":
+		at.reset, begin = true, broadcast.WithReplay(math.MaxInt)
 	}
-	if at.sub, err = h.Source(req, opts...); err == nil {
+	for {
+		if at.sub, err = h.Source(req, append(opts, begin)...); err != nil {
+			return at, err
+		}
 		at.seq = at.sub.Position()
+		if !ours {
+			return at, nil
+		}
+		if at.seq >= next {
+			at.seq = next // a gap begins there, if it is not the position
+			return at, nil
+		}
+		_ = at.sub.Close() // the values sent so far do not reach up to next
+		ours, at.reset, begin = false, true, broadcast.WithReplay(math.MaxInt)
 	}
-	return at, err
-}
-
-// resume begins with the value with number next. It reports false if the values
-// sent so far do not reach up to it.
-func (h *Handler[T]) resume(req *http.Request, at *start[T], next uint64, opts []broadcast.SubscribeOption) bool {
-	sub, err := h.Source(req, append(opts, broadcast.WithStart(next))...)
-	if err != nil {
-		return false
-	}
-	if sub.Position() < next {
-		_ = sub.Close()
-		return false
-	}
-	at.sub, at.seq = sub, next
-	return true
 }
 
 // id is the id of the value with the given number. The place before all values,
@@ -263,8 +261,8 @@ func (h *Handler[T]) encode(v T) (ev Event, err error) {
 	return ev, err
 }
 
-// gap is the event that says that values before the one with number next are
-// missing, and why, if not "".
+// gap is the event for values missing before the one with number next, with the
+// reason, if not "".
 func (h *Handler[T]) gap(next uint64, gap *broadcast.GapError, why string) Event {
 	data := struct {
 		Missed  uint64 `json:"missed"`
@@ -305,11 +303,4 @@ func (h *Handler[T]) end(req *http.Request, out *stream, next uint64) {
 // A server refuses a header with control characters.
 func comesBack(run string) bool {
 	return utf8.ValidString(run) && !strings.ContainsFunc(run, unicode.IsControl) && !strings.HasPrefix(run, " ")
-}
-
-func orElse(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }

@@ -182,8 +182,8 @@ func TestS7AFilterThatLetsNothingThrough(t *testing.T) {
 		h := &sse.Handler[letter]{Source: sse.From(b), Filter: mine, Heartbeat: time.Minute}
 		go func() {
 			for n := range 100 {
+				time.Sleep(7100 * time.Millisecond) // first, so that the viewer is there
 				must(0, b.TrySend(letter{"bob", n}))
-				time.Sleep(7100 * time.Millisecond)
 			}
 			b.Close()
 		}()
@@ -192,7 +192,7 @@ func TestS7AFilterThatLetsNothingThrough(t *testing.T) {
 		var want strings.Builder
 		want.WriteString(":\nid: -1\n\n")
 		for n := 1; n < 12; n++ {
-			fmt.Fprintf(&want, "id: %d\n\n", n*60_000/7100)
+			fmt.Fprintf(&want, "id: %d\n\n", n*60_000/7100-1)
 		}
 		if diff := cmp.Diff(want.String()+"event: end\ndata: {}\n\n", w.Body.String()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

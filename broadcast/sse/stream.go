@@ -16,15 +16,15 @@ import (
 
 // An Event is one server-sent event. Line breaks and NUL in ID and Name are written
 // as spaces. Data may have several lines; a browser gets each line break as \n. It
-// also replaces what is not UTF-8.
+// also replaces bytes that are not UTF-8.
 type Event struct {
-	ID   string // what the browser names when it comes back; that of a value is set by the Handler
-	Name string // "" is what a browser calls message
-	Data []byte // what the browser gets
+	ID   string // named by the browser when it comes back; that of a value is set by the Handler
+	Name string // the type of the event; for "", a browser takes message
+	Data []byte // the text that the browser gets
 }
 
-// A stream is the response. What is to be written is collected in buf, and
-// written together by flush.
+// A stream is the response. Events are collected in buf, and written together by
+// flush.
 type stream struct {
 	w       http.ResponseWriter
 	ctl     *http.ResponseController
@@ -38,7 +38,7 @@ func newStream(w http.ResponseWriter, req *http.Request, timeout time.Duration, 
 	return &stream{w: w, ctl: http.NewResponseController(w), req: req, timeout: timeout, late: late}
 }
 
-// begin sets the header and collects what comes before all events: retry, if not 0,
+// begin sets the header and collects the lines before all events: retry, if not 0,
 // and the id of the place at which the stream begins. If the response can't be
 // streamed, begin answers so and reports false.
 func (s *stream) begin(retry time.Duration, id string) bool {
@@ -99,23 +99,18 @@ func (s *stream) canFlush() error {
 	return http.ErrNotSupported
 }
 
-var oneLine = strings.NewReplacer("\n", " ", "\r", " ", "\x00", " ")
+var (
+	oneLine    = strings.NewReplacer("\n", " ", "\r", " ", "\x00", " ")
+	lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n") // those of HTML
+)
 
 func (s *stream) event(ev Event) { writeEvent(&s.buf, ev) }
 
 func writeEvent(buf *bytes.Buffer, ev Event) {
 	writeField(buf, "id", ev.ID)
 	writeField(buf, "event", ev.Name)
-	data := ev.Data
-	for {
-		line, rest, more := cutLine(data)
-		buf.WriteString("data: ")
-		buf.Write(line)
-		buf.WriteByte('\n')
-		if !more {
-			break
-		}
-		data = rest
+	for line := range strings.SplitSeq(lineBreaks.Replace(string(ev.Data)), "\n") {
+		buf.WriteString("data: " + line + "\n")
 	}
 	buf.WriteByte('\n')
 }
@@ -126,23 +121,9 @@ func writeField(buf *bytes.Buffer, name, value string) {
 	}
 }
 
-// cutLine cuts data behind its first line. A line ends as in HTML: by \n, \r\n
-// or \r.
-func cutLine(data []byte) (line, rest []byte, more bool) {
-	i := bytes.IndexAny(data, "\r\n")
-	if i < 0 {
-		return data, nil, false
-	}
-	rest = data[i+1:]
-	if data[i] == '\r' {
-		rest = bytes.TrimPrefix(rest, []byte("\n"))
-	}
-	return data[:i], rest, true
-}
-
 func (s *stream) comment() { s.buf.WriteString(":\n\n") }
 
-// id tells the browser what to name when it comes back, without an event.
+// id sets the id that the browser names when it comes back, without an event.
 func (s *stream) id(id string) {
 	writeField(&s.buf, "id", id)
 	s.buf.WriteByte('\n')
@@ -158,7 +139,7 @@ func (s *stream) flush() error {
 	return err
 }
 
-// send writes what was collected, and returns an error if that could not be done
+// send writes the collected events, and returns an error if that could not be done
 // in time.
 func (s *stream) send() error {
 	err := s.timed(func() error {
@@ -188,10 +169,10 @@ func (s *stream) timed(write func() error) error {
 	return err
 }
 
-// arm sets the deadline of what is written next, where a writer knows deadlines.
+// arm sets the deadline of the next write, where a writer knows deadlines.
 func (s *stream) arm() { _ = s.ctl.SetWriteDeadline(time.Now().Add(s.timeout)) }
 
-// reason is what a viewer is told of an error of Encode. Of a panic, which may
+// reason is the text that a viewer gets for an error of Encode. Of a panic, which may
 // contain secrets, only the log of the server has more.
 func (s *stream) reason(err error) string {
 	if p, ok := err.(*outcome.PanicError); ok {

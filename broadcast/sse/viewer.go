@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -22,7 +23,7 @@ type viewer[T any] struct {
 	wrote  time.Time // when something was last written
 }
 
-// stream writes n values or the error that were read ahead, and what comes. It
+// stream writes n values or the error that were read ahead, and those that follow. It
 // reports whether that was all, to the end.
 func (v *viewer[T]) stream(ctx context.Context, values []T, n int, err error) (ended bool) {
 	for {
@@ -52,7 +53,7 @@ func (v *viewer[T]) stream(ctx context.Context, values []T, n int, err error) (e
 	}
 }
 
-func (v *viewer[T]) heartbeat() time.Duration { return orElse(v.h.Heartbeat, 15*time.Second) }
+func (v *viewer[T]) heartbeat() time.Duration { return cmp.Or(v.h.Heartbeat, 15*time.Second) }
 
 // next is NextBatch that ends with errIdle when it is time for a heartbeat.
 func (v *viewer[T]) next(ctx context.Context, values []T) (int, error) {
@@ -104,7 +105,7 @@ type encoded struct {
 	slots   [256]atomic.Pointer[event]
 }
 
-// An event is what all viewers get for a value.
+// An event is the text that all viewers get for a value.
 type event struct {
 	number uint64
 	once   sync.Once

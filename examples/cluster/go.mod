@@ -10,6 +10,8 @@ replace github.com/tandemgo/tandem/broadcast/natscast => ../../broadcast/natscas
 
 replace github.com/tandemgo/tandem/pool/natspool => ../../pool/natspool
 
+replace github.com/tandemgo/tandem/pipeline/natspipe => ../../pipeline/natspipe
+
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/nats-io/nats-server/v2 v2.15.2
@@ -17,6 +19,7 @@ require (
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/tandemgo/tandem v0.0.0
 	github.com/tandemgo/tandem/broadcast/natscast v0.0.0
+	github.com/tandemgo/tandem/pipeline/natspipe v0.0.0
 	github.com/tandemgo/tandem/pool/natspool v0.0.0
 	github.com/tandemgo/tandem/ratelimit/redislimit v0.0.0
 	go.uber.org/goleak v1.3.0

@@ -11,7 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A speaker writes what a process has to say, a line at a time, from any goroutine.
+// A speaker writes the messages of a process, one a line. It is safe for concurrent
+// use.
 type speaker struct {
 	name string
 	mu   sync.Mutex
@@ -24,7 +25,7 @@ func (s *speaker) say(format string, args ...any) {
 	fmt.Fprintf(s.out, s.name+format+"\n", args...)
 }
 
-// try calls f until it succeeds, for as long as a process waits for a server.
+// try calls f until it succeeds, for at most c.patience.
 func (c config) try(ctx context.Context, s *speaker, what string, f func(context.Context) error) error {
 	const each, pause = 3 * time.Second, 200 * time.Millisecond
 	end := time.Now().Add(c.patience)
@@ -49,8 +50,8 @@ func (c config) try(ctx context.Context, s *speaker, what string, f func(context
 	}
 }
 
-// connect connects to NATS. While the server is away it is waited for; end is called
-// when that takes too long.
+// connect connects to NATS and waits for the server if it is away. If the server is
+// away for longer than c.patience, end is called.
 func (c config) connect(ctx context.Context, s *speaker, end context.CancelCauseFunc) (*nats.Conn, jetstream.JetStream, error) {
 	var mu sync.Mutex
 	var tooLong *time.Timer

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// A worker is killed with kill -9 in the middle of its work, and the picture is
-// what one process would have drawn.
+// A worker is killed with kill -9 in the middle of its work, and the picture is the one
+// that a single process would draw.
 func TestNothingIsLostWhenAWorkerIsKilled(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "picture.png")
 	var out bytes.Buffer
@@ -62,7 +62,7 @@ func checkPicture(t *testing.T, file string) {
 	}
 }
 
-// A worker is killed, the NATS server is away for 2 s, and the picture comes out whole.
+// A worker is killed, the NATS server is away for 2 s, and the picture is complete.
 func TestNothingIsLostInAnOutage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "picture.png")
 	var out bytes.Buffer
@@ -94,7 +94,7 @@ func TestOutageAtAnyTime(t *testing.T) {
 			defer stop()
 			over := make(chan error, 1)
 			go func() {
-				time.Sleep(after) // that is what is tried
+				time.Sleep(after) // the time of the outage is under test
 				over <- servers.own.outage(1500 * time.Millisecond)
 			}()
 			file := filepath.Join(t.TempDir(), "picture.png")
@@ -113,7 +113,7 @@ func TestOutageAtAnyTime(t *testing.T) {
 }
 
 // A submitter is killed with kill -9, with its servers or without them: its workers
-// say so and end.
+// report that and end.
 func TestSubmitterIsKilled(t *testing.T) {
 	servers := new(config)
 	stop, err := servers.serve()
@@ -148,7 +148,7 @@ func TestSubmitterIsKilled(t *testing.T) {
 				t.Error(err)
 			}
 			_ = cmd.Wait()
-			// The pipe ends when the last of them has.
+			// The pipe ends with the last process.
 			if err := said.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 				t.Fatal(err)
 			}
@@ -166,8 +166,8 @@ func TestSubmitterIsKilled(t *testing.T) {
 	}
 }
 
-// A worker that has nothing to do says so and ends, and so does one whose server does
-// not come back, or is not there.
+// A worker that is idle for too long reports that and ends, and so does one whose
+// server does not come back or does not run.
 func TestWorkerEnds(t *testing.T) {
 	servers := new(config)
 	stop, err := servers.serve()
@@ -195,6 +195,36 @@ func TestWorkerEnds(t *testing.T) {
 	}
 }
 
+// A process is killed while words are counted, and the counts are those of one process
+// without servers.
+func TestWordsAreTheSameWhenAWorkerIsKilled(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 60 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".txt")), []byte(strings.Repeat(fmt.Sprintf("all b%c that is c%[1]c. ", 'a'+i%26), i+1)), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var counts [2]string
+	for i, args := range []string{"-start 0", "-kill"} {
+		file := filepath.Join(t.TempDir(), "counts")
+		var out bytes.Buffer
+		if err := run(t.Context(), append(strings.Fields(args), "-words", "-dir", dir, "-o", file), &out, io.Discard); err != nil {
+			t.Fatalf("%v\n%s", err, out.String())
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[i] = string(data)
+		if !strings.Contains(out.String(), "60 files have 9150 words, 55 different ones") || i == 1 && !strings.Contains(out.String(), "kill -9 worker 1\n") {
+			t.Errorf("it says:\n%s", out.String())
+		}
+	}
+	if counts[0] != counts[1] || counts[0] == "" {
+		t.Errorf("the counts are different:\n%s", counts)
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	for args, want := range map[string]string{
 		"-role king":                          `-role must be submitter or worker, got "king"`,
@@ -204,6 +234,7 @@ func TestCommandLine(t *testing.T) {
 		"extra":                               `there are only flags, got "extra"`,
 		"-rate 0 -start 2 ":                   "-rate at least 1",
 		"-outage -1s":                         "-outage must not be negative",
+		"-words -outage 1s":                   "-words needs -files of at least 1, and no -outage",
 		"-patience 0s":                        "-patience and -idle must be positive",
 		"-outage 1s -nats nats://127.0.0.1:1": "-outage needs the NATS server inside this process",
 	} {
@@ -214,7 +245,7 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// Workers may be started by hand, anywhere, before or after who submits.
+// Workers may be started by hand, anywhere, before or after the submitter.
 func TestWorkersThatAreThereAlready(t *testing.T) {
 	servers := new(config)
 	stop, err := servers.serve()

@@ -8,14 +8,14 @@ import (
 	"strconv"
 )
 
-// childEnv is set for the processes that are started here.
+// childEnv is set for the worker processes that a submitter starts.
 const childEnv = "CLUSTER_CHILD"
 
-// A processes is the workers that a submitter has started.
+// A processes is the set of worker processes that a submitter has started.
 type processes struct {
 	names   []string
 	running []*exec.Cmd
-	inputs  []io.Closer // end with this process, which is how a worker knows
+	inputs  []io.Closer // standard inputs, which end with this process
 }
 
 // startWorkers starts further processes of this program.
@@ -29,7 +29,7 @@ func (c config) startWorkers() (*processes, error) {
 		name := fmt.Sprintf("worker %d", i+1)
 		cmd := exec.Command(program, "-role", "worker", "-name", name,
 			"-nats", c.nats, "-redis", c.redis, "-rate", strconv.Itoa(c.rate), "-start", strconv.Itoa(c.start),
-			"-patience", c.patience.String(), "-idle", c.idleFor.String())
+			"-patience", c.patience.String(), "-idle", c.idleFor.String(), fmt.Sprintf("-words=%t", c.words))
 		cmd.Env = append(os.Environ(), childEnv+"=1")
 		cmd.Stderr = os.Stderr
 		input, err := cmd.StdinPipe()
@@ -45,20 +45,20 @@ func (c config) startWorkers() (*processes, error) {
 	return p, nil
 }
 
-// killOne kills the first one, which has no chance to say so to anybody.
+// killOne kills the first worker without a warning.
 func (p *processes) killOne() (name string) {
 	_ = p.running[0].Process.Kill()
 	return p.names[0]
 }
 
-// stop lets all finish what they have begun, and waits for them.
+// stop interrupts all workers, which then finish their tasks, and waits for them.
 func (p *processes) stop() {
 	for i, cmd := range p.running {
-		if cmd.Process.Signal(os.Interrupt) != nil { // there is no such thing everywhere
+		if cmd.Process.Signal(os.Interrupt) != nil { // not supported on every system
 			p.inputs[i].Close()
 		}
 	}
 	for _, cmd := range p.running {
-		_ = cmd.Wait() // one that was killed says so
+		_ = cmd.Wait() // a killed process returns an error
 	}
 }

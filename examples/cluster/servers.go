@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// serve starts the servers that the command line does not name, inside this
-// process, and enters where they are.
+// serve starts the servers that the command line does not name inside this process, and
+// stores their addresses in c. To count words it needs no Redis, and without workers nothing.
 func (c *config) serve() (stop func(), err error) {
 	var stops []func()
 	stop = func() {
@@ -20,7 +20,7 @@ func (c *config) serve() (stop func(), err error) {
 			f()
 		}
 	}
-	if c.redis == "" {
+	if c.redis == "" && !c.words {
 		r := miniredis.NewMiniRedis()
 		if err := r.Start(); err != nil {
 			return nil, err
@@ -28,7 +28,7 @@ func (c *config) serve() (stop func(), err error) {
 		stops = append(stops, r.Close)
 		c.redis = r.Addr()
 	}
-	if c.nats == "" {
+	if c.nats == "" && (c.start > 0 || !c.words) {
 		s, err := newNATS()
 		if err != nil {
 			stop()
@@ -64,7 +64,7 @@ func newNATS() (*natsServer, error) {
 	return s, nil
 }
 
-// start starts the server, on the same port as before and with what it has stored.
+// start starts the server, on the same port as before and with its stored data.
 func (s *natsServer) start() (err error) {
 	s.server, err = server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: s.port,
@@ -86,7 +86,7 @@ func (s *natsServer) stop() {
 	s.server.WaitForShutdown()
 }
 
-// remove ends the server for good, and deletes what it has stored.
+// remove stops the server and deletes its stored data.
 func (s *natsServer) remove() {
 	s.stop()
 	os.RemoveAll(s.dir)

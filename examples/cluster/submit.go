@@ -16,7 +16,7 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// submit has the picture drawn.
+// submit submits the tiles and assembles the picture.
 func submit(ctx context.Context, c config, out io.Writer) error {
 	s := &speaker{out: out}
 	ctx, end := context.WithCancelCause(ctx)
@@ -35,7 +35,7 @@ func submit(ctx context.Context, c config, out io.Writer) error {
 	}
 	defer func() {
 		ended, cancel := context.WithCancel(ctx)
-		cancel() // what is not there now is not waited for
+		cancel() // Shutdown must not wait
 		_ = p.Shutdown(ended)
 	}()
 	var live *natscast.Broadcast[progress]
@@ -67,7 +67,7 @@ func submit(ctx context.Context, c config, out io.Writer) error {
 	}()
 	picture, by, err := c.assemble(ctx, p, all, s)
 	if err == nil {
-		// News is no more than that: the last may be on the way, or lost.
+		// The progress reports are not reliable: the last ones may be late or lost.
 		select {
 		case <-watched:
 		case <-time.After(time.Second):
@@ -85,9 +85,8 @@ func submit(ctx context.Context, c config, out io.Writer) error {
 	return write(picture, c.out)
 }
 
-// assemble submits all tiles and puts the picture together. It returns how many
-// workers have drawn it. A tile whose drawing is lost, since the connection was, is
-// submitted again.
+// assemble submits all tiles and assembles the picture. It returns the number of
+// workers that have drawn it. It submits a tile again if its result was lost.
 func (c config) assemble(ctx context.Context, p *natspool.Pool[tile, drawing], all []tile, s *speaker) (*image.Gray, int, error) {
 	run := fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())
 	futures := make([]*natspool.Future[drawing], len(all))
@@ -119,19 +118,19 @@ func (c config) assemble(ctx context.Context, p *natspool.Pool[tile, drawing], a
 }
 
 // store submits a tile until it is stored. While the server does not answer, Submit
-// sends it again by itself, since it has a message id.
+// itself sends the task again, since it has a message id.
 func (c config) store(ctx context.Context, p *natspool.Pool[tile, drawing], t *tile, s *speaker) (f *natspool.Future[drawing], err error) {
 	err = c.try(ctx, s, "a tile to be stored", func(context.Context) (err error) {
 		f, err = p.Submit(ctx, *t)
 		if errors.Is(err, natspool.ErrDuplicate) {
-			t.Try++ // a call that has failed has stored it, and its drawing goes nowhere
+			t.Try++ // a failed call has stored the tile, and its result is not delivered
 		}
 		return err
 	})
 	return f, err
 }
 
-// A watcher shows the news, and does what is to go wrong.
+// A watcher prints the progress, and causes the failures that the flags ask for.
 type watcher struct {
 	config
 	*speaker
@@ -139,8 +138,8 @@ type watcher struct {
 	background *sync.WaitGroup
 }
 
-// watch shows the news of n tiles, to their end. In the middle it kills a worker and
-// stops the server, if that is asked for.
+// watch prints the progress of n tiles, to the last. On the way it kills a worker and
+// stops the server, if the flags ask for that.
 func (w watcher) watch(ctx context.Context, news *broadcast.Subscription[progress], n int) {
 	drawn := map[image.Point]bool{}
 	for ev, err := range news.All(ctx) {
@@ -171,7 +170,7 @@ func (w watcher) watch(ctx context.Context, news *broadcast.Subscription[progres
 	}
 }
 
-// stopServer stops the server for some time, in the background.
+// stopServer stops the server for d, in the background.
 func (w watcher) stopServer(d time.Duration) {
 	w.say("the NATS server is stopped, for %v", d)
 	w.background.Go(func() {

@@ -13,20 +13,20 @@ type tile struct {
 	Tile int // width and height
 	Size int // of the whole picture
 
-	Run string // that it was submitted in
-	Try int    // how often it was submitted before, and its drawing was lost
+	Run string // the run that has submitted it
+	Try int    // earlier submissions whose result was lost
 }
 
-// id is the message id of a tile: submitted again with the same one, it is drawn once.
+// id is the message id of a tile: a tile submitted twice with one id is drawn once.
 func (t tile) id() string { return fmt.Sprintf("%s-%d-%d-%d", t.Run, t.X, t.Y, t.Try) }
 
-// A drawing is its result.
+// A drawing is the result of a tile.
 type drawing struct {
 	Worker string
 	Pix    []byte // a grey value for each pixel, line by line
 }
 
-// tiles returns those of a picture.
+// tiles returns the tiles of a picture.
 func tiles(size, tileSize int) []tile {
 	var ts []tile
 	for y := 0; y < size; y += tileSize {
@@ -37,7 +37,7 @@ func tiles(size, tileSize int) []tile {
 	return ts
 }
 
-// draw draws the part of the Mandelbrot set.
+// draw draws the tile's part of the Mandelbrot set.
 func (t tile) draw() []byte {
 	pix := make([]byte, 0, t.Tile*t.Tile)
 	for y := t.Y; y < t.Y+t.Tile; y++ {
@@ -53,7 +53,7 @@ func (t tile) draw() []byte {
 	return pix
 }
 
-// paste puts what was drawn into the picture.
+// paste copies the pixels of the tile into the picture.
 func (t tile) paste(picture *image.Gray, pix []byte) {
 	for i, grey := range pix {
 		picture.SetGray(t.X+i%t.Tile, t.Y+i/t.Tile, color.Gray{Y: grey})

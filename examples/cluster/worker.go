@@ -17,28 +17,28 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// What all processes agree on.
+// All processes must agree on these.
 const (
 	queue    = "cluster-tiles"
 	subject  = "cluster.progress"
 	limitKey = "cluster-tiles"
-	// A worker that is killed holds its tiles that long.
+	// Tasks of a killed worker are delivered again after this time.
 	ackWait = 2 * time.Second
 )
 
-// A progress is what a worker tells everybody.
+// A progress is the report of a worker to all processes about a tile.
 type progress struct {
 	Worker string
 	Tile   tile
-	Again  bool // somebody had begun it before
+	Again  bool // a worker had begun it before
 }
 
-// errIdle is why a worker ends that has had nothing to do.
+// errIdle is the cause of the end of a worker that was idle for too long.
 var errIdle = errors.New("nothing to do")
 
-// work draws tiles until ctx ends, and then finishes those that it has begun. It also
-// ends when the submitter that has started it is gone, when NATS is away for too long,
-// and when there is nothing to do for too long.
+// work draws tiles, or counts words, until ctx ends, and then finishes what it has begun. It
+// also ends when the submitter that has started it is gone, when NATS is away for too
+// long, and when it is idle for too long.
 func work(asked context.Context, c config, stderr io.Writer) error {
 	s := &speaker{name: c.name + ": ", out: stderr}
 	ctx, end := context.WithCancelCause(asked)
@@ -49,7 +49,11 @@ func work(asked context.Context, c config, stderr io.Writer) error {
 			end(errors.New("the submitter is gone"))
 		}()
 	}
-	err := c.drawTiles(ctx, s, end)
+	do := c.drawTiles
+	if c.words {
+		do = c.countWords
+	}
+	err := do(ctx, s, end)
 	switch cause := context.Cause(ctx); {
 	case asked.Err() != nil || cause == nil:
 	case cause == errIdle:
@@ -63,7 +67,7 @@ func work(asked context.Context, c config, stderr io.Writer) error {
 	return nil
 }
 
-// drawTiles is work, which end ends.
+// drawTiles does the work of work. end ends ctx with a cause.
 func (c config) drawTiles(ctx context.Context, s *speaker, end context.CancelCauseFunc) error {
 	nc, js, err := c.connect(ctx, s, end)
 	if err != nil {
@@ -72,7 +76,7 @@ func (c config) drawTiles(ctx context.Context, s *speaker, end context.CancelCau
 	defer nc.Close()
 	client := redis.NewClient(&redis.Options{Addr: c.redis, ContextTimeoutEnabled: true})
 	defer client.Close()
-	// Where Redis does not answer, each of the workers has its share.
+	// If Redis does not answer, each worker gets its share of the limit.
 	limit := redislimit.New[string](client, ratelimit.Per(c.rate, time.Second), 1,
 		redislimit.WithReplicas(max(1, c.start)))
 	var live *natscast.Broadcast[progress]
@@ -90,7 +94,7 @@ func (c config) drawTiles(ctx context.Context, s *speaker, end context.CancelCau
 		}
 		pix := t.draw()
 		attempt, _ := natspool.Attempt(ctx)
-		// Nobody may be looking; that is no reason to draw it again.
+		// A failed report is no reason to draw the tile again.
 		_ = live.Send(ctx, progress{Worker: c.name, Tile: t, Again: attempt > 1})
 		return drawing{c.name, pix}, nil
 	}
@@ -107,8 +111,8 @@ func (c config) drawTiles(ctx context.Context, s *speaker, end context.CancelCau
 	return p.Shutdown(grace)
 }
 
-// idle waits until ctx ends, or until there has been nothing to do for too long, and
-// says what it waits for.
+// idle waits until ctx ends, or until the pool was idle for too long, and prints that
+// it waits.
 func (c config) idle(ctx context.Context, p *natspool.Pool[tile, drawing], s *speaker, end context.CancelCauseFunc) {
 	every := min(10*time.Second, c.idleFor)
 	t := time.NewTicker(every)

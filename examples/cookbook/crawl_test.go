@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -33,7 +34,7 @@ func Example_crawlPolitely() {
 	href := regexp.MustCompile(`href="([^"]*)"`)
 
 	var g *pool.Group[string, string]
-	var seen sync.Map // addresses that are done or in line
+	var seen sync.Map // addresses that are done or queued
 	visit := func(address string) {
 		if _, twice := seen.LoadOrStore(address, true); !twice {
 			g.Go(address)
@@ -44,24 +45,24 @@ func Example_crawlPolitely() {
 		if err != nil {
 			return "", err
 		}
-		res, err := client.Do(req) // in line behind all others of this host
+		res, err := client.Do(req) // waits its turn behind the others of this host
 		if err != nil {
 			return "", err
 		}
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
 		body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 		for _, link := range href.FindAllSubmatch(body, -1) {
 			if u, err := req.URL.Parse(string(link[1])); err == nil {
-				visit(u.String()) // a task may give its own pool more of them
+				visit(u.String()) // a task may submit tasks to its own pool
 			}
 		}
 		return req.URL.Path, err
-	})
-	defer p.Close()
+	}, pool.WithQueue(math.MaxInt)) // otherwise a task that finds many pages waits for room
+	defer func() { _ = p.Close() }()
 	ctx := context.Background()
-	g = p.Group(ctx, pool.CollectAll()) // a page that is broken does not end it
+	g = p.Group(ctx, pool.CollectAll()) // a broken page does not end the group
 	visit(blog.URL + "/")
-	paths, err := g.Wait(ctx) // until no page has brought up a new one
+	paths, err := g.Wait(ctx) // returns when no page leads to a new one
 	slices.Sort(paths)
 	fmt.Println(paths, err)
 	// Output: [/ / /about /about] <nil>

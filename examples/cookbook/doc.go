@@ -1,4 +1,4 @@
-// Package cookbook holds programs as Examples, one a file: what Tandem is for, in
-// sixty lines at most, with servers, files and failures, and without sleeps. The
-// list of them is in docs/cookbook.md.
+// Package cookbook has programs for typical uses of Tandem, as Examples, one a file.
+// Each has at most sixty lines and handles servers, files and failures, without sleeps.
+// The list of them is docs/cookbook.md.
 package cookbook

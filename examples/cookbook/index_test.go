@@ -1,12 +1,15 @@
 package cookbook_test
 
 import (
+	"go/ast"
 	"go/doc"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,8 +18,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The list in docs has every recipe, and each is one short Example that is run.
-func TestEveryRecipeIsListedAndShort(t *testing.T) {
+// The list in docs has every recipe. Each is one short Example that is run, in a file that
+// compiles when it is copied alone.
+func TestEveryRecipeIsListedShortAndAlone(t *testing.T) {
+	const etl = "../sqlite/etl_test.go" // runs etl.go, which is what is copied
 	list, err := os.ReadFile("../../docs/cookbook.md")
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +30,7 @@ func TestEveryRecipeIsListedAndShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(files, "../sqlite/etl_test.go") {
+	for _, name := range append(files, etl) {
 		if name == "index_test.go" {
 			continue
 		}
@@ -34,9 +39,24 @@ func TestEveryRecipeIsListedAndShort(t *testing.T) {
 			t.Errorf("docs/cookbook.md has no link to %s", link)
 		}
 		fset := token.NewFileSet()
-		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		file, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
+		}
+		copied := file
+		if name == etl {
+			copied, err = parser.ParseFile(fset, "../sqlite/etl.go", nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, id := range copied.Unresolved { // in this file: imports, and what is elsewhere
+			imported := slices.ContainsFunc(copied.Imports, func(im *ast.ImportSpec) bool {
+				return strings.HasSuffix(strings.Trim(im.Path.Value, `"`), id.Name)
+			})
+			if !imported && types.Universe.Lookup(id.Name) == nil {
+				t.Errorf("%s does not compile alone: %s is in another file", fset.Position(id.Pos()), id.Name)
+			}
 		}
 		recipes := doc.Examples(file)
 		if len(recipes) != 1 {

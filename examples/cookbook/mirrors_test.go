@@ -25,8 +25,8 @@ func Example_firstOfSeveralMirrors() {
 		defer m.Close()
 		fetches = append(fetches, func(ctx context.Context) ([]byte, error) {
 			data, err := download(ctx, m.URL)
-			// What wins is the first that returns no error, so an answer that
-			// can't be used must be one.
+			// The first result without an error wins, so a result that cannot be used
+			// must be an error.
 			if err == nil && sha256.Sum256(data) != want {
 				return nil, errors.New("checksum is wrong")
 			}
@@ -36,7 +36,7 @@ func Example_firstOfSeveralMirrors() {
 	data, err := fan.First(context.Background(), fetches...)
 	fmt.Printf("%s, %v\n", data, err)
 
-	// If all fail, the error has all of theirs, in the order of the mirrors.
+	// If all fail, the error has the errors of all, in the order of the mirrors.
 	_, err = fan.First(context.Background(), fetches[1:3]...)
 	fmt.Println(err)
 	// Output:
@@ -57,7 +57,7 @@ func download(ctx context.Context, url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return nil, errors.New(res.Status)
 	}

@@ -14,15 +14,15 @@ import (
 	"github.com/tandemgo/tandem/fan"
 )
 
-// Live progress to browsers: work tells how far it is and never waits for anybody
-// who looks on. A viewer that is slow sees fewer steps, and the last one always.
+// Live progress to browsers: the work reports its progress and never waits for a
+// viewer. A slow viewer sees fewer steps, but always the last one.
 func Example_liveProgress() {
 	type progress struct{ Done, Total int }
 	news := broadcast.New[progress](broadcast.WithCapacity(16))
 	server := httptest.NewServer(&sse.Handler[progress]{
 		Source:   sse.From(news),
-		Replay:   1,                      // who comes late is told at once where it is
-		Overflow: broadcast.SkipToLatest, // nobody wants to see old steps
+		Replay:   1,                      // a late viewer gets the present state at once
+		Overflow: broadcast.SkipToLatest, // old steps are of no use
 	})
 	defer server.Close()
 
@@ -32,7 +32,7 @@ func Example_liveProgress() {
 		fmt.Println(err)
 		return
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 
 	files := slices.Repeat([]string{"photo.png"}, 500)
 	upload := func(_ context.Context, name string) (string, error) { return name, nil }
@@ -42,12 +42,12 @@ func Example_liveProgress() {
 			fmt.Println(err)
 			continue
 		}
-		// Four work, but the loop is one goroutine, so that steps come in order. There
-		// is no Block subscriber, so this does not wait.
+		// There are four workers, but the loop is one goroutine, so the steps are in
+		// order. TrySend fails only if a Block subscriber is full, and there is none.
 		done++
 		_ = news.TrySend(progress{done, len(files)})
 	}
-	news.Close() // viewers get what is left, then the event end
+	news.Close() // viewers get the remaining steps, then the event end
 
 	last, steps := "", 0
 	for in := bufio.NewScanner(res.Body); in.Scan(); {

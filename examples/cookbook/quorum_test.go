@@ -19,8 +19,8 @@ type version struct {
 	Text   string
 }
 
-// Queries with a quorum: three replicas are asked, and two must answer. What was
-// written to two of them is then among the answers, as the newest one.
+// Queries with a quorum: three replicas are asked, and two must answer. A value that
+// was written to two of them is then among the answers, as the newest one.
 func Example_quorum() {
 	old, current := version{6, "closed"}, version{7, "open"}
 	stored := []*version{&old, &current, nil} // the third one hangs
@@ -28,21 +28,26 @@ func Example_quorum() {
 	for _, v := range stored {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if v == nil {
-				<-r.Context().Done() // it ends with the request, which Quorum cancels
+				<-r.Context().Done() // Quorum cancels the request
 				return
 			}
 			_ = json.NewEncoder(w).Encode(v)
 		}))
 		defer server.Close()
 		queries = append(queries, func(ctx context.Context) (v version, err error) {
-			data, err := download(ctx, server.URL)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
 			if err != nil {
 				return v, err
 			}
-			return v, json.Unmarshal(data, &v)
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return v, err
+			}
+			defer func() { _ = res.Body.Close() }()
+			return v, json.NewDecoder(res.Body).Decode(&v)
 		})
 	}
-	// The deadline is for the case that two of them hang.
+	// The deadline is for the case that two replicas hang.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	answers, err := fan.Quorum(ctx, 2, queries...)
@@ -50,11 +55,11 @@ func Example_quorum() {
 		fmt.Println(err)
 		return
 	}
-	// They come as they are ready, in no order that matters.
+	// The answers have the order in which they arrive.
 	newest := slices.MaxFunc(answers, func(a, b version) int { return a.Number - b.Number })
 	fmt.Println(len(answers), "answers, the newest:", newest.Text)
 
-	// As soon as two have failed, there is no need to wait for the third.
+	// Once two have failed, Quorum does not wait for the third.
 	fails := func(context.Context) (version, error) { return version{}, errors.New("disk is full") }
 	_, err = fan.Quorum(ctx, 2, fails, fails, queries[2])
 	fmt.Println(errors.Is(err, fan.ErrNoQuorum))

@@ -15,8 +15,8 @@ import (
 	"github.com/tandemgo/tandem/fan"
 )
 
-// Resize a folder of images: as many at once as there are processors, and no more
-// than that in memory. The first failure ends the rest.
+// Resize a folder of images: as many at once as there are processors, and only those in
+// memory. The first failure ends the rest.
 func Example_resizeImages() {
 	dir, err := os.MkdirTemp("", "photos")
 	if err != nil {
@@ -34,7 +34,7 @@ func Example_resizeImages() {
 
 	photos, _ := filepath.Glob(filepath.Join(dir, "*.png"))
 	sizes, err := fan.Map(context.Background(), runtime.GOMAXPROCS(0), photos, thumbnail)
-	for i, photo := range photos { // results are where their inputs are
+	for i, photo := range photos { // results have the indexes of their inputs
 		fmt.Println(filepath.Base(photo), sizes[i])
 	}
 	fmt.Println(err)
@@ -47,14 +47,14 @@ func Example_resizeImages() {
 	// <nil>
 }
 
-// thumbnail writes an image next to a photo, no more than 64 pixels wide and high.
-// It has no use for its context: no image takes so long that it matters.
+// thumbnail writes an image next to a photo, at most 64 pixels wide and high. It
+// ignores its context, since one image takes little time.
 func thumbnail(_ context.Context, photo string) (size image.Point, err error) {
 	file, err := os.Open(photo)
 	if err != nil {
 		return size, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	full, _, err := image.Decode(file)
 	if err != nil {
 		return size, fmt.Errorf("%s: %w", photo, err)

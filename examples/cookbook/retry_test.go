@@ -11,8 +11,8 @@ import (
 	"github.com/tandemgo/tandem/pipeline"
 )
 
-// Retry with backoff: a service that is busy is asked again, later and later. What
-// it can't answer is put aside, and the run goes on.
+// Retry with backoff: a busy service is asked again after growing delays. Items without
+// an answer are reported, and the run goes on.
 func Example_retryWithBackoff() {
 	var mu sync.Mutex
 	asked := map[string]int{}
@@ -46,14 +46,14 @@ func Example_retryWithBackoff() {
 			err = fmt.Errorf("%s: %s", path, res.Status)
 		}
 		if res.StatusCode == http.StatusNotFound {
-			err = pipeline.Permanent(err) // it will not be there the next time
+			err = pipeline.Permanent(err) // a retry would not help
 		}
 		return answer{path, res.StatusCode}, err
 	}, func(_ context.Context, f pipeline.Failure[string]) (answer, error) {
 		fmt.Printf("given up after %d: %v\n", f.Attempts, f.Err)
 		return answer{}, pipeline.ErrSkip
 	},
-		pipeline.WithWorkers(4), // others go on while one of them waits
+		pipeline.WithWorkers(4), // the others work while one waits to retry
 		pipeline.WithTimeout(time.Minute),
 		pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 5, Delay: time.Millisecond, MaxDelay: time.Second}))
 

@@ -15,9 +15,9 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/httplimit"
 )
 
-// A web server with limits and a graceful shutdown: each client may ask so often,
-// slow work is left to a pool that can be full, and what was accepted is done
-// before the program ends.
+// A web server with limits and a graceful shutdown: each client has a limit, slow work
+// goes to a pool with a bounded queue, and accepted work is done before the program
+// ends.
 func Example_webServer() {
 	program, interrupt := context.WithCancel(context.Background()) // in main: signal.NotifyContext
 	defer interrupt()
@@ -57,7 +57,8 @@ func Example_webServer() {
 
 	interrupt() // as Ctrl-C does
 	<-program.Done()
-	// From the outside in: first nothing new comes, then what has come is done.
+	// From the outside in: first accept no more requests, then finish the accepted
+	// work.
 	limited, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err = errors.Join(server.Shutdown(limited), mails.Shutdown(limited))

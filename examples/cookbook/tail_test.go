@@ -12,10 +12,10 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// Tail a log and alert: errors are collected, so that a burst of them is one
-// message, and no more than one message an hour wakes anybody up.
+// Tail a log and alert: errors are collected, so that a burst of them is one message,
+// and at most one message an hour is sent.
 func Example_tailAndAlert() {
-	file, writer := io.Pipe() // a file that grows, followed
+	file, writer := io.Pipe() // stands for a growing file
 	go func() {
 		for _, line := range []string{
 			"INFO start", "ERROR disk 1", "ERROR disk 2", "INFO tick",
@@ -43,7 +43,8 @@ func Example_tailAndAlert() {
 	}
 
 	bad := pipeline.Filter(func(_ context.Context, line string) (bool, error) { return strings.HasPrefix(line, "ERROR"), nil })
-	// Two at a time here, so that there are several messages; a hundred in earnest.
+	// Batches of two here, so that there are several messages; use a hundred in
+	// practice.
 	alerts := pipeline.Then(bad, pipeline.Batch[string](2, time.Minute))
 	hourly := ratelimit.New(ratelimit.Every(time.Hour), 1)
 	held := 0

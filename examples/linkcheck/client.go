@@ -6,57 +6,50 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/tandemgo/tandem/ratelimit"
+	"github.com/tandemgo/tandem/ratelimit/httplimit"
 )
 
-// A client asks servers politely: each host has a limiter of its own, and each
-// request a time limit.
+// A client makes requests, at a bounded rate for each host. It stays away from a host for
+// as long as that asks it to by a Retry-After, and asks again.
 type client struct {
 	http    *http.Client
 	timeout time.Duration
-	rate    int // requests a second and host
-
-	mu       sync.Mutex
-	limiters map[string]*ratelimit.Limiter
 }
 
 func newClient(timeout time.Duration, rate int) *client {
+	base := http.DefaultTransport.(*http.Transport).Clone()
+	base.DialContext = (&net.Dialer{Timeout: timeout}).DialContext
+	base.ResponseHeaderTimeout = timeout
+	limits := ratelimit.NewKeyed[string](ratelimit.Per(rate, time.Second), rate)
 	return &client{
-		http:     &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()},
-		timeout:  timeout,
-		rate:     rate,
-		limiters: map[string]*ratelimit.Limiter{},
+		http: &http.Client{Transport: httplimit.NewTransport(base, limits, httplimit.ByHost,
+			httplimit.WithRetries(2), httplimit.WithMaxPause(30*time.Second))},
+		timeout: timeout,
 	}
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// limiter returns the limiter of a host.
-func (c *client) limiter(host string) *ratelimit.Limiter {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.limiters[host]
-	if l == nil {
-		l = ratelimit.New(ratelimit.Per(c.rate, time.Second), c.rate)
-		c.limiters[host] = l
-	}
-	return l
-}
-
-// page fetches a document and returns it parsed if it is HTML or Markdown, or
+// page fetches a document and returns it parsed if it is HTML, Markdown or CSS, or
 // without content if it is something else.
 func (c *client) page(ctx context.Context, u string) (Page, error) {
 	var p Page
 	err := c.do(ctx, http.MethodGet, u, func(res *http.Response) error {
-		kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-		name := res.Request.URL.Path
-		html := kind == "text/html" || kind == "application/xhtml+xml"
-		if !html && kind != "text/markdown" && !isMarkdown(name) {
+		kind := kindOf(res.Request.URL.Path)
+		switch media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); {
+		case media == "text/html", media == "application/xhtml+xml":
+			kind = asHTML
+		case media == "text/css":
+			kind = asCSS
+		case media == "text/markdown":
+			kind = asMarkdown
+		case kind != asMarkdown:
 			p = Page{Name: u}
 			return nil
 		}
@@ -64,47 +57,45 @@ func (c *client) page(ctx context.Context, u string) (Page, error) {
 		if err == nil && len(src) > maxDocument {
 			err = fmt.Errorf("larger than %d MiB", maxDocument>>20)
 		}
-		p = parse(u, !html, src)
+		p = parseDocument(u, kind, src)
 		return err
 	})
 	return p, err
 }
 
-// exists asks whether u can be fetched, and whether its fragment is there.
+// exists checks that u can be fetched and has its fragment.
 func (c *client) exists(ctx context.Context, u *url.URL) error {
 	if u.Fragment != "" {
 		p, err := c.page(ctx, plain(u))
 		if err == nil && len(p.Anchors) > 0 && !p.HasAnchor(u.Fragment) {
-			// A page without any anchor makes them by script: nothing is known.
+			// A page without any anchor may create them by script, so the fragment is
+			// not checked.
 			err = errors.New("no such anchor")
 		}
 		return err
 	}
 	err := c.do(ctx, http.MethodHead, u.String(), nil)
 	if status, ok := errors.AsType[statusError](err); ok && status != http.StatusNotFound && status != http.StatusGone {
-		// Many servers do not do HEAD well.
+		// Many servers do not support HEAD correctly.
 		err = c.do(ctx, http.MethodGet, u.String(), nil)
 	}
 	return err
 }
 
-// do waits for the host's turn, makes a request and gives a good response to
-// use, which may be nil.
+// do makes a request and passes a good response to use, which may be nil.
 func (c *client) do(ctx context.Context, method, u string, use func(*http.Response) error) error {
-	req, err := http.NewRequest(method, u, nil)
+	late := fmt.Errorf("no answer within %v", c.timeout)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := http.NewRequestWithContext(ctx, method, u, nil)
 	if err != nil {
 		return err
 	}
-	if err := c.limiter(req.URL.Host).Wait(ctx); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %v", c.timeout))
-	defer cancel()
-	req = req.WithContext(ctx)
 	req.Header.Set("User-Agent", "linkcheck (github.com/tandemgo/tandem)")
-	res, err := c.http.Do(req)
+	res, err := c.http.Do(req) // the transport bounds the time until the header
 	if err == nil {
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
+		defer time.AfterFunc(c.timeout, func() { cancel(late) }).Stop()
 		if res.StatusCode >= 400 {
 			return statusError(res.StatusCode)
 		}
@@ -116,12 +107,15 @@ func (c *client) do(ctx context.Context, method, u string, use func(*http.Respon
 		return context.Cause(ctx)
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
+		if e.Timeout() {
+			return late
+		}
 		return e.Err // without the URL, which the report has already
 	}
 	return err
 }
 
-// A statusError is a status code that says no.
+// A statusError is an HTTP status code that means failure.
 type statusError int
 
 func (s statusError) Error() string {

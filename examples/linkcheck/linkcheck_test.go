@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,7 +63,7 @@ func write(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// Without an argument it finds the five links of its own site that are broken.
+// Without an argument it finds the five broken links of its own site.
 func TestBuiltInSite(t *testing.T) {
 	code, r := report(t)
 	var got []string
@@ -81,8 +82,7 @@ func TestBuiltInSite(t *testing.T) {
 	}
 }
 
-// In a tree of more than 2,000 files, every planted broken link is found, and
-// nothing else.
+// In a tree of more than 2,000 files, exactly the planted broken links are found.
 func TestPlantedLinksInALargeTree(t *testing.T) {
 	const n = 2100
 	dir := t.TempDir()
@@ -148,10 +148,84 @@ func TestLocalLinks(t *testing.T) {
 		"README.md:5: docs/two words.md: no such file",
 		"README.md:6: %zz: not a URL: invalid URL escape \"%zz\"",
 		"README.md:6: docs/../../outside.md: no such file",
-		"README.md:6: docs/README.md#Install-it: no such anchor",
 	}
 	if diff := cmp.Diff(want, broken(r)); diff != "" || code != exitBroken {
 		t.Errorf("exit %d (-want +got):\n%s", code, diff)
+	}
+}
+
+// The attributes and style sheets that refer to other documents, and those that do not.
+func TestWhatIsALink(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"a.html": `<meta http-equiv=refresh content="5; url='r.html'"><link rel=preconnect href=//x>
+<img src=1.png srcset="2.png, 3.png 2x,4,5.png 300w"> <video poster=6.png></video> <object data=7.svg></object>
+<form action=8></form> <form method=post action=post></form> <input type=image src=9.png>
+<style>
+a { background: url( "10.png" ) } @import "11.css"; b { content: "no.png" }
+c { background: url(12.png), url(#in-page) }
+</style>
+<p style="background: url('13.png')"> <link rel=preload as=image imagesrcset="14.png 1x">
+`,
+		"s.css":               "/* url(no.png) */\n@import url(15.css);\na { src: url(data:font/woff;x), url(16.woff) }",
+		"p.md":                "# Head\n[line](p.md?plain=1#L2-L3) [case](#HEAD) [line](#L2) [ignored](https-broken) [too](gone/x)",
+		".github/hidden.md":   "[x](nothing)",
+		"old/a.md":            "[x](nothing)",
+		"older/a.md":          "[x](nothing)",
+		".git/description.md": "[x](nothing)",
+	})
+	_, r := report(t, "-ignore", "^https-", "-ignore", "/x$", "-skip", "old", "-skip", "older", "-hidden", dir)
+	want := []string{".github/hidden.md:1: nothing: no such file"}
+	for i, line := range []int{2, 2, 2, 2, 2, 3, 3, 5, 5, 6, 8, 8} {
+		target := []string{"1.png", "2.png", "3.png", "4,5.png", "6.png", "8", "9.png", "10.png", "11.css", "12.png", "13.png", "14.png"}[i]
+		want = append(want, fmt.Sprintf("a.html:%d: %s: no such file", line, target))
+	}
+	want = append(want, "a.html:1: r.html: no such file", "a.html:2: 7.svg: no such file",
+		"p.md:2: #L2: no such anchor", "s.css:2: 15.css: no such file", "s.css:3: 16.woff: no such file")
+	got := broken(r)
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Files are checked alone, and others as far as links lead to them.
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"docs/a.md":  "[b](b.md#here) [root](/docs/b.md) [gone](gone.md)",
+		"docs/b.md":  "# Here\n[x](nothing)",
+		"other/c.md": "[x](nothing)",
+	})
+	if _, r := report(t, filepath.Join(dir, "docs", "a.md")); len(r.Findings) != 2 || r.Pages != 1 { // /docs/ is not below docs
+		t.Errorf("one file: %+v", r)
+	}
+	t.Chdir(dir)
+	_, r := report(t, "docs/a.md", "other")
+	want := []string{"docs/a.md:1: gone.md: no such file", "other/c.md:1: nothing: no such file"}
+	if diff := cmp.Diff(want, broken(r)); diff != "" || r.Pages != 2 {
+		t.Errorf("%d pages (-want +got):\n%s", r.Pages, diff)
+	}
+}
+
+// A server that asks for a pause gets one, and is asked again.
+func TestRetryAfter(t *testing.T) {
+	var mu sync.Mutex
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if asked++; asked == 1 {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.md": "[1](" + server.URL + ")"})
+	if code, r := report(t, "-external", dir); code != exitGood || asked != 2 {
+		t.Errorf("exit %d, asked %d times, %+v", code, asked, r)
 	}
 }
 
@@ -169,17 +243,18 @@ func TestUsage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, filepath.Dir(file), map[string]string{"file": ""})
 	for want, args := range map[string][]string{
-		"flag provided but not defined: -bogus":    {"-bogus"},
-		"no such file or directory":                {filepath.Join(t.TempDir(), "gone")},
-		"is not a directory":                       {file},
-		"-workers must be at least 1, got 0":       {"-workers", "0"},
-		"-rate must be at least 1, got -1":         {"-rate", "-1"},
-		"-timeout must be more than 0, got 0s":     {"-timeout", "0"},
-		"-max-pages must be at least 1, got 0":     {"-max-pages", "0"},
-		"-skip: bad pattern":                       {"-skip", "["},
-		"one directory or URL at most, got 2: a b": {"a", "b"},
-		"URL http:// has no host":                  {"http://"},
-		"address 999999: invalid port":             {"-serve", "127.0.0.1:999999"},
+		"flag provided but not defined: -bogus":   {"-bogus"},
+		"no such file or directory":               {filepath.Join(t.TempDir(), "gone")},
+		"neither a directory nor a file of":       {file},
+		"-workers must be at least 1, got 0":      {"-workers", "0"},
+		"-rate must be at least 1, got -1":        {"-rate", "-1"},
+		"-timeout must be more than 0, got 0s":    {"-timeout", "0"},
+		"-max-pages must be at least 1, got 0":    {"-max-pages", "0"},
+		"for flag -skip: syntax error in pattern": {"-skip", "["},
+		"for flag -ignore: error parsing regexp":  {"-ignore", "("},
+		"one URL, or directories and files, got":  {"http://a", "b"},
+		"URL http:// has no host":                 {"http://"},
+		"address 999999: invalid port":            {"-serve", "127.0.0.1:999999"},
 	} {
 		code, out, errs := command(t, args...)
 		if code != exitUsage || out != "" || !strings.Contains(errs, want) {
@@ -191,10 +266,10 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// A document or directory that cannot be read is a row.
+// A document or directory that cannot be read is a finding.
 func TestUnreadable(t *testing.T) {
 	fsys := fstest.MapFS{"good.md": {Data: []byte("[x](#y)")}, "bad.md": {Data: []byte("x")}, "dir/x.md": {Data: []byte("x")}}
-	pages, err := readTree(t.Context(), sickFS{fsys}, "", 2, func(Page) {})
+	pages, err := readTree(t.Context(), sickFS{fsys}, selection{starts: []string{"."}}, 2, func(Page) {})
 	if err != nil || len(pages) != 3 || pages["bad.md"].Err == nil || pages["dir"].Err == nil || pages["good.md"].Err != nil {
 		t.Errorf("%v: %+v", err, pages)
 	}
@@ -216,8 +291,8 @@ func (s sickFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return fs.ReadDir(s.FS, name)
 }
 
-// External links are asked for once each, host by host, and a server that hangs
-// is a row, not a hang.
+// Each external link is requested once, host by host, and a server that hangs is a
+// finding, not a hang.
 func TestExternal(t *testing.T) {
 	var mu sync.Mutex
 	asked := map[string]int{}
@@ -289,12 +364,12 @@ func TestMaxPages(t *testing.T) {
 	}
 }
 
-// An interrupt prints what was found by then.
+// An interrupt prints the findings so far.
 func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		cancel() // when the first external link is asked for
+		cancel() // when the first external link is requested
 		<-req.Context().Done()
 	}))
 	defer server.Close()
@@ -355,13 +430,15 @@ func TestLivePage(t *testing.T) {
 	}
 }
 
-// Malformed documents are read as far as they go.
+// Malformed documents are parsed as far as possible.
 func FuzzParse(f *testing.F) {
-	f.Add("# [a](b)\n<a href='c", true)
-	f.Add("<p><a href=x><<//a id=\x00", false)
-	f.Add("[x]: <y\n[x] ![](", true)
-	f.Fuzz(func(t *testing.T, src string, markdown bool) {
-		p := parse("x", markdown, []byte(src))
+	f.Add("# [a](b)\n<a href='c", byte(asMarkdown))
+	f.Add("<p><a href=x><<//a id=\x00<style>@import 'a", byte(asHTML))
+	f.Add("[x]: <y\n[x] ![](", byte(asMarkdown))
+	f.Add("@import \"a\";\nb{c:url( 'd' ) url(e", byte(asCSS))
+	f.Fuzz(func(t *testing.T, src string, which byte) {
+		kind := kind(which % 3)
+		p := parseDocument("x", kind, []byte(src))
 		for _, l := range p.Links {
 			if l.Line < 1 || l.Line > strings.Count(src, "\n")+1 {
 				t.Errorf("link %q on line %d of %q", l.Target, l.Line, src)

@@ -1,16 +1,15 @@
-// Linkcheck finds broken links in a tree of Markdown and HTML files, or on a
-// site.
+// Linkcheck finds broken links in Markdown, HTML and CSS, in files or on a site.
 //
-//	go run ./examples/linkcheck [flags] [DIR | URL]
+//	go run ./examples/linkcheck [flags] [URL | DIR | FILE…]
 //
-// Links to files and anchors are checked on disk, and links within a site by
-// fetching it; links that lead elsewhere only with -external. Without an
-// argument it checks a small site of its own, with links that are broken on
-// purpose, so that there is something to see.
+// Links to files and anchors are checked on disk, and links within a site by fetching
+// it; external links only with -external. A link such as /docs/a.md is relative to DIR, or to
+// the working directory if files are given. Without an argument, linkcheck checks a
+// small built-in site with links that are broken on purpose. README.md has the details.
 //
-// The report goes to standard output, progress to standard error. The exit
-// status is 0 if all is good, 1 if a link is broken or the run was stopped,
-// and 2 if it could not start.
+// The report goes to standard output, progress to standard error. The exit status is 0
+// if all links are good, 1 if a link is broken or the run was stopped, and 2 if it
+// could not start.
 package main
 
 import (
@@ -27,7 +26,9 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,12 +60,14 @@ type config struct {
 	json     bool
 	quiet    bool
 	serve    string
-	skip     string
+	skip     []string
+	ignore   []*regexp.Regexp
+	hidden   bool
 	workers  int
 	rate     int
 	maxPages int
 	timeout  time.Duration
-	target   string // "" for the built-in site
+	targets  []string // none for the built-in site
 }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
@@ -72,14 +75,24 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fl := flag.NewFlagSet("linkcheck", flag.ContinueOnError)
 	fl.SetOutput(stderr)
 	fl.Usage = func() {
-		fmt.Fprint(stderr, "usage: linkcheck [flags] [DIR | URL]\n")
+		fmt.Fprint(stderr, "usage: linkcheck [flags] [URL | DIR | FILE…]\n")
 		fl.PrintDefaults()
 	}
 	fl.BoolVar(&c.external, "external", false, "check http links that lead elsewhere, too")
 	fl.BoolVar(&c.json, "json", false, "write the report as JSON")
 	fl.BoolVar(&c.quiet, "quiet", false, "show no progress")
 	fl.StringVar(&c.serve, "serve", "", "show the run on a live page at `ADDR`, until interrupted")
-	fl.StringVar(&c.skip, "skip", "", "pass over files and directories below DIR that match `PATTERN`, such as docs/old")
+	fl.BoolVar(&c.hidden, "hidden", false, "read hidden directories, too")
+	fl.Func("ignore", "do not check links that match the regular `EXPRESSION`; may be repeated", func(s string) error {
+		re, err := regexp.Compile(s)
+		c.ignore = append(c.ignore, re)
+		return err
+	})
+	fl.Func("skip", "do not read files and directories below DIR that match `PATTERN`, such as docs/old; may be repeated", func(s string) error {
+		_, err := path.Match(s, "")
+		c.skip = append(c.skip, s)
+		return err
+	})
 	fl.IntVar(&c.workers, "workers", 4*runtime.GOMAXPROCS(0), "how many checks run at once")
 	fl.IntVar(&c.rate, "rate", 50, "how many requests a second each host gets")
 	fl.IntVar(&c.maxPages, "max-pages", 10_000, "how many pages of a site are fetched at most")
@@ -87,12 +100,9 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	if err := fl.Parse(args); err != nil {
 		return c, err
 	}
-	_, badPattern := path.Match(c.skip, "")
 	switch {
-	case badPattern != nil:
-		return c, fmt.Errorf("-skip: bad pattern %q", c.skip)
-	case fl.NArg() > 1:
-		return c, fmt.Errorf("one directory or URL at most, got %d: %s", fl.NArg(), strings.Join(fl.Args(), " "))
+	case fl.NArg() > 1 && slices.ContainsFunc(fl.Args(), isURL):
+		return c, fmt.Errorf("one URL, or directories and files, got %s", strings.Join(fl.Args(), " "))
 	case c.workers < 1:
 		return c, fmt.Errorf("-workers must be at least 1, got %d", c.workers)
 	case c.rate < 1:
@@ -102,8 +112,12 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	case c.timeout <= 0:
 		return c, fmt.Errorf("-timeout must be more than 0, got %v", c.timeout)
 	}
-	c.target = fl.Arg(0)
+	c.targets = fl.Args()
 	return c, nil
+}
+
+func isURL(arg string) bool {
+	return strings.HasPrefix(arg, "http://") || strings.HasPrefix(arg, "https://")
 }
 
 // run is the program. It returns the exit status.
@@ -123,6 +137,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				if rep.OK() {
 					return exitGood
 				}
+				if len(c.targets) == 0 && !c.quiet {
+					fmt.Fprintln(stderr, "Links of the built-in site are broken on purpose; hence exit status 1. To check your own: linkcheck DIR")
+				}
 				return exitBroken
 			}
 		}
@@ -131,7 +148,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitUsage
 }
 
-// check runs the check that c asks for. An error means that it could not start.
+// check runs the check with the settings of c. An error means that it could not start.
 func check(ctx context.Context, c config, stderr io.Writer) (Report, error) {
 	client := newClient(c.timeout, c.rate)
 	defer client.close()
@@ -153,7 +170,7 @@ func check(ctx context.Context, c config, stderr io.Writer) (Report, error) {
 	}
 	var watching sync.WaitGroup
 	if !c.quiet {
-		// What matters is where the run is now, not where it was.
+		// The terminal shows only the present state.
 		sub, err := news.Subscribe(broadcast.WithOverflow(broadcast.SkipToLatest), broadcast.WithName("terminal"))
 		if err != nil {
 			return Report{}, err
@@ -161,9 +178,9 @@ func check(ctx context.Context, c config, stderr io.Writer) (Report, error) {
 		watching.Go(func() { watch(stderr, sub) })
 	}
 
-	r := &runner{src: src, client: client, external: c.external, workers: c.workers, rec: rec, news: news}
+	r := &runner{src: src, client: client, external: c.external, ignore: c.ignore, workers: c.workers, rec: rec, news: news}
 	r.run(ctx)
-	_ = news.Close() // it returns no other error than that it is closed
+	_ = news.Close() // its only error is that it is closed
 	watching.Wait()
 	if c.serve != "" {
 		fmt.Fprintln(stderr, "done; the page stays until Ctrl-C")
@@ -172,32 +189,35 @@ func check(ctx context.Context, c config, stderr io.Writer) (Report, error) {
 	return rec.snapshot(), nil
 }
 
-// open returns what the command line names, its name for the report, and a
-// function to call in the end.
+// open returns the source named by the command line, its name for the report, and a
+// function to call at the end.
 func open(c config, client *client) (src source, name string, done func(), err error) {
 	done = func() {}
-	if c.target == "" {
-		c.target, done, err = serveBuiltIn()
+	if len(c.targets) == 0 {
+		var target string
+		target, done, err = serveBuiltIn()
 		if err != nil {
 			return nil, "", nil, err
 		}
+		c.targets = []string{target}
 	}
-	if strings.HasPrefix(c.target, "http://") || strings.HasPrefix(c.target, "https://") {
-		u, err := url.Parse(c.target)
+	if target := c.targets[0]; isURL(target) {
+		u, err := url.Parse(target)
 		if err == nil && u.Host == "" {
-			err = fmt.Errorf("URL %s has no host", c.target)
+			err = fmt.Errorf("URL %s has no host", target)
 		}
 		if err != nil {
 			done()
 			return nil, "", nil, err
 		}
-		return &site{start: u, client: client, workers: c.workers, maxPages: c.maxPages}, c.target, done, nil
+		return &site{start: u, client: client, workers: c.workers, maxPages: c.maxPages}, target, done, nil
 	}
-	fsys, err := openRoot(c.target)
+	root, starts, err := openTree(c.targets)
 	if err != nil {
 		return nil, "", nil, err
 	}
-	return &tree{dir: c.target, fsys: fsys, skip: c.skip, workers: c.workers}, c.target, done, nil
+	what := selection{starts: starts, skip: c.skip, hidden: c.hidden}
+	return &tree{dir: root, what: what, workers: c.workers}, root, done, nil
 }
 
 // serveBuiltIn serves the built-in site on loopback and returns its URL.

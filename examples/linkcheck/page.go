@@ -2,12 +2,13 @@ package main
 
 import "strings"
 
-// A Page is one document and what was found in it.
+// A Page is one document with its links and anchors.
 type Page struct {
-	Name    string // path below the root with slashes, or the URL
-	Links   []Link
-	Anchors map[string]bool
-	Err     error // why it could not be read; then there is nothing else
+	Name     string // path below the root with slashes, or the URL
+	Markdown bool   // with anchors that compare without case, as on GitHub
+	Links    []Link
+	Anchors  map[string]bool
+	Err      error // the read error; then Links and Anchors are empty
 }
 
 // A Link is one reference, as written.
@@ -17,15 +18,23 @@ type Link struct {
 	Target string
 }
 
-// HasAnchor reports whether a fragment leads somewhere on the page.
+// HasAnchor reports whether the page has the target of a fragment.
 func (p Page) HasAnchor(fragment string) bool {
 	switch strings.ToLower(fragment) {
 	case "", "top": // the start of any document, by the HTML standard
 		return true
 	}
+	fragment = p.fold(fragment)
 	return p.Anchors[fragment] ||
-		// Code hosts put this in front of ids and take either form.
-		p.Anchors["user-content-"+fragment] || p.Anchors[strings.TrimPrefix(fragment, "user-content-")]
+		// GitHub prefixes ids with this, accepts both forms, and compares without case.
+		p.Anchors["user-content-"+strings.ToLower(fragment)] || p.Anchors[strings.TrimPrefix(fragment, "user-content-")]
+}
+
+func (p *Page) fold(id string) string {
+	if p.Markdown {
+		return strings.ToLower(id)
+	}
+	return id
 }
 
 func (p *Page) addAnchor(id string) {
@@ -35,7 +44,7 @@ func (p *Page) addAnchor(id string) {
 	if p.Anchors == nil {
 		p.Anchors = map[string]bool{}
 	}
-	p.Anchors[id] = true
+	p.Anchors[p.fold(id)] = true
 }
 
 func (p *Page) addLink(line int, target string) {

@@ -2,56 +2,103 @@ package main
 
 import (
 	"bytes"
+	"strings"
 
 	"golang.org/x/net/html"
 )
 
-// linkAttr says which attribute of which element refers to another document.
-var linkAttr = map[string]string{
-	"a": "href", "area": "href", "link": "href",
-	"img": "src", "script": "src", "iframe": "src", "frame": "src", "embed": "src",
-	"source": "src", "audio": "src", "video": "src", "track": "src",
+// linkAttrs are the attributes of each element that refer to another document.
+var linkAttrs = map[string][]string{
+	"a": {"href"}, "area": {"href"}, "link": {"href", "imagesrcset"},
+	"img": {"src", "srcset"}, "source": {"src", "srcset"}, "input": {"src"},
+	"video": {"src", "poster"}, "audio": {"src"}, "track": {"src"},
+	"script": {"src"}, "iframe": {"src"}, "frame": {"src"}, "embed": {"src"}, "object": {"data"},
+	"form": {"action"},
 }
 
-// parseHTML adds the links and anchors of src, which starts at the given line
-// of the page. Malformed HTML is read as browsers do; it is never an error.
-// It works on tokens, since those say where in the source they are.
+// parseHTML adds the links and anchors of src, which starts at the given line of the
+// page. Malformed HTML is parsed as browsers do, and is never an error. parseHTML works
+// on tokens, since they have positions in the source.
 func parseHTML(p *Page, src []byte, line int) {
 	z := html.NewTokenizer(bytes.NewReader(src))
-	base := ""
+	base, style := "", false
 	for {
 		kind := z.Next()
 		if kind == html.ErrorToken {
-			return // the end: a reader of bytes has no other error
+			return // the end: a bytes.Reader has no other error
 		}
-		newlines := bytes.Count(z.Raw(), []byte("\n")) // before Token, which may overwrite it
+		raw := z.Raw()
+		newlines := bytes.Count(raw, []byte("\n")) // before Token, which may overwrite it
+		if style && kind == html.TextToken {
+			parseCSS(p, raw, line, base)
+		}
+		style = false
 		if kind == html.StartTagToken || kind == html.SelfClosingTagToken {
 			tok := z.Token()
+			style = tok.Data == "style"
 			for _, a := range tok.Attr {
 				switch {
 				case a.Key == "id", a.Key == "name" && tok.Data == "a":
 					p.addAnchor(a.Val)
 				case tok.Data == "base" && a.Key == "href" && base == "":
 					base = a.Val
-				case a.Key == linkAttr[tok.Data] && !skipRel(tok):
-					p.addLink(line, against(base, a.Val))
+				case a.Key == "style":
+					parseCSS(p, []byte(a.Val), line, base)
 				}
+			}
+			for _, target := range targets(tok) {
+				p.addLink(line, against(base, target))
 			}
 		}
 		line += newlines
 	}
 }
 
-// skipRel reports whether a link element is a hint to the browser rather than
-// a reference to a document.
-func skipRel(tok html.Token) bool {
-	if tok.Data != "link" {
-		return false
-	}
+// targets returns the documents that a start tag refers to.
+func targets(tok html.Token) (list []string) {
+	attrs := map[string]string{}
 	for _, a := range tok.Attr {
-		if a.Key == "rel" && (a.Val == "preconnect" || a.Val == "dns-prefetch") {
-			return true
+		attrs[a.Key] = a.Val
+	}
+	switch {
+	case tok.Data == "link" && (attrs["rel"] == "preconnect" || attrs["rel"] == "dns-prefetch"):
+		return nil // a hint to the browser, which need not lead to a document
+	case tok.Data == "form" && !strings.EqualFold(attrs["method"], "get") && attrs["method"] != "":
+		return nil // only a POST would tell
+	case tok.Data == "meta" && strings.EqualFold(attrs["http-equiv"], "refresh"):
+		if _, after, ok := strings.Cut(attrs["content"], "="); ok { // 5; url=page.html
+			list = append(list, strings.Trim(strings.TrimSpace(after), `'"`))
 		}
 	}
-	return false
+	for _, key := range linkAttrs[tok.Data] {
+		if value, ok := attrs[key]; ok && strings.HasSuffix(key, "srcset") {
+			list = append(list, srcset(value)...)
+		} else if ok {
+			list = append(list, value)
+		}
+	}
+	return list
+}
+
+// srcset returns the URLs of the image candidates of a srcset attribute, which are
+// separated by commas and may have descriptors: "a.png, b.png 2x". A URL may contain
+// commas, but not begin or end with one.
+func srcset(value string) (urls []string) {
+	const space = " \t\n\r\f"
+	for {
+		value = strings.TrimLeft(value, space+",")
+		if value == "" {
+			return urls
+		}
+		end := strings.IndexAny(value, space)
+		if end < 0 {
+			end = len(value)
+		}
+		u := strings.TrimRight(value[:end], ",")
+		urls = append(urls, u)
+		value = value[end:]
+		if len(u) == end { // a descriptor may follow, up to the next comma
+			_, value, _ = strings.Cut(value, ",")
+		}
+	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/yuin/goldmark/text"
 )
 
-// parseMarkdown adds the links and anchors of a Markdown document: GitHub's
-// flavour, with its anchors for headings, and HTML inside.
+// parseMarkdown adds the links and anchors of a document in GitHub's Markdown, with
+// GitHub's anchors for headings, and embedded HTML.
 func parseMarkdown(p *Page, src []byte) {
 	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote))
 	doc := md.Parser().Parse(text.NewReader(src))
@@ -69,8 +69,8 @@ func position(n ast.Node) int {
 	return 0
 }
 
-// lineCounter returns a function from offsets to line numbers, cheap when
-// offsets mostly rise.
+// lineCounter returns a function from offsets to line numbers, which is cheap if the
+// offsets mostly increase.
 func lineCounter(src []byte) func(pos int) int {
 	at, line := 0, 1
 	return func(pos int) int {

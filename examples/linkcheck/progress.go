@@ -13,8 +13,8 @@ import (
 	"github.com/tandemgo/tandem/broadcast"
 )
 
-// watch shows the run on w until the events end: a bar on a terminal, a plain
-// line for each phase elsewhere.
+// watch prints the progress to w until the events end: as a bar on a terminal,
+// otherwise as a line for each phase.
 func watch(w io.Writer, events *broadcast.Subscription[Event]) {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		watchBar(w, events)
@@ -22,7 +22,7 @@ func watch(w io.Writer, events *broadcast.Subscription[Event]) {
 	}
 	var last Event
 	for e, err := range events.All(context.Background()) {
-		if err != nil { // only the newest counts: a gap does no harm
+		if err != nil { // only the newest event matters, so gaps are ignored
 			continue
 		}
 		if e.Phase != last.Phase && last.Phase != "" {
@@ -38,7 +38,7 @@ func watchBar(w io.Writer, events *broadcast.Subscription[Event]) {
 		progressbar.OptionShowCount(),
 		progressbar.OptionThrottle(65*time.Millisecond),
 		progressbar.OptionClearOnFinish())
-	// The writer is a terminal: a line that it fails to show does no harm.
+	// A failed write to the terminal is ignored.
 	defer func() { _ = bar.Finish() }()
 	for e, err := range events.All(context.Background()) {
 		if err != nil {

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// A Finding is one broken link, or one document that could not be read; the
-// latter has no line and no target.
+// A Finding is one broken link, or one document that could not be read. The latter has
+// no line and no target.
 type Finding struct {
 	Page   string `json:"page"`
 	Line   int    `json:"line,omitempty"`
@@ -25,20 +25,20 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s", f.Page, f.Line, f.Target, f.Reason)
 }
 
-// A Report is the outcome of a run, also of one that was interrupted.
+// A Report is the outcome of a run, complete or interrupted.
 type Report struct {
 	Root     string    `json:"root"`
 	Pages    int       `json:"pages"`
 	Links    int       `json:"links"`
-	Checked  int       `json:"checked"` // of Links; the others lead elsewhere
+	Checked  int       `json:"checked"` // of Links; the others are external
 	Findings []Finding `json:"broken"`
-	Stopped  string    `json:"stopped,omitempty"` // why the run did not come to its end
+	Stopped  string    `json:"stopped,omitempty"` // the reason for an incomplete run
 }
 
-// OK reports whether everything was checked and nothing is broken.
+// OK reports whether the run is complete and has no finding.
 func (r Report) OK() bool { return len(r.Findings) == 0 && r.Stopped == "" }
 
-// WriteText writes a line for each finding and one that sums up.
+// WriteText writes a line for each finding and a summary.
 func (r Report) WriteText(w io.Writer) error {
 	for _, f := range r.Findings {
 		if _, err := fmt.Fprintln(w, f); err != nil {
@@ -62,15 +62,13 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return enc.Encode(r)
 }
 
-// A recorder collects the report while the run goes on. It is safe for
-// concurrent use.
+// A recorder collects the report during the run. It is safe for concurrent use.
 type recorder struct {
 	mu     sync.Mutex
 	report Report
 }
 
-// page counts a page that has been read, and returns its finding if it could
-// not be.
+// page counts a page, and returns a finding if the page could not be read.
 func (r *recorder) page(p Page) *Finding {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,8 +80,7 @@ func (r *recorder) page(p Page) *Finding {
 	return r.addLocked(Finding{Page: p.Name, Reason: "cannot be read: " + p.Err.Error()})
 }
 
-// link counts a link that has been checked, and returns its finding if it is
-// broken.
+// link counts a checked link, and returns a finding if the link is broken.
 func (r *recorder) link(l Link, reason string) *Finding {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,7 +113,7 @@ func (r *recorder) snapshot() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rep := r.report
-	rep.Findings = append([]Finding{}, rep.Findings...) // [] and not null in JSON
+	rep.Findings = append([]Finding{}, rep.Findings...) // [] instead of null in JSON
 	slices.SortFunc(rep.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Page, b.Page), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Target, b.Target))
 	})

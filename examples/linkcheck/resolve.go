@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// against resolves target against the base URL of an HTML document, if it has
+// against resolves target against the base URL of an HTML document, if the document has
 // one.
 func against(base, target string) string {
 	if base == "" || strings.HasPrefix(target, "#") {
@@ -18,7 +18,7 @@ func against(base, target string) string {
 		return target
 	}
 	if b.Host == "" && !strings.HasPrefix(b.Path, "/") {
-		// Relative to the document, whose place is not known here.
+		// Relative to the document, whose URL is not known here.
 		t, err := url.Parse(target)
 		if err != nil || t.Scheme != "" || t.Host != "" || strings.HasPrefix(t.Path, "/") {
 			return target
@@ -32,15 +32,15 @@ func against(base, target string) string {
 	return t.String()
 }
 
-// parseTarget returns what a link refers to, nil if that is nothing that can be
-// checked: another scheme, or a template that has not been filled in.
+// parseTarget returns the URL of a link, or nil if it cannot be checked: it has another
+// scheme, or is a template that was not filled in.
 func parseTarget(target string) (*url.URL, error) {
 	if strings.Contains(target, "{{") || strings.Contains(target, "${") {
 		return nil, nil
 	}
 	u, err := url.Parse(target)
 	if err != nil {
-		// Its text repeats the target, which the report has already.
+		// Its text repeats the target, which the report contains.
 		if e, ok := err.(*url.Error); ok {
 			err = e.Err
 		}
@@ -59,8 +59,8 @@ func parseTarget(target string) (*url.URL, error) {
 	return u, nil
 }
 
-// localName returns the slash-separated name, below or above the root of the
-// tree, that u on the given page refers to.
+// localName returns the slash-separated name of the file that u on the given page
+// refers to, relative to the root of the tree. It may lie above the root.
 func localName(page string, u *url.URL) string {
 	switch {
 	case u.Path == "":

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 
 	"github.com/tandemgo/tandem/broadcast"
@@ -13,54 +14,55 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// A source is what is checked: a tree of files or a site.
+// A source is a tree of files or a site.
 type source interface {
 	// load reads all pages and passes each to seen, on the caller's goroutine.
 	load(ctx context.Context, seen func(Page)) error
-	// links walks the links of all pages.
+	// links iterates over the links of all pages.
 	links(yield func(Link) bool)
-	// inside reports whether u leads to something that belongs to the source.
+	// inside reports whether u refers to a part of the source.
 	inside(u *url.URL) bool
-	// check says what is wrong with a link that leads to u inside, "" if
-	// nothing is. It is called by several goroutines at once.
+	// check returns the fault of a link to u inside, or "" if the link is good. It is
+	// safe for concurrent use.
 	check(l Link, u *url.URL) string
 }
 
-// An Event says how far the run is.
+// An Event is the progress of the run.
 type Event struct {
 	Phase   string   `json:"phase"`
 	Done    int      `json:"done"`
-	Total   int      `json:"total"` // 0 while nobody knows
+	Total   int      `json:"total"` // 0 while unknown
 	Finding *Finding `json:"finding,omitempty"`
 	Broken  int      `json:"broken"`
 }
 
-// A runner checks a source: it reads the pages, then checks the links inside,
-// then those that lead elsewhere.
+// A runner checks a source: it reads the pages, then checks the internal links, then
+// the external ones.
 type runner struct {
 	src      source
 	client   *client
 	external bool
+	ignore   []*regexp.Regexp
 	workers  int
 	rec      *recorder
 	news     *broadcast.Broadcast[Event]
 }
 
-// A task is one thing to check: a link inside the source, or a URL elsewhere.
+// A task is a link to check: an internal link, or an external URL.
 type task struct {
 	link Link
 	url  *url.URL
 	away bool
 }
 
-// A verdict is what came of a task; an empty reason means it is good.
+// A verdict is the result of a task. An empty reason means that the link is good.
 type verdict struct {
 	task
 	reason string
 }
 
-// run fills the recorder. When ctx ends it returns early, and what the
-// recorder holds is what was done by then.
+// run fills the recorder. If ctx ends, it returns early, and the recorder has the
+// results so far.
 func (r *runner) run(ctx context.Context) {
 	defer func() {
 		if ctx.Err() != nil {
@@ -92,8 +94,8 @@ func (r *runner) run(ctx context.Context) {
 		r.tell(Event{Phase: "checking", Done: i, Total: len(inside), Finding: r.rec.link(v.link, v.reason)})
 	}
 
-	// One host's URLs are asked for one after the other, many hosts at once.
-	// The pool bounds how many requests there are in all.
+	// The URLs of one host are requested one at a time, and many hosts at once. The
+	// pool bounds the number of concurrent requests.
 	i = 0
 	host := func(t task) string { return t.url.Host }
 	for v, err := range fan.ByKey(ctx, 4*r.workers, firsts(away), host, checks.Do) {
@@ -108,18 +110,21 @@ func (r *runner) run(ctx context.Context) {
 	}
 }
 
-// failed records an error that is not about a link.
+// failed records an error that does not belong to a link.
 func (r *runner) failed(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		r.rec.stop(err.Error())
 	}
 }
 
-// sort parts the links that can be checked into those inside and, by URL, those
-// that lead elsewhere. What is no URL at all is a finding here and now.
+// sort divides the links that can be checked into the internal ones and, by URL, the
+// external ones. A link with an invalid URL is recorded as a finding.
 func (r *runner) sort() (inside []task, away map[string][]task) {
 	away = map[string][]task{}
 	for l := range r.src.links {
+		if slices.ContainsFunc(r.ignore, func(re *regexp.Regexp) bool { return re.MatchString(l.Target) }) {
+			continue
+		}
 		u, err := parseTarget(l.Target)
 		switch {
 		case err != nil:
@@ -134,7 +139,7 @@ func (r *runner) sort() (inside []task, away map[string][]task) {
 	return inside, away
 }
 
-// firsts walks one task for each URL.
+// firsts returns an iterator over one task of each URL.
 func firsts(tasks map[string][]task) iter.Seq[task] {
 	return func(yield func(task) bool) {
 		for _, u := range slices.Sorted(maps.Keys(tasks)) {
@@ -156,15 +161,15 @@ func (r *runner) check(ctx context.Context, t task) (verdict, error) {
 	return verdict{t, err.Error()}, ctx.Err()
 }
 
-// tell sends e to whoever watches. Nobody who does can hold the run up.
+// tell sends e to the subscribers, none of which can block the run.
 func (r *runner) tell(e Event) {
 	e.Broken = r.rec.broken()
 	if err := r.news.TrySend(e); err != nil && !errors.Is(err, broadcast.ErrClosed) {
-		panic(err) // only a subscriber that blocks could cause that, and there is none
+		panic(err) // only a Block subscriber could cause that, and there is none
 	}
 }
 
-// eachLink walks the links of pages in a fixed order.
+// eachLink iterates over the links of pages in a fixed order.
 func eachLink(pages map[string]Page, yield func(Link) bool) {
 	for _, name := range slices.Sorted(maps.Keys(pages)) {
 		for _, l := range pages[name].Links {

@@ -15,14 +15,14 @@ import (
 //go:embed live.html
 var livePage []byte
 
-// A live server shows the run on a page, while it goes on and after.
+// A live server shows the run on a page, during the run and after it.
 type live struct {
 	rec    *recorder
 	news   *broadcast.Broadcast[Event]
 	server http.Server
 }
 
-// serveLive starts to serve on ln and returns at once.
+// serveLive starts a server on ln and returns at once.
 func serveLive(ctx context.Context, ln net.Listener, rec *recorder, news *broadcast.Broadcast[Event]) *live {
 	l := &live{rec: rec, news: news}
 	mux := http.NewServeMux()
@@ -50,9 +50,9 @@ func (l *live) report(w http.ResponseWriter, _ *http.Request) {
 	_ = l.rec.snapshot().WriteJSON(w)
 }
 
-// events streams the run as server-sent events: first what has been found so
-// far, then news as they come. A viewer that is too slow misses some and is
-// told how many; it then asks for the report.
+// events streams the run as server-sent events: first the findings so far, then new
+// ones. A viewer that is too slow misses events and gets their number; it then requests
+// the report.
 func (l *live) events() http.Handler {
 	report := func(name string) func(*http.Request) (sse.Event, error) {
 		return func(*http.Request) (sse.Event, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/tandemgo/tandem/pipeline"
 )
 
-// A site is everything on one host that can be reached from a first page.
+// A site is all pages of one host that can be reached from a first page.
 type site struct {
 	start    *url.URL
 	client   *client
@@ -17,14 +17,14 @@ type site struct {
 	pages    map[string]Page // by URL without fragment; read-only once load has returned
 }
 
-// load crawls the site, level by level: what is found on one is fetched on the
+// load crawls the site level by level: links found on one level are fetched on the
 // next.
 func (s *site) load(ctx context.Context, seen func(Page)) error {
 	s.pages = map[string]Page{}
 	fetch := pipeline.Map(func(ctx context.Context, u string) (Page, error) {
 		page, err := s.client.page(ctx, u)
 		if err != nil && ctx.Err() == nil {
-			page, err = Page{Name: u, Err: err}, nil // a row, not the end of the run
+			page, err = Page{Name: u, Err: err}, nil // a finding, not the end of the run
 		}
 		return page, err
 	}, pipeline.WithName("fetch"), pipeline.WithWorkers(s.workers))
@@ -41,7 +41,7 @@ func (s *site) load(ctx context.Context, seen func(Page)) error {
 			}
 			s.pages[page.Name] = page
 			if page.Err != nil && page.Name != plain(s.start) {
-				page.Err = nil // reported once for each link that leads to it
+				page.Err = nil // reported for each link to the page
 			}
 			seen(page)
 			for _, l := range page.Links {
@@ -65,8 +65,7 @@ func (s *site) links(yield func(Link) bool) { eachLink(s.pages, yield) }
 
 func (s *site) inside(u *url.URL) bool { return u.Host == "" || u.Host == s.start.Host }
 
-// resolve returns the absolute URL that l leads to, nil if that can't be
-// checked.
+// resolve returns the absolute URL of l, or nil if it cannot be checked.
 func (s *site) resolve(l Link) (*url.URL, error) {
 	u, err := parseTarget(l.Target)
 	if err != nil || u == nil {
@@ -95,7 +94,7 @@ func (s *site) check(l Link, u *url.URL) string {
 	return ""
 }
 
-// plain returns u without its fragment, and with the path that requests use.
+// plain returns u without its fragment, and with the path as in requests.
 func plain(u *url.URL) string {
 	c := *u
 	c.Fragment, c.RawFragment = "", ""

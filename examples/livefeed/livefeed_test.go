@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A smallListener gives its connections small buffers, so that a viewer that has
-// stalled is seen soon.
+// A smallListener gives its connections small buffers, so a stalled viewer is noticed
+// soon.
 type smallListener struct{ net.Listener }
 
 func (l smallListener) Accept() (net.Conn, error) {
@@ -92,7 +92,7 @@ func (v *viewer) next() (e event, ok bool) {
 		case "data":
 			e.data = value
 		case "":
-			if e.data != "" { // or it is no event
+			if e.data != "" { // otherwise it is no event
 				return e, true
 			}
 		}
@@ -100,10 +100,10 @@ func (v *viewer) next() (e event, ok bool) {
 	return e, false
 }
 
-// Two viewers get the same samples; one that comes back goes on where it was, and
-// is told that the server has restarted if it has; the end is announced.
+// Two viewers get the same samples; a viewer that reconnects continues where it was,
+// and notices a restart of the server; the end is announced.
 func TestFeed(t *testing.T) {
-	c := config{every: time.Millisecond, retain: 100_000} // nobody is so slow
+	c := config{every: time.Millisecond, retain: 100_000} // more than any viewer is behind
 	addr, stop := start(t, "127.0.0.1:0", c)
 	a := view(t, addr, "")
 	var got []event
@@ -141,7 +141,7 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// The page is whole and needs no other host.
+// The page is complete and needs no other host.
 func TestPage(t *testing.T) {
 	addr, _ := start(t, "127.0.0.1:0", config{every: time.Hour, retain: 1})
 	defer http.DefaultClient.CloseIdleConnections()

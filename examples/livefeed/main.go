@@ -5,9 +5,11 @@
 //
 // Ten times a second a sample is sent to one broadcast, which every browser
 // follows by server-sent events. A browser that falls behind, or was away, goes
-// on where it was, or is told how much it has missed; it never slows down the
-// others. Where samples are missing, the lines of the charts have a hole that says how
-// many were lost. The page needs no network but this server.
+// on where it was, or gets the number of samples it has missed; it never slows down the
+// others. Where samples are missing, the lines of the charts have a hole with the number
+// of lost samples. A button adds a viewer that is too slow, and shows how many it misses;
+// /debug/tandem shows the server's side of it, see package debug. The pages need no
+// network but this server.
 package main
 
 import (
@@ -38,7 +40,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 	addr := fl.String("addr", "127.0.0.1:8090", "where to serve")
 	c := config{}
 	fl.DurationVar(&c.every, "every", 100*time.Millisecond, "how often a sample is sent")
-	fl.IntVar(&c.retain, "retain", 600, "how many samples a browser may be behind")
+	fl.IntVar(&c.retain, "retain", 150, "how many samples a browser may be behind")
 	switch err := fl.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -53,7 +55,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "livefeed:", err)
 		return 1
 	}
-	fmt.Fprintf(stderr, "live charts at http://%s/, until Ctrl-C\n", ln.Addr())
+	fmt.Fprintf(stderr, "live charts at http://%[1]s/, what the server sees at http://%[1]s/debug/tandem, until Ctrl-C\n", ln.Addr())
 	if err := serve(ctx, ln, c); err != nil {
 		fmt.Fprintln(stderr, "livefeed:", err)
 		return 1

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// A Sample is what is known of the process at one time.
+// A Sample is a set of metrics of the process at one time.
 type Sample struct {
 	Time       int64   `json:"time"` // ms since 1970
 	Goroutines uint64  `json:"goroutines"`
 	Heap       uint64  `json:"heap"`       // bytes of objects
 	AllocRate  float64 `json:"allocRate"`  // bytes a second
 	GCs        uint64  `json:"gcs"`        // so far
-	SchedDelay float64 `json:"schedDelay"` // s, that 99 of 100 goroutines did not exceed between runnable and running, since the last sample
+	SchedDelay float64 `json:"schedDelay"` // s, 99th percentile of the time from runnable to running, since the last sample
 }
 
-// A sampler takes samples. What is a rate refers to the time since the one before.
+// A sampler takes samples. Rates refer to the time since the previous sample.
 type sampler struct {
 	read   []metrics.Sample
 	time   time.Time
@@ -52,8 +52,8 @@ func (s *sampler) take(now time.Time) Sample {
 	return out
 }
 
-// quantile returns the upper end of the bucket in which q of what was added to h
-// since the last call lies.
+// quantile returns the upper end of the bucket with the q-quantile of the values added
+// to h since the last call.
 func (s *sampler) quantile(h *metrics.Float64Histogram, q float64) float64 {
 	if s.delays == nil {
 		s.delays = make([]uint64, len(h.Counts))

@@ -11,10 +11,10 @@ import (
 // A stockRow is enriched by a service and stored.
 type stockRow struct{ id, price int }
 
-// etl asks a service for the price of each row, again if it fails, and stores the rows,
-// many in one transaction, since each transaction is a write to the disk. A row without a
-// price goes to the table of dead letters. When stop ends, etl reads no more, stores all
-// that it has read, and returns. The figures count every row, however it ends.
+// etl requests the price of each row from a service, with retries, and stores the rows
+// in batches, since each transaction is a write to the disk. A row without a price goes
+// to the table of dead letters. When stop ends, etl reads no more rows, stores all that
+// it has read, and returns. The figures count every row, also after an error.
 func etl(stop context.Context, db *sql.DB, rows pipeline.Source[stockRow], price func(context.Context, stockRow) (stockRow, error)) (pipeline.Stats, error) {
 	enrich := pipeline.MapOr(price, func(ctx context.Context, f pipeline.Failure[stockRow]) (stockRow, error) {
 		if _, err := db.ExecContext(ctx, "INSERT INTO dead VALUES (?, ?, ?)", f.Item.id, f.Err.Error(), f.Attempts); err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/tandemgo/tandem/pipeline"
 )
 
-// From a stream of 500,000 rows to a database, by way of a service that fails now and
-// then. The first run reads all rows. Ctrl-C ends the second one early: it works off what
-// it has read, and its figures agree with the tables.
+// Load a stream of 500,000 rows into a database, with a service that fails now and
+// then. The first run reads all rows. Ctrl-C ends the second one early: it finishes the
+// rows that it has read, and its figures agree with the tables.
 func Example_etl() {
 	const total = 500_000
 	db, err := sql.Open("sqlite", ":memory:")

@@ -1,11 +1,11 @@
-// Sqlite counts the words of text files in a SQLite database, several files at
-// once, and prints the ten that are used most.
+// Sqlite counts the words of text files in a SQLite database, several files at once,
+// and prints the ten most frequent ones.
 //
 //	go run ./examples/sqlite [FILE ...]
 //
-// Without an argument it counts a text of its own, line by line. A file that
-// cannot be counted is reported, and the others are counted all the same. The
-// exit status is then 1.
+// Without an argument it counts a built-in text, line by line. A file that cannot be
+// counted is reported, and the others are counted all the same. The exit status is then
+// 1.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 
 	_ "embed"
 
-	_ "modernc.org/sqlite" // the driver, in Go alone
+	_ "modernc.org/sqlite" // the driver, in pure Go
 )
 
 //go:embed text.txt
@@ -39,7 +39,7 @@ func main() {
 	}
 }
 
-// run is the program. It prints what it has counted also if there is an error.
+// run is the program. It prints the counts even if there is an error.
 func run(ctx context.Context, files []string, stdout io.Writer) error {
 	dir, err := os.MkdirTemp("", "words")
 	if err != nil {

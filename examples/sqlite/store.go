@@ -21,28 +21,28 @@ const (
 	byRank = `SELECT word, n FROM words ORDER BY n DESC, word LIMIT 1 OFFSET ?`
 )
 
-// dsn names the database at path. With a write-ahead log readers do not wait.
-// Writers wait for each other, a minute at most.
+// dsn returns the data source name of the database at path. With a write-ahead log
+// readers do not wait. Writers wait for each other, for at most a minute.
 func dsn(path string) string {
 	return "file:" + url.PathEscape(path) + "?_busy_timeout=60000&_journal_mode=WAL"
 }
 
-// create makes the table of an empty database. Its connection turns the log on,
-// which no other can be in the way of.
+// create makes the table of an empty database. Its connection turns the log on while it
+// is the only one.
 func create(ctx context.Context, db *sql.DB) error {
 	db.SetMaxIdleConns(0) // a worker keeps its connection itself
 	_, err := db.ExecContext(ctx, schema)
 	return err
 }
 
-// A session is the state of a worker: a connection, and the one statement that
-// its tasks use, prepared.
+// A session is the state of a worker: a connection and the prepared statement of its
+// tasks.
 type session struct {
 	conn *sql.Conn
 	stmt *sql.Stmt
 }
 
-// opener returns the function that opens the session of a worker.
+// opener returns the function that opens a worker's session.
 func opener(db *sql.DB, query string) func(context.Context) (*session, error) {
 	return func(ctx context.Context) (*session, error) {
 		conn, err := db.Conn(ctx)
@@ -59,7 +59,7 @@ func opener(db *sql.DB, query string) func(context.Context) (*session, error) {
 
 func (s *session) close() error { return errors.Join(s.stmt.Close(), s.conn.Close()) }
 
-// count adds the words of all texts to the table and returns how many there are.
+// count adds the words of all texts to the table and returns their number.
 func count(ctx context.Context, db *sql.DB, workers int, texts []text) (total int, err error) {
 	p := pool.NewStateful(workers, opener(db, addWords), add, (*session).close)
 	defer func() { err = errors.Join(err, p.Close()) }()
@@ -74,9 +74,9 @@ func count(ctx context.Context, db *sql.DB, workers int, texts []text) (total in
 	return total, err
 }
 
-// add is a task: it adds the words of a text. They are one statement, so that
-// all of them count or none, and the connection is good for the next task
-// whatever becomes of this one.
+// add is a task: it adds the words of a text. It uses one statement, so either all of
+// them count or none, and the connection is usable for the next task even after a
+// failure.
 func add(ctx context.Context, s *session, t text) (n int, err error) {
 	words, err := t.words()
 	if err == nil {
@@ -91,14 +91,14 @@ func add(ctx context.Context, s *session, t text) (n int, err error) {
 	return len(words), nil
 }
 
-// A row is a word and how often it was counted.
+// A row is a word and its count.
 type row struct {
 	word string
 	n    int
 }
 
-// top returns the n words that are used most, by asking for one after the
-// other, several at once.
+// top returns the n most frequent words. It queries each rank in a task of its own,
+// several at once.
 func top(ctx context.Context, db *sql.DB, workers, n int) (rows []row, err error) {
 	p := pool.NewStateful(workers, opener(db, byRank), rank, (*session).close)
 	defer func() { err = errors.Join(err, p.Close()) }()
@@ -108,7 +108,7 @@ func top(ctx context.Context, db *sql.DB, workers, n int) (rows []row, err error
 	}
 	for r, err := range p.Map(ctx, ranks) {
 		if errors.Is(err, sql.ErrNoRows) {
-			break // there are fewer; the tasks that are left are cancelled
+			break // there are fewer words; the remaining tasks are cancelled
 		}
 		if err != nil {
 			return rows, err
@@ -118,7 +118,7 @@ func top(ctx context.Context, db *sql.DB, workers, n int) (rows []row, err error
 	return rows, nil
 }
 
-// rank is a task: it returns the word that has i words before it.
+// rank is a task: it returns the word of rank i, counted from zero.
 func rank(ctx context.Context, s *session, i int) (row, error) {
 	var r row
 	err := s.stmt.QueryRowContext(ctx, i).Scan(&r.word, &r.n)

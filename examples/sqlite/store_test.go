@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A gauge opens connections and counts them: how many there were, how many are
-// open, and the most that were open at once.
+// A gauge opens connections and counts them: in total, open now, and the most open at
+// once.
 type gauge struct {
 	driver.Connector
 	opened, now, most atomic.Int64
@@ -41,8 +41,8 @@ func (g *gauge) Connect(ctx context.Context) (driver.Conn, error) {
 	return &gauged{c.(sqliteConn), g}, nil
 }
 
-// A sqliteConn is all that a connection of this driver can do; what is not
-// forwarded, database/sql would do without.
+// A sqliteConn has all methods of a connection of this driver. database/sql would work
+// without any that is not forwarded.
 type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -64,7 +64,7 @@ func (c *gauged) Close() error {
 	return c.sqliteConn.Close()
 }
 
-// testDB returns an empty database whose connections are counted from here on.
+// testDB returns an empty database that counts its connections from then on.
 func testDB(t *testing.T) (*sql.DB, *gauge) {
 	t.Helper()
 	base, err := sqlite.NewConnector(dsn(filepath.Join(t.TempDir(), "a b?%.db")))
@@ -105,7 +105,7 @@ func body(name, words string) text {
 	return text{name, func() ([]byte, error) { return []byte(words), nil }}
 }
 
-// table returns all that has been counted.
+// table returns all counts.
 func table(t *testing.T, db *sql.DB) map[string]int {
 	t.Helper()
 	rows, err := db.QueryContext(t.Context(), "SELECT word, n FROM words")
@@ -127,8 +127,8 @@ func table(t *testing.T, db *sql.DB) map[string]int {
 	return all
 }
 
-// However many workers write at once, every word counts exactly once, each
-// worker has at most one connection, and all of them are closed in the end.
+// With any number of workers, every word counts exactly once, each worker has at most
+// one connection, and all connections are closed at the end.
 func TestCountsEveryWordOnce(t *testing.T) {
 	for _, workers := range []int{1, 3, 8} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
@@ -163,8 +163,8 @@ func TestCountsEveryWordOnce(t *testing.T) {
 	}
 }
 
-// A statement that fails in a task fails that task alone: the next one uses the
-// same connection, and nothing of the failed one is counted.
+// A statement that fails in a task fails only that task: the next one uses the same
+// connection, and no part of the failed one is counted.
 func TestConnectionOutlivesAFailedTask(t *testing.T) {
 	db, g := testDB(t)
 	const trap = `CREATE TRIGGER trap BEFORE INSERT ON words WHEN new.word = 'poison'
@@ -220,8 +220,8 @@ func TestConnectionOutlivesACancelledQuery(t *testing.T) {
 	g.closed(t, db, 1)
 }
 
-// When a state cannot be opened, the tasks fail with the reason. Nothing hangs,
-// and what was opened half is closed.
+// If a state cannot be opened, the tasks fail with the reason, nothing hangs, and a
+// half-open session is closed.
 func TestOpenFails(t *testing.T) {
 	db, g := testDB(t)
 	p := pool.NewStateful(2, opener(db, "SELECT nonsense"), rank, (*session).close)
@@ -264,7 +264,7 @@ func TestCountStopsAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	stopped := errors.New("stopped")
 	reached := func() ([]byte, error) {
-		// Later, so that the statement most likely waits; it is to stop in any case.
+		// Later, so that the statement most likely waits; it must stop in any case.
 		time.AfterFunc(20*time.Millisecond, func() { cancel(stopped) })
 		return []byte("word"), nil
 	}

@@ -8,14 +8,13 @@ import (
 	"unicode"
 )
 
-// A text is something to count, read when its turn comes.
+// A text is a source of words. It is read by its task.
 type text struct {
 	name string
 	read func() ([]byte, error)
 }
 
-// texts returns the named files, or the lines of the built-in text if there are
-// none.
+// texts returns the named files, or the lines of the built-in text if there are none.
 func texts(files []string) (all []text) {
 	for _, name := range files {
 		all = append(all, text{name, func() ([]byte, error) { return os.ReadFile(name) }})

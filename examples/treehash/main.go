@@ -1,16 +1,15 @@
-// Treehash prints the SHA-256 of every regular file below a directory, in the
-// form that sha256sum prints and checks.
+// Treehash prints the SHA-256 of every regular file below a directory, in the format of
+// sha256sum.
 //
 //	go run ./examples/treehash [-workers N] [DIR]
 //
-// Without an argument it hashes the current directory. Files are hashed in
-// parallel, one a core unless -workers says otherwise, and printed in the order
-// of the tree. Symbolic links are not followed.
+// Without an argument it hashes the current directory. Files are hashed in parallel,
+// one on each processor unless -workers is set, and printed in the order of the tree.
+// Symbolic links are not followed.
 //
-// A file or directory that cannot be read is reported on standard error, and
-// the rest is hashed all the same. The exit status is 0 if all is good, 1 if
-// something could not be read or the run was stopped, and 2 if it could not
-// start.
+// A file or directory that cannot be read is reported on standard error, and the rest
+// is hashed all the same. The exit status is 0 if all files were hashed, 1 if one could
+// not be read or the run was stopped, and 2 if it could not start.
 package main
 
 import (
@@ -54,7 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return exitGood
 	case err != nil:
-		return exitUsage // said already
+		return exitUsage // the flag package has printed the error
 	case *workers < 1:
 		err = fmt.Errorf("-workers must be at least 1, got %d", *workers)
 	case fl.NArg() > 1:
@@ -66,8 +65,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	var root *os.Root
 	if err == nil {
-		// Nothing outside of a root can be opened through it, whatever happens to
-		// the tree in the meantime.
+		// No file outside of a root can be opened through it, even if the tree changes
+		// meanwhile.
 		root, err = os.OpenRoot(dir)
 	}
 	if err != nil {

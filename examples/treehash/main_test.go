@@ -22,13 +22,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// want is the line that sha256sum prints.
+// want returns the line that sha256sum prints.
 func want(path, text string) string {
 	return fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(text)), path)
 }
 
-// Whatever the number of workers, every file is hashed, in the order of the
-// tree, and links and empty directories are passed over.
+// With any number of workers, every file is hashed, in the order of the tree, and links
+// and empty directories are skipped.
 func TestHashesATreeInOrder(t *testing.T) {
 	dir := t.TempDir()
 	var all strings.Builder
@@ -58,7 +58,7 @@ func TestHashesATreeInOrder(t *testing.T) {
 	}
 }
 
-// A brokenFS does not let some of its files and directories be opened.
+// A brokenFS fails to open some of its files and directories.
 type brokenFS struct {
 	fs.FS
 	broken map[string]error
@@ -71,8 +71,8 @@ func (b brokenFS) Open(name string) (fs.File, error) {
 	return b.FS.Open(name)
 }
 
-// A file that has gone since the walk and a directory that may not be read are
-// reported by their names, and the rest is hashed.
+// A file that has been removed since the walk and a directory that may not be read are
+// reported by name, and the rest is hashed.
 func TestReportsWhatItCannotReadAndGoesOn(t *testing.T) {
 	files := fstest.MapFS{
 		"a":        {Data: []byte("A")},
@@ -92,8 +92,7 @@ func TestReportsWhatItCannotReadAndGoesOn(t *testing.T) {
 	}
 }
 
-// What a program prints for a file on disk that it may not read, and what it
-// exits with.
+// A file on disk that may not be read is reported, and the exit status is 1.
 func TestUnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "secret")
@@ -110,7 +109,7 @@ func TestUnreadableFile(t *testing.T) {
 	}
 }
 
-// Names that would not fit on a line are escaped as sha256sum does it.
+// Names that do not fit on a line are escaped as sha256sum does.
 func TestEscapesNames(t *testing.T) {
 	line, err := tree{fsys: fstest.MapFS{"a\nb\\c": {}}, dir: "."}.line(t.Context(), file{name: "a\nb\\c"})
 	if got := `\` + want(`a\nb\\c`, ""); line != got || err != nil {
@@ -118,7 +117,7 @@ func TestEscapesNames(t *testing.T) {
 	}
 }
 
-// An endlessFS is a directory that holds itself, and files without end.
+// An endlessFS is a directory that contains itself, and an unlimited number of files.
 type endlessFS struct {
 	entries fstest.MapFS // of every directory
 	look    func()       // called by every read of a file or directory
@@ -140,8 +139,8 @@ type endlessFile struct {
 func (f endlessFile) Read(b []byte) (int, error) { f.look(); return len(b), nil }
 func (f endlessFile) Close() error               { return nil }
 
-// The end of the context stops the run, be it in the middle of a file or of a
-// walk that finds none.
+// The end of the context stops the run, in the middle of a file or of a walk that finds
+// no file.
 func TestStopsAtOnce(t *testing.T) {
 	for name, entries := range map[string]fstest.MapFS{
 		"files":       {"a": {}, "b": {Mode: fs.ModeDir}, "c": {}},
@@ -165,7 +164,7 @@ func TestStopsAtOnce(t *testing.T) {
 	}
 }
 
-// A reader of the output that has gone ends the run, too.
+// The run ends if its output is no longer read.
 func TestStopsWhenNobodyReads(t *testing.T) {
 	fsys := fstest.MapFS{}
 	for i := range 1000 {
@@ -180,7 +179,7 @@ func TestStopsWhenNobodyReads(t *testing.T) {
 	}
 }
 
-// What cannot start says what was given and what is allowed.
+// A usage error names the given value and the allowed ones.
 func TestUsage(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	for _, c := range []struct {

@@ -21,14 +21,14 @@ type tree struct {
 	workers int
 }
 
-// A file is a name that the walk came to, or why it could not go on there.
+// A file is a name found by the walk, or an error of the walk.
 type file struct {
 	name string
 	err  error
 }
 
-// print writes a line for every file to stdout and what went wrong to stderr,
-// and reports whether nothing did.
+// print writes a line for every file to stdout and errors to stderr, and reports
+// whether there were none.
 func (t tree) print(ctx context.Context, stdout, stderr io.Writer) bool {
 	p := pool.New(t.workers, t.line)
 	defer p.Close()
@@ -38,7 +38,7 @@ func (t tree) print(ctx context.Context, stdout, stderr io.Writer) bool {
 			_, err = io.WriteString(stdout, line)
 			if err != nil {
 				fmt.Fprintf(stderr, "treehash: %v\n", err)
-				return false // nobody reads on
+				return false // the output is closed
 			}
 			continue
 		}
@@ -51,14 +51,14 @@ func (t tree) print(ctx context.Context, stdout, stderr io.Writer) bool {
 	return ok
 }
 
-// files walks the regular files in the order of the tree. An error on the way
-// takes its place among them, so that the loop that prints meets it in order, too,
-// and on one goroutine: the walk runs on another.
+// files returns an iterator over the regular files in the order of the tree. An error
+// has its place among them, so the loop that prints handles it in order and on its own
+// goroutine; the walk runs on another.
 func (t tree) files(ctx context.Context) iter.Seq[file] {
 	return func(yield func(file) bool) {
 		_ = fs.WalkDir(t.fsys, ".", func(name string, d fs.DirEntry, err error) error {
 			switch {
-			case ctx.Err() != nil: // seen here as well, as there may be no file for long
+			case ctx.Err() != nil: // checked here as well, since the next file may be far away
 				return fs.SkipAll
 			case err == nil && !d.Type().IsRegular():
 				return nil
@@ -70,7 +70,7 @@ func (t tree) files(ctx context.Context) iter.Seq[file] {
 	}
 }
 
-// line is the task: it returns what sha256sum prints for a file.
+// line is the task: it returns the line of sha256sum for a file.
 func (t tree) line(ctx context.Context, f file) (string, error) {
 	path := filepath.Join(t.dir, filepath.FromSlash(f.name))
 	sum, err := []byte(nil), f.err
@@ -78,7 +78,7 @@ func (t tree) line(ctx context.Context, f file) (string, error) {
 		sum, err = hash(ctx, t.fsys, f.name)
 	}
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err // its path is seen from t.dir
+		err = e.Err // its path is relative to t.dir
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
@@ -90,12 +90,12 @@ func (t tree) line(ctx context.Context, f file) (string, error) {
 	return fmt.Sprintf("%s%x  %s\n", mark, sum, path), nil
 }
 
-// escaper keeps a name on one line; sha256sum -c undoes it where a line starts
-// with a backslash.
+// escaper keeps a name on one line. sha256sum -c reverses it for lines that start with
+// a backslash.
 var escaper = strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\r", `\r`)
 
-// hash returns the SHA-256 of a file. It stops between two reads when ctx ends,
-// since a large file takes long.
+// hash returns the SHA-256 of a file. It checks ctx between two reads, since a large
+// file takes long.
 func hash(ctx context.Context, fsys fs.FS, name string) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -112,7 +112,7 @@ func hash(ctx context.Context, fsys fs.FS, name string) ([]byte, error) {
 	return h.Sum(nil), err
 }
 
-// A reader is a function as an [io.Reader].
+// A reader is a function that implements [io.Reader].
 type reader func([]byte) (int, error)
 
 func (r reader) Read(b []byte) (int, error) { return r(b) }

@@ -25,11 +25,11 @@ type tick struct {
 }
 
 const (
-	block  = 1024      // how many values are sent before it is asked how many have come
-	window = 8 * block // how many may be on their way
+	block  = 1024      // values sent between two checks of the arrivals
+	window = 8 * block // values that may be in flight
 )
 
-// A contestant receives what is sent on a subject, decodes it, and calls got.
+// A contestant receives the values sent on a subject, decodes them, and calls got.
 type contestant struct {
 	name        string
 	labelled    bool // the messages have our header
@@ -59,7 +59,7 @@ func raw(tb testing.TB, nc *nats.Conn, subject string, subscribers int, got func
 	}
 }
 
-// cast is one natscast, and a local subscription for each subscriber.
+// cast is one natscast with a local subscription for each subscriber.
 func cast(tb testing.TB, nc *nats.Conn, subject string, subscribers int, got func()) {
 	b, err := natscast.New[tick](nc, subject, natscast.WithCapacity(2*window))
 	if err != nil {
@@ -67,7 +67,7 @@ func cast(tb testing.TB, nc *nats.Conn, subject string, subscribers int, got fun
 	}
 	var readers sync.WaitGroup
 	for range subscribers {
-		s, err := b.Subscribe(broadcast.WithOverflow(broadcast.Disconnect)) // who misses one fails
+		s, err := b.Subscribe(broadcast.WithOverflow(broadcast.Disconnect)) // a subscriber that misses a value fails
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func measure(b *testing.B, contestants ...contestant) {
 		runs[i] = func() (took, work time.Duration) {
 			runtime.GC()
 			start, worked := time.Now(), cpuTime()
-			ahead := 0 // blocks on their way
+			ahead := 0 // blocks in flight
 			for sent := 0; sent < round || ahead > 0; {
 				if sent < round && ahead < window/block {
 					publish(b, from, subject, seq, c.labelled)
@@ -138,7 +138,7 @@ func measure(b *testing.B, contestants ...contestant) {
 		b.ReportMetric(median(took[i], c.subscribers), c.name+"-ns/delivery")
 		b.ReportMetric(median(work[i], c.subscribers), c.name+"-cpu-ns/delivery")
 	}
-	b.ReportMetric(0, "ns/op") // of all rounds together, which says nothing
+	b.ReportMetric(0, "ns/op") // the total of all rounds is meaningless
 }
 
 // publish sends a block.
@@ -158,8 +158,8 @@ func publish(b *testing.B, nc *nats.Conn, subject string, seq int, labelled bool
 	}
 }
 
-// One subscriber: what natscast costs beside a plain subscription that decodes the
-// same, with and without the header that numbers the values.
+// One subscriber: the cost of natscast compared with a plain subscription that decodes
+// the same messages, with and without the header that numbers the values.
 func BenchmarkOneSubscriber(b *testing.B) {
 	measure(b,
 		contestant{"raw", false, 1, raw},
@@ -168,8 +168,8 @@ func BenchmarkOneSubscriber(b *testing.B) {
 	)
 }
 
-// A hundred subscribers in one process: a plain subscription for each, or one for
-// all.
+// A hundred subscribers in one process: a plain subscription for each, or one natscast
+// for all.
 func BenchmarkHundredSubscribers(b *testing.B) {
 	measure(b,
 		contestant{"raw", false, 100, raw},

@@ -14,8 +14,8 @@ import (
 	"github.com/tandemgo/tandem/internal/casttest"
 )
 
-// kinds are the two kinds of broadcast: each opens one on a connection. Those with
-// the same subject are one broadcast.
+// kinds are the two kinds of broadcast: each opens one on a connection. Those with the
+// same subject are one broadcast.
 var kinds = map[string]func(tb testing.TB, nc *nats.Conn, subject string, opts ...natscast.Option) *natscast.Broadcast[int]{
 	"core":   openCore[int],
 	"stream": openStream[int],
@@ -52,7 +52,7 @@ func jetStream(tb testing.TB, nc *nats.Conn) jetstream.JetStream {
 	return js
 }
 
-// makeStream makes a stream, if there is none, that is named for its subject.
+// makeStream makes a stream named after its subject, if it does not exist.
 func makeStream(tb testing.TB, js jetstream.JetStream, subject string) {
 	tb.Helper()
 	_, err := js.CreateOrUpdateStream(context.Background(), jetstream.StreamConfig{Name: subject, Subjects: []string{subject}})
@@ -61,7 +61,7 @@ func makeStream(tb testing.TB, js jetstream.JetStream, subject string) {
 	}
 }
 
-// The laws of a local broadcast: what is sent comes back through the server.
+// The laws of a local broadcast hold for values that come back through the server.
 func TestCast(t *testing.T) {
 	srv := natsserver.Start(t)
 	for name, open := range kinds {

@@ -15,14 +15,14 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// stacks returns what all goroutines do.
+// stacks returns the stacks of all goroutines.
 func stacks() string {
 	buf := make([]byte, 1<<20)
 	return string(buf[:runtime.Stack(buf, true)])
 }
 
-// C1: once Close has returned, none of its goroutines is there, and the connection
-// is as it was.
+// C1: once Close has returned, its goroutines have ended, and the connection is
+// unchanged.
 func TestCloseJoins(t *testing.T) {
 	srv := natsserver.Start(t)
 	for kind, open := range kinds {
@@ -45,14 +45,14 @@ func TestCloseJoins(t *testing.T) {
 			if !nc.IsConnected() {
 				t.Error("the connection was closed")
 			}
-			if n := nc.NumSubscriptions(); n > 1 { // the connection has one of its own for requests
+			if n := nc.NumSubscriptions(); n > 1 { // the connection has its own one for requests
 				t.Errorf("%d subscriptions are left", n)
 			}
 		})
 	}
 }
 
-// Close does not wait for a subscription that blocks and that nobody reads.
+// Close does not wait for a Block subscription without a reader.
 func TestCloseWhileASubscriptionBlocks(t *testing.T) {
 	srv := natsserver.Start(t)
 	for kind, open := range kinds {
@@ -74,7 +74,8 @@ func TestCloseWhileASubscriptionBlocks(t *testing.T) {
 	}
 }
 
-// C6: Close from inside of the codec and of the error handler, and by many at once.
+// C6: the codec and the error handler may begin Close, on another goroutine, and Close
+// may be called concurrently.
 func TestCloseFromWithin(t *testing.T) {
 	srv := natsserver.Start(t)
 	for _, how := range []string{"codec", "handler"} {
@@ -82,8 +83,7 @@ func TestCloseFromWithin(t *testing.T) {
 		var b *natscast.Broadcast[string]
 		called := make(chan struct{})
 		closeIt := sync.OnceFunc(func() {
-			b.Close()
-			close(called)
+			go func() { b.Close(); close(called) }()
 		})
 		codec := closing{decode: func() {}}
 		if how == "codec" {
@@ -107,7 +107,7 @@ func TestCloseFromWithin(t *testing.T) {
 	}
 }
 
-// A closing codec calls a function for each value that comes.
+// A closing codec calls a function for each value that it decodes.
 type closing struct {
 	fussy
 	decode func()
@@ -118,7 +118,7 @@ func (c closing) Decode(data []byte) (string, error) {
 	return c.fussy.Decode(data)
 }
 
-// When the connection is closed, the broadcast ends, and nobody waits for ever.
+// When the connection is closed, the broadcast ends, and all waits end.
 func TestConnectionIsClosed(t *testing.T) {
 	srv := natsserver.Start(t)
 	for kind, open := range kinds {
@@ -140,7 +140,7 @@ func TestConnectionIsClosed(t *testing.T) {
 	}
 }
 
-// C2: a constructor returns when its context ends, and leaves nothing.
+// C2: a constructor returns when its context ends, and leaks nothing.
 func TestNewStreamIsCancelled(t *testing.T) {
 	srv := natsserver.Start(t)
 	network := proxy.New(t, srv.Addr())

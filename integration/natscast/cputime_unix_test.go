@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// cpuTime returns how long processors have worked for this process: what others do
-// on the machine does not count.
+// cpuTime returns the processor time used by this process.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -17,7 +17,7 @@ import (
 
 var errBad = errors.New("bad")
 
-// A fussy codec fails in all the ways there are.
+// A fussy codec fails in every possible way.
 type fussy struct{}
 
 func (fussy) Encode(v string) ([]byte, error) {
@@ -41,7 +41,7 @@ func (fussy) Decode(data []byte) (string, error) {
 	}
 }
 
-// errorList is an error handler that remembers.
+// errorList is an error handler that records errors.
 type errorList struct {
 	mu   sync.Mutex
 	errs []error
@@ -59,8 +59,8 @@ func (l *errorList) all() []error {
 	return l.errs
 }
 
-// A value that can't be decoded is a gap of one at its place, is counted, and goes to
-// the error handler; a codec that panics or ends its goroutine does no more harm.
+// A value that cannot be decoded is a gap of one at its place, is counted, and goes to
+// the error handler. A codec that panics or ends its goroutine has the same effect.
 func TestUndecodable(t *testing.T) {
 	opens := map[string]func(testing.TB, *nats.Conn, string, ...natscast.Option) *natscast.Broadcast[string]{
 		"core": openCore[string], "stream": openStream[string],
@@ -100,8 +100,7 @@ func TestUndecodable(t *testing.T) {
 	}
 }
 
-// Messages that this package has not sent are values, too; what is wrong with them
-// is counted.
+// Messages that this package has not sent are values as well; faulty ones are counted.
 func TestForeign(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
@@ -136,8 +135,8 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// When a queue has been full and there are values without a number, nobody knows
-// what is missing, and that is said.
+// If a queue was full and there are values without a number, the number of missing
+// values is unknown, and the gap reports that.
 func TestForeignValuesAreDropped(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
@@ -153,7 +152,7 @@ func TestForeignValuesAreDropped(t *testing.T) {
 	}
 	f := followOn(t, b, block)
 	eventually(t, "it is said", func() bool {
-		if err := nc.Publish("s", []byte("500")); err != nil { // a message lets it look
+		if err := nc.Publish("s", []byte("500")); err != nil { // a message makes the receiver check
 			t.Fatal(err)
 		}
 		_, unknown := f.holes()
@@ -161,7 +160,7 @@ func TestForeignValuesAreDropped(t *testing.T) {
 	})
 }
 
-// What comes twice is dropped and counted.
+// Duplicates are dropped and counted.
 func TestTwice(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())

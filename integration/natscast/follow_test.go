@@ -16,7 +16,7 @@ import (
 	"github.com/tandemgo/tandem/broadcast/natscast"
 )
 
-// A follower reads all that a broadcast in one process has to say.
+// A follower reads all values and gaps of a broadcast in one process.
 type follower struct {
 	mu      sync.Mutex
 	events  []string // values, and gaps as "gap 3", "gap ?" and "gap 3?"
@@ -25,7 +25,7 @@ type follower struct {
 	unknown int
 }
 
-// follow subscribes. It ends with the broadcast.
+// follow subscribes. The follower ends with the broadcast.
 func follow[T any](t *testing.T, b *natscast.Broadcast[T], opts ...broadcast.SubscribeOption) *follower {
 	t.Helper()
 	return followOn(t, b, subscribe(t, b, opts...))
@@ -40,7 +40,7 @@ func subscribe[T any](t *testing.T, b *natscast.Broadcast[T], opts ...broadcast.
 	return s
 }
 
-// followOn is follow for a subscription that is there.
+// followOn is follow for an existing subscription.
 func followOn[T any](t *testing.T, b *natscast.Broadcast[T], s *broadcast.Subscription[T]) *follower {
 	t.Helper()
 	f := new(follower)
@@ -86,31 +86,31 @@ func (f *follower) note(v any, err error) bool {
 	return true
 }
 
-// all returns what has come so far.
+// all returns the events so far.
 func (f *follower) all() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.events)
 }
 
-// has reports whether an event has come.
+// has reports whether an event was read.
 func (f *follower) has(event string) bool { return slices.Contains(f.all(), event) }
 
-// sum returns how many values have come or are missing.
+// sum returns the number of values read or missing.
 func (f *follower) sum() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.values + int(f.missed)
 }
 
-// holes returns how many values are missing, and how many gaps have no number.
+// holes returns the number of missing values, and of gaps of unknown size.
 func (f *follower) holes() (missed uint64, unknown int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.missed, f.unknown
 }
 
-// expect waits until what has come is want.
+// expect waits until the events are want.
 func (f *follower) expect(t *testing.T, want ...string) {
 	t.Helper()
 	diff := ""
@@ -122,7 +122,7 @@ func (f *follower) expect(t *testing.T, want ...string) {
 	}
 }
 
-// numbers returns from … to-1 as they are in events.
+// numbers returns from … to-1 in the format of events.
 func numbers(from, to int) (s []string) {
 	for i := from; i < to; i++ {
 		s = append(s, strconv.Itoa(i))
@@ -130,7 +130,7 @@ func numbers(from, to int) (s []string) {
 	return s
 }
 
-// eventually waits until it holds.
+// eventually waits until holds returns true.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	if !within(holds) {
@@ -147,7 +147,7 @@ func within(holds func() bool) bool {
 	return true
 }
 
-// send sends from … to-1.
+// send sends the values from … to-1.
 func send(t *testing.T, b *natscast.Broadcast[int], from, to int) {
 	t.Helper()
 	for i := from; i < to; i++ {

@@ -16,9 +16,9 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// Three processes send to one another over a network that breaks again and again.
-// What was accepted comes to each of them once or is counted as missing there, on
-// core NATS; on JetStream all of it comes, once.
+// Three processes send to each other over a network that fails repeatedly. On core NATS
+// each of them receives every accepted value once or counts it as missing; on JetStream
+// each receives every accepted value once.
 func TestConservation(t *testing.T) {
 	const processes, breaks = 3, 12
 	each := 3000
@@ -42,7 +42,7 @@ func TestConservation(t *testing.T) {
 				eventually(t, "they know one another", func() bool { return b.Stats().Origins == processes })
 			}
 		}
-		// What is accepted, and what Send could not tell.
+		// accepted has the accepted values, and doubtful those with an unclear outcome.
 		accepted, doubtful := testkit.NewLedger(processes*each), testkit.NewLedger(processes*each)
 		testkit.Watchdog(t, func() {
 			var sending sync.WaitGroup
@@ -60,7 +60,7 @@ func TestConservation(t *testing.T) {
 						default:
 							t.Errorf("Send(%d): %v", v, err)
 						}
-						if kind == "core" && v%10 == 0 { // it would all be sent before anything breaks
+						if kind == "core" && v%10 == 0 { // otherwise all would be sent before the network fails
 							_ = conns[i].FlushTimeout(100 * time.Millisecond)
 						}
 					}

@@ -13,16 +13,16 @@ import (
 	"github.com/tandemgo/tandem/integration/internal/proxy"
 )
 
-// far is two processes with a bad network before the one that receives.
+// far is two processes with a bad network in front of the receiving one.
 type far struct {
 	server   *natsserver.Server
 	network  *proxy.Proxy
-	nc       *nats.Conn // of the one that receives
+	nc       *nats.Conn // of the receiving process
 	from, to *natscast.Broadcast[int]
 	follower *follower
 }
 
-// apart opens two processes that know each other.
+// apart opens two processes that have heard each other.
 func apart(t *testing.T, kind string, opts ...nats.Option) far {
 	t.Helper()
 	f := far{server: natsserver.Start(t)}
@@ -36,7 +36,7 @@ func apart(t *testing.T, kind string, opts ...nats.Option) far {
 	return f
 }
 
-// both runs a test for both kinds, at the same time.
+// both runs a test for both kinds concurrently.
 func both(t *testing.T, test func(t *testing.T, kind string)) {
 	for kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -46,8 +46,8 @@ func both(t *testing.T, test func(t *testing.T, kind string)) {
 	}
 }
 
-// A connection that is cut for five seconds: what was sent meanwhile is counted on
-// core NATS, before what comes next, and comes late on JetStream.
+// A connection that is cut for five seconds: values sent meanwhile are counted on core
+// NATS, before the next ones, and arrive late on JetStream.
 func TestCutForFiveSeconds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes 5 s")
@@ -60,14 +60,14 @@ func TestCutForFiveSeconds(t *testing.T) {
 			t.Errorf("Send without a connection: %v", err)
 		}
 		send(t, f.from, 3, 20)
-		time.Sleep(5 * time.Second) // that is the fault, nothing is waited for
+		time.Sleep(5 * time.Second) // the length of the fault
 		f.network.Pass()
 		if kind == "stream" {
 			send(t, f.from, 20, 22)
 			f.follower.expect(t, numbers(0, 22)...)
 			return
 		}
-		// Nothing is sent: a beat tells that the tail is lost.
+		// No value is sent: a beat shows that the last ones are lost.
 		f.follower.expect(t, append(numbers(0, 3), "gap 17")...)
 		send(t, f.from, 20, 22)
 		f.follower.expect(t, slices.Concat(numbers(0, 3), []string{"gap 17"}, numbers(20, 22))...)
@@ -77,15 +77,15 @@ func TestCutForFiveSeconds(t *testing.T) {
 	})
 }
 
-// A connection that is open and over which nothing comes: the pings of the
-// connection find that out, and then it is as if it had been cut.
+// A half-open connection: the pings of the connection detect it, and the effect is that
+// of a cut.
 func TestHalfOpen(t *testing.T) {
 	both(t, func(t *testing.T, kind string) {
 		f := apart(t, kind, nats.PingInterval(100*time.Millisecond), nats.MaxPingsOutstanding(2), nats.Timeout(time.Second))
 		f.network.Stall()
 		send(t, f.from, 3, 20)
 		eventually(t, "it is noticed", func() bool { return !f.nc.IsConnected() })
-		f.network.Drop() // the connections that were tried meanwhile
+		f.network.Drop() // the connections attempted meanwhile
 		f.network.Pass()
 		if kind == "stream" {
 			f.follower.expect(t, numbers(0, 20)...)
@@ -95,14 +95,14 @@ func TestHalfOpen(t *testing.T) {
 	})
 }
 
-// A stall that nobody notices: nothing is lost, nothing comes twice.
+// A stall that is not detected: no value is lost, and none arrives twice.
 func TestStallThatPasses(t *testing.T) {
 	both(t, func(t *testing.T, kind string) {
 		f := apart(t, kind)
 		f.network.Stall()
 		send(t, f.from, 3, 20)
 		if kind == "stream" {
-			time.Sleep(time.Second) // longer than the silence at which the stream is asked again
+			time.Sleep(time.Second) // longer than the silence after which the stream is read anew
 		}
 		f.network.Pass()
 		f.follower.expect(t, numbers(0, 20)...)
@@ -112,8 +112,8 @@ func TestStallThatPasses(t *testing.T) {
 	})
 }
 
-// A server that is slow, by 200 ms for everything it says, loses nothing, and a
-// Send that waits for it is not repeated.
+// With a server that answers 200 ms late no value is lost, and a Send that waits for it
+// is not repeated.
 func TestSlowServer(t *testing.T) {
 	both(t, func(t *testing.T, kind string) {
 		f := apart(t, kind)
@@ -127,7 +127,7 @@ func TestSlowServer(t *testing.T) {
 	})
 }
 
-// However often the connection is lost, it goes on.
+// The broadcast goes on after any number of lost connections.
 func TestReconnectWithoutEnd(t *testing.T) {
 	both(t, func(t *testing.T, kind string) {
 		f := apart(t, kind)
@@ -152,8 +152,7 @@ func TestReconnectWithoutEnd(t *testing.T) {
 	})
 }
 
-// A connection that gives up after some attempts, or does not get what it sends,
-// is refused.
+// A connection that limits its reconnects, or does not echo, is rejected.
 func TestUnsuitableConnections(t *testing.T) {
 	srv := natsserver.Start(t)
 	for name, opt := range map[string]nats.Option{

@@ -12,7 +12,8 @@ import (
 	"github.com/tandemgo/tandem/integration/internal/natsserver"
 )
 
-// Who may not listen is told so, and does not wait for values for ever.
+// A process without the permission to subscribe gets an error, and does not wait for
+// ever.
 func TestWhoMayNotListen(t *testing.T) {
 	srv, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true,

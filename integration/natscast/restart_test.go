@@ -14,13 +14,13 @@ import (
 	"github.com/tandemgo/tandem/integration/internal/natsserver"
 )
 
-// A server that ends and starts again: what Send has accepted comes or is counted,
-// and on JetStream it comes.
+// A server ends and starts again: accepted values arrive or are counted, and on
+// JetStream they arrive.
 func TestServerIsRestarted(t *testing.T) {
 	both(t, func(t *testing.T, kind string) {
 		f := apart(t, kind)
 		f.server.Stop()
-		uncertain := 0 // how many may have been stored all the same
+		uncertain := 0 // values that may have been stored all the same
 		send := func(v int) error {
 			err := f.from.Send(t.Context(), v)
 			if errors.Is(err, natscast.ErrUncertain) {
@@ -29,7 +29,7 @@ func TestServerIsRestarted(t *testing.T) {
 			return err
 		}
 		eventually(t, "it is noticed", func() bool { return errors.Is(send(-1), natscast.ErrDisconnected) })
-		accepted := int(f.from.Stats().Sent) // some may have been accepted, and lost
+		accepted := int(f.from.Stats().Sent) // some may have been accepted and lost
 		f.server.Start()
 		for i := 3; i < 20; {
 			if err := send(i); err == nil {
@@ -56,7 +56,7 @@ func TestServerIsRestarted(t *testing.T) {
 	})
 }
 
-// WithBuffering: values that are sent while there is no server come when it is back.
+// WithBuffering: values sent while there is no server arrive after it is back.
 func TestBuffering(t *testing.T) {
 	both(t, func(t *testing.T, kind string) {
 		srv := natsserver.Start(t)
@@ -75,7 +75,7 @@ func TestBuffering(t *testing.T) {
 			}
 			sent <- nil
 		}()
-		if kind == "core" { // it has taken them at once
+		if kind == "core" { // the connection has taken them at once
 			if err := <-sent; err != nil {
 				t.Fatal(err)
 			}
@@ -89,8 +89,8 @@ func TestBuffering(t *testing.T) {
 	})
 }
 
-// A process that is started again with the name that it had: others can't know
-// what it lost, unless it had been closed.
+// A process is restarted with the same name: others cannot know its losses, unless it
+// was closed before.
 func TestOriginIsStartedAgain(t *testing.T) {
 	srv := natsserver.Start(t)
 	to := openCore[int](t, natsserver.Connect(t, srv.URL()), "s")
@@ -103,16 +103,19 @@ func TestOriginIsStartedAgain(t *testing.T) {
 	}
 	_, nc := begin(0)
 	f.expect(t, "0", "1")
-	nc.Close() // with a crash the connection ends, and no goodbye is said
-	second, _ := begin(2)
+	nc.Close() // as in a crash, the connection ends without a goodbye
+	second, nc := begin(2)
 	f.expect(t, "0", "1", "gap ?", "2", "3")
 	second.Close()
+	if err := nc.Flush(); err != nil { // the server has its goodbye before the values of another connection
+		t.Fatal(err)
+	}
 	begin(4)
 	f.expect(t, "0", "1", "gap ?", "2", "3", "4", "5")
 }
 
-// An origin that is gone without a goodbye may have sent what nobody got: that is a
-// gap of unknown size, once.
+// An origin that is gone without a goodbye may have sent values that were not received:
+// that is one gap of unknown size.
 func TestOriginFallsSilent(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes 10 s of silence")
@@ -128,15 +131,15 @@ func TestOriginFallsSilent(t *testing.T) {
 	send(t, openCore[int](t, nc, "s", beat), 1, 3)
 	eventually(t, "three are known", func() bool { return to.Stats().Origins == 3 })
 	nc.Close()
-	says.Close() // and this one has said so
+	says.Close() // this one has sent a goodbye
 	f.expect(t, "0", "1", "2", "gap ?")
 	if st := to.Stats(); st.UnknownGaps != 1 || st.Missed != 0 {
 		t.Errorf("%+v", st)
 	}
 }
 
-// The last values are lost and nothing is sent after them: a beat tells it, and the
-// gap is at its place. They are lost here since a subscriber that blocks leaves
+// The last values are lost, and no value follows them: a beat shows that, and the gap
+// is at its place. They are lost here since a subscriber with the policy Block leaves
 // no room.
 func TestLostTail(t *testing.T) {
 	srv := natsserver.Start(t)
@@ -147,7 +150,7 @@ func TestLostTail(t *testing.T) {
 	const n = 1000
 	send(t, from, 0, n)
 	eventually(t, "the server has passed them on", func() bool { return from.Stats().Received == n })
-	if err := nc.Flush(); err != nil { // and they are here
+	if err := nc.Flush(); err != nil { // the messages have arrived
 		t.Fatal(err)
 	}
 	f := followOn(t, to, block)

@@ -23,7 +23,7 @@ func TestServerSentEvents(t *testing.T) {
 			if err := b.Send(context.Background(), 7); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := probe.Next(context.Background()); err != nil { // it has arrived
+			if _, err := probe.Next(context.Background()); err != nil { // the value has arrived
 				t.Fatal(err)
 			}
 			b.Close()

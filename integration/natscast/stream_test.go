@@ -16,8 +16,8 @@ import (
 	"github.com/tandemgo/tandem/integration/internal/proxy"
 )
 
-// A stream that is deleted and made anew: nobody knows what was lost, and all that
-// the new one holds comes.
+// A stream is deleted and created again: the number of lost values is unknown, and all
+// values of the new stream arrive.
 func TestStreamIsMadeAnew(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
@@ -41,8 +41,8 @@ func TestStreamIsMadeAnew(t *testing.T) {
 	f.expect(t, "0", "1", "2", "gap ?", "4", "5")
 }
 
-// What the limits of the stream have discarded while a process was away is a gap of
-// that size, and so is what somebody has deleted.
+// Values that the limits of the stream have discarded while a process was away are a
+// gap of that size, and so are deleted values.
 func TestDiscarded(t *testing.T) {
 	srv := natsserver.Start(t)
 	network := proxy.New(t, srv.Addr())
@@ -66,7 +66,7 @@ func TestDiscarded(t *testing.T) {
 	f.expect(t, "0", "1", "2")
 	network.Cut()
 	send(t, from, 3, 100)
-	if err := stream.DeleteMsg(t.Context(), 96); err != nil { // that is value 95
+	if err := stream.DeleteMsg(t.Context(), 96); err != nil { // value 95
 		t.Fatal(err)
 	}
 	network.Pass()
@@ -74,7 +74,7 @@ func TestDiscarded(t *testing.T) {
 	if st := to.Stats(); st.Missed != 88 || st.UnknownGaps != 0 {
 		t.Errorf("%+v", st)
 	}
-	// A purge while nothing comes is noticed with the next value.
+	// A purge while no value comes is noticed with the next value.
 	if err := stream.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestDiscarded(t *testing.T) {
 	}
 }
 
-// The consumer is deleted by somebody: another one goes on.
+// The consumer is deleted, and another one continues.
 func TestConsumerIsDeleted(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
@@ -109,8 +109,8 @@ func TestConsumerIsDeleted(t *testing.T) {
 	}
 }
 
-// WithReplay: the last values are there when NewStream returns, and what comes
-// after them follows without a hole.
+// WithReplay: the last values are available when NewStream returns, and later values
+// follow without a gap.
 func TestReplay(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
@@ -131,8 +131,8 @@ func TestReplay(t *testing.T) {
 	f.expect(t, numbers(30, 55)...)
 }
 
-// A small queue on JetStream loses nothing, however slow a Block subscription is:
-// what finds no room is fetched again.
+// With a small queue on JetStream no value is lost, however slow a Block subscription
+// is.
 func TestSmallQueueOnAStream(t *testing.T) {
 	srv := natsserver.Start(t)
 	nc := natsserver.Connect(t, srv.URL())
@@ -157,7 +157,7 @@ func TestSendIsRepeated(t *testing.T) {
 	away := natsserver.Connect(t, "nats://"+network.Addr())
 	b := openStream[int](t, away, "s")
 	f := follow(t, openStream[int](t, natsserver.Connect(t, srv.URL()), "s"))
-	network.Delay(3 * time.Second) // of what the server says: it has stored the value long since
+	network.Delay(3 * time.Second) // delays only the server's answers: it has stored the value
 	send(t, b, 0, 1)
 	network.Pass()
 	send(t, b, 1, 3)
@@ -167,7 +167,7 @@ func TestSendIsRepeated(t *testing.T) {
 	}
 }
 
-// A Send that is not answered until its context ends says that nobody knows.
+// A Send without an answer before the end of its context returns ErrUncertain.
 func TestSendIsUncertain(t *testing.T) {
 	srv := natsserver.Start(t)
 	network := proxy.New(t, srv.Addr())
@@ -188,7 +188,7 @@ func TestSendIsUncertain(t *testing.T) {
 	network.Pass()
 }
 
-// A stream must be there, and hold the one subject.
+// A stream must exist and hold exactly the one subject.
 func TestUnsuitableStreams(t *testing.T) {
 	srv := natsserver.Start(t)
 	js := jetStream(t, natsserver.Connect(t, srv.URL()))

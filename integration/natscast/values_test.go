@@ -7,7 +7,7 @@ import (
 	"github.com/tandemgo/tandem/integration/internal/natsserver"
 )
 
-// What one process sends, another receives, in order.
+// The values of one process arrive at another in order.
 func TestValuesArrive(t *testing.T) {
 	const n = 5000
 	srv := natsserver.Start(t)

@@ -18,10 +18,10 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// noDelay has a task that has failed delivered again at once.
+// noDelay makes the server deliver a failed task again at once.
 var noDelay = natspool.WithBackoff(0)
 
-// handBackBy are the ways in which a worker hands back a task that runs: each ends the
+// handBackBy are the ways in which a worker hands back a running task: each ends the
 // task's context.
 var handBackBy = map[string]func(t *testing.T, p *natspool.Pool[int, int], endRoot func()){
 	"Shutdown": func(t *testing.T, p *natspool.Pool[int, int], _ func()) {
@@ -38,7 +38,7 @@ var handBackBy = map[string]func(t *testing.T, p *natspool.Pool[int, int], endRo
 	},
 }
 
-// endings are the ways in which a task may end once its context has.
+// endings are the ways in which a task may end after the end of its context.
 var endings = map[string]func(ctx context.Context) (int, error){
 	"cause":     func(ctx context.Context) (int, error) { return 0, context.Cause(ctx) },
 	"own error": func(context.Context) (int, error) { return 0, errors.New("the connection is closed") },
@@ -47,8 +47,8 @@ var endings = map[string]func(ctx context.Context) (int, error){
 	"Goexit":    func(context.Context) (int, error) { runtime.Goexit(); return 0, nil },
 }
 
-// A task that is handed back again and again, in its last attempt, is not a dead
-// letter, however it ends; then it still has that attempt.
+// A task that is handed back repeatedly in its last attempt does not become a dead
+// letter, however it ends, and keeps that attempt.
 func TestHandBacksAreNoAttempts(t *testing.T) {
 	for by, handBack := range handBackBy {
 		for how, end := range endings {
@@ -89,7 +89,7 @@ func TestHandBacksAreNoAttempts(t *testing.T) {
 	}
 }
 
-// checkNoBacks fails the test if notes of deliveries are left.
+// checkNoBacks fails the test if records of deliveries are left.
 func checkNoBacks(t *testing.T, js jetstream.JetStream, name string) {
 	t.Helper()
 	until(t, "the notes of a task that has ended are deleted", func() bool {
@@ -97,7 +97,7 @@ func checkNoBacks(t *testing.T, js jetstream.JetStream, name string) {
 	})
 }
 
-// What fails counts, whatever comes in between.
+// Failures count, with and without hand-backs between them.
 func TestFailuresBetweenHandBacks(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -135,7 +135,7 @@ func TestFailuresBetweenHandBacks(t *testing.T) {
 	checkNoBacks(t, js, name)
 }
 
-// A worker that dies has attempted the task, even between hand-backs.
+// A worker that dies has attempted the task, also between hand-backs.
 func TestKilledWorkersBetweenHandBacks(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
@@ -178,8 +178,8 @@ func TestKilledWorkersBetweenHandBacks(t *testing.T) {
 	}
 }
 
-// A task that does not heed its context is handed back, and its own end no longer
-// counts, unless it succeeds.
+// A task that ignores its context is handed back, and its own end does not count,
+// unless it succeeds.
 func TestTaskThatOutlivesItsPool(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -203,7 +203,7 @@ func TestTaskThatOutlivesItsPool(t *testing.T) {
 	}
 }
 
-// A context that the task has made itself is no reason to hand it back.
+// A context made by the task itself is no reason to hand the task back.
 func TestTaskWithATimeoutOfItsOwn(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -241,8 +241,8 @@ func TestSuccessAfterTheEndOfTheRoot(t *testing.T) {
 	}
 }
 
-// A task that comes to its own worker a second time, since the server has not heard of
-// the worker for too long, has not been attempted twice.
+// A task that is delivered again to the worker that runs it, since the server has not
+// heard of the worker for too long, was attempted once.
 func TestTaskThatComesBackToItsWorkerIsOneAttempt(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -264,7 +264,7 @@ func TestTaskThatComesBackToItsWorkerIsOneAttempt(t *testing.T) {
 	must0(newPool[int, int](t, js, name, 0, nil).Go(soon(t), 1))
 	receive(t, begun, "the task begins")
 	network.Cut()
-	time.Sleep(3 * time.Second) // that is how long it is cut off, longer than it may be silent
+	time.Sleep(3 * time.Second) // the worker is cut off for longer than it may be silent
 	network.Pass()
 	until(t, "it comes back", func() bool { return w.Stats().Spared > 0 })
 	close(gate)
@@ -275,7 +275,8 @@ func TestTaskThatComesBackToItsWorkerIsOneAttempt(t *testing.T) {
 	checkNoBacks(t, js, name)
 }
 
-// Without the stream of notes each delivery counts, and it is made again.
+// If the stream of records is deleted, each delivery counts, and the stream is created
+// again.
 func TestStreamOfHandBacksIsDeleted(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)

@@ -47,28 +47,27 @@ var sides = []side{
 	}},
 }
 
-// messages returns how many messages have gone over a connection.
+// messages returns the number of messages sent and received on a connection.
 func messages(js jetstream.JetStream) uint64 {
 	s := js.Conn().Stats()
 	return s.InMsgs + s.OutMsgs
 }
 
-// sideBySide runs both sides in turn, b.N times, and reports the medians, that of the
-// ratios of two that follow on each other included. run does
-// all with tasks, and returns how long it took and how many messages the workers
-// have sent and got.
+// sideBySide runs both sides in turn, b.N times, and reports the medians, also of the
+// ratios of two successive runs. run does all the work with tasks tasks, and returns
+// the time and the number of messages that the workers have sent and received.
 func sideBySide(b *testing.B, tasks int, run func(b *testing.B, s side) (time.Duration, uint64)) {
 	took := map[string][]time.Duration{}
 	sent := map[string]uint64{}
 	for i := 0; b.Loop(); i++ {
 		for j := range sides {
-			s := sides[(i+j)%2] // nobody is always the first
+			s := sides[(i+j)%2] // so that neither is always the first
 			d, n := run(b, s)
 			took[s.name] = append(took[s.name], d)
 			sent[s.name] += n
 		}
 	}
-	var ratios []float64 // of what was done one right after the other, under the same load
+	var ratios []float64 // of successive runs, under the same load
 	for i, d := range took["natspool"] {
 		ratios = append(ratios, took["byhand"][i].Seconds()/d.Seconds())
 	}
@@ -87,7 +86,7 @@ func median[V cmp.Ordered](all []V) V {
 	return all[len(all)/2]
 }
 
-// Tasks that are in the stream are taken, run, and acknowledged, all of them.
+// Tasks in the stream are taken, run and acknowledged.
 func BenchmarkTake(b *testing.B) {
 	const tasks, workers = 5000, 8
 	sideBySide(b, tasks, func(b *testing.B, s side) (time.Duration, uint64) {
@@ -111,7 +110,7 @@ func BenchmarkTake(b *testing.B) {
 	})
 }
 
-// Tasks are submitted, run, and their results waited for.
+// Tasks are submitted and run, and their results are waited for.
 func BenchmarkDo(b *testing.B) {
 	const tasks, workers, submitters = 5000, 8, 32
 	sideBySide(b, tasks, func(b *testing.B, s side) (time.Duration, uint64) {
@@ -136,7 +135,7 @@ func BenchmarkDo(b *testing.B) {
 	})
 }
 
-// spread calls fn for 0 … n-1, from some goroutines.
+// spread calls fn for 0 … n-1 from several goroutines.
 func spread(b *testing.B, goroutines, n int, fn func(int) error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup

@@ -14,12 +14,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What follows is written by hand, as the documentation of nats.go shows it, with
-// what natspool does besides: a task is a JSON value, acknowledged with a
-// confirmation when it has run and its result is sent; one that fails is delivered
-// again after a while; signs of life keep one that takes long; no worker takes more
-// than one task beyond the one it runs. It has no dead letters, looks for no results
-// that have been lost, and does not drain.
+// A pool written by hand as the documentation of nats.go shows it, with these features
+// of natspool: a task is a JSON value, acknowledged with a confirmation after its run,
+// when its result was sent; a failed task is delivered again after a delay; signs of
+// life keep a long task; a worker takes at most one task beyond the one it runs. It has
+// no dead letters, does not look for lost results, and does not drain.
 type byHand struct {
 	js      jetstream.JetStream
 	name    string
@@ -80,14 +79,14 @@ func (h *byHand) Do(ctx context.Context, n int) (v int, err error) {
 	}
 }
 
-// work starts workers. The function it returns ends them.
+// work starts workers. stop ends them.
 func (h *byHand) work(b testing.TB, js jetstream.JetStream, workers int, fn func(context.Context, int) (int, error)) (stop func()) {
 	const ackWait = 30 * time.Second
 	c := must(js.CreateConsumer(soon(b), h.name, jetstream.ConsumerConfig{
 		Durable: "workers", AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: -1,
 	}))
-	// Without heartbeats that come soon, a request that the client has not made, as the
-	// last one seemed to be under way, would not be missed for 30 s.
+	// With rarer heartbeats, a request that the client has not sent, since the previous
+	// one seemed to be in progress, would be missed only after 30 s.
 	it := must(c.Messages(jetstream.PullMaxMessages(workers), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second)))
 	var wg sync.WaitGroup
 	messages := make(chan jetstream.Msg)

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// The laws of any pool, unchanged.
+// The laws of every pool hold unchanged.
 func TestConformance(t *testing.T) {
 	js := connect(t, natsserver.Start(t).URL())
 	pooltest.Run(t, func(t *testing.T, workers int, fn pool.Func[int, int]) pooltest.Pool {

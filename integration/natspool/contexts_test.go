@@ -15,7 +15,7 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// P6: nothing is accepted after the root has ended, not even in the instant after.
+// P6: no task is accepted after the root has ended, not even in the instant after.
 func TestP6NothingIsAcceptedAfterTheEndOfTheRoot(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -85,7 +85,7 @@ func TestP6NoTaskStartsAfterTheEndOfTheRoot(t *testing.T) {
 	}
 }
 
-// A call whose task is under way to a server that does not answer ends with the pool.
+// A call whose server does not answer ends with the pool.
 func TestEndOfTheRootEndsCalls(t *testing.T) {
 	t.Parallel()
 	s := natsserver.Start(t)
@@ -106,7 +106,7 @@ func TestEndOfTheRootEndsCalls(t *testing.T) {
 	network.Pass()
 }
 
-// Close waits for calls whose task is on its way, so that nothing is sent after it.
+// Close waits for calls that wait for the stream, so no task is sent after Close.
 func TestCloseWaitsForWhatIsBeingSubmitted(t *testing.T) {
 	t.Parallel()
 	s := natsserver.Start(t)
@@ -128,8 +128,8 @@ func TestCloseWaitsForWhatIsBeingSubmitted(t *testing.T) {
 	network.Pass()
 }
 
-// P11: the context of a task may be given to another pool, which goes on when the
-// task has returned, its pool is idle, and its pool is closed. It ends with the root.
+// P11: the context of a task may be given to another pool, which continues after the
+// task has returned and its pool is idle and closed. The context ends with the root.
 func TestP11ContextOutlivesItsTask(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -179,7 +179,7 @@ func TestP11ContextOutlivesItsTask(t *testing.T) {
 
 type valueKey struct{}
 
-// An ownContext is a context whose end the standard library learns of later.
+// An ownContext is a context of whose end the standard library learns late.
 type ownContext struct{ of context.Context }
 
 func (c ownContext) Deadline() (time.Time, bool) { return c.of.Deadline() }
@@ -192,7 +192,8 @@ func (c ownContext) Value(key any) any {
 	return nil
 }
 
-// P11: Shutdown that is out of time ends the contexts of its tasks, wherever they are.
+// P11: a Shutdown that has run out of time ends the contexts of its tasks in other
+// pools too.
 func TestP11ShutdownEndsTheContextElsewhere(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -227,8 +228,8 @@ func TestP11ShutdownEndsTheContextElsewhere(t *testing.T) {
 	must0(p.Close())
 }
 
-// labelsOf returns the lines of the goroutine profile about goroutines that are in a
-// function whose name has the given end.
+// labelsOf returns the lines of the goroutine profile for goroutines in a function
+// whose name has the given suffix.
 func labelsOf(function string) string {
 	var out bytes.Buffer
 	_ = pprof.Lookup("goroutine").WriteTo(&out, 1)
@@ -247,8 +248,8 @@ func labelsOf(function string) string {
 
 func lookAtOwnLabels() string { return labelsOf("lookAtOwnLabels") }
 
-// C14: a task and the error handler have the profiler labels of the root: not those
-// of the goroutine that made the pool, and not those that a task before has set.
+// C14: a task and the error handler have the profiler labels of the root: not those of
+// the goroutine that made the pool, and not those set by the previous task.
 func TestC14LabelsAreThoseOfTheRoot(t *testing.T) {
 	for name, labels := range map[string]struct {
 		root context.Context

@@ -17,9 +17,10 @@ import (
 
 const workerURL, workerName = "NATSPOOL_TEST_URL", "NATSPOOL_TEST_NAME"
 
-// workUntilKilled is a worker process: it begins a task, says so, and never ends it.
+// workUntilKilled is a worker process: it begins a task, reports that, and never ends
+// it.
 func workUntilKilled() {
-	nc, err := nats.Connect(os.Getenv(workerURL))
+	nc, err := nats.Connect(os.Getenv(workerURL), nats.MaxReconnects(-1))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,8 +41,8 @@ func workUntilKilled() {
 	select {}
 }
 
-// kill -9 in the middle of a task: another process runs it, and knows that it is
-// not the first.
+// A process is killed in the middle of a task: another process runs the task, and
+// Attempt returns 2 there.
 func TestWorkerProcessKilled(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
@@ -73,8 +74,8 @@ func TestWorkerProcessKilled(t *testing.T) {
 	}
 }
 
-// A task that kills each process that runs it becomes a dead letter: it is
-// delivered as often as may be, and never answered.
+// A task that kills each process that runs it becomes a dead letter after the maximum
+// number of deliveries.
 func TestTaskThatKillsItsWorkers(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)

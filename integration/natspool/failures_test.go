@@ -27,8 +27,9 @@ func letters[T, R any](t *testing.T, p *natspool.Pool[T, R]) (all []natspool.Dea
 	return all
 }
 
-// A task that fails is delivered again, later and later, then it is a dead letter
-// that keeps it, the error and the attempts; requeued, it begins anew.
+// A task that fails is delivered again after growing delays and then becomes a dead
+// letter with the task, the error and the attempts. After Requeue it has all its
+// attempts again.
 func TestBackoffAndDeadLetter(t *testing.T) {
 	t.Parallel()
 	backoff := []time.Duration{60 * time.Millisecond, 120 * time.Millisecond}
@@ -79,12 +80,12 @@ func TestBackoffAndDeadLetter(t *testing.T) {
 	}
 	well.Store(true)
 	must0(p.Requeue(soon(t), l))
-	must0(p.Requeue(soon(t), l)) // once more makes no second task
+	must0(p.Requeue(soon(t), l)) // a second Requeue creates no second task
 	until(t, "the requeued task runs", func() bool { return p.Stats().Completed == 1 })
 	if dead := letters(t, p); len(dead) != 0 {
 		t.Errorf("%d dead letters after the task was requeued", len(dead))
 	}
-	must0(p.Discard(soon(t), l.ID)) // it is gone, so be it
+	must0(p.Discard(soon(t), l.ID)) // not an error if it is gone
 	if v, err := p.Do(soon(t), "other"); v != "well" || err != nil {
 		t.Errorf("Do = %q, %v", v, err)
 	}
@@ -108,7 +109,8 @@ func TestPermanentErrorIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// What is no task is a dead letter at once, byte for byte, and costs no worker.
+// A message that is not a task becomes a dead letter at once, byte for byte, and costs
+// no worker.
 func TestUndecodableMessage(t *testing.T) {
 	t.Parallel()
 	told := make(chan error, 10)
@@ -131,7 +133,7 @@ func TestUndecodableMessage(t *testing.T) {
 	}
 }
 
-// While a dead letter cannot be written, the task and its error are kept.
+// While a dead letter cannot be stored, the task and its error are kept.
 func TestDeadLetterCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -151,8 +153,8 @@ func TestDeadLetterCannotBeWritten(t *testing.T) {
 	}
 }
 
-// An error that no one waits for reaches the handler of the process that ran it,
-// Goexit and panics too.
+// An error of a task without a Future reaches the handler of the process that ran it,
+// also after a Goexit or a panic.
 func TestErrorsThatNoOneWaitsFor(t *testing.T) {
 	t.Parallel()
 	told := make(chan error, 10)
@@ -177,4 +179,21 @@ func TestErrorsThatNoOneWaitsFor(t *testing.T) {
 	if len(told) > 0 {
 		t.Errorf("told too often: %v", <-told)
 	}
+}
+
+// A Goexit of the error handler costs no worker, and the task becomes a dead letter.
+func TestGoexitOfTheErrorHandler(t *testing.T) {
+	t.Parallel()
+	js := connect(t, natsserver.Start(t).URL())
+	p := newPool(t, js, newName(t), 1, func(_ context.Context, n int) (int, error) {
+		if n < 0 {
+			return 0, errors.New("it fails")
+		}
+		return n, nil
+	}, natspool.WithMaxDeliver(1), natspool.WithErrorHandler(func(context.Context, error) { exit() }))
+	must0(p.Go(soon(t), -1))
+	if v, err := p.Do(soon(t), 7); v != 7 || err != nil {
+		t.Errorf("got %d, %v", v, err)
+	}
+	until(t, "it is a dead letter", func() bool { return p.Stats().Dead == 1 })
 }

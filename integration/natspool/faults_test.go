@@ -15,7 +15,7 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// A load submits tasks and keeps books on them, while something goes wrong.
+// A load submits tasks and counts their runs during a fault.
 type load struct {
 	t        *testing.T
 	ledger   *testkit.Ledger
@@ -34,7 +34,7 @@ func (l *load) run(_ context.Context, id int) (int, error) {
 	return id, nil
 }
 
-// submit submits all tasks by way of p, from some goroutines.
+// submit submits all tasks to p from several goroutines.
 func (l *load) submit(p *natspool.Pool[int, int], sure bool) {
 	const submitters = 4
 	for s := range submitters {
@@ -54,8 +54,8 @@ func (l *load) submit(p *natspool.Pool[int, int], sure bool) {
 	}
 }
 
-// check waits until all that was accepted has run, and compares what ran twice
-// with what the pools have counted.
+// check waits until all accepted tasks have run, and compares the repeated runs with
+// the counts of the pools.
 func (l *load) check(pools ...*natspool.Pool[int, int]) {
 	l.t.Helper()
 	l.wg.Wait()
@@ -102,8 +102,8 @@ func TestServerRestarted(t *testing.T) {
 	l.check(w)
 }
 
-// Without message ids nobody can send again: what is not acknowledged is the
-// caller's to decide on, what is acknowledged runs.
+// Without message ids a call cannot send again: the caller decides on unacknowledged
+// tasks, and acknowledged tasks run.
 func TestServerRestartedWithoutMessageIDs(t *testing.T) {
 	t.Parallel()
 	s := natsserver.Start(t)
@@ -117,8 +117,8 @@ func TestServerRestartedWithoutMessageIDs(t *testing.T) {
 	l.check(w)
 }
 
-// While one worker is cut off, or its connection half open, another takes over
-// what it had; when it is back, both go on.
+// While one worker is cut off, or its connection is half open, another takes over its
+// tasks; when it is back, both go on.
 func TestWorkerCutOff(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -142,7 +142,7 @@ func TestWorkerCutOff(t *testing.T) {
 			receive(t, begun, "another task begins")
 			fault(network)
 			b := newPool(t, connect(t, s.URL()), name, 2, l.run)
-			time.Sleep(5 * time.Second) // that is how long it is cut off
+			time.Sleep(5 * time.Second) // the length of the fault
 			until(t, "the other worker does what the first had", func() bool { return l.ran.Load() >= int64(len(l.accepted)) })
 			network.Pass()
 			close(gate)
@@ -151,7 +151,7 @@ func TestWorkerCutOff(t *testing.T) {
 			if twice := l.ledger.Total() - len(l.accepted); twice != 2 {
 				t.Errorf("%d tasks ran twice, want the two that were cut off", twice)
 			}
-			// It is back: it gets tasks again, now that it is the only one.
+			// After its return it gets tasks again, now as the only worker.
 			must0(b.Close())
 			q := newPool[int, int](t, connect(t, s.URL()), name, 0, nil)
 			if v, err := q.Do(soon(t), 1); v != 1 || err != nil {
@@ -185,8 +185,8 @@ func TestSlowServer(t *testing.T) {
 	checkSum(t, p.Stats())
 }
 
-// A submitter that is cut off when its results come gets them when it is back, and
-// learns that they are lost if the process of the worker has ended by then.
+// A submitter that is cut off when its results arrive gets them after it is back, and
+// gets ErrResultLost if the worker's process has ended by then.
 func TestResultsOfASubmitterThatIsCutOff(t *testing.T) {
 	t.Run("worker stays", func(t *testing.T) { resultsOfASubmitterThatIsCutOff(t, false) })
 	t.Run("worker ends", func(t *testing.T) { resultsOfASubmitterThatIsCutOff(t, true) })
@@ -239,12 +239,12 @@ func resultsOfASubmitterThatIsCutOff(t *testing.T, ends bool) {
 	}
 }
 
-// A result that is sent before the server stops, while it is away, or when the worker is
-// back and the submitter is not, is there in the end.
+// A result that is sent before the server stops, while it is away, or when the worker
+// is back before the submitter, arrives in the end.
 func TestResultsSurviveARestart(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
-	network := proxy.New(t, s.Addr()) // the submitter is back later than the worker
+	network := proxy.New(t, s.Addr()) // makes the submitter reconnect later than the worker
 	var done atomic.Int64
 	gate := make(chan struct{})
 	newPool(t, connect(t, s.URL()), name, 4, func(_ context.Context, id int) (int, error) {

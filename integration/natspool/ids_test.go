@@ -14,8 +14,8 @@ import (
 
 func byItself(id []byte) string { return string(id) }
 
-// awkwardIDs returns ids that differ, all of them, with every byte at every place,
-// and ids that look like the encoding of others.
+// awkwardIDs returns different ids with every byte at every place, and ids that look
+// like the encoding of others.
 func awkwardIDs() (ids []string) {
 	seen := map[string]bool{"": true}
 	add := func(id string) {
@@ -43,8 +43,8 @@ func awkwardIDs() (ids []string) {
 	return ids
 }
 
-// Two message ids that differ are two tasks, whatever bytes they have, and the dead
-// letters have them as they were.
+// Two different message ids are two tasks, whatever bytes they have, and the dead
+// letters have the ids unchanged.
 func TestMessageIDsThatLookAlike(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -91,7 +91,7 @@ func TestMessageIDsThatLookAlike(t *testing.T) {
 	}
 }
 
-// An id that a header carries is there as it is, so that other programs find it.
+// An id that fits a header is stored unchanged, so that other programs find it.
 func TestPlainMessageIDsStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -116,8 +116,8 @@ func TestNoMessageID(t *testing.T) {
 	}
 }
 
-// A message id is refused if it is too long, alone or together with the task. One that
-// is accepted has room in the dead letter.
+// A message id is rejected if it is too long, alone or together with the task. An
+// accepted one fits into the dead letter.
 func TestLongMessageIDs(t *testing.T) {
 	t.Parallel()
 	js := connect(t, natsserver.Start(t).URL())
@@ -163,7 +163,7 @@ func TestLongMessageIDs(t *testing.T) {
 	}
 }
 
-// The id of a requeued task is that of no other, and its letter may be requeued again.
+// The id of a requeued task is unique, and its dead letter may be requeued again.
 func TestRequeuedTaskHasAnIDOfItsOwn(t *testing.T) {
 	t.Parallel()
 	js := connect(t, natsserver.Start(t).URL())

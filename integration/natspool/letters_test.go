@@ -18,7 +18,7 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// A nilError panics when it is asked for its text.
+// A nilError panics in its method Error.
 type nilError struct{ text string }
 
 func (e *nilError) Error() string { return e.text }
@@ -34,8 +34,8 @@ func nested(n int, what any) error {
 	return fmt.Errorf("%w", nested(n-1, what))
 }
 
-// A task as large as a task may be that fails in any way becomes a dead letter, with
-// all of the task and at least some of the failure.
+// A task of the maximum size that fails in any way becomes a dead letter, with the
+// whole task and at least a part of the failure.
 func TestLargestTaskFails(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -81,12 +81,12 @@ func TestLargestTaskFails(t *testing.T) {
 		if l := all[want-1]; l.Task != task || l.Err.Error() != e.Text || l.Undecodable != nil {
 			t.Errorf("%s: the dead letter has %d bytes and %.100v", what, len(l.Task), l.Err)
 		}
-		must0(p.Discard(soon(t), all[0].ID)) // or the walk gets long
+		must0(p.Discard(soon(t), all[0].ID)) // to keep the number of letters small
 		want--
 	}
 }
 
-// A dead letter that is too large for its stream has less of the failure.
+// A dead letter that is too large for its stream is stored with less of the failure.
 func TestDeadLetterIsTooLargeForItsStream(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -108,7 +108,7 @@ func setDeadStream(t *testing.T, js jetstream.JetStream, name string, change fun
 	must(js.UpdateStream(soon(t), cfg))
 }
 
-// startWithoutRight starts a server whose user may not publish to subjects.
+// startWithoutRight starts a server whose user may not publish to the given subjects.
 func startWithoutRight(t *testing.T, subjects ...string) jetstream.JetStream {
 	return startOther(t, server.Options{
 		Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{
@@ -117,7 +117,7 @@ func startWithoutRight(t *testing.T, subjects ...string) jetstream.JetStream {
 	})
 }
 
-// startOther starts a server with some options of its own.
+// startOther starts a server with the given options.
 func startOther(t *testing.T, o server.Options) jetstream.JetStream {
 	t.Helper()
 	o.Host, o.Port, o.JetStream, o.StoreDir, o.NoLog, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, true, t.TempDir(), true, true
@@ -136,8 +136,8 @@ func startOther(t *testing.T, o server.Options) jetstream.JetStream {
 	return connect(t, u.String())
 }
 
-// As long as dead letters cannot be stored, workers go on, the error handler is told,
-// and no task is lost.
+// While dead letters cannot be stored, workers go on, the error handler is called, and
+// no task is lost.
 func TestDeadLettersCannotBeStored(t *testing.T) {
 	full := func(t *testing.T) (js jetstream.JetStream, name string, end, mend func()) {
 		js, name = connect(t, natsserver.Start(t).URL()), newName(t)
@@ -216,7 +216,8 @@ func TestDeadLettersCannotBeStored(t *testing.T) {
 	}
 }
 
-// What a worker that shuts down could not bury runs again elsewhere.
+// A task whose dead letter a closing worker could not store runs again in another
+// process.
 func TestShutdownWhileADeadLetterCannotBeStored(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -242,8 +243,8 @@ func TestShutdownWhileADeadLetterCannotBeStored(t *testing.T) {
 	}
 }
 
-// Without the right to store and to read notes of hand-backs, every delivery counts
-// and nothing waits for ever.
+// Without the permission to store and to read records of hand-backs, every delivery
+// counts and no call blocks for ever.
 func TestNotesOfHandBacksAreDenied(t *testing.T) {
 	t.Parallel()
 	js, name := startWithoutRight(t, "natspool.back.>"), newName(t)
@@ -265,7 +266,7 @@ func TestNotesOfHandBacksAreDenied(t *testing.T) {
 	}
 }
 
-// A result that is too large is an error that says so, whatever the task.
+// A result that is too large is an error, whatever the task.
 func TestResultIsTooLarge(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -284,7 +285,7 @@ func TestResultIsTooLarge(t *testing.T) {
 	}
 }
 
-// A server may have a small limit for messages.
+// A server may have a small limit for the size of messages.
 func TestSmallMessages(t *testing.T) {
 	t.Parallel()
 	js := startOther(t, server.Options{MaxPayload: 8 << 10})
@@ -308,8 +309,8 @@ func TestSmallMessages(t *testing.T) {
 	}
 }
 
-// A task that some other program has stored, with a header that no task of natspool
-// has, becomes a dead letter, too.
+// A message of another program, with a header that natspool never sets, becomes a dead
+// letter too.
 func TestForeignTask(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)

@@ -13,8 +13,7 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// An acknowledgement that is lost on the way is repeated: the task does not run
-// again.
+// A lost acknowledgement is repeated, and the task does not run again.
 func TestAcknowledgementOfARunIsRepeated(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
@@ -31,7 +30,7 @@ func TestAcknowledgementOfARunIsRepeated(t *testing.T) {
 	network.Stall()
 	close(gate)
 	until(t, "it ends", func() bool { return w.Stats().Completed == 1 })
-	network.Cut() // and what was held up is lost
+	network.Cut() // the stalled data is lost
 	if n := must(js.Stream(soon(t), "natspool-tasks-"+name)).CachedInfo().State.Msgs; n != 1 {
 		t.Errorf("%d tasks in the stream, want 1: the acknowledgement was not lost", n)
 	}
@@ -44,7 +43,7 @@ func TestAcknowledgementOfARunIsRepeated(t *testing.T) {
 	}
 }
 
-// A task that a process gets again while it runs it does not run twice there.
+// A task that is delivered again to the process that runs it does not run twice there.
 func TestTaskComesBackToItsWorker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -64,7 +63,7 @@ func TestTaskComesBackToItsWorker(t *testing.T) {
 	must0(newPool[int, int](t, js, name, 0, nil).Go(soon(t), 1))
 	receive(t, begun, "the task begins")
 	network.Cut()
-	time.Sleep(3 * time.Second) // that is how long it is cut off, longer than it may be silent
+	time.Sleep(3 * time.Second) // the worker is cut off for longer than it may be silent
 	network.Pass()
 	until(t, "it comes back", func() bool { return w.Stats().Spared > 0 })
 	close(gate)
@@ -77,8 +76,8 @@ func TestTaskComesBackToItsWorker(t *testing.T) {
 	checkSum(t, w.Stats())
 }
 
-// What a process is sent beyond what it has asked for, as when a request has been
-// forgotten by one side only, does not wait there for a worker.
+// Deliveries beyond the requested number, for example after one side has forgotten a
+// request, do not wait for a worker.
 func TestMoreThanAskedFor(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -91,7 +90,7 @@ func TestMoreThanAskedFor(t *testing.T) {
 		<-gate
 		return n, nil
 	}
-	once := natspool.WithMaxDeliver(1) // what is handed back is no attempt
+	once := natspool.WithMaxDeliver(1) // a delivery that is handed back is not an attempt
 	a := newPool(t, js, name, 1, fn, natspool.WithAckWait(never), once)
 	request := receive(t, requests, "the pool asks for a task")
 	must0(js.Conn().PublishRequest(request.Subject, request.Reply, []byte(`{"batch":5,"expires":60000000000}`)))

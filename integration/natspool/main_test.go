@@ -24,12 +24,12 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// patience is how long anything that must happen may take.
+// patience is the longest wait for an expected event.
 const patience = 30 * time.Second
 
 var names atomic.Int64
 
-// newName returns a name that no other pool has.
+// newName returns an unused name.
 func newName(t testing.TB) string {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
@@ -40,7 +40,7 @@ func newName(t testing.TB) string {
 	return fmt.Sprintf("%s-%d", name[:min(len(name), 40)], names.Add(1))
 }
 
-// connect returns JetStream on a connection of its own to url.
+// connect returns JetStream on a new connection to url.
 func connect(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
 	js, err := jetstream.New(natsserver.Connect(t, url))
@@ -50,7 +50,7 @@ func connect(t testing.TB, url string) jetstream.JetStream {
 	return js
 }
 
-// newPool returns a pool that is closed with the test, by force if it must be.
+// newPool returns a pool that is closed with the test, by Shutdown if necessary.
 func newPool[T, R any](t testing.TB, js jetstream.JetStream, name string, workers int, fn pool.Func[T, R], opts ...natspool.Option) *natspool.Pool[T, R] {
 	t.Helper()
 	p, err := natspool.New(soon(t), js, name, workers, fn, opts...)
@@ -67,15 +67,14 @@ func newPool[T, R any](t testing.TB, js jetstream.JetStream, name string, worker
 	return p
 }
 
-// soon returns a context that ends when nobody can believe any more that what is
-// waited for will happen.
+// soon returns a context that ends after patience.
 func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// until waits until cond is true.
+// until waits until cond returns true.
 func until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -89,7 +88,7 @@ func until(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// receive returns what comes from ch.
+// receive returns a value from ch.
 func receive[T any](t testing.TB, ch <-chan T, what string) (v T) {
 	t.Helper()
 	select {
@@ -111,7 +110,7 @@ func must0(err error) {
 	}
 }
 
-// checkSum fails the test if a snapshot does not add up.
+// checkSum fails the test if the counts of s do not add up.
 func checkSum(t testing.TB, s natspool.Stats) {
 	t.Helper()
 	sum := uint64(s.Running) + s.Completed + s.Failed + s.HandedBack + s.Spared + s.Exhausted

@@ -16,17 +16,17 @@ import (
 	"github.com/tandemgo/tandem/pool/natspool"
 )
 
-// A worker that is silent for so long is not what a test waits for.
+// never is a wait for signs of life that no test outlasts.
 const never = time.Hour
 
-// What was delivered and has not begun when a worker shuts down is another's at
-// once, not only when the worker has been silent for long.
+// Tasks that were delivered and have not begun when a worker shuts down are delivered
+// to another worker at once, and not only after the first worker was silent for long.
 func TestShutdownHandsBackWhatHasNotBegun(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
 	network := proxy.New(t, s.Addr())
 	a := newPool(t, connect(t, "nats://"+network.Addr()), name, 4, func(ctx context.Context, n int) (int, error) {
-		<-ctx.Done() // should one come before Shutdown has begun
+		<-ctx.Done() // for a task that arrives before Shutdown begins
 		return 0, context.Cause(ctx)
 	}, natspool.WithAckWait(never))
 	js := connect(t, s.URL())
@@ -34,7 +34,7 @@ func TestShutdownHandsBackWhatHasNotBegun(t *testing.T) {
 	until(t, "the worker waits for tasks", func() bool {
 		return must(js.Consumer(soon(t), "natspool-tasks-"+name, "workers")).CachedInfo().NumWaiting > 0
 	})
-	network.Stall() // tasks are on the way
+	network.Stall() // tasks are in flight
 	for n := range 4 {
 		must0(p.Go(soon(t), n))
 	}
@@ -66,7 +66,7 @@ func TestShutdownHandsBackWhatHasNotBegun(t *testing.T) {
 		t.Errorf("ran %v", all)
 	}
 	if err := receive(t, ended, "Shutdown returns"); err != nil {
-		t.Logf("Shutdown: %v", err) // one had come before it
+		t.Logf("Shutdown: %v", err) // a task had arrived before it
 	}
 	if s := a.Stats(); s.HandedBack != 4 {
 		t.Errorf("%+v, want 4 handed back", s)
@@ -74,8 +74,8 @@ func TestShutdownHandsBackWhatHasNotBegun(t *testing.T) {
 	checkSum(t, a.Stats())
 }
 
-// What runs when Shutdown is out of time is another's at once, even if it does
-// not heed its context.
+// Tasks that run when Shutdown is out of time are delivered to another worker at once,
+// even if they ignore their context.
 func TestShutdownHandsBackWhatRuns(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
@@ -86,7 +86,7 @@ func TestShutdownHandsBackWhatRuns(t *testing.T) {
 			<-ctx.Done()
 			return 0, context.Cause(ctx)
 		}
-		<-gate // without a look at ctx
+		<-gate // ignores ctx
 		return n, nil
 	}, natspool.WithAckWait(never))
 	js := connect(t, s.URL())
@@ -114,7 +114,7 @@ func TestShutdownHandsBackWhatRuns(t *testing.T) {
 	checkSum(t, a.Stats())
 }
 
-// The end of the root context does the same.
+// The end of the root context has the same effect.
 func TestEndOfTheRoot(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
@@ -145,7 +145,7 @@ func TestEndOfTheRoot(t *testing.T) {
 	receive(t, ran, "another worker gets it")
 }
 
-// A pool that is made under a root that has ended is closed.
+// A pool made with a root that has ended is closed.
 func TestRootHasEnded(t *testing.T) {
 	t.Parallel()
 	js := connect(t, natsserver.Start(t).URL())
@@ -160,7 +160,7 @@ func TestRootHasEnded(t *testing.T) {
 	}
 }
 
-// A task that takes longer than a worker may be silent: signs of life keep it.
+// Signs of life keep a task that takes longer than a worker may be silent.
 func TestLongTask(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")

@@ -48,7 +48,7 @@ func TestSameMessageID(t *testing.T) {
 		t.Errorf("%d duplicates counted, want 16", n)
 	}
 	w := newPool(t, connect(t, s.URL()), name, 4, func(_ context.Context, n int) (int, error) { ran.Add(1); return n, nil })
-	f := must(newPool[int, int](t, connect(t, s.URL()), name, 0, nil).Submit(soon(t), 2)) // behind it
+	f := must(newPool[int, int](t, connect(t, s.URL()), name, 0, nil).Submit(soon(t), 2)) // queued after it
 	if _, err := f.Wait(soon(t)); err != nil {
 		t.Error(err)
 	}
@@ -58,8 +58,8 @@ func TestSameMessageID(t *testing.T) {
 	}
 }
 
-// A nil error from Go means that the task runs: none for a task that is not stored, since
-// one with its message id has run.
+// A nil error from Go means that the task runs: a call returns an error for a task that
+// is not stored since one with its message id has run.
 func TestSameMessageIDAfterItHasRun(t *testing.T) {
 	t.Parallel()
 	js := connect(t, natsserver.Start(t).URL())
@@ -78,8 +78,8 @@ func TestSameMessageIDAfterItHasRun(t *testing.T) {
 	}
 }
 
-// A call whose acknowledgement does not come sends again, and knows that the task
-// that is stored is its own.
+// A call without an acknowledgement sends again, and recognizes the stored task as its
+// own.
 func TestAcknowledgementLate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes some seconds")
@@ -93,10 +93,10 @@ func TestAcknowledgementLate(t *testing.T) {
 	if err := js.Conn().Flush(); err != nil {
 		t.Fatal(err)
 	}
-	network.Delay(3 * time.Second) // longer than a call waits at first
+	network.Delay(3 * time.Second) // longer than the first wait of a call
 	got := make(chan *natspool.Future[int], 1)
 	go func() { got <- must(p.Submit(soon(t), 3)) }()
-	for range 2 { // it is sent again
+	for range 2 { // the task is sent again
 		must(sent.NextMsgWithContext(soon(t)))
 	}
 	network.Pass()
@@ -110,7 +110,8 @@ func TestAcknowledgementLate(t *testing.T) {
 	}
 }
 
-// Whether an unacknowledged task is stored is not known, and the error says so.
+// It is unknown whether an unacknowledged task is stored, and the error wraps
+// ErrUnacknowledged.
 func TestUnacknowledged(t *testing.T) {
 	t.Parallel()
 	s := natsserver.Start(t)
@@ -129,7 +130,7 @@ func TestUnacknowledged(t *testing.T) {
 	}
 }
 
-// A Do that has given up leaves nothing for Close to wait for, and its task runs.
+// A Do that has given up leaves no Future for Close to wait for, and its task runs.
 func TestDoGivesUp(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
@@ -146,7 +147,7 @@ func TestDoGivesUp(t *testing.T) {
 		<-begun
 		cancel(cause)
 	}()
-	if _, err := p.Do(ctx, 1); !errors.Is(err, cause) { // it may begin before it is known to be stored
+	if _, err := p.Do(ctx, 1); !errors.Is(err, cause) { // the task may begin before it is acknowledged
 		t.Errorf("Do: %v", err)
 	}
 	must0(p.Close())
@@ -190,7 +191,7 @@ func TestTooLarge(t *testing.T) {
 	if _, err := p.Do(soon(t), "x"); err == nil || !strings.Contains(err.Error(), "the result must be at most") {
 		t.Errorf("Do: %v", err)
 	}
-	// The largest that is accepted can become a dead letter, too.
+	// The largest accepted task can become a dead letter as well.
 	if _, err := p.Do(soon(t), strings.Repeat("x", 1<<20-33<<10)); err == nil {
 		t.Error("Do: no error")
 	}
@@ -199,7 +200,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// Processes that begin at the same time make one pool.
+// Processes that start at the same time make one pool.
 func TestMadeAtOnce(t *testing.T) {
 	t.Parallel()
 	s, name := natsserver.Start(t), newName(t)
@@ -221,7 +222,7 @@ func TestMadeAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// A consumer that somebody has deleted is made again.
+// A deleted consumer is created again.
 func TestConsumerDeleted(t *testing.T) {
 	t.Parallel()
 	js, name := connect(t, natsserver.Start(t).URL()), newName(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// A contender makes decisions. All grant a permit each time, on the same server, each
-// with a client of its own.
+// A contender makes decisions. All contenders grant one permit each time, on the same
+// server, each with its own client.
 type contender struct {
 	name string
 	make func(*redis.Client) func(context.Context, string) (bool, error)
@@ -43,14 +43,14 @@ var contenders = []contender{
 	}},
 	{"redislimit", ours()},
 	{"lease50", ours(redislimit.WithLease(50, time.Second), redislimit.WithPrefix("50:"))},
-	{"lease1M", ours(redislimit.WithLease(1<<20, time.Minute), redislimit.WithPrefix("1M:"))}, // what this process does
+	{"lease1M", ours(redislimit.WithLease(1<<20, time.Minute), redislimit.WithPrefix("1M:"))}, // the work of this process alone
 }
 
 var rounds = flag.Int("rounds", 1, "how often contenders take turns in a benchmark")
 
-// BenchmarkDecision is a decision: by one goroutine, by 32 about a key each, and by 32
-// about one key. In one run the contenders take turns, so that what else the machine does
-// hits them all.
+// BenchmarkDecision is a decision: by one goroutine, by 32 goroutines with a key each,
+// and by 32 goroutines with one key. In one run the contenders take turns, so that
+// other load on the machine affects all of them.
 func BenchmarkDecision(b *testing.B) {
 	s, straight := server(b)
 	for _, run := range []struct {
@@ -70,8 +70,8 @@ func BenchmarkDecision(b *testing.B) {
 	}
 }
 
-// decide reports besides the time how much of a processor the server and this process took
-// for a decision, which depends less on what else the machine does.
+// decide reports the time, and the processor time that the server and this process have
+// used for a decision, which depends less on other load.
 func decide(b *testing.B, server *redis.Client, allow func(context.Context, string) (bool, error), goroutines, keys int) {
 	serverCPU, ownCPU := cpuOf(b, server), cpu(b)
 	var wg sync.WaitGroup
@@ -93,7 +93,7 @@ func decide(b *testing.B, server *redis.Client, allow func(context.Context, stri
 	b.ReportMetric((cpu(b)-ownCPU)*1e6/n, "client-µs")
 }
 
-// cpuOf returns how many seconds of a processor a server has used.
+// cpuOf returns the processor time that a server has used, in seconds.
 func cpuOf(b *testing.B, server *redis.Client) (seconds float64) {
 	b.Helper()
 	info, err := server.Info(context.Background(), "cpu").Result()
@@ -112,7 +112,7 @@ func cpuOf(b *testing.B, server *redis.Client) (seconds float64) {
 	return seconds
 }
 
-// cpu returns how many seconds of a processor this process has used.
+// cpu returns the processor time that this process has used, in seconds.
 func cpu(b *testing.B) float64 {
 	b.Helper()
 	var u syscall.Rusage

@@ -15,10 +15,10 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// failOver moves the state of a key from one server to another whose clock is off by so
-// much: a clock that is behind sees what was stored as that much later, and one that is
-// ahead as that much earlier. Two servers on one machine have one clock, so it is the
-// stored times that are moved.
+// failOver moves the state of a key from one server to another whose clock differs by
+// off: a slow clock sees the stored times as that much later, and a fast one as that
+// much earlier. Two servers on one machine have one clock, so the test changes the
+// stored times.
 func failOver(t *testing.T, from, to *redis.Client, key string, off time.Duration) {
 	t.Helper()
 	ctx := context.Background()
@@ -30,23 +30,23 @@ func failOver(t *testing.T, from, to *redis.Client, key string, off time.Duratio
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved := []byte(value) // as take.lua has it: 9 doubles for each window, two times first, and 3 at the end
+	moved := []byte(value) // in the format of take.lua: 9 doubles for each window, two times first, and 3 at the end
 	for i := 4; i < len(moved)-24; i += 72 {
 		for _, time := range [][]byte{moved[i:], moved[i+8:]} {
 			us := math.Float64frombits(binary.LittleEndian.Uint64(time))
 			binary.LittleEndian.PutUint64(time, math.Float64bits(us-float64(off.Microseconds())))
 		}
 	}
-	if left -= off; left > 0 { // the instant at which it expires is replicated
+	if left -= off; left > 0 { // the expiry is replicated as an instant
 		if err := to.Set(ctx, key, moved, left).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// A failover to a server whose clock is 10 s ahead grants up to one burst that was not
-// due; to one whose clock is 10 s behind, it denies for no longer than the burst takes to
-// come back.
+// A failover to a server whose clock is 10 s ahead grants at most one burst that was
+// not due; a failover to one whose clock is 10 s behind denies for at most the time
+// that the burst takes to return.
 func TestFaultFailoverToAnotherClock(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{10 * time.Second, -10 * time.Second} {
@@ -64,7 +64,7 @@ func TestFaultFailoverToAnotherClock(t *testing.T) {
 func tryFailOver(t *testing.T, off time.Duration, windows ...redislimit.Option) {
 	_, one := server(t)
 	_, other := server(t)
-	const burst, interval = 10, 100 * time.Millisecond // all of it is back in a second
+	const burst, interval = 10, 100 * time.Millisecond // the whole burst returns in a second
 	opts := append(windows, redislimit.WithTimeout(patient), redislimit.WithFailurePolicy(redislimit.FailClosed))
 	before := redislimit.New[string](one, ratelimit.Every(interval), burst, opts...)
 	after := redislimit.New[string](other, ratelimit.Every(interval), burst, opts...)
@@ -94,8 +94,8 @@ func tryFailOver(t *testing.T, off time.Duration, windows ...redislimit.Option) 
 	until(t, "a permit is granted", func() bool { return take(t, after, "a", 1).OK })
 }
 
-// A key that stands far in the future, as after a jump of years, is not frozen: it owes as
-// much as when it was written.
+// A key with times far in the future, as after a jump of years, is not blocked: its
+// backlog is that at the time of the write.
 func TestFaultTheFutureIsNotForEver(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
@@ -106,7 +106,7 @@ func TestFaultTheFutureIsNotForEver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, time := range [][]byte{value[4:], value[12:]} { // when it was written, and what is owed
+	for _, time := range [][]byte{value[4:], value[12:]} { // the time of the write, and the end of the backlog
 		us := math.Float64frombits(binary.LittleEndian.Uint64(time))
 		binary.LittleEndian.PutUint64(time, math.Float64bits(us+20*365*24*3600*1e6))
 	}
@@ -125,7 +125,7 @@ func TestFaultTheFutureIsNotForEver(t *testing.T) {
 	}
 }
 
-// When the limits of a key change, as many permits are owed as before.
+// When the limits of a key change, its backlog in permits stays the same.
 func TestALimitThatChanges(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
@@ -153,7 +153,7 @@ func TestALimitThatChanges(t *testing.T) {
 	}
 }
 
-// Keys are gone from Redis when nothing is owed, and not before.
+// Keys expire in Redis when they have no backlog, and not before.
 func TestKeysExpireWhenNothingIsOwed(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)

@@ -13,7 +13,7 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// A spy notes the commands of a client.
+// A spy records the commands of a client.
 type spy struct {
 	mu   sync.Mutex
 	cmds [][]any
@@ -34,8 +34,8 @@ func (s *spy) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// Each call is a script of one key, or of one and its parent, so a cluster has all that it
-// needs in one slot; and a cluster does it.
+// Each call is a script of one key, or of one key and its parent, so a cluster has all
+// its keys in one slot; and the calls work on a cluster.
 func TestOneKeyACall(t *testing.T) {
 	t.Parallel()
 	s, straight := server(t, "--cluster-enabled", "yes")

@@ -15,8 +15,8 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// A server that is killed and comes back, with nothing in it: meanwhile this process
-// decides, by what it was granted; then Redis does again.
+// A server is killed and starts again empty: meanwhile this process decides, based on
+// its own grants; then Redis does again.
 func TestFaultServerKilledAndRestarted(t *testing.T) {
 	t.Parallel()
 	s, _ := server(t)
@@ -52,8 +52,7 @@ func TestFaultServerKilledAndRestarted(t *testing.T) {
 	}
 }
 
-// A server that is killed keeps what it had written: with its log on disk, nothing that
-// was granted is forgotten.
+// A server that is killed keeps its data: with its log on disk, no grant is forgotten.
 func TestFaultServerKilledWithALog(t *testing.T) {
 	t.Parallel()
 	s, client := server(t, "--appendonly", "yes", "--appendfsync", "always")
@@ -71,8 +70,8 @@ func TestFaultServerKilledWithALog(t *testing.T) {
 	}
 }
 
-// A network that fails, in each way: no call returns an error, no window holds more than
-// the documentation says, and all is well again afterwards.
+// A network fails in each way: no call returns an error, no window has more grants than
+// documented, and all is normal afterwards.
 func TestFaultNetwork(t *testing.T) {
 	for name, f := range map[string]struct {
 		begin func(*proxy.Proxy)
@@ -125,7 +124,8 @@ func TestFaultNetwork(t *testing.T) {
 			}
 			p.Pass()
 			until(t, "all is well again", well)
-			// One by Redis, one by themselves: twice the rate, and two bursts.
+			// One limit by Redis, one by the processes alone: twice the rate, and two
+			// bursts.
 			ledger.CheckWindows(t, 2*burst+replicas, 2*permits, time.Second, 0, takertest.RealClocks)
 			var failures uint64
 			for i, l := range limiters {
@@ -143,9 +143,9 @@ func TestFaultNetwork(t *testing.T) {
 	}
 }
 
-// Whatever the network does, what is granted is spent in Redis, and what is spent and was
-// not granted is no more than the calls that have failed: nothing is granted twice, and
-// what is spent twice is counted.
+// With any network fault, every granted permit is spent in Redis. The permits spent and
+// not granted are at most those of the failed calls: no permit is granted twice, and
+// permits spent twice are counted.
 func TestFaultWhatIsSpentTwiceIsCounted(t *testing.T) {
 	t.Parallel()
 	s, straight := server(t)
@@ -187,7 +187,7 @@ func TestFaultWhatIsSpentTwiceIsCounted(t *testing.T) {
 	}
 	close(done)
 	wg.Wait()
-	p.Drop() // and what is still on its way arrives before that, or never
+	p.Drop() // data in flight arrives before that, or never
 	st := l.Stats()
 	d := take(t, limit(straight, patient), "a", burst+1)
 	spent := uint64(d.Limit - d.Remaining)
@@ -197,9 +197,9 @@ func TestFaultWhatIsSpentTwiceIsCounted(t *testing.T) {
 	t.Logf("%d permits are spent, %d were granted, %d calls have failed", spent, st.Granted, st.Failures)
 }
 
-// A half-open connection holds no caller up for longer than the timeout, and none at all
-// when the breaker is open. A caller whose deadline is sooner learns before it that Redis
-// does not answer.
+// A half-open connection delays no caller for longer than the timeout, and no caller at
+// all while the breaker is open. A caller with an earlier deadline learns before it
+// that Redis does not answer.
 func TestFaultHalfOpenHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	s, _ := server(t)
@@ -240,7 +240,7 @@ func TestFaultHalfOpenHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// Scripts that are flushed are sent again, and nobody notices.
+// Flushed scripts are sent again, without an effect on callers.
 func TestFaultScriptsFlushed(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
@@ -259,7 +259,7 @@ func TestFaultScriptsFlushed(t *testing.T) {
 	}
 }
 
-// What is not ours at a key is left as it is; that is no reason not to ask for others.
+// A foreign value at a key is not changed; other keys work as usual.
 func TestFaultForeignValue(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)
@@ -309,8 +309,8 @@ func TestFaultForeignValue(t *testing.T) {
 	}
 }
 
-// A replica that has not been promoted refuses to write: nothing is granted twice, and
-// the policy decides.
+// A replica that was not promoted rejects writes: no permit is granted twice, and the
+// policy decides.
 func TestFaultReadOnly(t *testing.T) {
 	t.Parallel()
 	_, client := server(t, "--replicaof", "127.0.0.1 1")
@@ -328,7 +328,7 @@ func TestFaultReadOnly(t *testing.T) {
 	}
 }
 
-// A client that is closed is a failure as any other.
+// A closed client is a failure like any other.
 func TestFaultClosedClient(t *testing.T) {
 	t.Parallel()
 	_, client := server(t)

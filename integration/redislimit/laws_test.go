@@ -15,7 +15,7 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// subject returns limiters on a server, each with a prefix of its own.
+// subject returns limiters on a server, each with its own prefix.
 func subject(client redis.UniversalClient, name string, ahead time.Duration, opts ...redislimit.Option) takertest.Subject {
 	var made atomic.Int64
 	return takertest.Subject{
@@ -29,7 +29,7 @@ func subject(client redis.UniversalClient, name string, ahead time.Duration, opt
 	}
 }
 
-// R1–R7: what every Taker must do. The tests are those of ratelimit.Keyed.
+// R1–R7: the laws of every Taker, with the tests of ratelimit.Keyed.
 func TestTakerLaws(t *testing.T) {
 	_, client := server(t)
 	t.Run("Redis", func(t *testing.T) { subject(client, "direct", 0).Laws(t) })
@@ -44,9 +44,9 @@ func TestTakerLaws(t *testing.T) {
 	})
 }
 
-// R1: with leases, three processes that want all they can get are granted no more than
-// burst + rate·(window + time to live) in any window; nothing that was taken for them
-// is unaccounted for.
+// R1: with leases, three processes that take all they can get are granted at most burst
+// + rate·(window + time to live) in any window, and every permit taken for them is
+// accounted for.
 func TestR1LeasesOfThreeProcesses(t *testing.T) {
 	const (
 		permits, burst = 2000, 100
@@ -67,7 +67,7 @@ func TestR1LeasesOfThreeProcesses(t *testing.T) {
 					n := 1 + (i+g)%2
 					ok := ledger.Note(n, func() bool { return take(t, l, "a", n).OK })
 					switch {
-					case ledger.Age()/(4*ttl)%2 == 1: // all rest, and what is leased expires
+					case ledger.Age()/(4*ttl)%2 == 1: // all pause, and leases expire
 						time.Sleep(ttl)
 					case !ok:
 						time.Sleep(time.Millisecond)
@@ -93,7 +93,7 @@ func TestR1LeasesOfThreeProcesses(t *testing.T) {
 	}
 }
 
-// R2: all who wait for a key are served, and no sooner than is due.
+// R2: all waiters of a key are served, and none before its permit is due.
 func TestR2Waiters(t *testing.T) {
 	_, client := server(t)
 	l := redislimit.New[string](client, ratelimit.Every(5*time.Millisecond), 1, redislimit.WithTimeout(patient))

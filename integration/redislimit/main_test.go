@@ -15,11 +15,11 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// patient is longer than a busy machine takes for anything, so that no test falls back
+// patient is longer than any call takes on a busy machine, so that no test falls back
 // by chance.
 const patient = 30 * time.Second
 
-// connect returns a client of the server at addr, for as long as the test runs.
+// connect returns a client of the server at addr, which is closed with the test.
 func connect(tb testing.TB, addr string) *redis.Client {
 	tb.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
@@ -27,7 +27,7 @@ func connect(tb testing.TB, addr string) *redis.Client {
 	return c
 }
 
-// hasty returns a client that tries once, so that it soon knows that nobody is there.
+// hasty returns a client without retries, so that it soon notices a missing server.
 func hasty(tb testing.TB, addr string) *redis.Client {
 	tb.Helper()
 	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1})
@@ -35,14 +35,14 @@ func hasty(tb testing.TB, addr string) *redis.Client {
 	return c
 }
 
-// server starts a server and returns a client of it.
+// server starts a server and returns it with a client.
 func server(tb testing.TB, args ...string) (*redisserver.Server, *redis.Client) {
 	tb.Helper()
 	s := redisserver.Start(tb, args...)
 	return s, connect(tb, s.Addr())
 }
 
-// take takes n permits of k. It fails the test if there is an error.
+// take takes n permits of k, and fails the test on an error.
 func take(tb testing.TB, l *redislimit.Limiter[string], k string, n int) ratelimit.Decision {
 	tb.Helper()
 	d, err := l.Take(context.Background(), k, n)
@@ -52,8 +52,7 @@ func take(tb testing.TB, l *redislimit.Limiter[string], k string, n int) ratelim
 	return d
 }
 
-// until waits for a condition that comes in its own time. Half a minute without it is a
-// failure.
+// until waits until ok returns true, and fails the test after half a minute.
 func until(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	for deadline := time.Now().Add(patient); !ok(); time.Sleep(2 * time.Millisecond) {

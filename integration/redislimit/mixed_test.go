@@ -14,8 +14,8 @@ import (
 	"github.com/tandemgo/tandem/ratelimit/redislimit"
 )
 
-// R1: two processes with different limits on one key are granted together no more than the
-// larger burst and the higher rate allow, with leases and without, though both ask all the
+// R1: two processes with different limits on one key are granted together at most the
+// larger burst and the higher rate, with leases and without, though both ask all the
 // time and one waits.
 func TestR1TwoLimitsOnOneKey(t *testing.T) {
 	t.Parallel()
@@ -71,8 +71,8 @@ func TestR1TwoLimitsOnOneKey(t *testing.T) {
 	}
 }
 
-// A caller that gives up, of several processes, costs a place at most; and waits are one call
-// each.
+// A caller that gives up, of several processes, costs at most one place; and each wait
+// is one call.
 func TestR2WaitsOfTwoProcesses(t *testing.T) {
 	t.Parallel()
 	s, client := server(t)
@@ -110,7 +110,8 @@ func TestR2WaitsOfTwoProcesses(t *testing.T) {
 	}
 }
 
-// Check finds servers that may evict keys in debt, and those that do not answer.
+// Check finds servers that may evict keys with a backlog, and servers that do not
+// answer.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -124,11 +125,11 @@ func TestCheck(t *testing.T) {
 		{nil, false},
 		{[]string{"--maxmemory", "100mb"}, false},
 		{[]string{"--maxmemory", "100mb", "--maxmemory-policy", "noeviction"}, false},
-		{[]string{"--maxmemory-policy", "volatile-lru"}, false}, // without a maximum
+		{[]string{"--maxmemory-policy", "volatile-lru"}, false}, // without a limit of memory
 		{[]string{"--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"}, true},
 		{[]string{"--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl"}, true},
 		{[]string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-random"}, true},
-		{[]string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}, false}, // it does not tell
+		{[]string{"--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"}, false}, // the server hides its settings
 	} {
 		_, client := server(t, c.args...)
 		if i == 7 {
@@ -167,7 +168,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// A server that is full and does not evict refuses: the policy decides.
+// A full server that does not evict rejects writes: the policy decides.
 func TestFaultServerFull(t *testing.T) {
 	t.Parallel()
 	_, client := server(t, "--maxmemory", "100mb")

@@ -1,12 +1,12 @@
-// Package afterclose lets package broadcast/sse subscribe to a broadcast that is
-// closed, to give a viewer that comes back what is still retained, and know which
-// subscriptions read the same values.
+// Package afterclose lets package broadcast/sse subscribe to a closed broadcast, to
+// send the retained values to a client that reconnects, and compare the broadcasts of
+// subscriptions.
 package afterclose
 
 // Option returns a broadcast.SubscribeOption. With it, Subscribe succeeds on a closed
-// broadcast: the subscription reads what is retained, then ErrClosed. Subscribe stores
-// in closed whether the broadcast was closed. Package broadcast sets Option when it is
-// initialised.
+// broadcast: the subscription reads the retained values, then ErrClosed. Subscribe
+// stores in closed whether the broadcast was closed. Package broadcast sets Option when
+// it is initialised.
 var Option func(closed *bool) any
 
 // Log returns the broadcast of a *broadcast.Subscription, for comparison, or nil if the

@@ -11,8 +11,8 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// B2: delivered + missed + backlog = sent since it subscribed, wherever a
-// subscription is.
+// B2: at any time, delivered + missed + backlog = values sent since the subscription
+// began.
 func books(t *testing.T, b *cast) {
 	b.put(t, 5)
 	type account struct {
@@ -30,7 +30,7 @@ func books(t *testing.T, b *cast) {
 		for name, a := range accounts {
 			reads := (round * 5) % 9
 			if name == "block" {
-				reads = 100 // it would be waited for otherwise
+				reads = 100 // otherwise b.put would wait for it
 			}
 			for range reads {
 				if a.s.Backlog() == 0 {
@@ -53,12 +53,12 @@ func books(t *testing.T, b *cast) {
 		}
 	}
 	if accounts["oldest"].s.Missed() == 0 || accounts["latest"].s.Missed() == 0 {
-		t.Error("nobody missed anything: the test shows nothing")
+		t.Error("no subscription missed a value: the test shows nothing")
 	}
 }
 
 // B2: gaps are where values are missing, and exact; a subscriber that is never further
-// behind than the capacity has none.
+// behind than the capacity has no gap.
 func exactGaps(t *testing.T, b *cast) {
 	s := b.subscribe(t)
 	b.put(t, 10)
@@ -85,7 +85,7 @@ func exactGaps(t *testing.T, b *cast) {
 	}
 }
 
-// B2: SkipToLatest goes on with the newest value.
+// B2: SkipToLatest continues with the newest value.
 func skipToLatest(t *testing.T, b *cast) {
 	s := b.subscribe(t, broadcast.WithOverflow(broadcast.SkipToLatest))
 	b.put(t, 17)
@@ -96,7 +96,7 @@ func skipToLatest(t *testing.T, b *cast) {
 	}
 }
 
-// B2: a Disconnect subscription that is too slow ends with ErrSlow, and no other.
+// B2: a Disconnect subscription that is too slow ends with ErrSlow, and others do not.
 func disconnect(t *testing.T, b *cast) {
 	slow := b.subscribe(t, broadcast.WithOverflow(broadcast.Disconnect))
 	quick := b.subscribe(t, broadcast.WithOverflow(broadcast.Disconnect))
@@ -114,7 +114,7 @@ func disconnect(t *testing.T, b *cast) {
 	}
 }
 
-// B2: the books of a subscription that has ended stay as they were.
+// B2: the counts of a subscription that has ended do not change.
 func booksAfterTheEnd(t *testing.T, b *cast) {
 	s := b.subscribe(t)
 	b.put(t, 7)
@@ -152,8 +152,8 @@ func blockMissesNothing(t *testing.T, b *cast) {
 	}
 }
 
-// B4: closing a Block subscription without a reader lets the values go on to the
-// others, and so does the end of its context.
+// B4: closing a full Block subscription lets the senders continue, and so does the end
+// of its context.
 func closingFrees(t *testing.T, b *cast) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -1,6 +1,6 @@
-// Package casttest holds the laws that a [broadcast.Subscription] keeps, wherever
-// its values come from: a broadcast in this process, or one across processes. It
-// asks for nothing but the public methods, and waits for what is on its way.
+// Package casttest has the laws of a [broadcast.Subscription], for a broadcast in this
+// process and for one across processes. It uses only the public methods, and waits for
+// values in flight. The name of each begins with the id of a law of LAWS.md.
 package casttest
 
 import (
@@ -20,15 +20,15 @@ type Cast interface {
 	Close() error
 }
 
-// Run runs all laws. open makes a broadcast that retains as many values as it is
-// told, to which nothing has been sent; it ends with the test.
+// Run tests all laws. open makes a new broadcast that retains capacity values and
+// closes it at the end of the test.
 func Run(t *testing.T, open func(t *testing.T, capacity int) Cast) {
 	for _, l := range laws {
 		t.Run(l.name, func(t *testing.T) { l.holds(t, &cast{Cast: open(t, l.capacity), capacity: l.capacity}) })
 	}
 }
 
-// A law is one that holds for a broadcast with a capacity.
+// A law is a test for a broadcast of a given capacity.
 type law struct {
 	name     string
 	capacity int
@@ -50,12 +50,12 @@ var laws = []law{
 	{"B7ReplayMeetsLive", 4096, replayMeetsLive},
 	{"B7From", 5, from},
 	{"B7NothingAfterClose", 64, nothingAfterClose},
-	{"WaysToReadAgree", 256, waysAgree},
-	{"CloseOfASubscription", 8, closeSubscription},
-	{"EndOfAContext", 8, endOfContext},
-	{"WaitIsCancelled", 8, waitIsCancelled},
-	{"Close", 8, closeAll},
-	{"CloseFromWithin", 8, closeFromWithin},
+	{"B1WaysToReadAgree", 256, waysAgree},
+	{"C6CloseOfASubscription", 8, closeSubscription},
+	{"B4EndOfAContext", 8, endOfContext},
+	{"C2WaitIsCancelled", 8, waitIsCancelled},
+	{"C6Close", 8, closeAll},
+	{"C6CloseFromWithin", 8, closeFromWithin},
 }
 
 // A cast is a Cast under test.
@@ -65,7 +65,7 @@ type cast struct {
 	sent     int
 }
 
-// subscribe is Subscribe that can't fail.
+// subscribe is Subscribe, and fails the test on an error.
 func (b *cast) subscribe(t *testing.T, opts ...broadcast.SubscribeOption) *broadcast.Subscription[int] {
 	t.Helper()
 	s, err := b.Subscribe(opts...)
@@ -75,7 +75,7 @@ func (b *cast) subscribe(t *testing.T, opts ...broadcast.SubscribeOption) *broad
 	return s
 }
 
-// send sends the next n numbers: the first of a cast is 0.
+// send sends the next n numbers. The first number of a cast is 0.
 func (b *cast) send(t *testing.T, n int) {
 	t.Helper()
 	for range n {
@@ -96,7 +96,7 @@ func (b *cast) put(t *testing.T, n int) {
 	eventually(t, "all values have arrived", func() bool { return probe.Missed()+probe.Backlog() == uint64(n) })
 }
 
-// eventually returns when it holds. The only way to know is to ask.
+// eventually returns when holds returns true. It polls.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for limit := time.Now().Add(30 * time.Second); !holds(); time.Sleep(time.Millisecond) {
@@ -106,7 +106,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// next reads one value.
+// next reads one value, which must be want.
 func next(t *testing.T, s *broadcast.Subscription[int], want int) {
 	t.Helper()
 	if v, err := s.Next(context.Background()); v != want || err != nil {
@@ -114,7 +114,8 @@ func next(t *testing.T, s *broadcast.Subscription[int], want int) {
 	}
 }
 
-// rest reads until the end. Each gap must be where values are missing, and exact.
+// rest reads all remaining values. Each gap must be where values are missing, and
+// exact.
 func rest(t *testing.T, s *broadcast.Subscription[int], next int) (got []int, missed uint64) {
 	t.Helper()
 	for gap, v := range WithGaps(s.All(context.Background())) {
@@ -127,8 +128,8 @@ func rest(t *testing.T, s *broadcast.Subscription[int], next int) (got []int, mi
 	return got, missed
 }
 
-// WithGaps walks the values with how many are missing before each. Other errors than
-// a gap end it.
+// WithGaps returns an iterator over the values, each with the number of missing values
+// before it. An error that is not a gap ends it.
 func WithGaps[T any](all iter.Seq2[T, error]) iter.Seq2[uint64, T] {
 	return func(yield func(uint64, T) bool) {
 		missed := uint64(0)

@@ -58,8 +58,8 @@ func nothingAfterClose(t *testing.T, b *cast) {
 	})
 }
 
-// A subscription that is closed, also again and by many, frees its readers,
-// and leaves others alone.
+// Closing a subscription, repeatedly and concurrently, ends the waits of its readers,
+// and does not affect other subscriptions.
 func closeSubscription(t *testing.T, b *cast) {
 	s, other := b.subscribe(t), b.subscribe(t)
 	ch := b.subscribe(t)
@@ -80,7 +80,7 @@ func closeSubscription(t *testing.T, b *cast) {
 		}
 		wg.Wait()
 		if err := <-read; err != broadcast.ErrClosed {
-			t.Errorf("who waited got %v", err)
+			t.Errorf("the waiting reader got %v", err)
 		}
 		ch.Close()
 		if v, ok := <-values; ok {
@@ -91,8 +91,8 @@ func closeSubscription(t *testing.T, b *cast) {
 	next(t, other, 0)
 }
 
-// The end of the context of WithContext closes the subscription, and the error
-// says why.
+// The end of the context of WithContext closes the subscription, and the error wraps
+// the cause.
 func endOfContext(t *testing.T, b *cast) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s := b.subscribe(t, broadcast.WithContext(ctx))
@@ -111,7 +111,7 @@ func endOfContext(t *testing.T, b *cast) {
 	})
 }
 
-// C2: a Next that is cancelled returns the cause, and no value is lost by it.
+// C2: a cancelled Next returns the cause and loses no value.
 func waitIsCancelled(t *testing.T, b *cast) {
 	s := b.subscribe(t)
 	testkit.Watchdog(t, func() {
@@ -140,8 +140,8 @@ func waitIsCancelled(t *testing.T, b *cast) {
 	})
 }
 
-// Close lets subscribers read what is left; then they get ErrClosed, and so do
-// Send and Subscribe. Closing again, by many, does no harm.
+// After Close subscribers read the remaining values and then get ErrClosed; Send and
+// Subscribe return ErrClosed. Close may be called repeatedly and concurrently.
 func closeAll(t *testing.T, b *cast) {
 	s, block := b.subscribe(t), b.subscribe(t, broadcast.WithOverflow(broadcast.Block))
 	waits := b.subscribe(t)
@@ -165,7 +165,7 @@ func closeAll(t *testing.T, b *cast) {
 		}
 		wg.Wait()
 		if err := <-read; err != broadcast.ErrClosed {
-			t.Errorf("who waited got %v", err)
+			t.Errorf("the waiting reader got %v", err)
 		}
 	})
 	for _, s := range []*broadcast.Subscription[int]{s, block} {
@@ -185,7 +185,7 @@ func closeAll(t *testing.T, b *cast) {
 	}
 }
 
-// C6: everything can be closed from inside a walk.
+// C6: a loop over a subscription may close the subscription and the broadcast.
 func closeFromWithin(t *testing.T, b *cast) {
 	s, other := b.subscribe(t), b.subscribe(t)
 	b.put(t, 3)

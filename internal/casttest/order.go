@@ -11,8 +11,7 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// B1: one order for all subscribers, in which the values of each sender are in
-// the order in which it sent them.
+// B1: all subscribers have one order, which keeps the order of each sender.
 func oneOrder(t *testing.T, b *cast) {
 	const senders, each = 4, 500
 	policies := []broadcast.OverflowPolicy{broadcast.Block, broadcast.SkipOldest, broadcast.SkipToLatest, broadcast.Disconnect}
@@ -57,8 +56,8 @@ func oneOrder(t *testing.T, b *cast) {
 	}
 }
 
-// B1: several goroutines may read from one subscription, and each value goes to
-// one of them.
+// B1: several goroutines may read from one subscription; each value goes to one of
+// them.
 func eachToOne(t *testing.T, b *cast) {
 	const n, readers = 2000, 4
 	s := b.subscribe(t)
@@ -80,7 +79,7 @@ func eachToOne(t *testing.T, b *cast) {
 	seen.ExactlyOnce(t)
 }
 
-// All, Next, NextBatch and Chan give the same values.
+// All, Next, NextBatch and Chan return the same values.
 func waysAgree(t *testing.T, b *cast) {
 	const n = 200
 	ways := map[string]func(s *broadcast.Subscription[int]) []int{
@@ -143,7 +142,7 @@ func waysAgree(t *testing.T, b *cast) {
 	}
 }
 
-// B7: Replay begins with the last values, as many as are retained.
+// B7: a replay begins with the last values, as many as are retained.
 func replay(t *testing.T, b *cast) {
 	b.put(t, 3)
 	few := b.subscribe(t, broadcast.WithReplay(100))
@@ -161,7 +160,7 @@ func replay(t *testing.T, b *cast) {
 	}
 }
 
-// B7: replay meets what is being sent without a hole or a repetition.
+// B7: between replayed and new values there is no gap and no repetition.
 func replayMeetsLive(t *testing.T, b *cast) {
 	const n, subscribers = 2000, 40
 	probe := b.subscribe(t)
@@ -190,7 +189,8 @@ func replayMeetsLive(t *testing.T, b *cast) {
 	})
 }
 
-// B7: From goes on where another subscription was, and what is gone is a gap.
+// B7: WithStart continues at the position of another subscription; discarded values are
+// a gap.
 func from(t *testing.T, b *cast) {
 	s := b.subscribe(t)
 	b.put(t, 2)

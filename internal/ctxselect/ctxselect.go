@@ -1,9 +1,8 @@
-// Package ctxselect holds the selects that every blocking call of Tandem ends
-// in: a channel operation on one side, a context on the other.
+// Package ctxselect provides the selects in which every blocking call of Tandem ends: a
+// channel operation or the end of a context.
 //
-// All of them prefer a context that has already ended, so that what is
-// cancelled before a call starts never takes effect by chance, and all of
-// them return [context.Cause], which says why and not only that.
+// All of them prefer a context that has already ended, so a call under such a context
+// never takes effect by chance, and all of them return [context.Cause].
 package ctxselect
 
 import (
@@ -11,14 +10,14 @@ import (
 	"iter"
 )
 
-// Send sends v on ch, or returns the cause of ctx once it has ended. A nil
-// error means that v was sent.
+// Send sends v on ch, or returns the cause of ctx once ctx has ended. A nil error means
+// that v was sent.
 func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	select {
-	case ch <- v: // alone, it costs a fraction of a select of two
+	case ch <- v: // a select with one case costs a fraction of one with two
 		return nil
 	default:
 	}
@@ -30,8 +29,8 @@ func Send[T any](ctx context.Context, ch chan<- T, v T) error {
 	}
 }
 
-// Recv receives from ch, or returns the cause of ctx once it has ended; ok is
-// false when ch is closed or the context has ended.
+// Recv receives from ch, or returns the cause of ctx once ctx has ended; ok is false if
+// ch is closed or ctx has ended.
 func Recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 	if ctx.Err() != nil {
 		return v, false, context.Cause(ctx)
@@ -49,8 +48,8 @@ func Recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 	}
 }
 
-// OrDone walks the values of ch until it is closed or ctx has ended. Which of
-// the two it was, ctx tells.
+// OrDone returns an iterator over the values of ch that stops when ch is closed or ctx
+// has ended. The caller can tell the two cases apart by ctx.
 func OrDone[T any](ctx context.Context, ch <-chan T) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for {
@@ -62,8 +61,8 @@ func OrDone[T any](ctx context.Context, ch <-chan T) iter.Seq[T] {
 	}
 }
 
-// Drain receives and discards until ch is closed or ctx has ended, and
-// returns the cause of ctx in the latter case.
+// Drain receives and discards values until ch is closed or ctx has ended. In the latter
+// case it returns the cause of ctx.
 func Drain[T any](ctx context.Context, ch <-chan T) error {
 	for {
 		_, ok, err := Recv(ctx, ch)
@@ -73,9 +72,8 @@ func Drain[T any](ctx context.Context, ch <-chan T) error {
 	}
 }
 
-// Signal sends on ch, a channel of capacity 1, if there is room: whoever parks on
-// it looks again, and one signal that has not been received yet is as good as
-// two.
+// Signal sends on ch, a channel of capacity 1, if it has room. The goroutine that parks
+// on ch then checks its condition again. A second signal before that has no effect.
 func Signal(ch chan<- struct{}) {
 	select {
 	case ch <- struct{}{}:
@@ -83,8 +81,8 @@ func Signal(ch chan<- struct{}) {
 	}
 }
 
-// Require panics when ctx is nil, as all of Tandem does at the call that is
-// wrong; call names it, as in "pool: Submit".
+// Require panics if ctx is nil. call names the call for the text, for example "pool:
+// Submit".
 func Require(ctx context.Context, call string) {
 	if ctx == nil {
 		panic(call + ": context must not be nil")

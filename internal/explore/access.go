@@ -26,8 +26,8 @@ func (r *Run) access(a sched.Access) {
 	s.accesses = append(s.accesses, access{n, a.Kind, n == known})
 }
 
-// know numbers the objects that are accessed while the program is set up, in the same
-// order in each run. r.mu is held.
+// know numbers the objects that are accessed during the setup of the program, in the
+// same order in each run. r.mu is held.
 func (r *Run) know(as []sched.Access) {
 	for _, a := range as {
 		if a.Object != nil {
@@ -45,8 +45,8 @@ func (r *Run) object(a sched.Access) int {
 	return n
 }
 
-// ways returns what the ways of op would access. A way that is not gone only looks
-// whether it could be.
+// ways returns the accesses of all ways of op. A way that is not taken only reads
+// whether it is possible.
 func (r *Run) ways(op *sched.Op) []access {
 	all := make([]access, len(op.Ways))
 	for way, a := range op.Ways {
@@ -64,9 +64,9 @@ func dependent(f, g []access) bool {
 	return conflict(f, g, func(a, b sched.Kind) bool { return !shared(a) || !shared(b) })
 }
 
-// racing reports whether steps with these accesses do not commute although both could be
-// possible at the same time. A lock that is released by one goroutine could not be
-// acquired or released by another one then.
+// racing reports whether steps with these accesses do not commute and may both have
+// been possible at the same time. While one goroutine could release a lock, no other
+// one could acquire or release it.
 func racing(f, g []access) bool {
 	return conflict(f, g, func(a, b sched.Kind) bool {
 		switch {
@@ -99,8 +99,8 @@ func conflict(f, g []access, kinds func(a, b sched.Kind) bool) bool {
 	return false
 }
 
-// discovers reports whether one of the accesses is the first one of its object. Numbers of
-// such objects are those of one run and mean nothing in another.
+// discovers reports whether one of the accesses is the first access of its object. The
+// number of such an object is valid only within its run.
 func discovers(f []access) bool {
 	return slices.ContainsFunc(f, func(a access) bool { return a.first })
 }

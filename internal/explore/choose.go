@@ -7,13 +7,13 @@ import "math/rand/v2"
 // A move is one way for a goroutine to go on.
 type move struct{ id, way int }
 
-// A chooser chooses which move is made. Those of the goroutine that went on last come
-// first, if it can go on; last says that it can. A negative number gives the run up.
+// A chooser chooses the next move. If the goroutine of the previous move can go on, its
+// moves come first and last is true. A negative result abandons the run.
 type chooser interface {
 	choose(r *Run, moves []move, last bool) int
 }
 
-// fixed makes choices that are given, and the first one thereafter.
+// fixed makes the given choices, and then always the first.
 type fixed []int
 
 func (f *fixed) choose(_ *Run, moves []move, _ bool) int {
@@ -25,14 +25,14 @@ func (f *fixed) choose(_ *Run, moves []move, _ bool) int {
 	return min(n, len(moves)-1)
 }
 
-// depthFirst makes all choices there are, one after the other, with so many
-// preemptions at most.
+// depthFirst makes all possible choices with at most bound preemptions, one run after
+// the other.
 type depthFirst struct {
 	bound    int
 	path     []choice
 	depth    int
 	used     int  // preemptions
-	bounded  bool // there would have been more choices
+	bounded  bool // the bound excluded choices
 	diverged bool
 }
 
@@ -42,7 +42,7 @@ func (d *depthFirst) begin() { d.depth, d.used, d.diverged = 0, 0, false }
 
 func (d *depthFirst) choose(_ *Run, moves []move, last bool) int {
 	of := len(moves)
-	same := 0 // moves of the goroutine that went on last
+	same := 0 // moves of the goroutine of the previous move
 	for last && same < of && moves[same].id == moves[0].id {
 		same++
 	}
@@ -66,7 +66,7 @@ func (d *depthFirst) choose(_ *Run, moves []move, last bool) int {
 	return c.taken
 }
 
-// next goes to the next path and reports whether there is one.
+// next moves to the next path and reports whether there is one.
 func (d *depthFirst) next() bool {
 	d.path = d.path[:d.depth]
 	for n := len(d.path); n > 0; n-- {
@@ -79,8 +79,8 @@ func (d *depthFirst) next() bool {
 	return false
 }
 
-// priorities lets the goroutine with the highest priority go on, which changes at a
-// few steps at random. If it has several moves, one is chosen at random.
+// priorities chooses the goroutine with the highest priority, and lowers its priority
+// at a few random steps. If the goroutine has several moves, it chooses one at random.
 type priorities struct {
 	rand    *rand.Rand
 	of      map[int]int

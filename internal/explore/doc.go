@@ -1,32 +1,26 @@
-// Package explore runs small concurrent programs in every order of their goroutines
-// that there is. It needs the build tag points.
+// Package explore runs small concurrent programs in every possible order of their
+// goroutines. It needs the build tag points.
 //
-// A run takes place in a bubble of testing/synctest. Each goroutine that comes to an
-// operation of package sched, or to a point of package point, waits there until the
-// explorer lets it go on, which it does with one at a time; synctest.Wait returns when
-// all goroutines wait for the explorer, sleep or have ended, so a run depends on
-// nothing but the choices made. If no goroutine can go on, no timer is left and one has
-// still not ended, a wake-up has been lost: that is how it shows, at once and every
-// time.
+// A run takes place in a bubble of testing/synctest. A goroutine that reaches an
+// operation of package sched waits there until the explorer releases it. The explorer releases one goroutine at a time, after
+// synctest.Wait has returned, that is, when all goroutines wait for the explorer, sleep
+// or have ended. So a run depends only on the choices made. If no goroutine can go on,
+// no timer is left and one has not ended, a wake-up was lost; the explorer reports that
+// at once, in each such order.
 //
-// # Which orders are run
+// # Orders
 //
-// First come simple orders, with 0, 1 and 2 preemptions at most. Then, if the program
-// comes to no point, one order of each class of orders that differ only in operations
-// that commute: two operations commute if they access different objects, or both read.
-// The objects are what package sched tells. Orders of a class are left out in two ways:
-// sleep sets keep what has been explored from being explored again, and a choice is
-// explored only if two operations that do not commute could have been performed the
-// other way round. If that is too much, what is left of the runs is random, by
+// The explorer first runs orders with at most 0, 1 and 2 preemptions. Then it runs one
+// order of each class of orders that differ only in operations that commute. Two operations commute if they access different objects
+// or both read; package sched reports the objects. Two methods leave out the other
+// orders of a class: sleep sets exclude orders that have been explored, and a choice is
+// explored only if two operations that do not commute could have been performed in the
+// opposite order. If there are too many classes, the remaining runs are random, with
 // priorities that change at a few places.
 //
-// What goroutines do between two operations is not ordered by the explorer. A program
-// may not share plain variables between its goroutines, unless each access comes after
-// [Run.Step]: orders that differ in those accesses alone are taken for the same.
-//
-// A point hides what its goroutine does after it, so nothing is left out of a program
-// that comes to one: all orders with 0, 1, 2 … preemptions are run, and then random
-// ones.
+// The explorer does not order the code between two operations. A program may not share
+// plain variables between its goroutines unless each access follows [Run.Step]:
+// otherwise orders that differ only in those accesses count as the same.
 //
 // Sources: M. Musuvathi and S. Qadeer, Iterative Context Bounding for Systematic
 // Testing of Multithreaded Programs (PLDI 2007); P. Godefroid, Partial-Order Methods
@@ -37,8 +31,8 @@
 //
 // # Environment
 //
-// A run that fails prints its choices; TANDEM_SCHEDULE set to them runs that one alone.
-// TANDEM_SCHEDULES is how many runs there are at most for each program.
-// TANDEM_CHECK_PRUNING=1 runs each program by all ways to choose instead, and fails if
-// they do not come to the same classes.
+// A run that fails prints its choices; TANDEM_SCHEDULE set to them runs only that
+// order. TANDEM_SCHEDULES is the maximum number of runs of each program.
+// TANDEM_CHECK_PRUNING=1 runs each program by all methods, and fails if they reach
+// different classes.
 package explore

@@ -12,17 +12,16 @@ import (
 	"testing"
 )
 
-// A Program sets up what it needs and names its goroutines with Go. It is called for
-// each run.
+// A Program makes its data and its goroutines, with Go. It is called for each run.
 type Program = func(t testing.TB, r *Run)
 
 const defaultRuns = 2000
 
-// Explore runs p in as many orders as TANDEM_SCHEDULES says and fails t for the
-// first that goes wrong.
+// Explore runs p in as many orders as TANDEM_SCHEDULES allows and fails t at the first
+// run that fails.
 func Explore(t *testing.T, p Program) Report {
 	t.Helper()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // or goroutines would come to operations in any order
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // otherwise goroutines reach operations in any order
 	e := &explorer{t: t, program: p, left: runs(t)}
 	switch s := os.Getenv("TANDEM_SCHEDULE"); {
 	case s != "":
@@ -37,13 +36,13 @@ func Explore(t *testing.T, p Program) Report {
 	return e.report
 }
 
-// A Report says how much of a program has been explored.
+// A Report describes how much of a program has been explored.
 type Report struct {
 	Runs        int
-	Preemptions int  // all orders with so many preemptions at most have been run
+	Preemptions int  // all orders with at most so many preemptions have been run
 	Exhausted   bool // all orders have been run, or one of each class
-	Classes     bool // it was one of each class
-	Redundant   int  // runs that were given up since what was to follow had been run
+	Classes     bool // Exhausted means one of each class
+	Redundant   int  // runs abandoned since all their continuations had been run
 	Diverged    int  // runs that did not repeat the choices that had led to them
 }
 
@@ -69,20 +68,16 @@ type explorer struct {
 	program Program
 	left    int // runs
 	report  Report
-	points  bool       // the program comes to points
-	seen    func(*Run) // told of each run that was not given up; may be nil
+	seen    func(*Run) // called with each run that was not abandoned; may be nil
 }
 
-// explore divides the runs among the ways to choose.
+// explore divides the runs among the methods.
 func (e *explorer) explore() {
 	all := e.left
 	e.depthFirst(0, func(bound int) bool {
-		if e.points {
-			return e.left > all/2
-		}
 		return bound <= 2 && e.left > all-all/8
 	})
-	if !e.report.Exhausted && !e.points {
+	if !e.report.Exhausted {
 		e.prune(true, func() bool { return e.left > all/4 })
 	}
 	if !e.report.Exhausted {
@@ -90,12 +85,12 @@ func (e *explorer) explore() {
 	}
 }
 
-// once runs the program with the choices of c and reports whether to go on.
+// once runs the program with the choices of c and reports whether runs are left.
 func (e *explorer) once(c chooser) bool {
 	e.report.Runs++
 	r := newRun(e.report.Runs, c)
-	defer func() { // the end of a bubble in which something failed is that of the test
-		v := recover() // what After calls may wait for ever
+	defer func() { // a failure in a bubble ends the test
+		v := recover() // synctest panics if a function of After blocks for ever
 		if v != nil || e.t.Failed() {
 			e.t.Errorf("run %d went wrong:\n%s\nTANDEM_SCHEDULE=%s runs it again", r.number, r.trail(), r.choices())
 		}
@@ -104,7 +99,6 @@ func (e *explorer) once(c chooser) bool {
 		}
 	}()
 	r.play(e.t, e.program)
-	e.points = e.points || r.points
 	if e.seen != nil && !r.givenUp {
 		e.seen(r)
 	}
@@ -112,8 +106,8 @@ func (e *explorer) once(c chooser) bool {
 	return e.left > 0
 }
 
-// depthFirst makes all choices with bound preemptions at most, and then with one more,
-// and so on, as long as more says so before each run.
+// depthFirst makes all choices with at most bound preemptions, then with one more, and
+// so on, as long as more returns true before each run.
 func (e *explorer) depthFirst(bound int, more func(bound int) bool) {
 	for ; ; bound++ {
 		d := &depthFirst{bound: bound}
@@ -138,12 +132,12 @@ func (e *explorer) depthFirst(bound int, more func(bound int) bool) {
 	}
 }
 
-// prune runs one order of each class, as long as more says so before each run. With
-// races false it makes every choice that does not sleep.
+// prune runs one order of each class, as long as more returns true before each run.
+// Without races it makes every choice that does not sleep.
 func (e *explorer) prune(races bool, more func() bool) {
 	d := &pruning{races: races}
 	for next := true; next; next = d.next() {
-		if e.points || !more() {
+		if !more() {
 			return
 		}
 		d.begin()

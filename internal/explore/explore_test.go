@@ -10,14 +10,13 @@ import (
 	"testing"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// Two goroutines that come to three points each, the start among them, can be
-// ordered in 6 over 3 ways.
+// Two goroutines with three operations each that commute with nothing have 6 over 3 orders.
 func TestEveryOrderIsRun(t *testing.T) {
 	seen := map[string]bool{}
 	var order []byte
@@ -25,11 +24,10 @@ func TestEveryOrderIsRun(t *testing.T) {
 		order = order[:0]
 		for _, name := range []byte("ab") {
 			r.Go(string(name), func() {
-				order = append(order, name)
-				point.At("one")
-				order = append(order, name)
-				point.At("two")
-				order = append(order, name)
+				for range 3 {
+					sched.Opaque("point")
+					order = append(order, name)
+				}
 			})
 		}
 		r.After(func() { seen[string(order)] = true })
@@ -39,18 +37,20 @@ func TestEveryOrderIsRun(t *testing.T) {
 	}
 }
 
-// A sleeper that does not look again after it has said that it sleeps is found:
-// this test runs another process, as the run that goes wrong cannot end.
-func TestALostWakeUpIsFound(t *testing.T) { finds(t, lostWakeUp, "nobody can go on") }
+// A sleeper that does not check again after it has announced its sleep is found. The
+// test runs another process, as the failing run cannot end.
+func TestALostWakeUpIsFound(t *testing.T) {
+	finds(t, lostWakeUp, "no goroutine can go on", " has looked in explore_test.", "TANDEM_SCHEDULE=")
+}
 
-// What a program finds wrong comes with the order that led to it.
+// A failure is reported with the order that led to it.
 func TestABrokenLawIsFound(t *testing.T) {
 	finds(t, func(t testing.TB, r *explore.Run) {
 		n := 0
 		for _, name := range []string{"a", "b"} {
 			r.Go(name, func() {
 				was := n
-				point.At("between load and store")
+				sched.Opaque("between load and store")
 				n = was + 1
 			})
 		}
@@ -59,26 +59,26 @@ func TestABrokenLawIsFound(t *testing.T) {
 				t.Error("one is lost")
 			}
 		})
-	}, "one is lost", "goes on at between load and store", "TANDEM_SCHEDULE=0")
+	}, "one is lost", " between load and store in explore_test.", "TANDEM_SCHEDULE=0")
 }
 
-// So is one that is waited for in vain at the end.
+// A function of After that blocks for ever is found.
 func TestAnEndlessEndIsFound(t *testing.T) {
 	finds(t, func(_ testing.TB, r *explore.Run) {
-		r.Go("runner", func() { point.At("somewhere") })
+		r.Go("runner", func() { sched.Opaque("somewhere") })
 		r.After(func() { <-make(chan int) })
-	}, "runner goes on at somewhere", "TANDEM_SCHEDULE=0 runs it again", "all goroutines in bubble are blocked")
+	}, " somewhere in explore_test.", "TANDEM_SCHEDULE=0 runs it again", "all goroutines in bubble are blocked")
 }
 
-// So is a goroutine that goes round in circles.
+// An endless loop is found.
 func TestACircleIsFound(t *testing.T) {
 	finds(t, func(_ testing.TB, r *explore.Run) {
 		r.Go("runner", func() {
 			for {
-				point.At("once more")
+				sched.Opaque("once more")
 			}
 		})
-	}, "it goes on and on", "runner goes on at once more")
+	}, "it goes on and on", " once more in explore_test.", "TANDEM_SCHEDULE=0 runs it again")
 }
 
 func finds(t *testing.T, p explore.Program, want ...string) {
@@ -104,13 +104,13 @@ func lostWakeUp(_ testing.TB, r *explore.Run) {
 		if ready.Load() {
 			return
 		}
-		point.At("has looked")
+		sched.Opaque("has looked")
 		sleeps.Store(true)
 		<-wake
 	})
 	r.Go("waker", func() {
 		ready.Store(true)
-		point.At("has changed it")
+		sched.Opaque("has changed it")
 		if sleeps.Load() {
 			wake <- struct{}{}
 		}

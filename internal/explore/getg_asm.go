@@ -4,5 +4,5 @@ package explore
 
 import "unsafe"
 
-// getg returns what the run time knows of the goroutine.
+// getg returns the runtime's descriptor of the calling goroutine.
 func getg() unsafe.Pointer

@@ -8,9 +8,9 @@ import (
 	"github.com/tandemgo/tandem/internal/goid"
 )
 
-// current returns the number of the goroutine. It is asked for at every point, and
-// its stack trace takes ten times as long as all else there, so it is read from
-// where the run time keeps it, if that has been found.
+// current returns the id of the calling goroutine. Every operation calls it, and a
+// stack trace would take ten times as long as the rest of the operation, so current
+// reads the id from the runtime's descriptor if its offset was found.
 func current() uint64 {
 	if place > 0 {
 		return *(*uint64)(unsafe.Add(getg(), place))
@@ -18,8 +18,8 @@ func current() uint64 {
 	return goid.Current()
 }
 
-// place is where in what the run time knows of a goroutine its number is: the
-// one place at which it is for each of some; 0 if there is no such place.
+// place is the offset of the id in the runtime's descriptor of a goroutine: the only
+// offset that matches for several goroutines, or 0 if there is none.
 var place = findPlace()
 
 func findPlace() uintptr {

@@ -9,7 +9,7 @@ import (
 	"github.com/tandemgo/tandem/internal/goid"
 )
 
-// The number that is found quickly is that of the stack trace.
+// current returns the id of the stack trace.
 func TestGoid(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {

@@ -8,34 +8,34 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// A pruning makes one order of each class of orders that differ only in steps that
+// A pruning runs one order of each class of orders that differ only in steps that
 // commute.
 //
-// It walks the tree of choices depth-first. A node keeps which moves have been explored
-// from it. Those that commute with the move chosen next sleep behind it: to make them
-// there leads to an order that has been run (Godefroid's sleep sets). Which other moves
-// are to be explored from a node follows from the runs behind it: if a step there is in
-// a race with the move that was chosen at the node, which means that the two do not
-// commute and that nothing makes one follow from the other, a move is explored that
-// leads to the other order (Flanagan and Godefroid's backtracking sets).
+// It searches the tree of choices depth-first. A node keeps the moves that have been
+// explored from it. Explored moves that commute with the chosen move sleep at the next
+// node: making one there leads to an order that has been run (Godefroid's sleep sets).
+// The runs below a node determine its other moves to explore. A later step is in a race
+// with the move chosen at the node if the two do not commute and neither follows from
+// the other; then a move is explored that leads to the opposite order (Flanagan and
+// Godefroid's backtracking sets).
 type pruning struct {
-	races    bool // or every move that does not sleep is explored
+	races    bool // if false, every move that does not sleep is explored
 	path     []*node
 	depth    int
 	run      *Run
-	asleep   bool // all moves slept: what was to follow has been run
+	asleep   bool // all moves slept: all continuations have been run
 	diverged bool // the run did not repeat the choices of the path
 }
 
-// A node is a place of a run at which there is a choice.
+// A node is a point of a run at which there is a choice.
 type node struct {
 	moves    []move
 	pending  map[int]*sched.Op // by goroutine
-	sleeping map[move][]access // with what the move accessed when it was made
+	sleeping map[move][]access // with the accesses of the move when it was made
 	explored map[move][]access
 	wanted   map[move]bool
 	chosen   move
-	accesses []access // of the step that chosen led to
+	accesses []access // of the step of chosen
 }
 
 func (p *pruning) begin() { p.depth, p.asleep, p.diverged = 0, false, false }
@@ -73,7 +73,7 @@ func (p *pruning) choose(r *Run, moves []move, _ bool) int {
 	return pick
 }
 
-// note notes the operations that wait for their turn: those of this run.
+// note records the pending operations of this run.
 func (n *node) note(r *Run) {
 	n.pending = make(map[int]*sched.Op, len(r.waiting))
 	for _, a := range r.waiting {
@@ -86,8 +86,8 @@ func (n *node) sleeps(m move) bool {
 	return ok
 }
 
-// sleepBehind puts to sleep, at the node behind n, the moves that have been explored from
-// n, or sleep there, and commute with the chosen one.
+// sleepBehind puts to sleep at next the moves that have been explored from n, or sleep
+// at n, and commute with the chosen move.
 func (n *node) sleepBehind(next *node) {
 	for _, set := range []map[move][]access{n.sleeping, n.explored} {
 		for m, f := range set {
@@ -99,7 +99,7 @@ func (n *node) sleepBehind(next *node) {
 	}
 }
 
-// next goes to the next path and reports whether there is one.
+// next moves to the next path and reports whether there is one.
 func (p *pruning) next() bool {
 	r := p.run
 	p.path = p.path[:min(len(p.path), len(r.steps))]
@@ -123,8 +123,8 @@ func (p *pruning) next() bool {
 	return false
 }
 
-// A vectorClock says of each goroutine how many steps of the run, up to the last one of
-// that goroutine that counts, happened before.
+// A vectorClock has for each goroutine the number of the run's steps up to the last
+// step of that goroutine that happened before.
 type vectorClock []int
 
 func (c vectorClock) join(o vectorClock) {
@@ -133,17 +133,17 @@ func (c vectorClock) join(o vectorClock) {
 	}
 }
 
-// An event is a step of a run, or an operation that waited for its turn at its end.
+// An event is a step of a run, or an operation that was pending at its end.
 type event struct {
 	move
 	op       *sched.Op
 	accesses []access
-	before   vectorClock // what happened before the goroutine came to the operation
-	clock    vectorClock // what happened before the event, and the event
+	before   vectorClock // the steps before the goroutine reached the operation
+	clock    vectorClock // the steps before the event, and the event
 }
 
-// findRaces finds pairs of steps of the run that could have been made the other way
-// round, and has that explored.
+// findRaces finds pairs of steps of the run that could have been made in the opposite
+// order, and marks moves that lead to it.
 func (p *pruning) findRaces() {
 	steps := p.run.steps[:len(p.path)]
 	none := func() vectorClock { return make(vectorClock, len(p.run.names)) }
@@ -151,7 +151,7 @@ func (p *pruning) findRaces() {
 	for i := range before {
 		before[i] = none()
 	}
-	all := none() // what has happened so far
+	all := none() // all steps so far
 	var events []event
 	for _, s := range steps {
 		e := event{move: s.move, op: s.op, accesses: s.accesses, before: slices.Clone(before[s.id])}
@@ -163,12 +163,12 @@ func (p *pruning) findRaces() {
 		all.join(e.clock)
 		for _, a := range s.arrivals {
 			before[a.id].join(e.clock)
-			if s.quiet { // time passes when no goroutine can go on
+			if s.quiet { // time passes only when no goroutine can go on
 				before[a.id].join(all)
 			}
 		}
 	}
-	for _, a := range p.run.waiting { // these were not performed, but could have been
+	for _, a := range p.run.waiting { // operations that could have been performed
 		e := event{move: move{a.id, -1}, op: a.op, accesses: p.run.ways(a.op), before: before[a.id]}
 		e.order(events)
 		p.findRacesOf(e, events)
@@ -186,10 +186,10 @@ func (e *event) order(events []event) {
 }
 
 // findRacesOf finds the steps that are in a race with e, which comes after events, and
-// has an order explored in which e comes first. What e follows from, and the step does
-// not, has to come before e there: one of those events that follow from no other one is
-// explored in the place of the step (the source sets of P. Abdulla et al., Optimal
-// Dynamic Partial Order Reduction, POPL 2014).
+// marks a move that leads to an order in which e comes first. In that order the events
+// that precede e and do not follow from the step come before e. An event among them
+// that follows from no other is explored in place of the step (the source sets of P.
+// Abdulla et al., Optimal Dynamic Partial Order Reduction, POPL 2014).
 func (p *pruning) findRacesOf(e event, events []event) {
 	for j, f := range slices.Backward(events) {
 		if f.id == e.id || e.before[f.id] > j || !racing(append(p.run.ways(f.op), f.accesses...), e.accesses) {
@@ -198,9 +198,9 @@ func (p *pruning) findRacesOf(e event, events []event) {
 		n := p.path[j]
 		if e.way >= 0 && n.pending[e.id] == e.op && !slices.Contains(n.moves, e.move) &&
 			(j+1 == len(p.path) || slices.Contains(p.path[j+1].moves, e.move)) {
-			continue // the step has made it possible
+			continue // f made e possible
 		}
-		var first []event // of those that don't follow from f
+		var first []event // of the events that do not follow from f
 		var rest []int
 		for k := j + 1; k < len(events); k++ {
 			if events[k].clock[f.id] <= j {
@@ -231,7 +231,8 @@ func (n *node) wants(e event) bool {
 	})
 }
 
-// wantOne has one of the events explored from n, or everything if none is possible there.
+// wantOne marks one of the events as explored from n, or all moves if none of the
+// events is possible there.
 func (n *node) wantOne(events []event) {
 	for _, e := range slices.Backward(events) {
 		if slices.ContainsFunc(n.moves, func(m move) bool { return m.id == e.id }) {

@@ -168,7 +168,7 @@ var programs = map[string]explore.Program{
 	},
 }
 
-// All orders, sleep sets and races come to the same classes.
+// All orders, sleep sets and races reach the same classes.
 func TestPruningKeepsEveryClass(t *testing.T) {
 	t.Setenv("TANDEM_CHECK_PRUNING", "1")
 	t.Setenv("TANDEM_SCHEDULES", "200000")
@@ -177,9 +177,9 @@ func TestPruningKeepsEveryClass(t *testing.T) {
 	}
 }
 
-// random is a program of three goroutines that perform operations at random on a few
-// objects. It ends, since the last operation of one of them ends the context that others
-// may wait for.
+// random returns a program of three goroutines that perform random operations on a few
+// objects. It ends, since the last operation of one of them ends the context that
+// others may wait for.
 func random(seed uint64) explore.Program {
 	return func(t testing.TB, r *explore.Run) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -253,7 +253,7 @@ func random(seed uint64) explore.Program {
 	}
 }
 
-// The same holds for programs at random.
+// The same holds for random programs.
 func TestPruningKeepsEveryClassOfRandomPrograms(t *testing.T) {
 	t.Setenv("TANDEM_CHECK_PRUNING", "1")
 	t.Setenv("TANDEM_SCHEDULES", "20000")

@@ -18,12 +18,12 @@ import (
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// patience is how long, by the clock of the bubble, no goroutine may come to an
-// operation before those that have not ended count as forgotten: longer than the timers
-// of any program.
-const patience = time.Hour
+// stuckAfter is how long the explorer waits for a goroutine to reach an operation, by the
+// clock of the bubble, before it reports the goroutines that have not ended as stuck. It is
+// longer than the timers of any program.
+const stuckAfter = time.Hour
 
-// endless is how many steps are too many: a goroutine goes round in circles.
+// endless is the maximum number of steps; a longer run is taken for an endless loop.
 const endless = 10_000
 
 // A Run is one run of a program.
@@ -32,20 +32,19 @@ type Run struct {
 	chooser chooser
 	after   []func()
 
-	setUp uint64 // number of the goroutine that sets up the program
+	setUp uint64 // id of the goroutine that sets up the program
 
 	mu      sync.Mutex
 	on      bool
-	ids     map[uint64]int // by number of goroutine
+	ids     map[uint64]int // by goroutine id
 	names   []string       // by id
-	waiting []*arrival     // those that wait for their turn
-	came    chan struct{}  // of capacity 1: a goroutine has come to an operation
-	actors  int            // that have not ended
+	waiting []*arrival     // goroutines that wait for their turn
+	came    chan struct{}  // capacity 1; signalled when a goroutine reaches an operation
+	actors  int            // named goroutines that have not ended
 	starts  []func()
 	steps   []step
-	objects map[unsafe.Pointer]int // numbered as they are accessed first
-	points  bool                   // there was a call of point.At
-	givenUp bool                   // by the chooser
+	objects map[unsafe.Pointer]int // numbered in the order of first access
+	givenUp bool                   // abandoned by the chooser
 	problem string
 }
 
@@ -57,21 +56,22 @@ type arrival struct {
 	going chan struct{}
 }
 
-// A step is an operation that was performed, and what followed up to the next one.
+// A step is an operation that was performed, and the code up to the next one.
 type step struct {
 	move
-	index    int // of the move among those that could be made
+	index    int // of the move among the possible ones
 	op       *sched.Op
 	accesses []access
-	arrivals []*arrival // that came in this step
-	quiet    bool       // the arrivals came since a timer fired
+	arrivals []*arrival // in this step
+	quiet    bool       // the arrivals follow from a timer
 }
 
 func newRun(number int, c chooser) *Run {
 	return &Run{number: number, chooser: c, ids: make(map[uint64]int), objects: make(map[unsafe.Pointer]int)}
 }
 
-// Go names a goroutine that runs fn. It starts when the program has been set up.
+// Go names a goroutine that runs fn. It starts when the setup of the program is
+// complete.
 func (r *Run) Go(name string, fn func()) {
 	id := len(r.names)
 	r.names = append(r.names, name)
@@ -94,22 +94,21 @@ func (r *Run) Go(name string, fn func()) {
 	})
 }
 
-// Step lets other goroutines go on first. What the goroutine does next, up to its next
-// operation, commutes with nothing.
+// Step lets other goroutines go first. The code of the goroutine up to its next
+// operation commutes with no step.
 func (r *Run) Step(name string) { r.wait(unknown(name), 0) }
 
-// Pass lets d pass, by the clock of the bubble, when it is the turn of the calling
-// goroutine. Timers fire meanwhile, and goroutines that wait for their turn go on
-// waiting.
+// Pass lets d pass, by the clock of the bubble, when the calling goroutine has its
+// turn. Timers fire meanwhile, and goroutines that wait for their turn keep waiting.
 func (r *Run) Pass(d time.Duration) { r.wait(unknown("time passes"), d) }
 
 func unknown(name string) *sched.Op {
 	return &sched.Op{Name: name, Ways: []sched.Access{{Kind: sched.Unknown}}}
 }
 
-// After adds a function that is called, when all goroutines that were named have ended
-// and none waits for its turn: to look at the laws, and to end what was made. The last
-// one added is called first.
+// After adds a function that is called when all named goroutines have ended and none
+// waits for its turn. Such functions check the laws and release resources. The last one
+// added is called first.
 func (r *Run) After(fn func()) { r.after = append(r.after, fn) }
 
 func (r *Run) play(t *testing.T, p Program) {
@@ -118,7 +117,7 @@ func (r *Run) play(t *testing.T, p Program) {
 		detach := sched.Attach(r)
 		r.setUp = current()
 		p(t, r)
-		r.mu.Lock() // goroutines that were set up may come to operations already
+		r.mu.Lock() // goroutines of the setup may reach operations already
 		r.on = true
 		r.mu.Unlock()
 		for _, start := range r.starts {
@@ -131,11 +130,11 @@ func (r *Run) play(t *testing.T, p Program) {
 		detach()
 		if stuck {
 			buf := make([]byte, 1<<16)
-			why := "nobody can go on"
+			why := "no goroutine can go on"
 			if len(r.steps) == endless {
 				why, r.steps = "it goes on and on", r.steps[:100]
 			}
-			t.Fatalf("run %d: %s:\n%s\n%s\n%s", r.number, why, r.choices(), r.trail(), buf[:runtime.Stack(buf, true)])
+			t.Fatalf("%s:\n%s", why, buf[:runtime.Stack(buf, true)])
 		}
 		r.release(t)
 		if r.problem != "" {
@@ -147,14 +146,14 @@ func (r *Run) play(t *testing.T, p Program) {
 	})
 }
 
-// release lets goroutines that still wait for their turn go on: all of them after a run
-// that was given up, and otherwise those that were not named and wait for what After
-// does. It waits until those that were named have ended.
+// release releases the goroutines that still wait for their turn: all of them after an
+// abandoned run, and otherwise the unnamed ones that wait for a function of After. It
+// waits until the named ones have ended.
 func (r *Run) release(t *testing.T) {
 	for _, a := range r.waiting {
 		close(a.going)
 	}
-	for range 2 * patience / time.Minute {
+	for range 2 * stuckAfter / time.Minute {
 		synctest.Wait()
 		r.mu.Lock()
 		actors := r.actors
@@ -164,11 +163,11 @@ func (r *Run) release(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 	}
-	t.Fatalf("run %d, after it was given up: nobody can go on:\n%s\n%s", r.number, r.choices(), r.trail())
+	t.Fatal("after the run was given up: no goroutine can go on")
 }
 
-// loop lets goroutines go on, one at a time, until all that were named have ended and
-// none waits for its turn. It reports whether one has been forgotten, or never ends.
+// loop releases goroutines, one at a time, until all named ones have ended and none
+// waits for its turn. It reports whether a goroutine is stuck or in an endless loop.
 func (r *Run) loop() (stuck bool) {
 	last, known := -1, 0
 	quiet, forgotten := false, false
@@ -213,19 +212,17 @@ func (r *Run) loop() (stuck bool) {
 	}
 }
 
-// step notes that a makes a move.
+// step records the move m of a.
 func (r *Run) step(a *arrival, m move, index int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = slices.DeleteFunc(r.waiting, func(b *arrival) bool { return a == b })
 	a.op.Way = m.way
-	r.points = r.points || a.op.Point
 	r.steps = append(r.steps, step{move: m, index: index, op: a.op})
 	r.access(a.op.Ways[m.way])
 }
 
-// moves returns the moves that can be made, those of last first, and which arrival each
-// of them is of.
+// moves returns the possible moves, those of last first, and the arrival of each.
 func (r *Run) moves(waiting []*arrival, last int) (moves []move, of []*arrival) {
 	if busy := slices.DeleteFunc(slices.Clone(waiting), (*arrival).givesWay); len(busy) > 0 {
 		waiting = busy
@@ -243,7 +240,7 @@ func (r *Run) moves(waiting []*arrival, last int) (moves []move, of []*arrival) 
 
 func (a *arrival) givesWay() bool { return strings.HasSuffix(a.op.Name, " gives way") }
 
-// rank puts the one that went on last in front.
+// rank sorts the goroutine of the previous move first.
 func rank(id, last int) int {
 	if id == last {
 		return -1
@@ -251,13 +248,13 @@ func rank(id, last int) int {
 	return id
 }
 
-// await waits until a goroutine comes to an operation, and reports false if none does.
+// await waits until a goroutine reaches an operation, and returns false if none does.
 func (r *Run) await() bool {
 	select {
-	case <-r.came: // long ago
+	case <-r.came: // from before
 	default:
 	}
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(stuckAfter)
 	defer timer.Stop()
 	select {
 	case <-r.came:
@@ -279,9 +276,9 @@ func (r *Run) Accessed(a sched.Access) {
 	}
 }
 
-// wait returns when it is the turn of op, before which d is to pass.
+// wait returns when op has its turn and d has passed after that.
 func (r *Run) wait(op *sched.Op, d time.Duration) {
-	op.Way = -1 // as long as none has been chosen
+	op.Way = -1 // none is chosen yet
 	g := current()
 	r.mu.Lock()
 	if !r.on || !inBubble() {
@@ -307,11 +304,12 @@ func (r *Run) wait(op *sched.Op, d time.Duration) {
 	<-a.going
 }
 
-// inBubble reports whether the goroutine belongs to a bubble, as one that runs cleanups
-// for the collector does not. The clock of a bubble begins in 2000.
+// inBubble reports whether the calling goroutine belongs to a bubble. A goroutine that
+// runs cleanups of the garbage collector does not. The clock of a bubble begins in
+// 2000.
 func inBubble() bool { return time.Now().Year() < 2020 }
 
-// choices returns what was chosen, without the end of it that is chosen anyway.
+// choices returns the choices, without the trailing ones that are the default.
 func (r *Run) choices() string {
 	var b strings.Builder
 	n := len(r.steps)
@@ -338,9 +336,10 @@ func (r *Run) trail() string {
 	return b.String()
 }
 
-// where says what an operation is and where: "gate.go:71 Store in broadcast.(*gate).late".
+// where describes an operation and its place: "gate.go:71 Store in
+// broadcast.(*gate).late".
 func where(op *sched.Op) string {
-	if op.Point || op.Callers[0] == 0 {
+	if op.Callers[0] == 0 {
 		return op.Name
 	}
 	frames := runtime.CallersFrames(op.Callers[:])
@@ -356,8 +355,8 @@ func where(op *sched.Op) string {
 	return fmt.Sprintf("%s:%d %s%s in %s", filepath.Base(f.File), f.Line, op.Name, way, fn)
 }
 
-// wraps reports whether a function belongs to a package of locks and atomics, whose callers
-// say more.
+// wraps reports whether a function belongs to a package of locks and atomics; where
+// then names the caller instead.
 func wraps(function string) bool {
 	return strings.Contains(function, "/internal/sched.") || strings.Contains(function, "/internal/shortlock.")
 }

@@ -1,26 +1,26 @@
-// Package faults is the list of what goes wrong in other pools, pipelines,
-// limiters and buses, and of how Tandem answers. Each row has an id, and one test
-// in each package that it is about: the id is in the name of the test, or in the
-// comment above it. The test of this package holds the tests to that.
+// Package faults lists faults of other pools, pipelines, limiters and buses, and the
+// behaviour of Tandem in each case. Each row has an id and one test in each package
+// that it concerns: the id is in the name of the test or in the comment above it. The
+// test of this package checks that.
 //
-// The letter behind the F says which package: P pool, L pipeline, F fan,
-// R ratelimit, B broadcast; C is for all five.
+// The letter after the F is the package: P pool, L pipeline, F fan, R ratelimit, B
+// broadcast; C is for all five.
 package faults
 
 import "slices"
 
-// A Fault is one row.
+// A Fault is one row of the list.
 type Fault struct {
 	ID      string
-	Fault   string // what goes wrong elsewhere
-	Tandem  string // what happens here instead
-	Package string // in which there is a test; empty for all of Packages
+	Fault   string // the fault elsewhere
+	Tandem  string // the behaviour of Tandem
+	Package string // the package with the test; empty for all of Packages
 }
 
-// Packages are those that rows without a package are about.
+// Packages are the packages of rows without a package.
 var Packages = []string{"pool", "pipeline", "fan", "ratelimit", "broadcast"}
 
-// In returns the packages that a row is about.
+// In returns the packages that a row concerns.
 func (f Fault) In() []string {
 	if f.Package == "" {
 		return Packages
@@ -28,7 +28,7 @@ func (f Fault) In() []string {
 	return []string{f.Package}
 }
 
-// All returns all rows: those of one package first, then the common ones.
+// All returns all rows: first those of one package, then the common ones.
 func All() []Fault {
 	return slices.Concat(
 		of("pool", pool), of("pipeline", pipeline), of("fan", fan),

@@ -13,7 +13,7 @@ import (
 	"github.com/tandemgo/tandem/internal/faults"
 )
 
-// Ids are unique, of the package they say, and rows say both halves.
+// Ids are unique and have the letter of their package, and rows have both texts.
 func TestRowsAreWhole(t *testing.T) {
 	letters := map[string]string{"pool": "P", "pipeline": "L", "fan": "F", "ratelimit": "R", "broadcast": "B", "": "C"}
 	seen := map[string]bool{}
@@ -31,8 +31,8 @@ func TestRowsAreWhole(t *testing.T) {
 	}
 }
 
-// Each row has exactly one test in each package that it is about, and there is no
-// test of a row that is not there.
+// Each row has exactly one test in each package that it concerns, and each id in a test
+// is that of a row.
 func TestEachRowHasItsTest(t *testing.T) {
 	for _, pkg := range faults.Packages {
 		tests := idsOfTests(t, filepath.Join("..", "..", pkg))
@@ -58,7 +58,7 @@ var (
 	idInName = regexp.MustCompile(`^TestFault(F[PLFRBC]\d+)`)
 )
 
-// idsOfTests returns the tests below a directory that have an id, by id.
+// idsOfTests returns the tests with an id below a directory, by id.
 func idsOfTests(t *testing.T, dir string) map[string][]string {
 	t.Helper()
 	tests := map[string][]string{}
@@ -67,7 +67,7 @@ func idsOfTests(t *testing.T, dir string) map[string][]string {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
-		if strings.Contains(path, "_go127_") { // only 1.27 can parse it, and it has examples alone
+		if strings.Contains(path, "_go127_") { // only Go 1.27 can parse it, and it has only examples
 			return nil
 		}
 		file, err := parser.ParseFile(files, path, nil, parser.ParseComments)

@@ -12,11 +12,11 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// FuzzList plays a script of operations on a list and on a slice.
+// FuzzList performs the same operations on a list and on a slice.
 func FuzzList(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 2, 0, 3, 0, 2, 2})
 	f.Add([]byte{0, 0, 0, 18, 34, 3, 2, 18, 0, 1, 1, 1, 1})
-	f.Add([]byte{0, 0, 18, 0, 1, 1}) // the last one leaves, and another comes
+	f.Add([]byte{0, 0, 18, 0, 1, 1}) // the last element leaves, and another is added
 	f.Fuzz(func(t *testing.T, script []byte) {
 		var l fifo.List[int]
 		var model []int
@@ -32,7 +32,7 @@ func FuzzList(f *testing.F) {
 					t.Fatalf("Pop: %d, %v of %v", v, ok, model)
 				}
 				model = model[min(1, len(model)):]
-			case 2: // any node there ever was
+			case 2: // any node so far
 				v := int(op/16) % (i + 1)
 				if n := nodes[v]; n != nil {
 					at := slices.Index(model, v)

@@ -75,7 +75,7 @@ var (
 	ofOne    = regexp.MustCompile(`^  - ([a-z/]+): `)
 	name     = regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
 	declared = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	idOf     = regexp.MustCompile(`^Test([CPLFRB]\d+)[A-Z]`)
+	idOf     = regexp.MustCompile(`^Test([CPLFRBIN]\d+)[A-Z]`)
 )
 
 // parse returns the laws of a page. The tests in an item are those of the package in the

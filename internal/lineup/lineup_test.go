@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// The function is called for the context that has it, and for those made of it.
+// The function is called for its context and for contexts derived from it.
 func TestPlaced(t *testing.T) {
 	n := 0
 	ctx := lineup.With(t.Context(), func() { n++ })

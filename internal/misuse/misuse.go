@@ -1,9 +1,8 @@
-// Package misuse panics when a call is wrong, in the same words in all packages:
-// "package: Call: what must hold, got v". Each function is named for what is
-// wrong, and is given who says so, as in "pool: Resize: workers".
+// Package misuse panics on misuse, with the same text in all packages: "package: Call:
+// condition, got v". Each function is named after the mistake; its last argument is the
+// start of the text, for example "pool: Resize: workers".
 //
-// A context that is nil is for [ctxselect.Require], which costs a comparison where
-// a call is made often.
+// For a nil context use [ctxselect.Require], which costs only a comparison.
 package misuse
 
 import (
@@ -11,7 +10,7 @@ import (
 	"time"
 )
 
-// Nil panics if what a call needs is nil.
+// Nil panics if is is true, which means that a required argument is nil.
 func Nil(is bool, what string) {
 	if is {
 		panic(what + " must not be nil")
@@ -25,7 +24,7 @@ func Below(n, least int, what string) {
 	}
 }
 
-// Negative panics if v is.
+// Negative panics if v is negative.
 func Negative[N int | time.Duration](v N, what string) {
 	if v < 0 {
 		panic(fmt.Sprintf("%s must not be negative, got %v", what, v))
@@ -39,13 +38,10 @@ func NotPositive(d time.Duration, what string) {
 	}
 }
 
-// Untyped returns what an option carries, nil if it was not given, and panics if
-// that is not an F. Options have no type parameters of their own, so it is when
-// they are used that the compiler can't help any more.
-func Untyped[F any](carried any, what string) F {
-	v, ok := carried.(F)
-	if carried != nil && !ok {
-		panic(fmt.Sprintf("%s must have a %T, got a %T", what, v, carried))
+// Zero panics if is is true, which means that a value was not made by its constructor. The
+// text says that the type must be made with the functions in with.
+func Zero(is bool, call, typ, with string) {
+	if is {
+		panic(call + ": the zero " + typ + " is not usable, make one with " + with)
 	}
-	return v
 }

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+
+	"github.com/tandemgo/tandem/internal/misuse"
 )
 
 // ErrGoexit is the error of user code that ended its goroutine by calling
@@ -91,6 +93,7 @@ func (e *PanicError) Error() string {
 
 // Format prints the error; with %+v, the stack follows.
 func (e *PanicError) Format(f fmt.State, verb rune) {
+	misuse.Nil(e == nil || f == nil, "tandem: PanicError.Format: error and state")
 	switch {
 	case verb == 'v' && f.Flag('+'):
 		fmt.Fprintf(f, "%s\n\n%s", e.Error(), e.Stack)

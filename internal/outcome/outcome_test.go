@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// settled runs fn on a goroutine of its own, since it may end it.
+// settled runs fn on its own goroutine, since fn may end it.
 func settled(fn func() (int, error)) (v int, calls int, err error) {
 	done := make(chan struct{})
 	go func() {
@@ -38,8 +38,8 @@ func TestRunClassifiesEveryEnding(t *testing.T) {
 		name string
 		fn   func() (int, error)
 		v    int
-		is   error  // what errors.Is finds, nil for none
-		text string // what the message holds
+		is   error  // for errors.Is, nil for none
+		text string // part of the message
 	}{
 		{"value", func() (int, error) { return 7, nil }, 7, nil, ""},
 		{"error", func() (int, error) { return 3, io.EOF }, 3, io.EOF, "EOF"},
@@ -68,7 +68,7 @@ func TestRunClassifiesEveryEnding(t *testing.T) {
 	}
 }
 
-// C4: a Goexit costs the goroutine, not the loop.
+// C4: a Goexit ends the goroutine, not the loop.
 func TestSpawnOutlivesGoexit(t *testing.T) {
 	var turns, dones int
 	done := make(chan struct{})
@@ -86,8 +86,8 @@ func TestSpawnOutlivesGoexit(t *testing.T) {
 	}
 }
 
-// Call returns what the function returns or panics with, and tells of a Goexit
-// while the goroutine unwinds.
+// Call returns the result or the panic of the function, and reports a Goexit while the
+// goroutine unwinds.
 func TestCall(t *testing.T) {
 	never := func() { t.Error("exited") }
 	half := func(_ context.Context, v int) (string, error) {
@@ -134,7 +134,17 @@ func TestPermanent(t *testing.T) {
 	if !errors.Is(marked, err) || marked.Error() != err.Error() {
 		t.Errorf("marked: %v", marked)
 	}
+	for _, is := range []bool{true, false} { // an error of another package
+		if err := fmt.Errorf("fetch: %w", answer{permanent: is}); outcome.IsPermanent(err) != is {
+			t.Errorf("an error whose method says %v", is)
+		}
+	}
 }
+
+type answer struct{ permanent bool }
+
+func (answer) Error() string     { return "no" }
+func (a answer) Permanent() bool { return a.permanent }
 
 //go:noinline
 func indexOutOf(list []int) (int, error) { return list[len(list)], nil }
@@ -172,7 +182,7 @@ func TestC4APanicNamesItsPlace(t *testing.T) {
 	}
 }
 
-// C11: what never started says so, and why.
+// C11: the error of a task that never started matches ErrNotStarted and its cause.
 func TestC11NotStartedMatchesItsCause(t *testing.T) {
 	err := outcome.NotStarted(io.EOF)
 	if !errors.Is(err, outcome.ErrNotStarted) || !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -186,7 +196,7 @@ func TestC11NotStartedMatchesItsCause(t *testing.T) {
 	}
 }
 
-// C10: the error of work names the work, and keeps its error.
+// C10: a TaskError names its task and wraps its error.
 func TestC10TaskErrorNamesTheTask(t *testing.T) {
 	err := error(&outcome.TaskError{Index: 3, Err: io.EOF})
 	if err.Error() != "task 3: EOF" || !errors.Is(err, io.EOF) {

@@ -10,7 +10,7 @@ import (
 	"github.com/tandemgo/tandem/pool"
 )
 
-// Submit all, close, then read the results.
+// Results may be read after Close.
 func resultsMayBeReadLate(t *testing.T, newPool Make) {
 	p := newPool(t, 3, double)
 	var fs []Future
@@ -21,7 +21,7 @@ func resultsMayBeReadLate(t *testing.T, newPool Make) {
 	}
 	p.Close()
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // a result that is there is preferred
+	cancel() // an available result has priority
 	for n, f := range fs {
 		if v, err := f.Wait(ended); v != 2*n || err != nil {
 			t.Fatalf("task %d: %d, %v", n, v, err)
@@ -44,7 +44,7 @@ func endedContextSubmitsNothing(t *testing.T, newPool Make) {
 	if _, err := p.Do(ctx, 1); err != cause {
 		t.Errorf("Do: %v", err)
 	}
-	if v, err := p.Do(soon(t), 7); v != 7 || err != nil { // behind them, if there were any
+	if v, err := p.Do(soon(t), 7); v != 7 || err != nil { // after such tasks, if they had been accepted
 		t.Errorf("Do = %d, %v", v, err)
 	}
 	p.Close()

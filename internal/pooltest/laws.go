@@ -40,7 +40,7 @@ func resultAndErrorComeBack(t *testing.T, newPool Make) {
 	}
 }
 
-// One worker is enough to see that it is not lost.
+// With one worker, a lost worker would stop the test.
 func panicAndGoexitAreErrors(t *testing.T, newPool Make) {
 	p := newPool(t, 1, func(_ context.Context, n int) (int, error) {
 		switch n % 3 {
@@ -150,7 +150,7 @@ func allWorkersAndNoMore(t *testing.T, newPool Make) {
 	}
 }
 
-// A task that takes for ever costs one worker and delays nobody.
+// A task that blocks for ever occupies one worker and delays no other task.
 func nothingWaitsBehindATask(t *testing.T, newPool Make) {
 	begun, gate := make(chan struct{}), make(chan struct{})
 	p := newPool(t, 2, func(_ context.Context, n int) (int, error) {

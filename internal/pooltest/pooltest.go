@@ -1,5 +1,6 @@
-// Package pooltest has the laws that hold wherever the tasks of a pool run: in this
-// process, or in any that takes them from a queue. A test of a pool calls Run.
+// Package pooltest has the laws that hold for every kind of pool, whether its tasks run
+// in this process or in any process that takes them from a queue. The test of a pool
+// calls Run. The name of each begins with the id of a law of LAWS.md.
 package pooltest
 
 import (
@@ -25,9 +26,8 @@ type Future interface {
 	Done() <-chan struct{}
 }
 
-// Make makes a pool of its own for a test, which does not try a task again that has
-// failed. Of errors it may keep no more than their text, unless they are of package
-// pool.
+// Make makes a pool for one test. The pool must not retry a failed task. It may keep
+// only the text of an error, unless the error is of package pool.
 type Make func(t *testing.T, workers int, fn pool.Func[int, int]) Pool
 
 // Like is a pool whose futures have the type F.
@@ -39,7 +39,7 @@ type Like[F Future] interface {
 	Shutdown(ctx context.Context) error
 }
 
-// Adapt makes a Pool of p.
+// Adapt returns p as a Pool.
 func Adapt[F Future](p Like[F]) Pool { return adapted[F]{p} }
 
 type adapted[F Future] struct{ Like[F] }
@@ -47,41 +47,41 @@ type adapted[F Future] struct{ Like[F] }
 func (a adapted[F]) Submit(ctx context.Context, task int) (Future, error) {
 	f, err := a.Like.Submit(ctx, task)
 	if err != nil {
-		return nil, err // and no Future that is a nil F
+		return nil, err // not a Future with a nil F
 	}
 	return f, nil
 }
 
-// Run holds the pools that are made by newPool to the laws.
+// Run tests the laws on the pools that newPool makes.
 func Run(t *testing.T, newPool Make) {
 	for _, law := range []struct {
 		name string
 		test func(*testing.T, Make)
 	}{
-		{"ResultAndErrorComeBack", resultAndErrorComeBack},
-		{"PanicAndGoexitAreErrors", panicAndGoexitAreErrors},
-		{"EveryTaskExactlyOnce", everyTaskExactlyOnce},
-		{"AllWorkersAndNoMore", allWorkersAndNoMore},
-		{"NothingWaitsBehindATask", nothingWaitsBehindATask},
-		{"ResultsMayBeReadLate", resultsMayBeReadLate},
-		{"EndedContextSubmitsNothing", endedContextSubmitsNothing},
-		{"WaitReturnsTheCause", waitReturnsTheCause},
-		{"ClosedAcceptsNothing", closedAcceptsNothing},
-		{"CloseWaitsForWhatRuns", closeWaitsForWhatRuns},
-		{"ShutdownInsideATaskDoesNotWait", shutdownInsideATaskDoesNotWait},
-		{"ShutdownEndsContexts", shutdownEndsContexts},
-		{"ShutdownOfAnIdlePool", shutdownOfAnIdlePool},
-		{"NilContextPanics", nilContextPanics},
+		{"P1ResultAndErrorComeBack", resultAndErrorComeBack},
+		{"C4PanicAndGoexitAreErrors", panicAndGoexitAreErrors},
+		{"P1EveryTaskExactlyOnce", everyTaskExactlyOnce},
+		{"P3AllWorkersAndNoMore", allWorkersAndNoMore},
+		{"P4NothingWaitsBehindATask", nothingWaitsBehindATask},
+		{"P2ResultsMayBeReadLate", resultsMayBeReadLate},
+		{"P6EndedContextSubmitsNothing", endedContextSubmitsNothing},
+		{"C2WaitReturnsTheCause", waitReturnsTheCause},
+		{"C6ClosedAcceptsNothing", closedAcceptsNothing},
+		{"C1CloseWaitsForWhatRuns", closeWaitsForWhatRuns},
+		{"C6ShutdownInsideATaskDoesNotWait", shutdownInsideATaskDoesNotWait},
+		{"C1ShutdownEndsContexts", shutdownEndsContexts},
+		{"C1ShutdownOfAnIdlePool", shutdownOfAnIdlePool},
+		{"C5NilContextPanics", nilContextPanics},
 	} {
 		t.Run(law.name, func(t *testing.T) { law.test(t, newPool) })
 	}
 }
 
-// patience is how long anything that must happen may take.
+// patience is the longest wait for an expected event.
 const patience = time.Minute
 
-// soon returns a context that ends when nobody can believe any more that what is
-// waited for will happen.
+// soon returns a context that ends after patience, when an expected event counts as
+// missing.
 func soon(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -89,7 +89,7 @@ func soon(t *testing.T) context.Context {
 	return ctx
 }
 
-// receive returns what comes from ch, and fails the test if nothing does.
+// receive returns a value from ch, and fails the test if none arrives.
 func receive[T any](t *testing.T, ch <-chan T, what string) (v T) {
 	t.Helper()
 	select {

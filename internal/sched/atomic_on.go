@@ -36,8 +36,8 @@ func (x *Uint64) CompareAndSwap(old, n uint64) bool {
 	return x.v.CompareAndSwap(old, n)
 }
 
-// A Counter is an atomic.Uint64 for statistics. The explorer is not told of it: no goroutine
-// decides by its value what to do.
+// A Counter is an atomic.Uint64 for statistics. It is not reported to the explorer,
+// since no goroutine's behaviour depends on its value.
 type Counter = atomic.Uint64
 
 // A Bool is an atomic.Bool.

@@ -2,9 +2,9 @@
 
 package sched
 
-// Bodies is not called. The compiler inlines a method of an alias in a package that does
-// not import sync/atomic only if something that it imports has the body in its export
-// data; Bodies, which could be inlined itself, puts the bodies there.
+// Bodies is never called. The compiler inlines a method of an alias into a package that
+// does not import sync/atomic only if an imported package has the body in its export
+// data. Bodies can be inlined, which puts the bodies there.
 func Bodies(x *Uint64, b *Bool) {
 	x.Store(x.Load())
 	x.Add(x.Swap(x.And(x.Or(0))))
@@ -13,7 +13,7 @@ func Bodies(x *Uint64, b *Bool) {
 	b.CompareAndSwap(b.Swap(false), false)
 }
 
-// MutexBodies is to a mutex what Bodies is to an atomic.
+// MutexBodies does for a mutex the same as Bodies for atomics.
 func MutexBodies(mu *Mutex) {
 	mu.Unlock()
 	if !mu.TryLock() {

@@ -13,20 +13,21 @@ import (
 // chaos is nil without TANDEM_CHAOS.
 var chaos = fromEnvironment()
 
-// giveWay lets other goroutines run, at random, if there is chaos.
+// giveWay yields to other goroutines at random if chaos is set.
 func giveWay() {
 	if chaos != nil {
 		chaos.stir()
 	}
 }
 
-// An unrest makes goroutines give way before their operations, at random.
+// An unrest makes goroutines yield at random before their operations.
 type unrest struct {
 	yield func()
 	state uint64
 }
 
-// fromEnvironment returns the unrest whose seed is in TANDEM_CHAOS, and prints it.
+// fromEnvironment returns the unrest with the seed in TANDEM_CHAOS, and prints the
+// seed.
 func fromEnvironment() *unrest {
 	s := os.Getenv("TANDEM_CHAOS")
 	if s == "" {
@@ -43,12 +44,12 @@ func fromEnvironment() *unrest {
 	return &unrest{yield: runtime.Gosched, state: seed}
 }
 
-// long is how many times a goroutine gives way in place of a sleep: enough for all
-// others to come to where they wait, or to run for a good while. A real sleep would not
-// do: time stands still in a bubble of testing/synctest, and tests look at it.
+// long is how many times a goroutine yields in place of a sleep: enough for all others
+// to block or to run for long. A real sleep would not work: time stands still in a
+// bubble of testing/synctest, and tests check the time.
 const long = 200
 
-// stir gives way not at all, once, or for long.
+// stir yields zero times, once, or long times.
 func (u *unrest) stir() {
 	times := 0
 	switch n := u.draw() % 64; {
@@ -65,9 +66,9 @@ func (u *unrest) stir() {
 // draw returns the next number of SplitMix64 (G. Steele, D. Lea, C. Flood, Fast
 // Splittable Pseudorandom Number Generators, OOPSLA 2014).
 //
-// It takes no lock and uses no atomic: either would order the goroutines that call
-// it, and so hide from the race detector what chaos is to show. Two goroutines may draw
-// the same number at once, which does no harm.
+// It uses no lock and no atomic, since either would order the goroutines that call it
+// and hide races from the race detector. Two goroutines may draw the same number, which
+// is harmless.
 //
 //go:norace
 func (u *unrest) draw() uint64 {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// stirred returns how many times each of so many operations gives way, with a seed.
+// stirred returns how many times each of the given number of operations yields, with a
+// seed.
 func stirred(t *testing.T, seed uint64, calls int) (times []int) {
 	t.Helper()
 	n, before := 0, chaos
@@ -24,7 +25,7 @@ func stirred(t *testing.T, seed uint64, calls int) (times []int) {
 	return times
 }
 
-// The seed decides which operations give way.
+// The seed determines which operations yield.
 func TestChaosGivesWay(t *testing.T) {
 	const calls = 1000
 	kinds := map[int]int{}
@@ -47,7 +48,7 @@ func TestChaosGivesWay(t *testing.T) {
 	}
 }
 
-// With a hook attached, only the hook decides.
+// With a hook attached, operations do not yield by themselves.
 func TestChaosYieldsToAHook(t *testing.T) {
 	hooked := 0
 	defer Attach(counter{&hooked})()
@@ -66,7 +67,7 @@ type counter struct{ n *int }
 func (c counter) Await(*Op)       { *c.n++ }
 func (c counter) Accessed(Access) {}
 
-// The seed comes from the environment and is printed; random stands for another seed
+// The seed comes from the environment and is printed. The value random means a new seed
 // each time.
 func TestChaosPrintsItsSeed(t *testing.T) {
 	seeds := map[string]bool{}

@@ -3,17 +3,17 @@
 package sched
 
 import (
+	"runtime"
 	"sync"
 	"unsafe"
 )
 
 // A RWMutex is a sync.RWMutex in whose critical sections a goroutine may wait for its
-// turn: a goroutine that waits for the lock is durably blocked in the sense of
-// testing/synctest, as one that waits for a sync.Mutex is not.
+// turn. A goroutine that waits for the lock is durably blocked in the sense of
+// testing/synctest; one that waits for a sync.Mutex is not.
 //
-// Unlock is no operation of its own. Nothing that another goroutine does before it,
-// and after the last operation of the critical section, can tell the difference,
-// except TryLock.
+// Unlock is not an operation of its own: its effect can be moved to the end of the last
+// operation of the critical section, and only TryLock could observe the difference.
 type RWMutex struct {
 	mu      sync.Mutex
 	free    *sync.Cond // made by the first goroutine that waits
@@ -96,16 +96,24 @@ func (m *RWMutex) await(name string, k Kind, ready func() bool) {
 	})
 }
 
-// wait waits until the lock is released, for goroutines that no hook controls. m.mu is
-// held.
+// wait waits until the lock is released. It is for goroutines without a hook. m.mu is
+// held. Under chaos the goroutine does not block, as it would not at a sync.Mutex: a cleanup of
+// the runtime, outside of the bubble, may have the lock, and then a bubble whose goroutines are
+// all durably blocked would count as deadlocked.
 func (m *RWMutex) wait() {
+	if chaos != nil {
+		m.mu.Unlock()
+		runtime.Gosched()
+		m.mu.Lock()
+		return
+	}
 	if m.free == nil {
 		m.free = sync.NewCond(&m.mu)
 	}
 	m.free.Wait()
 }
 
-// wake wakes all that wait. m.mu is held.
+// wake wakes all waiters. m.mu is held.
 func (m *RWMutex) wake() {
 	if m.free != nil {
 		m.free.Broadcast()

@@ -7,14 +7,15 @@ import (
 	"unsafe"
 )
 
-// contexts is the object that stands for all contexts: which of them end with one
-// that is cancelled is not known.
+// contexts is the object of all operations on contexts, since the contexts that end
+// with a cancelled one are unknown.
 var contexts byte
 
 func object[C any](ch C) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&ch)) }
 
-// Spins returns n, which is how often a goroutine is to give way to others and look again
-// before it parks. With a hook it is 0: that others go on first is one of the orders anyway.
+// Spins returns n, the number of times that a goroutine yields and checks its condition
+// again before it parks. With a hook it returns 0, since the explorer tries those
+// orders anyway.
 func Spins(n int) int {
 	if Attached() {
 		return 0
@@ -29,6 +30,12 @@ func Signal(ch chan<- struct{}) {
 	case ch <- struct{}{}:
 	default:
 	}
+}
+
+// Close closes signal, an unbuffered channel, and so wakes all goroutines that park on it.
+func Close(signal chan struct{}) {
+	access(object(signal), Write, "Close")
+	close(signal)
 }
 
 // Park waits for a signal.
@@ -46,11 +53,17 @@ func Park(signal <-chan struct{}) {
 	<-signal
 }
 
+// End closes done, a channel that is given to [ParkCtxOr] in place of that of a context.
+func End(done chan struct{}) {
+	access(unsafe.Pointer(&contexts), Write, "End")
+	close(done)
+}
+
 // ParkCtx waits for a signal or for the end of ctx.
 func ParkCtx(ctx context.Context, signal <-chan struct{}) { park(signal, ctx.Done(), nil) }
 
-// ParkCtxOr waits for a signal, for the end of ctx, or for that of another context, of
-// which done is the channel. A nil channel is one of a context that never ends.
+// ParkCtxOr waits for a signal, for the end of ctx, or for the end of another context,
+// whose channel is done. A nil channel belongs to a context that never ends.
 func ParkCtxOr(ctx context.Context, signal, done <-chan struct{}) { park(signal, ctx.Done(), done) }
 
 func park(signal, done, other <-chan struct{}) {
@@ -64,7 +77,7 @@ func park(signal, done, other <-chan struct{}) {
 		Ways: []Access{{object(signal), Acquire}, {unsafe.Pointer(&contexts), Read}},
 		Ready: func(way int) bool {
 			if way == 0 {
-				return len(signal) > 0
+				return len(signal) > 0 || cap(signal) == 0 && isClosed(signal)
 			}
 			return isClosed(done) || isClosed(other)
 		},
@@ -78,7 +91,7 @@ func park(signal, done, other <-chan struct{}) {
 			return
 		}
 	}
-	wait(signal, done, other) // the hook has let the operation go without a choice
+	wait(signal, done, other) // the hook has released the operation without a choice
 }
 
 func wait(signal, done, other <-chan struct{}) {
@@ -89,7 +102,7 @@ func wait(signal, done, other <-chan struct{}) {
 	}
 }
 
-// isClosed reports whether the channel of a context, which may be nil, is closed.
+// isClosed reports whether the channel of a context is closed. It may be nil.
 func isClosed(done <-chan struct{}) bool {
 	select {
 	case <-done:
@@ -99,7 +112,7 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// Ended reports whether the context has ended of which done is the channel.
+// Ended reports whether the context with the channel done has ended.
 func Ended(done <-chan struct{}) bool {
 	if done == nil {
 		return false
@@ -110,14 +123,14 @@ func Ended(done <-chan struct{}) bool {
 
 // Err returns ctx.Err().
 //
-// It does not call ctx.Done, which may make a channel: that would belong to a bubble of
-// testing/synctest even if ctx does not.
+// It does not call ctx.Done, which may make a channel. Such a channel would belong to a
+// bubble of testing/synctest even if ctx does not.
 func Err(ctx context.Context) error {
 	access(unsafe.Pointer(&contexts), Read, "Err")
 	return ctx.Err()
 }
 
-// Cancel calls cancel, which ends a context.
+// Cancel calls cancel, the cancel function of a context.
 func Cancel(cancel func()) {
 	access(unsafe.Pointer(&contexts), Write, "Cancel")
 	cancel()

@@ -1,5 +1,5 @@
-// Package shortlock holds the lock for sections of a few dozen instructions
-// that never block, at which many goroutines meet.
+// Package shortlock provides a lock for contended critical sections of a few dozen
+// instructions that never block.
 //
-// With the build tag points its lock is that of package sched.
+// With the build tag points the lock is that of package sched.
 package shortlock

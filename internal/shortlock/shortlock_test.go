@@ -12,13 +12,13 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// One at a time is inside, however many come, and everybody gets in.
+// One goroutine at a time is inside, and every goroutine gets in.
 func TestMutualExclusion(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		const goroutines, entries = 16, 2_000
 		var mu shortlock.Mutex
 		var inside testkit.Gauge
-		plain := 0 // the race detector sees whether the lock is one
+		plain := 0 // the race detector checks that the lock orders the accesses
 		var wg sync.WaitGroup
 		for range goroutines {
 			wg.Go(func() {
@@ -27,7 +27,7 @@ func TestMutualExclusion(t *testing.T) {
 					inside.Enter()
 					plain++
 					if i%16 == 0 {
-						runtime.Gosched() // the others try for a while, and some park
+						runtime.Gosched() // the others spin for a while, and some park
 					}
 					inside.Leave()
 					mu.Unlock()
@@ -41,10 +41,10 @@ func TestMutualExclusion(t *testing.T) {
 	})
 }
 
-// Whoever has tried in vain for long enough parks, and is still not inside.
+// A goroutine that has spun long enough parks, and is still not inside.
 func TestALongWait(t *testing.T) {
 	testkit.Watchdog(t, func() {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that to give way is to let the other try
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that Gosched lets the other goroutine try
 		var mu shortlock.Mutex
 		var inside atomic.Bool
 		mu.Lock()
@@ -65,7 +65,7 @@ func TestALongWait(t *testing.T) {
 	})
 }
 
-// Whoever gets the lock by trying again has it, and gives it back once.
+// A goroutine that gets the lock by spinning holds it, and releases it once.
 func TestAShortWait(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -80,7 +80,7 @@ func TestAShortWait(t *testing.T) {
 				defer mu.Unlock()
 			})
 			for !comes.Load() {
-				runtime.Gosched() // he tries, and gives way
+				runtime.Gosched() // the goroutine tries, and yields
 			}
 			mu.Unlock()
 			wg.Wait()

@@ -10,11 +10,11 @@ import (
 // A Mutex is a mutex for short sections. The zero value is unlocked. It must
 // not be copied after first use.
 //
-// A goroutine that finds it taken keeps away from its cache line for a moment
-// before it tries again, so that the holder gets through a run of sections
-// undisturbed: on two cores with many submitters that is three times as fast as
-// sync.Mutex alone, whose waiters retry at once and then park. The number of
-// tries is bounded; after them it is a plain mutex.
+// A goroutine that finds the mutex locked stays away from its cache line for a moment
+// before it tries again, so the holder is not disturbed in a series of sections. With
+// many submitters on two cores that is three times as fast as sync.Mutex alone, whose
+// waiters retry at once and then park. After a bounded number of tries it behaves like
+// a sync.Mutex.
 type Mutex struct{ mu sync.Mutex }
 
 // Lock locks m.
@@ -28,15 +28,15 @@ func (m *Mutex) Lock() {
 func (m *Mutex) Unlock() { m.mu.Unlock() }
 
 const (
-	rounds = 4   // each ends by giving way to other goroutines
+	rounds = 4   // each ends with a Gosched
 	tries  = 4   // a round
-	moment = 800 // steps of nothing before a try, some 300 ns
+	moment = 800 // idle steps before a try, about 300 ns
 )
 
 func (m *Mutex) lockSlow() {
 	for range rounds {
 		for range tries {
-			pause(moment) //lint:ignore SA4017 the time is what is wanted
+			pause(moment) //lint:ignore SA4017 called for the time it takes
 			if m.mu.TryLock() {
 				return
 			}
@@ -46,7 +46,7 @@ func (m *Mutex) lockSlow() {
 	m.mu.Lock()
 }
 
-// pause passes time in registers.
+// pause spends time without touching memory.
 //
 //go:noinline
 func pause(steps int) (x int) {

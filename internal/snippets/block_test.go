@@ -1,79 +1,74 @@
 package snippets_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const root = "../.."
 
 // A block is a fenced part of a page.
 type block struct {
-	page  string // path from the root of the repository
-	line  int    // of its first line, from 1
-	info  string // what stands behind the opening fence
-	lines []string
+	page string // path from the root of the repository
+	line int    // of its first line, from 1
+	info string // the text after the opening fence
+	text string
 }
 
-// blocks returns the fenced parts of a page.
+// fenced finds the blocks of a page. A fence that is not closed reaches to the end.
+var fenced = regexp.MustCompile("(?m)^( *)```(.*)\n((?:.*\n)*?)(?: *```$|\\z)")
+
 func blocks(page, text string) (all []block) {
-	var b *block
-	indent := ""
-	for i, line := range strings.Split(text, "\n") {
-		bare := strings.TrimLeft(line, " ")
-		switch {
-		case b == nil && strings.HasPrefix(bare, "```"):
-			indent = line[:len(line)-len(bare)]
-			b = &block{page: page, line: i + 2, info: strings.TrimSpace(bare[3:])}
-		case b != nil && strings.HasPrefix(bare, "```"):
-			all, b = append(all, *b), nil
-		case b != nil:
-			b.lines = append(b.lines, strings.TrimPrefix(line, indent))
+	for _, m := range fenced.FindAllStringSubmatchIndex(text, -1) {
+		lines := strings.SplitAfter(text[m[6]:m[7]], "\n")
+		for i, line := range lines {
+			lines[i] = strings.TrimPrefix(line, text[m[2]:m[3]]) // in an item of a list
 		}
-	}
-	if b != nil {
-		all = append(all, *b)
+		all = append(all, block{page, 1 + strings.Count(text[:m[6]], "\n"), strings.TrimSpace(text[m[4]:m[5]]), strings.Join(lines, "")})
 	}
 	return all
 }
 
-// pages returns the pages that users read, by path from the root.
-func pages(t *testing.T) map[string]string {
+// files returns the texts of the files for which want returns true, by path from the root.
+func files(t *testing.T, want func(path string) bool) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	add := func(path string) {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			if d.Name() == ".git" {
+				return fs.SkipDir
+			}
+			return err
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(path, filepath.FromSlash(root+"/")))
+		if !want(name) {
+			return nil
+		}
 		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name, err := filepath.Rel(root, path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[filepath.ToSlash(name)] = string(text)
-	}
-	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"} {
-		add(filepath.Join(root, name))
-	}
-	for path := range files(t, filepath.Join(root, "docs")) {
-		if strings.HasSuffix(path, ".md") {
-			add(path)
-		}
+		all[name] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
+}
+
+// pages returns the pages that users read.
+func pages(t *testing.T) map[string]string {
+	return files(t, regexp.MustCompile(`^(README|CONTRIBUTING|SECURITY|CHANGELOG|docs/.*)\.md$`).MatchString)
 }
 
 func TestBlocks(t *testing.T) {
 	const text = "a\n```go\nx := 1\n\n\ty()\n```\nb\n1. c\n\n   ```go note\n   z()\n   ```\n```\nlast\n"
-	got := blocks("p.md", text)
-	want := []block{
-		{"p.md", 3, "go", []string{"x := 1", "", "\ty()"}},
-		{"p.md", 11, "go note", []string{"z()"}},
-		{"p.md", 14, "", []string{"last", ""}}, // a fence that is forgotten hides nothing
-	}
-	if diff := compare(want, got); diff != "" {
+	want := []block{{"p.md", 3, "go", "x := 1\n\n\ty()\n"}, {"p.md", 11, "go note", "z()\n"}, {"p.md", 14, "", "last\n"}}
+	if diff := cmp.Diff(want, blocks("p.md", text), cmp.AllowUnexported(block{})); diff != "" {
 		t.Error(diff)
 	}
 }

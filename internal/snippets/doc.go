@@ -1,4 +1,4 @@
-// Package snippets has no code, only tests: every piece of Go in README and the guides
-// is compiled, since it is a part, word for word, of an Example or a program, and what
-// the guides say it takes to move a program is what it takes.
+// Package snippets has only tests. They check that every block of Go in README and the
+// guides is compiled, as a part of an Example or a program, word for word, and that the
+// guides show the true changes for moving a program.
 package snippets

@@ -2,98 +2,90 @@ package snippets_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// patch returns what it takes to move the program of benchmarks/moving from a library.
-func patch(t *testing.T, library string) []string {
-	t.Helper()
-	read := func(name string) []string {
-		text, err := os.ReadFile(filepath.Join(root, "benchmarks", "moving", library, name))
-		if err != nil {
-			t.Fatal(err)
+// changes returns how many lines a shortest patch from before to after adds and removes.
+func changes(before, after []string) string {
+	// common[j] is the number of lines that before[i:] and after[j:] have in common, in order.
+	common := make([]int, len(after)+1)
+	for _, line := range slices.Backward(before) {
+		last := slices.Clone(common)
+		for j, other := range slices.Backward(after) {
+			common[j] = max(last[j], common[j+1])
+			if line == other {
+				common[j] = last[j+1] + 1
+			}
 		}
-		return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	}
-	before := "before/main.go"
-	if library == "rill" { // which the module proxy does not have
-		before += ".txt"
-	}
-	return diff(read(before), read("after/main.go"))
+	return fmt.Sprintf("%d lines added, %d removed", len(after)-common[0], len(before)-common[0])
 }
 
-// A program of 30 lines, besides its imports, moves in fewer than ten changed lines,
-// added and removed ones together. Its guide shows all of them, and says how many.
-func TestAProgramMovesInFewLines(t *testing.T) {
-	for _, library := range []string{"errgroup", "xtime", "conc"} {
-		p := patch(t, library)
-		added, removed := changed(p)
-		if added+removed >= 10 || added+removed == 0 {
-			t.Errorf("%s: %d lines are added and %d removed:\n%s", library, added, removed, strings.Join(p, "\n"))
+// sides returns the lines before and after a patch.
+func sides(patch string) (before, after []string) {
+	for line := range strings.SplitSeq(strings.TrimSuffix(patch, "\n"), "\n") {
+		text := line[min(1, len(line)):] // an empty line has no space before it
+		if !strings.HasPrefix(line, "+") {
+			before = append(before, text)
 		}
-		if old := statements(p); old < 25 || old > 35 {
-			t.Errorf("%s: the program has %d lines of code", library, old)
-		}
-		text := pages(t)["docs/moving/"+library+".md"]
-		if !strings.Contains(text, "```diff\n"+strings.Join(p, "\n")+"\n```\n") {
-			t.Errorf("docs/moving/%s.md does not show the whole of it:\n%s", library, strings.Join(p, "\n"))
-		}
-		if says := fmt.Sprintf("%d lines added, %d removed", added, removed); !strings.Contains(text, says) {
-			t.Errorf("docs/moving/%s.md does not say %q", library, says)
+		if !strings.HasPrefix(line, "-") {
+			after = append(after, text)
 		}
 	}
+	return before, after
 }
 
-// statements returns how many lines of the old program are code, and no import.
-func statements(patch []string) (n int) {
-	imports := false
-	for _, line := range patch {
-		if strings.HasPrefix(line, "+") || line == "" {
-			continue
-		}
-		line = line[1:]
-		switch {
-		case line == "import (":
-			imports = true
-		case line == ")":
-			imports = false
-		case !imports && line != "" && !strings.HasPrefix(line, "//"):
-			n++
-		}
+// The index says for each library how many lines change as its program moves. A guide with
+// a patch shows all of it, and says the same.
+func TestGuidesShowHowAProgramMoves(t *testing.T) {
+	programs := files(t, regexp.MustCompile(`^benchmarks/moving/.*/main.go(.txt)?$`).MatchString)
+	program := func(library, name string) []string {
+		path := "benchmarks/moving/" + library + "/" + name + "/main.go"
+		text := programs[path] + programs[path+".txt"] // rill cannot be had
+		return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	}
-	return n
-}
-
-// The index has the figures of all.
-func TestIndexSaysHowManyLines(t *testing.T) {
-	index := pages(t)["docs/moving/README.md"]
-	rows := regexp.MustCompile(`(?m)^\| \[.*\]\((\w+)\.md\) \|.*\| (.*) \|$`).FindAllStringSubmatch(index, -1)
-	if len(rows) != 8 {
-		t.Errorf("the index has %d libraries", len(rows))
-	}
+	pages := pages(t)
+	rows := regexp.MustCompile(`(?m)^\| \[.*\]\((\w+)\.md\) \|.*\| (.*) \|$`).FindAllStringSubmatch(pages["docs/moving/README.md"], -1)
+	patches := 0
 	for _, row := range rows {
-		added, removed := changed(patch(t, row[1]))
-		if want := fmt.Sprintf("%d lines added, %d removed", added, removed); row[2] != want {
+		before, after := program(row[1], "before"), program(row[1], "after")
+		want := changes(before, after)
+		if row[2] != want {
 			t.Errorf("the index says of %s %q, and it is %q", row[1], row[2], want)
 		}
-	}
-}
-
-// What a guide shows as a diff is one.
-func TestDiffsAreDiffs(t *testing.T) {
-	for page, text := range pages(t) {
-		for _, b := range blocks(page, text) {
+		page := "docs/moving/" + row[1] + ".md"
+		for _, b := range blocks(page, pages[page]) {
 			if b.info != "diff" {
 				continue
 			}
-			library := strings.TrimSuffix(filepath.Base(page), ".md")
-			if !strings.Contains("\n"+strings.Join(patch(t, library), "\n")+"\n", "\n"+strings.Join(b.lines, "\n")+"\n") {
-				t.Errorf("%s:%d: this is no part of the diff of benchmarks/moving/%s", b.page, b.line, library)
+			patches++
+			was, is := sides(b.text)
+			if !slices.Equal(was, before) || !slices.Equal(is, after) || changes(was, is) != want {
+				t.Errorf("%s:%d: this is no patch of benchmarks/moving/%s", page, b.line, row[1])
 			}
+			if !strings.Contains(pages[page], want) {
+				t.Errorf("%s does not say %q", page, want)
+			}
+		}
+	}
+	if len(rows) != 8 || patches < 3 {
+		t.Errorf("the index has %d libraries, and %d guides have a patch", len(rows), patches)
+	}
+}
+
+func TestChanges(t *testing.T) {
+	for _, c := range []struct{ patch, want string }{
+		{" a\n b\n c", "0 lines added, 0 removed"},
+		{" a\n-b\n c", "0 lines added, 1 removed"},
+		{" a\n+b\n c", "1 lines added, 0 removed"},
+		{"-a\n+x\n b\n-c\n+y", "2 lines added, 2 removed"},
+		{"+a\n-b\n+b", "1 lines added, 0 removed"}, // not the shortest
+	} {
+		if got := changes(sides(c.patch)); got != c.want {
+			t.Errorf("%q: %s, want %s", c.patch, got, c.want)
 		}
 	}
 }

@@ -1,18 +1,16 @@
 package snippets_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// values are what the tables of the pages call the values of our types.
-var values = map[string][]string{
+// meanings are the packages and types that a name before a dot stands for in the tables of
+// the pages.
+var meanings = map[string][]string{
+	"pool": {"pool"}, "pipeline": {"pipeline"}, "fan": {"fan"}, "inflight": {"inflight"}, "ratelimit": {"ratelimit"}, "broadcast": {"broadcast"},
 	"p": {"pool.Pool"}, "g": {"pool.Group"}, "f": {"pool.Future"},
 	"l": {"ratelimit.Limiter"}, "r": {"ratelimit.Reservation"},
 	"b": {"broadcast.Broadcast"}, "s": {"broadcast.Subscription", "pipeline.Stage"},
@@ -24,7 +22,7 @@ var (
 	name = regexp.MustCompile(`\b([a-z]+)\.([A-Z]\w*)`)
 )
 
-// What the second column of a table says is ours is there, by that name.
+// Each name of ours in the second column of a table exists.
 func TestTablesNameWhatIsThere(t *testing.T) {
 	there := exported(t)
 	seen := 0
@@ -47,75 +45,38 @@ func TestTablesNameWhatIsThere(t *testing.T) {
 	}
 }
 
-// ours returns what a cell of a table may mean by each name in it of us.
+// ours returns for each name of ours in a cell of a table its possible meanings.
 func ours(cell string) (names [][]string) {
 	for _, span := range code.FindAllString(cell, -1) {
 		for _, m := range name.FindAllStringSubmatch(span, -1) {
-			if types, ok := values[m[1]]; ok {
-				var meant []string
-				for _, typ := range types {
-					meant = append(meant, typ+"."+m[2])
-				}
+			var meant []string
+			for _, of := range meanings[m[1]] {
+				meant = append(meant, of+"."+m[2])
+			}
+			if meant != nil {
 				names = append(names, meant)
-			} else if slices.Contains([]string{"pool", "pipeline", "fan", "ratelimit", "broadcast"}, m[1]) {
-				names = append(names, []string{m[0]})
 			}
 		}
 	}
 	return names
 }
 
-// exported returns the names that the record of the API has: pool.New, pool.Pool.Go.
+// declared finds a function, a method with the type of its receiver, a type, or a constant
+// or variable in a record of the API.
+var declared = regexp.MustCompile(`(?m)^(?:func (?:\((?:\w+ )?\*?(\w+)[^)]*\) )?|type |const |var |\t)([A-Z]\w*)\b`)
+
+// exported returns the names in the record of the API, such as pool.New and
+// pool.Pool.Go, and the fields of structs as if they were names of the package.
 func exported(t *testing.T) map[string]bool {
 	t.Helper()
 	all := map[string]bool{}
-	for _, pkg := range []string{"pool", "pipeline", "fan", "ratelimit", "broadcast"} {
-		record := filepath.Join(root, "internal", "apiguard", "testdata", pkg+".go.txt")
-		file, err := parser.ParseFile(token.NewFileSet(), record, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, decl := range file.Decls {
-			switch d := decl.(type) {
-			case *ast.FuncDecl:
-				all[strings.Join(append([]string{pkg}, append(receiver(d), d.Name.Name)...), ".")] = true
-			case *ast.GenDecl:
-				for _, spec := range d.Specs {
-					switch s := spec.(type) {
-					case *ast.TypeSpec:
-						all[pkg+"."+s.Name.Name] = true
-					case *ast.ValueSpec:
-						for _, n := range s.Names {
-							all[pkg+"."+n.Name] = true
-						}
-					}
-				}
-			}
+	for path, text := range files(t, regexp.MustCompile(`^internal/apiguard/testdata/[a-z]+\.go\.txt$`).MatchString) {
+		pkg := regexp.MustCompile(`[a-z]+\.`).FindString(path)
+		for _, m := range declared.FindAllStringSubmatch(text, -1) {
+			all[pkg+strings.TrimPrefix(m[1]+"."+m[2], ".")] = true
 		}
 	}
 	return all
-}
-
-// receiver returns the name of the type that a method is of, if it is one.
-func receiver(d *ast.FuncDecl) []string {
-	if d.Recv == nil {
-		return nil
-	}
-	typ := d.Recv.List[0].Type
-	for {
-		switch x := typ.(type) {
-		case *ast.StarExpr:
-			typ = x.X
-		case *ast.IndexExpr:
-			typ = x.X
-		case *ast.IndexListExpr:
-			typ = x.X
-		case *ast.Ident:
-			return []string{x.Name}
-		default:
-			return nil
-		}
-	}
 }
 
 func TestOurs(t *testing.T) {
@@ -130,7 +91,7 @@ func TestOurs(t *testing.T) {
 			t.Errorf("%s is not found", n)
 		}
 	}
-	if there["pool.Pool.Stage"] || there["pool.Nobody"] {
+	if there["pool.Pool.Stage"] || there["pool.Nothing"] {
 		t.Error("what is not there is found")
 	}
 }

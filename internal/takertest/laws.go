@@ -14,11 +14,11 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// most is no bound.
+// most is no upper bound.
 const most = time.Duration(math.MaxInt64)
 
 // burst: the burst is granted at once, and no more; Remaining counts down, and the
-// delays say when it is back.
+// delays tell when permits return.
 func (s Subject) burst(t *testing.T) {
 	const burst = 5
 	x := s.tape(t, ratelimit.Every(time.Hour), burst)
@@ -49,7 +49,7 @@ func (s Subject) burst(t *testing.T) {
 	}
 }
 
-// concurrency: many goroutines at once get no more than one would, and no less.
+// concurrency: many goroutines at once get as many permits as one would.
 func (s Subject) concurrency(t *testing.T) {
 	const burst, goroutines, each = 200, 16, 25
 	x := s.tape(t, ratelimit.Every(time.Hour), burst)
@@ -74,7 +74,7 @@ func (s Subject) concurrency(t *testing.T) {
 	}
 }
 
-// allOrNone: what does not fit takes nothing, and what can never fit says so.
+// allOrNone: a denied call takes no permit, and a call above the burst gets Never.
 func (s Subject) allOrNone(t *testing.T) {
 	x := s.tape(t, ratelimit.Every(time.Hour), 5)
 	first := x.take("a", 3)
@@ -109,7 +109,7 @@ func (s Subject) left(n int) int {
 	return -1
 }
 
-// ended: under a context that has ended, nothing is spent, and the cause comes back.
+// ended: under a context that has ended, no permit is spent, and the cause is returned.
 func (s Subject) ended(t *testing.T) {
 	x := s.tape(t, ratelimit.Every(time.Hour), 3)
 	cause := errors.New("gone")
@@ -128,7 +128,7 @@ func (s Subject) ended(t *testing.T) {
 	x.is("the burst", x.take("a", 3), true, 0)
 }
 
-// misuse: numbers below 1 and no context panic at the call, and spend nothing.
+// misuse: numbers below 1 and a nil context panic at the call and spend no permit.
 func (s Subject) misuse(t *testing.T) {
 	x := s.tape(t, ratelimit.Every(time.Hour), 3)
 	for what, call := range map[string]func(){
@@ -148,7 +148,7 @@ func (s Subject) misuse(t *testing.T) {
 	x.is("the burst", x.take("a", 3), true, 0)
 }
 
-// denial: however often it is denied, nothing is spent, and no delay grows.
+// denial: any number of denials spends no permit and lengthens no delay.
 func (s Subject) denial(t *testing.T) {
 	x := s.tape(t, ratelimit.Every(time.Hour), 4)
 	x.is("3 of 4", x.take("a", 3), true, s.left(1))
@@ -164,7 +164,7 @@ func (s Subject) denial(t *testing.T) {
 	x.is("1 of 1", x.take("a", 1), true, 0)
 }
 
-// keys: no key has a part in the limit of another, however alike they are.
+// keys: no key affects the limit of another, however similar they are.
 func (s Subject) keys(t *testing.T) {
 	x := s.tape(t, ratelimit.Every(time.Hour), 2)
 	keys := []string{
@@ -180,8 +180,8 @@ func (s Subject) keys(t *testing.T) {
 	}
 }
 
-// extremes: rates and bursts of all sizes are decided as a limiter of one process
-// decides them.
+// extremes: rates and bursts of all sizes lead to the same decisions as with a limiter
+// of one process.
 func (s Subject) extremes(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for _, c := range []struct {
@@ -217,13 +217,13 @@ func (s Subject) extremes(t *testing.T) {
 	}
 }
 
-// alike: two delays differ by no more than what has passed, and what is rounded.
+// alike: two delays differ at most by the time that has passed and by rounding.
 func (s Subject) alike(x *tape, what string, got, want, passed time.Duration) {
 	x.t.Helper()
 	if got == want {
 		return
 	}
-	if want == ratelimit.Never { // or so little before that it is not any more
+	if want == ratelimit.Never { // or a delay just below Never
 		x.within(what, got, most-passed-s.slack(passed), most)
 		return
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// A Ledger is what was granted of one key, by however many limiters together, and two
-// instants between which each grant was made. It is safe for concurrent use.
+// A Ledger has the permits granted for one key by any number of limiters together, and
+// two instants between which each grant was made. It is safe for concurrent use.
 type Ledger struct {
 	start time.Time
 
@@ -26,10 +26,10 @@ type grant struct {
 // NewLedger returns a ledger that begins now.
 func NewLedger() *Ledger { return &Ledger{start: time.Now()} }
 
-// Age returns how long ago it began.
+// Age returns the time since the ledger began.
 func (l *Ledger) Age() time.Duration { return time.Since(l.start) }
 
-// Note calls take, which asks for n permits, and notes them if they are granted.
+// Note calls take, which requests n permits, and records them if they are granted.
 func (l *Ledger) Note(n int, take func() bool) bool {
 	from := l.Age()
 	ok := take()
@@ -56,8 +56,8 @@ func (l *Ledger) Total() (n int) {
 //
 //	burst + permits/period · (length + ahead + slack(length))
 //
-// It holds all grants that were made for sure after one began and before another
-// ended. Of very many, the first are looked at.
+// A window holds all grants that were certainly made after one began and before another
+// ended. Only the first 3000 grants are checked.
 func (l *Ledger) CheckWindows(t testing.TB, burst, permits int, period, ahead time.Duration, slack func(time.Duration) time.Duration) {
 	t.Helper()
 	l.mu.Lock()

@@ -1,8 +1,8 @@
-// Package takertest holds the laws of a ratelimit.Taker, as tests that run unchanged
-// against every implementation: in a synctest bubble where time is its own, and in
-// real time where it is that of a server. No test depends on how fast anything is:
-// what is granted is known to lie between two readings of the clock, and all bounds
-// follow from these.
+// Package takertest has the laws of a ratelimit.Taker, as tests that run unchanged
+// against every implementation: in a synctest bubble if the implementation uses the
+// local clock, and in real time if it uses the clock of a server. No test depends on
+// speed: each grant lies between two readings of the clock, and all bounds follow from
+// these.
 package takertest
 
 import (
@@ -14,21 +14,21 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// A Subject is an implementation to be tried.
+// A Subject is an implementation under test.
 type Subject struct {
-	// New returns a Taker whose keys owe nothing.
+	// New returns a Taker whose keys have their full burst.
 	New func(t *testing.T, rate ratelimit.Rate, burst int) ratelimit.Taker[string]
-	// Bubble runs a test in a synctest bubble. Where it is nil, time is real.
+	// Bubble runs a test in a synctest bubble. If it is nil, time is real.
 	Bubble func(t *testing.T, test func(*testing.T))
-	// Resolution is that of its clock.
+	// Resolution is the resolution of the implementation's clock.
 	Resolution time.Duration
-	// Ahead is for how long it may hand out what it has taken in advance. What it says
-	// besides OK is an estimate then, and a RetryAfter too long by as much as the call
-	// took from which it is known.
+	// Ahead is for how long the implementation may hand out permits taken in advance.
+	// If it is not 0, Remaining and the delays are estimates, and a RetryAfter is too
+	// long by at most the duration of the call from which it is derived.
 	Ahead time.Duration
 }
 
-// Laws tries all laws, each in a subtest.
+// Laws tests all laws, each in a subtest.
 func (s Subject) Laws(t *testing.T) {
 	for name, law := range map[string]func(*testing.T){
 		"R1TheBurstAndNoMore":          s.burst,
@@ -57,7 +57,7 @@ func (s Subject) Laws(t *testing.T) {
 
 func (s Subject) exact() bool { return s.Ahead == 0 }
 
-// slack is by how much two clocks may differ that have both run for so long.
+// slack returns how far two clocks may differ after running for d.
 func (s Subject) slack(d time.Duration) time.Duration {
 	if s.Bubble != nil {
 		return s.Resolution
@@ -65,18 +65,18 @@ func (s Subject) slack(d time.Duration) time.Duration {
 	return 2*s.Resolution + RealClocks(d)
 }
 
-// RealClocks is by how much real clocks may differ that have run for so long: one is
-// adjusted, and the other is not.
+// RealClocks returns how far two real clocks may differ after running for d, if only
+// one of them is adjusted.
 func RealClocks(d time.Duration) time.Duration { return 2*time.Microsecond + d/500 }
 
-// A tape is the calls of a test, and when they were.
+// A tape records the calls of a test and their times.
 type tape struct {
 	t     *testing.T
 	taker ratelimit.Taker[string]
 	start time.Time
 
 	mu      sync.Mutex
-	longest time.Duration // that a call has taken
+	longest time.Duration // duration of a call
 }
 
 func (s Subject) tape(t *testing.T, rate ratelimit.Rate, burst int) *tape {
@@ -91,7 +91,7 @@ type call struct {
 	from, to time.Duration
 }
 
-// take takes n permits. Safe for concurrent use.
+// take takes n permits. It is safe for concurrent use.
 func (x *tape) take(key string, n int) call {
 	from := x.now()
 	d, err := x.taker.Take(context.Background(), key, n)

@@ -9,8 +9,8 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// Windows is the law of windows alone: in none is more granted than it allows, for
-// several goroutines that want all they can get.
+// Windows tests only the law of windows: no window has more grants than allowed when
+// several goroutines take all they can get.
 func (s Subject) Windows(t *testing.T) {
 	for seed, r := range []struct {
 		permits int
@@ -42,8 +42,8 @@ func (s Subject) Windows(t *testing.T) {
 	}
 }
 
-// due: what is due is granted, whatever was denied before: who asks again and again
-// gets all that the law allows.
+// due: every permit that is due is granted, even after denials: a caller that keeps
+// asking gets all that the law allows.
 func (s Subject) due(t *testing.T) {
 	const burst, interval = 3, 20 * time.Millisecond
 	x := s.tape(t, ratelimit.Every(interval), burst)
@@ -61,8 +61,9 @@ func (s Subject) due(t *testing.T) {
 	}
 }
 
-// tight: the same call is granted after RetryAfter, and no sooner. What is known from
-// an earlier call is known for when that began, and said for when it ended.
+// tight: the same call is granted after RetryAfter, and no sooner. A RetryAfter derived
+// from an earlier call counts from the begin of that call, and is returned after its
+// end.
 func (s Subject) tight(t *testing.T) {
 	for _, n := range []int{1, 2, 5} {
 		x := s.tape(t, ratelimit.Per(3, 50*time.Millisecond), 5) // no whole number of nanoseconds
@@ -74,7 +75,7 @@ func (s Subject) tight(t *testing.T) {
 				from := x.now()
 				time.Sleep(max(s.Resolution, c.RetryAfter/2))
 				if c = x.take("a", n); c.OK {
-					// Since before the denial, RetryAfter has passed for sure.
+					// At least RetryAfter has passed since before the denial.
 					if c.to-denied.from < denied.RetryAfter-s.slack(denied.RetryAfter)-s.memory(x) {
 						t.Errorf("%d are granted %v after a denial that said %v", n, c.to-denied.from, denied.RetryAfter)
 					}
@@ -83,7 +84,7 @@ func (s Subject) tight(t *testing.T) {
 				if c.from-denied.to > denied.RetryAfter+s.slack(denied.RetryAfter) {
 					t.Fatalf("%d are denied %v after a denial that said %v", n, c.from-denied.to, denied.RetryAfter)
 				}
-				// What is left to wait has become less by what has passed.
+				// The remaining wait is shorter by the time that has passed.
 				if c.RetryAfter > denied.RetryAfter-(c.from-denied.to)+s.slack(denied.RetryAfter)+s.memory(x) || c.from < from {
 					t.Fatalf("%v are left %v after a denial that said %v", c.RetryAfter, c.from-denied.to, denied.RetryAfter)
 				}
@@ -92,7 +93,7 @@ func (s Subject) tight(t *testing.T) {
 	}
 }
 
-// memory is by how much a RetryAfter may be too long.
+// memory returns by how much a RetryAfter may be too long.
 func (s Subject) memory(x *tape) time.Duration {
 	if s.exact() {
 		return 0
@@ -100,7 +101,7 @@ func (s Subject) memory(x *tape) time.Duration {
 	return x.longest
 }
 
-// reset: after ResetAfter all of the burst can be had.
+// reset: after ResetAfter the whole burst is available.
 func (s Subject) reset(t *testing.T) {
 	const burst = 4
 	x := s.tape(t, ratelimit.Per(7, 80*time.Millisecond), burst)
@@ -108,7 +109,7 @@ func (s Subject) reset(t *testing.T) {
 		c := x.take("a", 3)
 		x.is("3", c, true, -1)
 		if !s.exact() {
-			c = x.take("a", burst) // what Redis says itself
+			c = x.take("a", burst) // the answer of Redis itself
 		}
 		time.Sleep(c.ResetAfter + s.slack(c.ResetAfter))
 		x.is("all of it", x.take("a", burst), true, s.left(0))

@@ -17,13 +17,14 @@ import (
 // A Scope is the context under which tasks were submitted.
 type Scope struct {
 	Submitted context.Context
+	labels    context.Context // has the profiler labels of Submitted
 	mortal    bool
 }
 
 // NewScope returns the scope of tasks that are submitted under ctx.
 func NewScope(r *Root, ctx context.Context) Scope {
 	life := r.life(ctx)
-	return Scope{Submitted: life, mortal: canEnd(life)}
+	return Scope{Submitted: life, labels: labelsOf(life), mortal: canEnd(life)}
 }
 
 // Mortal reports whether the scope can end. s may be nil.
@@ -40,7 +41,7 @@ func (s *Scope) Context(r *Root, last *Context, worker int) *Context {
 	}
 	return &Context{
 		ender:  ender{submitted: s.Submitted, root: r},
-		Worker: int32(worker), Labels: r.labelsFor(s.Submitted, worker),
+		Worker: int32(worker), Labels: r.Named(s.labels, worker),
 	}
 }
 
@@ -175,7 +176,7 @@ var ends sched.Uint64
 // under the other are.
 //
 // A group in a task of a group, and so on, makes a chain of Commons. So that a look at the last
-// one does not cost a walk down the chain, it knows what is below the chain, and the count of
+// one does not cost a walk down the chain, it knows the context below the chain, and the count of
 // calls of End for which no Common of the chain had ended.
 type Common struct {
 	ender
@@ -193,7 +194,7 @@ func NewCommon(r *Root, ctx context.Context) (*Common, *Scope) {
 		c.below = last.below
 	}
 	c.mortal = canEnd(c.below)
-	return c, &Scope{Submitted: c, mortal: true}
+	return c, &Scope{Submitted: c, labels: labelsOf(c), mortal: true}
 }
 
 // Err returns why the context has ended, or nil.
@@ -266,10 +267,10 @@ type Context struct {
 // Single reports whether no other task uses the context.
 func (c *Context) Single() bool { return c.cancellable || c.Lane != nil }
 
-// Begin says that the task is about to run.
+// Begin is called when the task is about to run.
 func (c *Context) Begin() { c.active.Store(true) }
 
-// Finish says that the task has returned: no call is inside it any more.
+// Finish is called when the task has returned: no call is inside it any more.
 func (c *Context) Finish() { c.active.Store(false) }
 
 // Active reports whether the task runs.
@@ -322,7 +323,7 @@ func (r *Root) life(ctx context.Context) context.Context {
 	return &valuesContext{Context: r.inherited(t), values: context.WithoutCancel(ctx)}
 }
 
-// inherited returns what a task of r's pool inherits from ctx: without the Contexts of
+// inherited returns the part of ctx that a task of r's pool inherits: without the Contexts of
 // that pool, and without the end of a single task.
 func (r *Root) inherited(ctx context.Context) context.Context {
 	t, ok := ctx.(*Context)

@@ -13,7 +13,7 @@ import (
 // A joined context ends with the first of several parents, or when it is cancelled. It
 // has no values.
 //
-// No call says when its last user is gone, because a task may leave its context to other
+// No call tells when its last user is gone, because a task may leave its context to other
 // work. The garbage collector finds that out. The parents therefore do not refer to the
 // joined context; they refer to its parentLink, which is removed from them as follows:
 //

@@ -20,20 +20,17 @@ var labelKey = func() any {
 	return p.key
 }()
 
-// labelsFor returns a context that has the labels for a task submitted under ctx. worker is -1 for a task that no worker runs.
-func (r *Root) labelsFor(ctx context.Context, worker int) context.Context {
+// labelsOf returns ctx if it has labels, and the background otherwise.
+func labelsOf(ctx context.Context) context.Context {
 	has := false
 	pprof.ForLabels(ctx, func(string, string) bool { has = true; return false })
-	switch {
-	case r.name == "" && !has:
+	if !has {
 		return context.Background()
-	case r.name == "":
-		return ctx
 	}
-	return r.Named(ctx, worker)
+	return ctx
 }
 
-// Named returns ctx with the labels of the pool, if it has a name.
+// Named returns ctx with the labels of the pool, if it has a name. worker is -1 where no worker runs.
 func (r *Root) Named(ctx context.Context, worker int) context.Context {
 	switch {
 	case r.name == "":

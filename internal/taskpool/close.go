@@ -2,20 +2,21 @@ package taskpool
 
 import (
 	"slices"
+
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // Close makes every later Push return ErrClosed, and lets the workers end when the queue is
 // empty. It does not wait.
 func (e *Engine[T, R]) Close() {
 	e.mu.Lock()
-	up := e.closeLocked(ErrClosed)
-	e.mu.Unlock()
-	up.wake()
+	e.closeLocked(ErrClosed)
+	e.unlock()
 }
 
-func (e *Engine[T, R]) closeLocked(why error) (up wakeUp[T, R]) {
+func (e *Engine[T, R]) closeLocked(why error) {
 	if e.closed {
-		return up
+		return
 	}
 	e.closed, e.why = true, why
 	if e.limit == 0 { // a pause ends
@@ -23,27 +24,23 @@ func (e *Engine[T, R]) closeLocked(why error) (up wakeUp[T, R]) {
 	}
 	for s := range e.blocked.Take() {
 		s.err = why
-		up.submitters = append(up.submitters, s)
+		sched.Signal(s.wake)
 	}
 	e.alert.And(^crowded)
 	e.queue.mu.Lock()
 	e.queue.room = 0
 	e.queue.mu.Unlock()
-	up.workers = e.retireIdleLocked(len(e.idle))
-	up.add(e.wakeLocked())
-	e.notifyLocked()
-	return up
+	e.retireIdleLocked(len(e.idle))
+	e.wakeLocked()
 }
 
 // Drain closes the engine and returns the tasks that have not started, in the order in which
 // they were accepted. It settles those that are waited for with an error that matches cause.
 func (e *Engine[T, R]) Drain(cause error) []T {
 	e.mu.Lock()
-	up := e.closeLocked(ErrClosed)
+	e.closeLocked(ErrClosed)
 	claimed, tasks := e.drainLocked()
-	e.notifyLocked()
-	e.mu.Unlock()
-	up.wake()
+	e.unlock()
 	e.settleAll(claimed, cause, false)
 	return tasks
 }
@@ -54,13 +51,11 @@ func (e *Engine[T, R]) Drain(cause error) []T {
 func (e *Engine[T, R]) Abort(why, cause error, root bool) (running, dropped int) {
 	e.mu.Lock()
 	rests := e.goneLocked() && !root
-	up := e.closeLocked(why)
+	e.closeLocked(why)
 	claimed, _ := e.drainLocked()
 	running = e.unfinishedLocked()
 	e.alert.Or(stopped)
-	e.notifyLocked()
-	e.mu.Unlock()
-	up.wake()
+	e.unlock()
 	if !rests { // an engine at rest has nothing of its own to end
 		e.Root.Stop(cause)
 	}
@@ -72,24 +67,17 @@ func (e *Engine[T, R]) Abort(why, cause error, root bool) (running, dropped int)
 // them, and their values.
 func (e *Engine[T, R]) drainLocked() (claimed []*Task[T, R], values []T) {
 	e.recallLocked()
-	claim := func(it item[T, R]) {
+	e.queue.mu.Lock()
+	all := e.queue.drain()
+	e.queue.mu.Unlock()
+	for _, it := range all {
 		if it.task.Claim() {
 			claimed, values = append(claimed, it.task), append(values, it.arg())
 		} else {
 			e.dead--
 		}
 	}
-	e.queue.mu.Lock()
-	e.queue.keep(func(it item[T, R]) bool { claim(it); return false })
-	e.queue.trim()
-	e.queue.mu.Unlock()
-	if e.order != nil {
-		for _, p := range e.order.drain() {
-			claim(p.item)
-		}
-	}
 	e.cancelled += uint64(len(claimed))
-	e.departed += uint64(len(claimed))
 	e.restLocked()
 	return claimed, values
 }
@@ -98,8 +86,8 @@ func (e *Engine[T, R]) drainLocked() (claimed []*Task[T, R], values []T) {
 func (e *Engine[T, R]) recallLocked() {
 	var chunks []*chunk[T, R]
 	for _, w := range e.workers {
-		if e.order == nil && w.run.unclaimed() > 0 {
-			c := &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
+		if w.run.unclaimed() > 0 {
+			c := newChunk[T, R]()
 			if w.run.steal(c, true) > 0 {
 				chunks = append(chunks, c)
 			}

@@ -3,7 +3,6 @@ package taskpool
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/fifo"
@@ -12,7 +11,7 @@ import (
 	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
-// A Config says how an engine is made.
+// A Config has the parts and settings of an engine.
 type Config[T, R any] struct {
 	Workers     int
 	MinWorkers  int // that stay when they are idle
@@ -38,7 +37,7 @@ type Engine[T, R any] struct {
 	Root        *taskctx.Root
 	Waits, Runs Recorder // times of sampled tasks: in the queue, and of running
 
-	// Read after each task and written rarely, so kept away from what submitters write.
+	// Read after each task and written rarely, so kept away from the fields that submitters write.
 	_      [64]byte
 	alert  sched.Uint64 // crowded, stopped
 	drowsy sched.Bool   // a submitter has to wake a worker
@@ -53,18 +52,18 @@ type Engine[T, R any] struct {
 	idle       []*worker[T, R] // the last one is woken first
 	ids        []bool          // ids[i]: worker i exists
 	searching  int             // workers that were woken or started and have not looked yet
-	leaving    int             // former workers that close their state
+	leaving    int             // former workers that close their state, and sweeps
+	sweeping   bool            // a goroutine has been started to sweep and has not begun
 	waiting    int             // tasks that wait for one which runs in their place
 	dead       int             // tasks in the queue that have been claimed elsewhere
-	departed   uint64          // accepted tasks that need no room any more
 	fills      uint64          // run queues filled so far
 	turn       int             // of the worker whose run queue is looked at
 	blocked    fifo.List[*submitter[T, R]]
-	waiters    []waiter
-	retirement *time.Timer // of idle workers
-	retiring   bool        // it is set
-	unwatch    func() bool // ends the watch on the context that the pool was made under
-	order      *orderedQueue[T, R]
+	quiet      chan struct{} // closed when all accepted tasks have ended; nil if no one waits for that
+	gone       chan struct{} // likewise, when nothing is left of a closed engine
+	retirement *time.Timer   // of idle workers
+	retiring   bool          // it is set
+	unwatch    func() bool   // ends the watch on the context that the pool was made under
 
 	completed, failed, cancelled uint64
 
@@ -79,18 +78,12 @@ const (
 	stopped                    // Root has ended, or is about to
 )
 
-// A waiter parks until all accepted tasks have ended, or until all of a closed engine has.
-type waiter struct {
-	wake chan struct{}
-	gone bool
-}
-
 // New returns an engine. It starts no goroutine.
 func New[T, R any](c Config[T, R]) *Engine[T, R] {
 	e := &Engine[T, R]{Config: c, Root: taskctx.NewRoot(c.Context, c.Name), limit: c.Workers, resume: c.Workers}
 	e.queue.base = time.Now()
 	if c.Order != nil {
-		e.order = newOrderedQueue[T, R](c.Order)
+		e.queue.order = newOrderedQueue[T, R](c.Order)
 	}
 	if e.Root.Mortal() {
 		stop := sched.AfterFunc(c.Context, func() { e.Abort(e.rootError(), context.Cause(c.Context), true) })
@@ -129,33 +122,31 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 	return nil
 }
 
-// acceptLocked puts a task into the queue, and returns tasks whose context may have ended. The
-// caller wakes a worker.
-func (e *Engine[T, R]) acceptLocked(it item[T, R], p *place[T, R]) (suspects [2]*Task[T, R]) {
+// acceptLocked puts a task into the queue, and returns one whose context may have ended, or nil.
+// The caller wakes a worker.
+func (e *Engine[T, R]) acceptLocked(it item[T, R], p *place[T, R]) (suspect *Task[T, R]) {
 	q := &e.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.mortal = q.mortal || it.task.Origin.Lingers
-	if e.order == nil {
+	suspect = q.admit(it.task)
+	if q.order == nil {
 		q.push(it)
-		return q.suspects()
+	} else {
+		q.order.push(p, q.accepted, e.now())
+		q.accepted++
 	}
-	e.order.push(p, q.accepted, e.now())
-	q.accepted++
-	return e.order.suspects(q.accepted - q.swept)
+	return suspect
 }
 
 // foldLocked takes over the counts of w.
-func (e *Engine[T, R]) foldLocked(w *worker[T, R]) {
-	c := w.run.fold()
-	if c == 0 {
-		return
-	}
+func (e *Engine[T, R]) foldLocked(w *worker[T, R]) { e.countLocked(w.run.fold()) }
+
+// countLocked counts tasks that have ended.
+func (e *Engine[T, R]) countLocked(c uint64) {
 	completed, failed, cancelled := uint64(uint8(c>>completedShift)), uint64(uint8(c>>failedShift)), uint64(uint8(c>>cancelledShift))
 	e.completed += completed
 	e.failed += failed
 	e.cancelled += cancelled
-	e.departed += completed + failed + cancelled
 	e.dead -= int(uint8(c >> skippedShift))
 }
 
@@ -167,23 +158,20 @@ func (e *Engine[T, R]) unfinishedLocked() int {
 	}
 	e.queue.mu.Lock()
 	defer e.queue.mu.Unlock()
-	return int(e.queue.accepted-e.departed) + e.waiting
+	return int(e.queue.accepted - e.completed - e.failed - e.cancelled)
 }
 
-// notifyLocked wakes the waiters whose condition holds.
-func (e *Engine[T, R]) notifyLocked() {
-	if len(e.waiters) == 0 {
-		return
+// unlock unlocks the engine after a change that may be what a call of Wait waits for.
+func (e *Engine[T, R]) unlock() {
+	if e.gone != nil && e.goneLocked() {
+		sched.End(e.gone)
+		e.gone = nil
 	}
-	gone := e.goneLocked()
-	quiet := gone || e.unfinishedLocked() == 0
-	e.waiters = slices.DeleteFunc(e.waiters, func(w waiter) bool {
-		ready := gone || quiet && !w.gone
-		if ready {
-			sched.Signal(w.wake)
-		}
-		return ready
-	})
+	if e.quiet != nil && (e.goneLocked() || e.unfinishedLocked() == 0) {
+		sched.End(e.quiet)
+		e.quiet = nil
+	}
+	e.mu.Unlock()
 }
 
 // Wait waits until all accepted tasks have ended, or with gone until all of a closed engine
@@ -192,21 +180,19 @@ func (e *Engine[T, R]) Wait(ctx context.Context, gone bool) error {
 	if e.Root.Inside(ctx) != nil {
 		return ErrInside
 	}
-	w := waiter{make(chan struct{}, 1), gone}
 	e.mu.Lock()
-	e.waiters = append(e.waiters, w)
-	e.notifyLocked()
-	e.mu.Unlock()
-	sched.ParkCtx(ctx, w.wake)
-	e.mu.Lock()
-	i := slices.IndexFunc(e.waiters, func(x waiter) bool { return x.wake == w.wake })
-	if i >= 0 {
-		e.waiters = slices.Delete(e.waiters, i, i+1)
+	end, unwatch := &e.quiet, e.unwatch
+	if gone {
+		end = &e.gone
 	}
-	unwatch := e.unwatch
-	e.mu.Unlock()
+	if *end == nil {
+		*end = make(chan struct{})
+	}
+	ended := *end
+	e.unlock()
+	sched.ParkCtxOr(ctx, nil, ended)
 	switch {
-	case i >= 0:
+	case !sched.Ended(ended):
 		return context.Cause(ctx)
 	case gone && unwatch != nil:
 		unwatch()
@@ -227,15 +213,13 @@ func (e *Engine[T, R]) Resize(workers int) {
 	e.queue.mu.Lock()
 	e.queue.room = 0
 	e.queue.mu.Unlock()
-	up := e.admitLocked()
+	e.admitLocked()
 	if surplus := len(e.workers) - workers; surplus > 0 {
 		e.recallLocked() // what the workers have taken is not theirs any more
-		up.workers = append(up.workers, e.retireIdleLocked(surplus)...)
+		e.retireIdleLocked(surplus)
 	}
-	up.add(e.wakeLocked())
-	e.drowsyLocked()
-	e.mu.Unlock()
-	up.wake()
+	e.wakeLocked()
+	e.unlock()
 }
 
 // Window returns how many tasks of a walk may be under way at once.
@@ -261,7 +245,7 @@ func (e *Engine[T, R]) Stats() Stats {
 	defer e.queue.mu.Unlock()
 	s := Stats{
 		Limit: e.limit, Workers: len(e.workers),
-		Queued: e.queue.n + e.order.len() - e.dead, Waiting: e.waiting, Blocked: e.blocked.Len(),
+		Queued: e.queue.len() - e.dead, Waiting: e.waiting, Blocked: e.blocked.Len(),
 		Accepted: e.queue.accepted, Completed: e.completed, Failed: e.failed, Cancelled: e.cancelled,
 	}
 	for _, w := range e.workers {

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"container/heap"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/sched"
 )
 
-// An Order says in which order tasks run.
+// An Order decides in which order tasks run.
 type Order[T any] struct {
 	Key      func(T) (key any, ok bool) // nil without keys; not ok: the task has no key
 	Priority func(T) int                // nil without priorities
@@ -21,15 +20,15 @@ type Order[T any] struct {
 // An orderedQueue takes the place of the queue in a pool with keys or priorities. Engine.mu
 // guards it.
 //
-// The tasks that could run now are in a heap, by the time at which they were accepted less
-// what their priority is worth. Tasks of one key form a lane: the heap has only the first of
-// them, and none while one is running.
+// The tasks of one key form a lane, and a task without a key is a lane of its own. The lanes of
+// which no task is running are in a heap, by their first tasks: by the time at which these were
+// accepted less the worth of their priority.
 type orderedQueue[T, R any] struct {
-	order  *Order[T]
-	ready  placeHeap[T, R]
-	lanes  map[any]*lane[T, R]          // by key
-	held   int                          // places in lanes that are not in the heap
-	places map[*Task[T, R]]*place[T, R] // of tasks that are waited for
+	order *Order[T]
+	n     int
+	ready laneHeap[T, R]
+	lanes map[any]*lane[T, R]         // by key, or if there is none by the place of the task
+	of    map[*Task[T, R]]*lane[T, R] // the lanes of tasks that are waited for
 }
 
 // A place is a task in an ordered queue.
@@ -38,23 +37,21 @@ type place[T, R any] struct {
 	key      any
 	keyed    bool
 	priority int
-	seq      uint64 // in the order of acceptance
-	accepted time.Duration
-	due      time.Duration // what the heap goes by
-	lane     *lane[T, R]   // nil without a key
-	at       int           // index in the heap
+	seq      uint64  // in the order of acceptance
+	due      float64 // what the heap goes by: when it was accepted in nanoseconds, less the worth of its priority
 }
 
-// A lane has the tasks of one key.
+// A lane has the tasks of one key in the order of acceptance.
 type lane[T, R any] struct {
 	key     any
 	running bool
-	queue   []*place[T, R]
+	queue   []*place[T, R]  // not empty unless a task is running
+	at      int             // index in the heap
 	waiters []chan struct{} // signalled when running ends
 }
 
 func newOrderedQueue[T, R any](o *Order[T]) *orderedQueue[T, R] {
-	return &orderedQueue[T, R]{order: o, lanes: make(map[any]*lane[T, R]), places: make(map[*Task[T, R]]*place[T, R])}
+	return &orderedQueue[T, R]{order: o, lanes: make(map[any]*lane[T, R]), of: make(map[*Task[T, R]]*lane[T, R])}
 }
 
 // place finds out where a task belongs. It calls functions of the user.
@@ -66,21 +63,10 @@ func (o *orderedQueue[T, R]) place(it item[T, R]) *place[T, R] {
 	if o.order.Key != nil {
 		p.key, p.keyed = o.order.Key(arg)
 	}
-	return p
-}
-
-// dueTime returns the time of acceptance, less the priority times what a step is worth.
-func (o *orderedQueue[T, R]) dueTime(p *place[T, R]) time.Duration {
-	at := float64(p.accepted) - float64(p.priority)*float64(o.order.Ageing)
-	switch {
-	case p.priority == 0:
-		return p.accepted
-	case at >= math.MaxInt64:
-		return math.MaxInt64
-	case at <= math.MinInt64:
-		return math.MinInt64
+	if !p.keyed {
+		p.key = p
 	}
-	return time.Duration(at)
+	return p
 }
 
 // len returns the number of tasks. o may be nil.
@@ -88,185 +74,170 @@ func (o *orderedQueue[T, R]) len() int {
 	if o == nil {
 		return 0
 	}
-	return len(o.ready) + o.held
+	return o.n
 }
 
 // push adds a task that is accepted.
 func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration) {
-	p.task.accepted()
-	p.seq, p.accepted = seq, now
-	p.due = o.dueTime(p)
+	p.seq, p.at = seq, newSample(now, 0)
+	p.due = float64(now) - float64(p.priority)*float64(o.order.Ageing)
+	l := o.lanes[p.key]
+	if l == nil {
+		l = &lane[T, R]{key: p.key}
+		o.lanes[p.key] = l
+	}
 	if !p.task.Origin.Detached {
-		o.places[p.task] = p
+		o.of[p.task] = l
 	}
-	if p.keyed {
-		l := o.lanes[p.key]
-		if l == nil {
-			l = &lane[T, R]{key: p.key}
-			o.lanes[p.key] = l
-		}
-		p.lane = l
-		l.queue = append(l.queue, p)
-		if l.running || len(l.queue) > 1 {
-			o.held++
-			return
-		}
+	o.n++
+	l.queue = append(l.queue, p)
+	if len(l.queue) == 1 && !l.running {
+		heap.Push(&o.ready, l)
 	}
-	heap.Push(&o.ready, p)
 }
 
-// suspects returns two of the tasks if it is time to look for tasks whose context has ended, see
-// queue.suspects.
-func (o *orderedQueue[T, R]) suspects(since uint64) (s [2]*Task[T, R]) {
-	if o.len() == 0 || since < uint64(o.len())/8 {
-		return s
-	}
-	n := 0
-	note := func(places []*place[T, R]) {
-		for k := 0; k < len(places) && k < chunkSize && n < len(s); k++ {
-			if t := places[(int(since)+k)%len(places)].task; mayEnd(t) {
-				s[n] = t
-				n++
+// sample returns one of the tasks, see queue.sample. The choice depends on at.
+func (o *orderedQueue[T, R]) sample(at uint64) *Task[T, R] {
+	looks := 0
+	for _, l := range o.lanes { // the first one differs each time
+		for i := range l.queue {
+			if t := l.queue[(at+uint64(i))%uint64(len(l.queue))].task; t.lingers() {
+				return t
+			}
+			if looks++; looks == sampleLooks {
+				return nil
 			}
 		}
 	}
-	note(o.ready)
-	tries := 0
-	for _, l := range o.lanes { // in an order that differs each time
-		if tries++; tries > 4 {
-			break
-		}
-		note(l.queue)
-	}
-	return s
+	return nil
 }
 
-// pop takes the task that is due. There must be one.
-func (o *orderedQueue[T, R]) pop() *place[T, R] {
-	p := o.ready[0]
-	o.take(p)
+// takeFirst takes the task that comes first, in a chunk of its own or the one that is given, and
+// returns its lane if it has a key.
+func (o *orderedQueue[T, R]) takeFirst(c *chunk[T, R]) (*chunk[T, R], *lane[T, R]) {
+	if len(o.ready) == 0 {
+		return nil, nil
+	}
+	if c == nil {
+		c = &chunk[T, R]{items: make([]item[T, R], 1)}
+	}
+	p, l := o.take(o.ready[0])
+	c.items[0], c.n = p.item, 1
+	return c, l
+}
+
+// take takes the first task of a lane that is ready. If the task has a key, the lane is
+// running from now on, and take returns it.
+func (o *orderedQueue[T, R]) take(l *lane[T, R]) (*place[T, R], *lane[T, R]) {
+	heap.Remove(&o.ready, l.at)
+	p := o.remove(l, 0)
+	if !p.keyed {
+		delete(o.lanes, l.key)
+		return p, nil
+	}
+	l.running = true
+	return p, l
+}
+
+// takeHeld takes t out of a lane that is running.
+func (o *orderedQueue[T, R]) takeHeld(l *lane[T, R], t *Task[T, R]) *place[T, R] {
+	return o.remove(l, slices.IndexFunc(l.queue, func(p *place[T, R]) bool { return p.task == t }))
+}
+
+func (o *orderedQueue[T, R]) remove(l *lane[T, R], i int) *place[T, R] {
+	p := l.queue[i]
+	copy(l.queue[1:], l.queue[:i])
+	l.queue[0], l.queue = nil, l.queue[1:]
+	o.n--
+	delete(o.of, p.task)
 	return p
 }
 
-// take takes p, which is ready. Its lane is running from now on.
-func (o *orderedQueue[T, R]) take(p *place[T, R]) {
-	heap.Remove(&o.ready, p.at)
-	delete(o.places, p.task)
-	if l := p.lane; l != nil {
-		l.queue = slices.Delete(l.queue, 0, 1)
-		l.running = true
-	}
-}
-
-// takeHeld takes p out of its lane, in which a task is running.
-func (o *orderedQueue[T, R]) takeHeld(p *place[T, R]) {
-	i := slices.Index(p.lane.queue, p)
-	p.lane.queue = slices.Delete(p.lane.queue, i, i+1)
-	o.held--
-	delete(o.places, p.task)
-}
-
-// done says that the running task of a lane has ended.
+// done is called when the running task of a lane has ended.
 func (o *orderedQueue[T, R]) done(l *lane[T, R]) {
 	l.running = false
 	for _, wake := range l.waiters {
 		sched.Signal(wake)
 	}
 	l.waiters = nil
-	o.advance(l)
-}
-
-// advance makes the first task of a lane that is not running ready, and forgets a lane that
-// is empty.
-func (o *orderedQueue[T, R]) advance(l *lane[T, R]) {
 	if len(l.queue) == 0 {
 		delete(o.lanes, l.key)
-		return
+	} else {
+		heap.Push(&o.ready, l)
 	}
-	o.held--
-	heap.Push(&o.ready, l.queue[0])
-}
-
-// all returns all places.
-func (o *orderedQueue[T, R]) all() []*place[T, R] {
-	var all []*place[T, R]
-	for _, p := range o.ready {
-		if p.lane == nil {
-			all = append(all, p)
-		}
-	}
-	for _, l := range o.lanes {
-		all = append(all, l.queue...)
-	}
-	return all
 }
 
 // keep removes the tasks that are not wanted, and returns how many there were.
-func (o *orderedQueue[T, R]) keep(wanted func(*Task[T, R]) bool) (removed int) {
-	for _, p := range o.all() {
-		if wanted(p.task) {
-			continue
-		}
-		removed++
-		switch l := p.lane; {
-		case l == nil:
-			o.take(p)
-		case !l.running && l.queue[0] == p:
-			o.take(p)
-			l.running = false
-			o.advance(l)
-		default:
-			o.takeHeld(p)
-			if len(l.queue) == 0 && !l.running {
-				delete(o.lanes, l.key)
+func (o *orderedQueue[T, R]) keep(wanted func(item[T, R]) bool) (removed int) {
+	o.ready = o.ready[:0]
+	for key, l := range o.lanes {
+		n := len(l.queue)
+		l.queue = slices.DeleteFunc(l.queue, func(p *place[T, R]) bool {
+			gone := !wanted(p.item)
+			if gone {
+				delete(o.of, p.task)
 			}
+			return gone
+		})
+		removed += n - len(l.queue)
+		switch {
+		case l.running:
+		case len(l.queue) == 0:
+			delete(o.lanes, key)
+		default:
+			l.at = len(o.ready)
+			o.ready = append(o.ready, l)
 		}
 	}
-	if removed > o.len() { // maps do not shrink
-		o.lanes, o.places = maps.Collect(maps.All(o.lanes)), maps.Collect(maps.All(o.places))
+	clear(o.ready[len(o.ready):cap(o.ready)])
+	heap.Init(&o.ready)
+	if o.n -= removed; removed > o.n { // maps do not shrink
+		o.lanes, o.of = maps.Collect(maps.All(o.lanes)), maps.Collect(maps.All(o.of))
 	}
 	return removed
 }
 
-// drain removes all tasks, and returns them in the order of acceptance.
-func (o *orderedQueue[T, R]) drain() []*place[T, R] {
-	all := o.all()
+// drain removes all items, and returns them in the order of acceptance.
+func (o *orderedQueue[T, R]) drain() []item[T, R] {
+	var all []*place[T, R]
 	for _, l := range o.lanes {
-		if l.queue = nil; !l.running {
-			delete(o.lanes, l.key)
-		}
+		all = append(all, l.queue...)
 	}
-	o.ready, o.held = nil, 0
-	clear(o.places)
+	o.keep(func(item[T, R]) bool { return false })
 	slices.SortFunc(all, func(a, b *place[T, R]) int { return cmp.Compare(a.seq, b.seq) })
-	return all
+	items := make([]item[T, R], len(all))
+	for i, p := range all {
+		items[i] = p.item
+	}
+	return items
 }
 
-// A placeHeap is ordered by due, then by acceptance.
-type placeHeap[T, R any] []*place[T, R]
+// A laneHeap is ordered by the first tasks: by due, then by acceptance.
+type laneHeap[T, R any] []*lane[T, R]
 
-func (h placeHeap[T, R]) Len() int { return len(h) }
+func (h laneHeap[T, R]) Len() int { return len(h) }
 
-func (h placeHeap[T, R]) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(h[i].due, h[j].due), cmp.Compare(h[i].seq, h[j].seq)) < 0
+func (h laneHeap[T, R]) Less(i, j int) bool {
+	a, b := h[i].queue[0], h[j].queue[0]
+	return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.seq, b.seq)) < 0
 }
 
-func (h placeHeap[T, R]) Swap(i, j int) {
+func (h laneHeap[T, R]) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].at, h[j].at = i, j
 }
 
 // Push and Pop are for container/heap.
-func (h *placeHeap[T, R]) Push(x any) {
-	p := x.(*place[T, R])
-	p.at = len(*h)
-	*h = append(*h, p)
+func (h *laneHeap[T, R]) Push(x any) {
+	l := x.(*lane[T, R])
+	l.at = len(*h)
+	*h = append(*h, l)
 }
 
-func (h *placeHeap[T, R]) Pop() any {
+func (h *laneHeap[T, R]) Pop() any {
 	last := len(*h) - 1
-	p := (*h)[last]
+	l := (*h)[last]
 	(*h)[last] = nil
 	*h = (*h)[:last]
-	return p
+	return l
 }

@@ -1,6 +1,7 @@
 package taskpool
 
 import (
+	"cmp"
 	"time"
 	"unsafe"
 
@@ -12,6 +13,7 @@ import (
 type item[T, R any] struct {
 	value T
 	task  *Task[T, R]
+	at    sample // when it was accepted; 0: it is not in the sample
 }
 
 // arg returns the value.
@@ -26,15 +28,14 @@ const chunkSize = 32
 
 // A chunk is a part of the queue, and later the run queue of the worker that took it.
 type chunk[T, R any] struct {
-	next    *chunk[T, R]
-	n       int    // items in use
-	sampled uint32 // bit i: at[i] is the time at which item i was accepted
-	seq     uint64 // number of items[0] in the order of acceptance; those of others follow
-	items   []item[T, R]
-	at      *[chunkSize]sample // nil until a task is sampled
+	next  *chunk[T, R]
+	n     int    // items in use
+	seq   uint64 // number of items[0] in the order of acceptance; those of others follow
+	items []item[T, R]
 }
 
-// A queue holds accepted tasks, first in, first out, in a list of chunks.
+// A queue holds accepted tasks, first in, first out, in a list of chunks, or in an ordered pool in
+// the order that it has.
 type queue[T, R any] struct {
 	mu       shortlock.Mutex
 	base     time.Time // of all times that are kept as durations
@@ -43,11 +44,16 @@ type queue[T, R any] struct {
 	n        int
 	head     *chunk[T, R] // nil if the queue is empty
 	tail     *chunk[T, R]
-	spare    *chunk[T, R] // used chunks, for the next that are needed
+	order    *orderedQueue[T, R] // nil: first in, first out
+	spare    *chunk[T, R]        // used chunks, for the next that are needed
 	spares   int
 	sampler  sampler
 	mortal   bool   // a task may be in the queue that is to be dropped when its context ends
 	swept    uint64 // accepted when tasks were last looked for whose context has ended
+}
+
+func newChunk[T, R any]() *chunk[T, R] {
+	return &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
 }
 
 // itemsPerChunk bounds a chunk in bytes as well, for large tasks.
@@ -56,27 +62,37 @@ func itemsPerChunk[T, R any]() int {
 	return min(max(bytes/int(unsafe.Sizeof(item[T, R]{})), 1), chunkSize)
 }
 
-// mostSpares is what a queue of 1,024 small tasks needs, and nothing for large tasks.
+// mostSpares is as many chunks as a queue of 1,024 small tasks needs, and 0 for large tasks.
 func mostSpares[T, R any]() int {
 	const bytes = 80 << 10
 	return min(bytes/(itemsPerChunk[T, R]()*int(unsafe.Sizeof(item[T, R]{}))+1), 2*1024/chunkSize)
 }
 
-// push adds a task that has been accepted.
+// admit makes t a task of the queue, to which it is about to be added. It returns one whose context
+// may have ended, or nil.
+func (q *queue[T, R]) admit(t *Task[T, R]) (suspect *Task[T, R]) {
+	if !t.Origin.Detached {
+		t.state.Store(queued)
+	}
+	if q.mortal = q.mortal || t.Origin.Lingers; q.due() {
+		return q.sample()
+	}
+	return nil
+}
+
+// len returns the number of tasks.
+func (q *queue[T, R]) len() int { return q.n + q.order.len() }
+
+// push adds a task at the end of a queue without an order.
 func (q *queue[T, R]) push(it item[T, R]) {
 	c := q.tail
 	if c == nil || c.n == len(c.items) {
 		c = q.grow()
 	}
-	c.items[c.n] = it
-	it.task.accepted()
-	if q.sampler.due() {
-		if c.at == nil {
-			c.at = new([chunkSize]sample)
-		}
-		c.at[c.n] = q.sampler.take(time.Since(q.base))
-		c.sampled |= 1 << c.n
+	if q.sampler.left--; q.sampler.left < 0 {
+		it.at = q.sampler.take(time.Since(q.base))
 	}
+	c.items[c.n] = it
 	c.n++
 	q.n++
 	q.accepted++
@@ -86,7 +102,7 @@ func (q *queue[T, R]) push(it item[T, R]) {
 func (q *queue[T, R]) grow() *chunk[T, R] {
 	c := q.spare
 	if c == nil {
-		c = &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
+		c = newChunk[T, R]()
 	} else {
 		q.spare, c.next = c.next, nil
 		q.spares--
@@ -101,17 +117,27 @@ func (q *queue[T, R]) grow() *chunk[T, R] {
 	return c
 }
 
-// take removes the first chunk, or returns nil.
-func (q *queue[T, R]) take() *chunk[T, R] {
+// ready reports whether there is a task for a worker to take.
+func (q *queue[T, R]) ready() bool { return q.n > 0 || q.order != nil && len(q.order.ready) > 0 }
+
+// take removes the first chunk, or returns nil. The worker gives the one back that it has used. In an
+// ordered pool the chunk has one task, and take returns its lane if it has a key.
+func (q *queue[T, R]) take(used *chunk[T, R]) (*chunk[T, R], *lane[T, R]) {
+	if q.order != nil {
+		return q.order.takeFirst(used)
+	}
 	c := q.head
 	if c == nil {
-		return nil
+		return nil, nil
 	}
 	if q.head, c.next = c.next, nil; q.head == nil {
 		q.tail = nil
 	}
 	q.n -= c.n
-	return c
+	if used != nil {
+		q.recycle(used)
+	}
+	return c, nil
 }
 
 // putBack makes chunks, a list, the first ones of the queue.
@@ -129,7 +155,7 @@ func (q *queue[T, R]) putBack(c *chunk[T, R]) {
 // recycle keeps a chunk whose items have been cleared.
 func (q *queue[T, R]) recycle(c *chunk[T, R]) {
 	if q.spares < mostSpares[T, R]() {
-		c.n, c.sampled, c.next, q.spare = 0, 0, q.spare, c
+		c.n, c.next, q.spare = 0, q.spare, c
 		q.spares++
 	}
 }
@@ -146,25 +172,23 @@ func (c *chunk[T, R]) pull(i int) item[T, R] {
 
 // keep removes the items for which wanted returns false, and returns how many there were.
 func (q *queue[T, R]) keep(wanted func(item[T, R]) bool) (removed int) {
+	if q.order != nil {
+		return q.order.keep(wanted)
+	}
 	first := q.head
 	q.head, q.tail, q.n = nil, nil, 0
 	for c := first; c != nil; {
 		next, n := c.next, 0
-		var sampled uint32
 		for i := range c.n {
 			it := c.pull(i)
 			if !wanted(it) {
 				removed++
 				continue
 			}
-			if c.sampled>>i&1 != 0 {
-				c.at[n] = c.at[i]
-				sampled |= 1 << n
-			}
 			c.items[n] = it
 			n++
 		}
-		c.next, c.n, c.sampled = nil, n, sampled
+		c.next, c.n = nil, n
 		if n == 0 {
 			q.recycle(c)
 		} else {
@@ -181,22 +205,48 @@ func (q *queue[T, R]) keep(wanted func(item[T, R]) bool) (removed int) {
 	return removed
 }
 
-// suspects returns two of the oldest tasks if it is time to look for tasks whose context has
-// ended. A look costs as much as the queue is long, so it is time when the queue has taken an
-// eighth of its length since the last one.
-func (q *queue[T, R]) suspects() (s [2]*Task[T, R]) {
-	if !q.mortal || q.n < 2 || q.accepted-q.swept < uint64(q.n)/8 {
-		return s
+// drain removes all items, and returns them in the order of acceptance.
+func (q *queue[T, R]) drain() (all []item[T, R]) {
+	if q.order != nil {
+		return q.order.drain()
 	}
-	c := q.head
-	for k, n := 0, 0; k < c.n && n < len(s); k++ {
-		if t := c.items[(int(q.accepted)+k)%c.n].task; mayEnd(t) {
-			s[n] = t
-			n++
-		}
-	}
-	return s
+	q.keep(func(it item[T, R]) bool { all = append(all, it); return false })
+	q.trim()
+	return all
 }
 
-// mayEnd reports whether t is queued, and is to be dropped by the engine if its context ends.
-func mayEnd[T, R any](t *Task[T, R]) bool { return t.Origin.Lingers && t.Queued() }
+// due reports whether it is time to look for tasks whose context has ended. A look at all costs as
+// much as the queue is long, so it is time when the queue has taken an eighth of its length since
+// the last one.
+func (q *queue[T, R]) due() bool {
+	return q.mortal && q.accepted-q.swept >= uint64(q.len())/8
+}
+
+// sample returns one of the oldest tasks that are queued and end with their context, another one
+// each time, or nil if it finds none.
+func (q *queue[T, R]) sample() *Task[T, R] {
+	c, at := q.head, 2*q.accepted-q.swept
+	switch {
+	case q.order != nil:
+		return q.order.sample(at)
+	case c == nil:
+		return nil
+	}
+	i := int(at % uint64(c.n))
+	for range sampleLooks {
+		if t := c.items[i].task; t.lingers() {
+			return t
+		}
+		if i++; i == c.n {
+			c, i = cmp.Or(c.next, q.head), 0
+		}
+	}
+	return nil
+}
+
+// sampleLooks is how many tasks sample looks at. So many are not claimed in a short queue, see
+// vacateLocked.
+const sampleLooks = 128
+
+// lingers reports whether t is queued and the engine drops it when its context ends.
+func (t *Task[T, R]) lingers() bool { return t.Origin.Lingers && t.Queued() }

@@ -27,6 +27,7 @@ func (e *Engine[T, R]) work(w *worker[T, R], i int, ok bool) {
 // runTasks runs the tasks of the run queue, from the one at index i, which w has claimed. It returns
 // when none is left, or after a panic, which becomes the error of its task or ends the program.
 // During a Goexit it starts another goroutine, which takes the worker over, and does not return.
+// A worker in place of another task has one task.
 func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 	var t *Task[T, R]
 	running := false // the function of a task
@@ -37,9 +38,9 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 		switch r := recover(); {
 		case r == nil:
 			next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
-			go e.work(w, next, ok)
-		case e.crashes(t):
-			panic(r)
+			e.handOver(w, next, ok)
+		case e.Crash || e.Unhandled && t.Origin.Detached:
+			crash(r)
 		default:
 			next, ok = e.finish(w, t, outcome.Panicked(r), oneFailed)
 		}
@@ -48,37 +49,42 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 		if e.alert.Load()&crowded != 0 {
 			e.relieve()
 		}
-		i = next
-		it := w.run.chunk.pull(i)
-		t = it.task
-		if !t.Claim() {
-			next, ok = w.run.next(oneSkipped)
-			continue
-		}
-		if t.Origin != w.origin || w.lane != nil {
-			w.prepare(e.Root, t.Origin)
-		}
-		if w.mortal {
-			if count, err := e.unfit(w, w.scope); err != nil {
-				next, ok = e.finish(w, t, outcome.NotStarted(err), count)
+		it := w.run.chunk.pull(next)
+		if t = it.task; t != w.plain {
+			if w.outer == nil && !t.Claim() {
+				next, ok = w.run.next(oneSkipped)
 				continue
 			}
+			if t.Origin != w.origin || w.lane != nil {
+				e.prepare(w, t)
+			}
+			if w.mortal {
+				if count, err := e.unfit(w, t.Origin.Scope()); err != nil {
+					next, ok = e.finish(w, t, outcome.NotStarted(err), count)
+					continue
+				}
+			}
+			if !t.Origin.Detached {
+				it.value = t.Arg
+			}
 		}
-		sampled := w.run.chunk.sampled>>i&1 != 0
 		var start time.Duration
-		if sampled {
-			s := w.run.chunk.at[i]
+		if it.at != 0 {
 			start = e.now()
-			e.Waits.add(start-s.at(), s.weight())
+			e.Waits.add(start-it.at.time(), it.at.weight())
 		}
 		pprof.SetGoroutineLabels(w.ctx.Labels)
 		running = true
-		v, err := w.fn(w.ctx, it.arg())
+		v, err := w.fn(w.ctx, it.value)
 		running = false
-		if sampled {
-			e.Runs.add(e.now()-start, w.run.chunk.at[i].weight())
+		if it.at != 0 {
+			e.Runs.add(e.now()-start, it.at.weight())
 		}
-		if !t.Origin.Detached {
+		switch {
+		case err == nil && t == w.plain:
+			next, ok = w.run.next(oneCompleted)
+			continue
+		case !t.Origin.Detached:
 			t.Value = v
 		}
 		if err != nil {
@@ -90,9 +96,11 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 	return next, ok
 }
 
-// crashes reports whether a panic of t ends the program.
-func (e *Engine[T, R]) crashes(t *Task[T, R]) bool {
-	return e.Crash || e.Unhandled && t.Origin.Detached
+// handOver lets another goroutine be the worker of one that ends.
+func (e *Engine[T, R]) handOver(w *worker[T, R], next int, ok bool) {
+	if w.outer == nil {
+		go e.work(w, next, ok)
+	}
 }
 
 // finish counts the task that has ended and publishes its end. It claims the next one.
@@ -102,7 +110,7 @@ func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count u
 		defer func() {
 			if !reported { // the error handler has called Goexit
 				next, ok := e.settle(w, t, err, count)
-				go e.work(w, next, ok)
+				e.handOver(w, next, ok)
 			}
 		}()
 		pprof.SetGoroutineLabels(w.ctx.Labels)
@@ -116,7 +124,11 @@ func (e *Engine[T, R]) settle(w *worker[T, R], t *Task[T, R], err error, count u
 	if w.single {
 		w.rest()
 	}
-	next, ok = w.run.next(count)
+	if w.outer != nil {
+		e.countInPlace(w, count)
+	} else {
+		next, ok = w.run.next(count)
+	}
 	if !t.Origin.Detached {
 		t.Origin.Owner.Settle(t, err)
 	}
@@ -138,14 +150,14 @@ func (e *Engine[T, R]) unfit(w *worker[T, R], s *taskctx.Scope) (count uint64, e
 	return 0, nil
 }
 
-// prepare gets ready to run a task of an origin, which has been claimed, and those after it.
-func (w *worker[T, R]) prepare(r *taskctx.Root, o *Origin[T, R]) {
+// prepare gets ready to run t, which has been claimed, and those of its origin after it.
+func (e *Engine[T, R]) prepare(w *worker[T, R], t *Task[T, R]) {
 	if w.lane != nil {
 		w.rest() // the context is for this task alone
 	}
-	last := w.ctx
-	w.origin, w.scope, w.ctx = o, o.Scope(), o.contextOf(r, last, w.id)
-	w.mortal = w.fn == nil || o.Mortal || r.Mortal()
+	o, last := t.Origin, w.ctx
+	w.origin, w.ctx = o, o.contextOf(e.Root, last, w.id)
+	w.mortal = w.fn == nil || o.Mortal || e.Root.Mortal()
 	if w.ctx != last {
 		if last != nil {
 			last.Finish()
@@ -153,9 +165,14 @@ func (w *worker[T, R]) prepare(r *taskctx.Root, o *Origin[T, R]) {
 		if w.lane != nil {
 			w.ctx.Lane = w.lane
 		}
+		w.ctx.Outer = w.outer
 		w.ctx.Begin()
 	}
 	w.single = w.ctx.Single()
+	w.plain = nil
+	if o.Detached && !w.mortal && w.outer == nil && e.queue.order == nil {
+		w.plain = t
+	}
 }
 
 // rest lets go of the last task.
@@ -163,5 +180,5 @@ func (w *worker[T, R]) rest() {
 	if w.ctx != nil {
 		w.ctx.Finish()
 	}
-	w.origin, w.scope, w.ctx = nil, nil, nil
+	w.origin, w.ctx, w.plain = nil, nil, nil
 }

@@ -82,15 +82,9 @@ func (q *runQueue[T, R]) steal(dst *chunk[T, R], all bool) int {
 			continue
 		}
 		c := q.chunk
-		dst.n, dst.sampled, dst.seq = n, c.sampled>>head&(1<<n-1), c.seq+uint64(head)
+		dst.n, dst.seq = n, c.seq+uint64(head)
 		copy(dst.items, c.items[head:head+n])
 		clear(c.items[head : head+n])
-		if dst.sampled != 0 {
-			if dst.at == nil {
-				dst.at = new([chunkSize]sample)
-			}
-			copy(dst.at[:], c.at[head:head+n])
-		}
 		return n
 	}
 }

@@ -31,6 +31,6 @@ func (e *Engine[T, R]) closeState(closeState func() error) {
 	err := e.contain(ctx, closeState)
 	if err != nil {
 		err = fmt.Errorf("pool: closing the state of a worker: %w", err)
-		e.contain(ctx, func() error { e.Report(ctx, err, true); return nil })
+		_ = e.contain(ctx, func() error { e.Report(ctx, err, true); return nil })
 	}
 }

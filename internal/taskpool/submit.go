@@ -17,52 +17,23 @@ type submitter[T, R any] struct {
 	err   error           // likewise
 }
 
-// A wakeUp has the goroutines to wake after the lock has been released.
-type wakeUp[T, R any] struct {
-	workers    []*worker[T, R]
-	submitters []*submitter[T, R]
-}
-
-func (up *wakeUp[T, R]) add(w *worker[T, R]) {
-	if w != nil {
-		up.workers = append(up.workers, w)
-	}
-}
-
-func (up wakeUp[T, R]) wake() {
-	for _, w := range up.workers {
-		w.rise()
-	}
-	for _, s := range up.submitters {
-		sched.Signal(s.wake)
-	}
-}
-
 // Push accepts a task, or returns why it does not: ErrClosed, the cause of ctx, or without
-// wait ErrQueueFull. The caller has asked Ended. With wait it blocks while there is no room, first come, first served;
-// inside a task it is admitted beyond the bound.
+// wait ErrQueueFull. The caller has asked Ended. With wait Push blocks while there is no room, first
+// come, first served; a task that is submitted inside a task is accepted beyond the bound.
 func (e *Engine[T, R]) Push(ctx context.Context, value T, t *Task[T, R], wait bool) error {
 	q := &e.queue
 	q.mu.Lock()
-	if t.Origin.Lingers {
-		q.mortal = true
-	}
 	if q.accepted >= q.room {
 		q.mu.Unlock()
-		return e.pushSlowly(ctx, item[T, R]{value, t}, wait)
+		return e.pushSlowly(ctx, item[T, R]{value: value, task: t}, wait)
 	}
-	q.push(item[T, R]{value, t})
-	var suspects [2]*Task[T, R]
-	if q.mortal {
-		suspects = q.suspects()
-	}
+	suspect := q.admit(t)
+	q.push(item[T, R]{value: value, task: t})
 	q.mu.Unlock()
 	if e.drowsy.Load() {
 		e.wakeOne()
 	}
-	if suspects[0] != nil {
-		e.sweepIf(suspects)
-	}
+	e.sweepIf(suspect)
 	return nil
 }
 
@@ -70,8 +41,8 @@ func (e *Engine[T, R]) Push(ctx context.Context, value T, t *Task[T, R], wait bo
 func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool) error {
 	inside := e.Root.Inside(ctx) != nil
 	var p *place[T, R]
-	if e.order != nil {
-		p = e.order.place(it)
+	if e.queue.order != nil {
+		p = e.queue.order.place(it)
 	}
 	var done <-chan struct{}
 	for try := 0; ; try++ {
@@ -80,7 +51,7 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			done = ctx.Done()
 		}
 		e.lock()
-		room := e.blocked.Len() == 0 && e.roomLocked() || inside && wait
+		room := e.blocked.Len() == 0 && e.roomLocked() > 0 || inside && wait
 		switch {
 		case e.closed:
 			defer e.mu.Unlock()
@@ -89,19 +60,18 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			e.mu.Unlock()
 			return e.rootError()
 		case room:
-			suspects := e.acceptLocked(it, p)
-			w := e.wakeLocked()
+			suspect := e.acceptLocked(it, p)
+			e.wakeLocked()
 			e.mu.Unlock()
-			w.rise()
-			e.sweepIf(suspects)
+			e.sweepIf(suspect)
 			return nil
 		case last:
 			return e.waitForRoom(ctx, done, it, p)
 		}
 		crowd := e.blocked.Len() > 0
 		e.mu.Unlock()
-		if try == 0 {
-			e.sweepSoon()
+		if try == 0 && e.sweepFull() {
+			continue
 		}
 		switch {
 		case !wait:
@@ -118,23 +88,24 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 // that makes room for many tasks.
 const submitYields = 8
 
-// roomLocked reports whether one more task can be accepted. Queued and running tasks both
-// take room, so that it does not depend on how fast workers pick tasks up.
-func (e *Engine[T, R]) roomLocked() bool {
+// roomLocked returns how many more tasks can be accepted; it is negative after tasks that were
+// accepted beyond the bound. Queued and running tasks both take room, so that it does not depend on
+// how fast workers pick tasks up.
+func (e *Engine[T, R]) roomLocked() int {
 	q := &e.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	bound := min(uint64(e.Room)+uint64(max(e.limit, 1)), 1<<62)
-	if q.accepted-e.departed >= bound {
-		for _, w := range e.workers {
-			e.foldLocked(w)
-		}
+	for _, w := range e.workers {
+		e.foldLocked(w)
 	}
+	// A task that waits for one which runs in its place leaves its room to that one.
+	most := e.completed + e.failed + e.cancelled + uint64(e.waiting) + bound
 	q.room = 0
-	if !e.closed && e.blocked.Len() == 0 && e.order == nil {
-		q.room = e.departed + bound
+	if !e.closed && e.blocked.Len() == 0 && q.order == nil {
+		q.room = most
 	}
-	return q.accepted-e.departed < bound
+	return int(most - q.accepted)
 }
 
 // waitForRoom parks the caller until its task is accepted. The caller holds the lock.
@@ -145,9 +116,8 @@ func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, it
 	e.queue.room = 0 // no one is to overtake
 	e.queue.mu.Unlock()
 	e.alert.Or(crowded)
-	up := e.admitLocked() // a worker may have looked at the alert just before
+	e.admitLocked() // a worker may have looked at the alert just before
 	e.mu.Unlock()
-	up.wake()
 
 	sched.ParkCtx(ctx, s.wake)
 	e.lock()
@@ -163,22 +133,20 @@ func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, it
 }
 
 // admitLocked accepts the tasks of blocked submitters as far as there is room.
-func (e *Engine[T, R]) admitLocked() (up wakeUp[T, R]) {
+func (e *Engine[T, R]) admitLocked() {
 	if e.blocked.Len() == 0 || e.closed || e.alert.Load()&stopped != 0 {
-		return up
+		return
 	}
-	for e.blocked.Len() > 0 && e.roomLocked() {
+	for room := e.roomLocked(); room > 0 && e.blocked.Len() > 0; {
 		s, _ := e.blocked.Pop()
-		up.submitters = append(up.submitters, s)
 		if s.over = sched.Ended(s.done); !s.over {
 			e.acceptLocked(s.it, s.place)
+			room--
 		}
+		sched.Signal(s.wake)
 	}
 	if e.blocked.Len() == 0 {
 		e.alert.And(^crowded)
 	}
-	if len(up.submitters) > 0 {
-		up.add(e.wakeLocked())
-	}
-	return up
+	e.wakeLocked()
 }

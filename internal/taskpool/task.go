@@ -7,7 +7,7 @@
 //
 // queue.go has the bounded queue: tasks by value in chunks of up to 32, first come, first
 // served, behind one lock. runqueue.go has the run queue of a worker: the chunk that it
-// took from the queue, with one word that says which of its tasks are unclaimed and how
+// took from the queue, with one word that tells which of its tasks are unclaimed and how
 // many have ended. The worker claims them one by one with a compare-and-swap, and workers
 // that are idle steal from it. run.go has the way of a task through a worker. workers.go has the
 // workers, which are started when there is work and end when they have been idle. cancel.go and
@@ -71,7 +71,7 @@ func (o *Origin[T, R]) Open(s *taskctx.Scope, drops bool) {
 	o.scope.Store(s)
 }
 
-// Close says that all tasks have ended.
+// Close is called when all tasks have ended.
 func (o *Origin[T, R]) Close() { o.scope.Store(nil) }
 
 // Scope returns the scope of the tasks, or nil if all of them have ended.
@@ -95,8 +95,7 @@ func (o *Origin[T, R]) contextOf(r *taskctx.Root, last *taskctx.Context, worker 
 // run it in place, and any goroutine in order to cancel it.
 type Task[T, R any] struct {
 	Origin *Origin[T, R]
-	Index  int    // for the owner
-	Link   uint32 // for the owner
+	Index  int // for the owner
 	state  sched.Uint64
 	Arg    T
 	Value  R
@@ -113,13 +112,6 @@ const (
 // Reset makes t a task that has not been accepted.
 func (t *Task[T, R]) Reset() { t.state.Store(fresh) }
 
-// accepted says that the task is in the queue.
-func (t *Task[T, R]) accepted() {
-	if !t.Origin.Detached {
-		t.state.Store(queued)
-	}
-}
-
 // Claimed reports whether someone has claimed the task.
 func (t *Task[T, R]) Claimed() bool { return t.state.Load() >= claimed }
 
@@ -131,7 +123,7 @@ func (t *Task[T, R]) Claim() bool {
 	return t.Origin.Detached || t.state.CompareAndSwap(queued, claimed)
 }
 
-// Land says that the result of the task is there.
+// Land is called when the result of the task is there.
 func (t *Task[T, R]) Land() { t.state.Store(settled) }
 
 // Landed reports whether the result of the task is there.

@@ -16,60 +16,55 @@ type worker[T, R any] struct {
 	wake chan struct{}
 
 	// Guarded by Engine.mu.
-	started   bool
 	searching bool          // counted in Engine.searching
 	retired   bool          // not one of Engine.workers any more
 	since     time.Duration // when it became idle
 	filled    uint64        // Engine.fills when its run queue was filled
 	before    uint64        // and when it was filled the time before
-	work      func()        // the goroutine
 
 	// Used by its goroutine only.
 	fn     Func[T, R]       // nil until the state is open
 	close  func() error     // closes the state
 	origin *Origin[T, R]    // of the last task; nil while the worker rests
-	scope  *taskctx.Scope   // likewise
 	ctx    *taskctx.Context // likewise
 	mortal bool             // a task of the origin has to be looked at before it runs, see unfit
 	single bool             // the context is for one task
+	plain  *Task[T, R]      // that many tasks have in common which need not be looked at before they run, nor when they have completed; or nil
 	lane   *lane[T, R]      // of the last task, in a pool with keys
+	outer  *taskctx.Context // of the task in whose place this one, the only one of the worker, runs; nil on a goroutine of its own
 	_      [64]byte
-}
-
-// drowsyLocked keeps drowsy up to date: no worker is searching, and one could be.
-func (e *Engine[T, R]) drowsyLocked() {
-	yes := e.searching == 0 && (len(e.idle) > 0 || len(e.workers) < e.limit)
-	if e.drowsy.Load() != yes {
-		e.drowsy.Store(yes)
-	}
 }
 
 // wakeOne makes a worker look at the queue if none is searching.
 func (e *Engine[T, R]) wakeOne() {
 	e.mu.Lock()
-	var w *worker[T, R]
 	if !e.closed { // otherwise closeLocked has done so
-		w = e.wakeLocked()
+		e.wakeLocked()
 	}
 	e.mu.Unlock()
-	w.rise()
 }
 
-// wakeLocked returns a worker for the caller to wake, idle or new, or nil if there is no task,
-// one is searching, or all are busy.
-func (e *Engine[T, R]) wakeLocked() *worker[T, R] {
+// wakeLocked wakes a worker, or starts one, unless there is no task, one is searching, or all are
+// busy. It sets drowsy before it looks for tasks: a submitter either comes before the look, or sees
+// that it has to wake a worker.
+func (e *Engine[T, R]) wakeLocked() {
 	n := len(e.idle)
-	switch {
-	case e.searching > 0, n == 0 && len(e.workers) >= e.limit, len(e.workers) > e.limit, !e.hasTasksLocked():
-		return nil
-	case n > 0:
+	able := e.searching == 0 && (n > 0 || len(e.workers) < e.limit)
+	if e.drowsy.Load() != able {
+		e.drowsy.Store(able)
+	}
+	if !able || len(e.workers) > e.limit || !e.hasTasksLocked() {
+		return
+	}
+	e.searching++
+	e.drowsy.Store(false)
+	if n > 0 {
 		w := e.idle[n-1]
 		e.idle[n-1] = nil
 		e.idle = e.idle[:n-1]
 		w.searching = true
-		e.searching++
-		e.drowsyLocked()
-		return w
+		sched.Signal(w.wake)
+		return
 	}
 	id := slices.Index(e.ids, false)
 	if id < 0 {
@@ -78,31 +73,15 @@ func (e *Engine[T, R]) wakeLocked() *worker[T, R] {
 	}
 	e.ids[id] = true
 	w := &worker[T, R]{id: id, wake: make(chan struct{}, 1), fn: e.Fn, searching: true, filled: e.fills}
-	w.work = func() { e.work(w, 0, false) }
 	e.workers = append(e.workers, w)
-	e.searching++
-	e.drowsyLocked()
-	return w
-}
-
-// rise wakes the worker, or starts its goroutine. w may be nil.
-func (w *worker[T, R]) rise() {
-	switch {
-	case w == nil:
-	case w.started:
-		sched.Signal(w.wake)
-	default:
-		w.started = true
-		go w.work()
-	}
+	go e.work(w, 0, false)
 }
 
 // relieve lets submitters in for tasks that have ended.
 func (e *Engine[T, R]) relieve() {
 	e.lock()
-	up := e.admitLocked()
+	e.admitLocked()
 	e.mu.Unlock()
-	up.wake()
 }
 
 // refill fills the empty run queue of w and claims its first task, or returns false when w is to
@@ -112,10 +91,10 @@ func (e *Engine[T, R]) refill(w *worker[T, R]) bool {
 	for {
 		e.foldLocked(w)
 		if w.lane != nil {
-			e.order.done(w.lane)
+			e.queue.order.done(w.lane)
 			w.lane = nil
 		}
-		up := e.admitLocked()
+		e.admitLocked()
 		n := 0
 		if !w.retired && len(e.workers) <= e.limit {
 			n = e.takeLocked(w)
@@ -123,47 +102,31 @@ func (e *Engine[T, R]) refill(w *worker[T, R]) bool {
 		if w.searching {
 			w.searching = false
 			e.searching--
-			e.drowsyLocked()
 		}
-		up.add(e.wakeLocked())
+		e.wakeLocked()
 		switch {
 		case n > 0:
-			e.mu.Unlock()
-			up.wake()
+			e.unlock()
 			return true
 		case !w.retired && (e.closed || len(e.workers) > e.limit):
 			e.retireLocked(w)
 			fallthrough
 		case w.retired:
-			e.notifyLocked()
-			e.mu.Unlock()
-			up.wake()
+			e.unlock()
 			e.leave(w)
 			return false
 		}
 		e.idle = append(e.idle, w)
 		w.since = e.now()
-		e.drowsyLocked()
-		// A submitter that comes from now on sees that it has to wake a worker.
-		if e.hasTasksLocked() {
-			e.idle = slices.DeleteFunc(e.idle, func(v *worker[T, R]) bool { return v == w })
-			w.searching = true
-			e.searching++
-			e.drowsyLocked()
-			e.mu.Unlock()
-			up.wake()
-			e.lock()
-			continue
-		}
+		e.wakeLocked() // a submitter may have come just before; it may wake w itself
 		e.parkLocked(w)
-		e.mu.Unlock()
-		up.wake()
+		e.unlock()
 		sched.Park(w.wake)
 		e.lock()
 	}
 }
 
-// restLocked lets go of what an engine needs no more if no worker has anything to do.
+// restLocked calls Idle if no worker has anything to do.
 func (e *Engine[T, R]) restLocked() {
 	if len(e.idle) == len(e.workers) && e.Idle != nil {
 		e.Idle()
@@ -180,7 +143,6 @@ func (e *Engine[T, R]) parkLocked(w *worker[T, R]) {
 		e.queue.mu.Unlock()
 	}
 	e.restLocked()
-	e.notifyLocked()
 	e.scheduleRetirementLocked()
 }
 
@@ -207,23 +169,21 @@ func (e *Engine[T, R]) retireOverdue() {
 	for n < min(len(e.idle), len(e.workers)-e.MinWorkers) && now-e.idle[n].since >= e.IdleTimeout {
 		n++
 	}
-	up := wakeUp[T, R]{workers: e.retireIdleLocked(n)}
+	e.retireIdleLocked(n)
 	e.retiring = false
 	e.scheduleRetirementLocked()
 	e.mu.Unlock()
-	up.wake()
 }
 
 // retireIdleLocked retires up to n idle workers, those first that have been idle longest.
-// The caller wakes them.
-func (e *Engine[T, R]) retireIdleLocked(n int) []*worker[T, R] {
+func (e *Engine[T, R]) retireIdleLocked(n int) {
 	n = min(n, len(e.idle))
 	retired := slices.Clone(e.idle[:n])
 	e.idle = slices.Delete(e.idle, 0, n)
 	for _, w := range retired {
 		e.retireLocked(w)
+		sched.Signal(w.wake)
 	}
-	return retired
 }
 
 // retireLocked counts w out. Its run queue is empty and folded.
@@ -233,7 +193,6 @@ func (e *Engine[T, R]) retireLocked(w *worker[T, R]) {
 	i := slices.Index(e.workers, w)
 	e.workers = slices.Delete(e.workers, i, i+1)
 	e.leaving++
-	e.drowsyLocked()
 	e.restLocked()
 	if len(e.workers) == 0 {
 		e.queue.mu.Lock()
@@ -255,70 +214,51 @@ func (e *Engine[T, R]) leave(w *worker[T, R]) {
 	}
 	e.mu.Lock()
 	e.leaving--
-	e.notifyLocked()
-	e.mu.Unlock()
+	e.unlock()
 }
 
 // hasTasksLocked reports whether there is a task for a worker to take.
 func (e *Engine[T, R]) hasTasksLocked() bool {
-	if e.order != nil {
-		return len(e.order.ready) > 0
-	}
 	e.queue.mu.Lock()
-	queued := e.queue.n > 0
+	ready := e.queue.ready()
 	e.queue.mu.Unlock()
-	return queued || slices.ContainsFunc(e.workers, func(w *worker[T, R]) bool { return w.run.unclaimed() > 0 })
+	return ready || slices.ContainsFunc(e.workers, func(w *worker[T, R]) bool { return w.run.unclaimed() > 0 })
 }
 
 // takeLocked fills the run queue of w, which is empty, and returns the number of tasks.
 func (e *Engine[T, R]) takeLocked(w *worker[T, R]) (n int) {
-	q := &e.queue
-	used := w.run.chunk
-	w.run.chunk = nil
-	if e.order != nil {
-		if len(e.order.ready) == 0 {
-			w.run.chunk = used
-			return 0
-		}
-		if used == nil {
-			used = &chunk[T, R]{items: make([]item[T, R], 1), at: new([chunkSize]sample)}
-		}
-		p := e.order.pop()
-		w.lane = p.lane
-		used.items[0], used.n = p.item, 1
-		used.sampled, used.at[0] = 1, sample(p.accepted&^7)
-		return e.fillLocked(w, used)
-	}
 	if v := e.stuckLocked(w); v != nil {
-		if used == nil {
-			used = &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
-		}
-		if n = v.run.steal(used, true); n > 0 {
-			return e.fillLocked(w, used)
+		if n = e.stealLocked(w, v, true); n > 0 {
+			return n
 		}
 	}
-	q.mu.Lock()
-	c := q.take()
-	if c != nil && used != nil {
-		q.recycle(used)
-	}
-	q.mu.Unlock()
+	e.queue.mu.Lock()
+	c, l := e.queue.take(w.run.chunk)
+	e.queue.mu.Unlock()
 	if c != nil {
+		w.lane = l
 		return e.fillLocked(w, c)
 	}
 	for _, v := range e.workers {
-		if v == w || v.run.unclaimed() == 0 {
-			continue
-		}
-		if used == nil {
-			used = &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
-		}
-		if n = v.run.steal(used, false); n > 0 {
-			return e.fillLocked(w, used)
+		if n = e.stealLocked(w, v, false); n > 0 {
+			break
 		}
 	}
-	w.run.chunk = used
-	return 0
+	return n
+}
+
+// stealLocked moves half of the unclaimed tasks of v to w, or all of them.
+func (e *Engine[T, R]) stealLocked(w, v *worker[T, R], all bool) int {
+	if v.run.unclaimed() == 0 {
+		return 0
+	}
+	if w.run.chunk == nil {
+		w.run.chunk = newChunk[T, R]()
+	}
+	if n := v.run.steal(w.run.chunk, all); n == 0 {
+		return 0
+	}
+	return e.fillLocked(w, w.run.chunk)
 }
 
 func (e *Engine[T, R]) fillLocked(w *worker[T, R], c *chunk[T, R]) int {

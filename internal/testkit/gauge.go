@@ -2,12 +2,11 @@ package testkit
 
 import "sync/atomic"
 
-// A Gauge counts how many callers are between Enter and Leave, and remembers
-// the most there ever were. The zero value is ready. It is safe for concurrent
-// use.
+// A Gauge counts the callers between Enter and Leave, and records the maximum. The zero
+// value is ready. It is safe for concurrent use.
 type Gauge struct{ now, most atomic.Int64 }
 
-// Enter counts the caller in and returns how many are in now.
+// Enter adds the caller and returns the present count.
 func (g *Gauge) Enter() int {
 	n := g.now.Add(1)
 	for {
@@ -18,11 +17,11 @@ func (g *Gauge) Enter() int {
 	}
 }
 
-// Leave counts the caller out.
+// Leave removes the caller.
 func (g *Gauge) Leave() { g.now.Add(-1) }
 
-// Now returns how many are in.
+// Now returns the present count.
 func (g *Gauge) Now() int { return int(g.now.Load()) }
 
-// Most returns the most that were in at once.
+// Most returns the largest count so far.
 func (g *Gauge) Most() int { return int(g.most.Load()) }

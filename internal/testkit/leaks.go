@@ -10,12 +10,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Main runs the tests of a package and fails if a goroutine outlives them, or if
-// the run time can tell that one is blocked for ever: Go 1.27 can, and Go 1.26
+// Main runs the tests of a package and fails if a goroutine outlives them, or if the
+// runtime reports one that is blocked for ever. Go 1.27 can report that, and Go 1.26
 // with GOEXPERIMENT=goroutineleakprofile.
 func Main(m *testing.M) { goleak.VerifyTestMain(leakless{m}, ofTheRunTime...) }
 
-// A leakless runs tests and fails if they leave a goroutine that nothing can wake.
+// A leakless runs tests and fails if they leave a goroutine that no other one can wake.
 type leakless struct{ *testing.M }
 
 func (l leakless) Run() int {
@@ -27,8 +27,8 @@ func (l leakless) Run() int {
 	return code
 }
 
-// blockedForEver returns the stacks of goroutines that wait for what nobody else
-// has, or "" if there are none or the run time does not know.
+// blockedForEver returns the stacks of goroutines that wait on objects no other
+// goroutine can reach, or "" if there are none or the runtime does not report them.
 func blockedForEver() string {
 	p := pprof.Lookup("goroutineleak")
 	if p == nil {

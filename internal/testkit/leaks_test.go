@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// A goroutine that can be woken is not said to be blocked for ever.
+// A goroutine that can be woken is not reported as blocked for ever.
 func TestWhoeverCanBeWokenIsNoLeak(t *testing.T) {
 	give, end := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -25,7 +25,7 @@ func TestWhoeverCanBeWokenIsNoLeak(t *testing.T) {
 	<-end
 }
 
-// A program of tests that leaves a goroutine behind fails, and shows it.
+// A test program that leaves a goroutine behind fails and prints its stack.
 func TestALeakFails(t *testing.T) {
 	const name = "TESTKIT_LEAKS"
 	if os.Getenv(name) != "" {

@@ -18,7 +18,7 @@ func (l *Ledger) Note(id int) { l.seen[id].Add(1) }
 // Seen returns how often id was seen.
 func (l *Ledger) Seen(id int) int { return int(l.seen[id].Load()) }
 
-// Total returns how many notes there were.
+// Total returns the number of notes.
 func (l *Ledger) Total() (n int) {
 	for i := range l.seen {
 		n += int(l.seen[i].Load())

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// Pairs calls every pair of functions at the same time, each also with itself,
-// on something fresh from make, and then end. It is for the race detector, and
-// for methods that wait for one another.
+// Pairs calls every pair of functions concurrently, each also with itself, on a new
+// value from make, and then calls end. It is for the race detector, and for methods
+// that wait for each other.
 func Pairs[T any](t *testing.T, calls map[string]func(T), make func() T, end func(T)) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(calls))
@@ -43,10 +43,10 @@ func Pairs[T any](t *testing.T, calls map[string]func(T), make func() T, end fun
 	}
 }
 
-// Exported returns the exported methods of these types of the package in the
-// current directory, as Type.Method, and its exported functions for a type of "".
-// Methods with type parameters of their own, which are short forms, and what
-// returns an option are left out.
+// Exported returns the exported methods of the given types of the package in the
+// current directory, as Type.Method, and its exported functions for the type "". It
+// leaves out methods with type parameters, which are short forms, and functions that
+// return an option.
 func Exported(t testing.TB, types ...string) []string {
 	t.Helper()
 	pkg, err := build.ImportDir(".", 0)

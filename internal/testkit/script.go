@@ -1,12 +1,12 @@
 package testkit
 
-// A Script is what a fuzz target plays: bytes that say which operation comes
-// next, and with what. A script that has come to its end says 0 for ever. Like a
-// *rand.Rand it has IntN and Int64N, so that one player serves both.
+// A Script is the input of a fuzz target: bytes that choose the operations and their
+// arguments. At its end a script returns 0 for ever. It has IntN and Int64N like a
+// *rand.Rand, so the same code can use either.
 type Script struct{ rest []byte }
 
-// longest is how much of its input a script uses. Faults that take more
-// operations than that are better looked for with a larger alphabet.
+// longest is how many bytes of its input a script uses. To find faults that take more
+// operations, use a larger alphabet.
 const longest = 512
 
 // NewScript returns the script in b.
@@ -15,7 +15,7 @@ func NewScript(b []byte) *Script { return &Script{b[:min(len(b), longest)]} }
 // More reports whether the script has not come to its end.
 func (s *Script) More() bool { return len(s.rest) > 0 }
 
-// Bool reports what the next byte says.
+// Bool returns a bool from the next byte.
 func (s *Script) Bool() bool { return s.IntN(2) == 1 }
 
 // IntN returns a number from 0 to n-1. It takes one byte, if n is not more than

@@ -7,7 +7,7 @@ import (
 	"github.com/tandemgo/tandem/internal/testkit"
 )
 
-// A script says the same each time, nothing out of bounds, and 0 at its end.
+// A script returns the same values each time, within bounds, and 0 at its end.
 func TestScript(t *testing.T) {
 	s := testkit.NewScript([]byte{7, 255, 1, 2, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9})
 	for i, want := range []int64{7, 255, 1, 0x0201} {

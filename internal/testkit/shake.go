@@ -6,10 +6,10 @@ import (
 	"testing"
 )
 
-// ErrEnd is what the error of Ends panics with.
+// ErrEnd is the panic value of the entry "error" of Ends.
 var ErrEnd = errors.New("end")
 
-// Ends are the ways in which user code panics.
+// Ends returns functions that panic in the different ways of user code.
 func Ends() map[string]func() {
 	return map[string]func(){
 		"error":  func() { panic(ErrEnd) },
@@ -22,15 +22,15 @@ func Ends() map[string]func() {
 	}
 }
 
-// Panicked calls fn and returns what it panicked with, nil if it did not.
+// Panicked calls fn and returns its panic value, or nil if it did not panic.
 func Panicked(fn func()) (v any) {
 	defer func() { v = recover() }()
 	fn()
 	return nil
 }
 
-// Procs returns a function that changes GOMAXPROCS at each call. The test puts
-// it back at its end.
+// Procs returns a function that changes GOMAXPROCS at each call. The cleanup of the
+// test restores it.
 func Procs(t testing.TB) (change func()) {
 	before := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
@@ -42,15 +42,15 @@ func Procs(t testing.TB) (change func()) {
 	}
 }
 
-// HeapReturns fails the test unless the heap, after run has worked on ten million
-// items, is what it was after a hundred thousand, within 5 %. It is skipped where
-// that says nothing or takes too long.
+// HeapReturns fails the test unless the heap after ten million items is within 5 % of
+// the heap after a hundred thousand. It skips the test with the race detector and in
+// short mode.
 func HeapReturns(t *testing.T, run func(items int)) {
 	t.Helper()
 	if Race || testing.Short() {
-		t.Skip("ten million items, and a heap of nobody else's")
+		t.Skip("ten million items, and the heap must be unused otherwise")
 	}
-	ballast := make([]byte, 8<<20) // a heap as programs have, or what a worker keeps for the next task would count
+	ballast := make([]byte, 8<<20) // the size of a real heap, so that memory kept by an idle worker does not matter
 	run(100_000)
 	before := Heap()
 	run(10_000_000)
@@ -61,8 +61,8 @@ func HeapReturns(t *testing.T, run func(items int)) {
 	}
 }
 
-// Heap returns the size of the live heap. It collects more than once: what a
-// sync.Pool keeps or what has a cleanup takes another round.
+// Heap returns the size of the live heap. It collects several times: values in a
+// sync.Pool or with a cleanup need another collection.
 func Heap() int64 {
 	var m runtime.MemStats
 	for range 3 {

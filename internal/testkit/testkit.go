@@ -1,7 +1,7 @@
-// Package testkit holds what the tests of all packages share: the end of
-// every test program (Main), the watchdog that turns a hang into a failure,
-// the ledger that proves conservation, the gauge that proves a limit, and the
-// reader of execution traces that counts how often goroutines park.
+// Package testkit provides helpers for the tests of all packages: Main, the entry point
+// of every test program; the watchdog, which makes a hang a failure; the ledger, which
+// checks that no value is lost or repeated; the gauge, which checks a limit; and the
+// reader of execution traces, which counts how often goroutines park.
 package testkit
 
 import "testing"

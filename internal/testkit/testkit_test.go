@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// A recorder is a test that fails into a list.
+// A recorder is a testing.TB that collects failures.
 type recorder struct {
 	testing.TB
 	failures []string
@@ -22,7 +22,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.failures = append(r.failures, fmt.Sprintf(format, args...))
 }
 
-// The ledger sees what is missing and what is there twice.
+// The ledger detects missing and repeated ids.
 func TestLedgerCanFail(t *testing.T) {
 	l := testkit.NewLedger(20)
 	for id := range 20 {
@@ -63,7 +63,7 @@ func TestGaugeRemembersTheMost(t *testing.T) {
 	}
 }
 
-// Trace sees the parks of a ping-pong, two a round at least, and none of a
+// Trace counts the parks of a ping-pong, at least one a round, and not those of a
 // goroutine that is blocked all the time.
 func TestTraceCountsParks(t *testing.T) {
 	blocked := make(chan struct{})
@@ -95,7 +95,7 @@ func TestTraceCountsParks(t *testing.T) {
 	}
 }
 
-// Work that never waits does not park, whatever the collector does meanwhile.
+// Work that never waits does not park, independent of the garbage collector.
 func TestTraceLeavesTheCollectorOut(t *testing.T) {
 	var kept [][]byte
 	a := testkit.Trace(t, func() {

@@ -11,22 +11,21 @@ import (
 	"golang.org/x/exp/trace"
 )
 
-// Activity is what goroutines did during a traced call.
+// Activity is the activity of goroutines during a traced call.
 type Activity struct {
 	// Started counts goroutines created.
 	Started int
-	// Parks counts transitions of a goroutine from running to waiting: each
-	// costs a switch, and somebody has to wake it. Those of the run time are
-	// left out, or the collector would decide how many there are.
+	// Parks counts transitions of a goroutine from running to waiting. Each costs a
+	// switch and a wake-up. Parks of the runtime are left out, since the garbage
+	// collector would determine their number.
 	Parks int
 	// Wakes counts transitions from waiting to runnable.
 	Wakes int
 }
 
-// Trace runs fn under an execution trace and returns what goroutines did
-// meanwhile. It skips the test where a
-// trace is under way already (go test -trace). Tests that use it must not be
-// parallel, or they count each other.
+// Trace runs fn under an execution trace and returns the activity of goroutines. It
+// skips the test if a trace is running already (go test -trace). Tests that use it must
+// not be parallel, since each would count the goroutines of the others.
 func Trace(t testing.TB, fn func()) Activity {
 	t.Helper()
 	var buf bytes.Buffer
@@ -77,8 +76,8 @@ func read(r io.Reader) (a Activity, err error) {
 	}
 }
 
-// ofRuntime reports whether it is the run time that waits: a goroutine of its
-// own, one that has to help the collector, or one that starts or ends the trace.
+// ofRuntime reports whether the wait is one of the runtime: in a goroutine of the
+// runtime, in assistance to the garbage collector, or at the start or end of the trace.
 func ofRuntime(stack trace.Stack) bool {
 	root := ""
 	for f := range stack.Frames() {

@@ -8,12 +8,11 @@ import (
 	"time"
 )
 
-// Watchdog calls fn on a goroutine of its own and waits for it to end,
-// however it ends. If nothing in the program moves for half a minute, the test
-// fails and every stack is printed. A test that is slow, on a machine that is
-// busy, is left alone; one that is busy for ever is left to the time limit of
-// go test. Watchdog is for real time: inside a synctest bubble a hang is a
-// deadlock that the bubble itself reports.
+// Watchdog calls fn on its own goroutine and waits for it to end, by a return or a
+// Goexit. If no goroutine can run and all stacks stay the same for 30 s, the test fails
+// and every stack is printed. So a slow test on a busy machine does not fail; the time
+// limit of go test ends one that is busy for ever. Watchdog is for real time: in a
+// synctest bubble a hang is a deadlock, which the bubble reports.
 func Watchdog(t testing.TB, fn func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -26,9 +25,9 @@ func Watchdog(t testing.TB, fn func()) {
 	}
 }
 
-// watch waits for done and returns "", or all stacks once they have been the same
-// so many times in a row, with no goroutine that could run. The times are of real
-// time.
+// watch waits for done and returns "", or returns all stacks once they have been the
+// same the given number of times in a row, with no goroutine that could run. It uses
+// real time.
 func watch(done <-chan struct{}, every time.Duration, times int) (stacks string) {
 	ticks := time.NewTicker(every)
 	defer ticks.Stop()
@@ -39,7 +38,7 @@ func watch(done <-chan struct{}, every time.Duration, times int) (stacks string)
 		case <-ticks.C:
 		}
 		select {
-		case <-done: // first, should both be
+		case <-done: // done has priority if both are ready
 			return ""
 		default:
 		}

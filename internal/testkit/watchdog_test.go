@@ -14,7 +14,7 @@ func TestWatchdogWaits(t *testing.T) {
 	}
 }
 
-// What is parked for ever is found, with its stack.
+// A goroutine that is parked for ever is found, with its stack.
 func TestWatchFindsAHang(t *testing.T) {
 	done, release := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -22,7 +22,7 @@ func TestWatchFindsAHang(t *testing.T) {
 		park(release)
 	}()
 	if stacks := watch(done, time.Millisecond, 20); !strings.Contains(stacks, "testkit.park") {
-		t.Errorf("the stacks do not show who is parked:\n%s", stacks)
+		t.Errorf("the stacks do not show the parked goroutine:\n%s", stacks)
 	}
 	close(release)
 	if stacks := watch(done, time.Hour, 1); stacks != "" {
@@ -33,8 +33,8 @@ func TestWatchFindsAHang(t *testing.T) {
 //go:noinline
 func park(release <-chan struct{}) { <-release }
 
-// Goroutines that hand something to and fro do not hang, however often they are
-// found in the same places.
+// Goroutines that exchange values do not hang, even if each dump finds them in the same
+// places.
 func TestWatchLeavesTheSlowAlone(t *testing.T) {
 	done, ball := make(chan struct{}), make(chan bool)
 	go func() {

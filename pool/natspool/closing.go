@@ -6,34 +6,33 @@ import (
 	"runtime/pprof"
 
 	"github.com/nats-io/nats.go"
-
-	"github.com/tandemgo/tandem/internal/ctxselect"
 )
 
-// Close stops accepting tasks, waits for calls of Go that are under way and until every
-// Future of this process has its result, for which its workers go on, then takes no more
-// tasks, hands back what has not begun, and waits until what runs has ended and the server
-// has confirmed it, and, for at most 5 s, until the processes that wait for its results
-// have got them. Tasks that no one waits for stay in the stream, for other processes or
-// the next. Close is idempotent. The error is always nil; the connection is the caller's to
-// close.
+// Close stops accepting tasks and waits for calls of Go in progress and until every
+// Future of this process has its result; the workers of this process go on meanwhile.
+// Then Close takes no more tasks, hands back the tasks that have not begun, and waits
+// until the running tasks have ended and the server has confirmed their
+// acknowledgements. Tasks without a Future stay in the stream, for other
+// processes or the next one. Close is idempotent. The error is always nil. The caller
+// closes the connection.
 //
-// Inside a task of the pool Close waits for its caller, for ever: call [Pool.Shutdown]
-// there.
-func (p *Pool[T, R]) Close() error { return p.core.close(context.Background()) }
+// Inside a task of the pool Close deadlocks, since it waits for its own caller: call
+// [Pool.Shutdown] there.
+func (p *Pool[T, R]) Close() error {
+	return p.in(context.Background(), "Close").close(context.Background())
+}
 
-// Shutdown is Close with a limit: when ctx ends first, Futures without a result
-// end with an error that wraps ErrClosed and the cause of ctx, the contexts of
-// running tasks end with the cause, and what runs is handed back at once, so that
-// another process may start it while a function here is still about to return. That
-// delivery does not count towards [WithMaxDeliver].
-// Shutdown then returns an error that wraps the cause and says how many there were
-// of each. A task that does not heed its context goes on; Close waits for it.
-// Inside a task of the pool, that is under the context of the task or one that is derived
-// from it, Shutdown takes effect and returns ErrInside at once. It panics if ctx is nil.
+// Shutdown is Close with a limit. If ctx ends first, Futures without a result end with
+// an error that wraps ErrClosed and the cause of ctx, the contexts of running tasks end
+// with the cause, and the running tasks are handed back at once, so another process may
+// start a task while its function here has not yet returned. Such a delivery does not
+// count towards [WithMaxDeliver]. Shutdown then returns an error that wraps the cause
+// and contains the numbers of tasks handed back while they ran and of Futures without a
+// result. A task that ignores its context goes on; Close waits for it. Inside a task of
+// the pool, that is, under the context of the task or one derived from it, Shutdown
+// takes effect and returns ErrInside at once. Shutdown panics if ctx is nil.
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
-	ctxselect.Require(ctx, "natspool: Shutdown")
-	return p.core.close(ctx)
+	return p.in(ctx, "Shutdown").close(ctx)
 }
 
 func (c *core) close(ctx context.Context) error {
@@ -41,14 +40,9 @@ func (c *core) close(ctx context.Context) error {
 	if c.inside(ctx) {
 		return ErrInside
 	}
-	_, _, err := ctxselect.Recv(ctx, c.done)
+	err := wait(ctx, c.done)
 	if err == nil {
 		return nil
-	}
-	select {
-	case <-c.done:
-		return nil // a second call, under a context that has ended
-	default:
 	}
 	tasks, results := c.abort(err)
 	if tasks+results > 0 {
@@ -58,7 +52,7 @@ func (c *core) close(ctx context.Context) error {
 	return nil
 }
 
-// begin lets no more submissions in, and the rest come to its end.
+// begin closes the pool to submissions and starts finish.
 func (c *core) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,8 +62,8 @@ func (c *core) begin() {
 	}
 }
 
-// finish goes through the steps of Close. After abort no step waits for another
-// process, nor long for the server.
+// finish performs the steps of Close. After abort no step waits for another process,
+// and each waits for the server only briefly.
 func (c *core) finish() {
 	pprof.SetGoroutineLabels(c.tasks)
 	c.await(c.patient, func() bool { return len(c.promises) == 0 && c.sending == 0 })
@@ -80,34 +74,28 @@ func (c *core) finish() {
 	c.mu.Unlock()
 	if feed != nil {
 		c.drain(feed)
-		c.local.Close()
 	}
+	c.await(context.Background(), func() bool { return c.counts.Running == 0 })
 	grace, cancel := context.WithTimeout(c.patient, c.ackWait)
 	c.await(grace, func() bool { return len(c.held) == 0 })
 	cancel()
-	brief, cancel := context.WithTimeout(c.patient, maxCall)
-	c.await(brief, func() bool { return len(c.sent) == 0 })
-	cancel()
 	c.unwatch()
-	c.hurry(ErrClosed) // what waits for a dead letter is handed back
-	c.endLife()
+	c.hurry(ErrClosed)
 	c.mu.Lock()
+	back, _ := c.returnHeldLocked() // tasks whose dead letter is not stored
 	c.phase = over
 	c.mu.Unlock()
+	c.handBack(back...)
 	c.background.Wait()
 	c.flush()
-	c.replies.Unsubscribe()
+	c.unsubscribe()
 	close(c.done)
 }
 
-// drain ends a subscription once what the server has sent until then has arrived,
-// to be handed back.
+// drain ends a subscription once the messages that the server has sent until then have
+// arrived, so that they are handed back.
 func (c *core) drain(sub *nats.Subscription) {
-	most := maxCall
-	if c.patient.Err() != nil {
-		most = maxTick
-	}
-	limit, cancel := context.WithTimeout(context.Background(), most)
+	limit, cancel := context.WithTimeout(context.Background(), maxTick)
 	defer cancel()
 	ended := sub.StatusChanged(nats.SubscriptionClosed)
 	if sub.Drain() != nil {
@@ -116,47 +104,49 @@ func (c *core) drain(sub *nats.Subscription) {
 	select {
 	case <-ended:
 	case <-limit.Done():
-		sub.Unsubscribe()
+		_ = sub.Unsubscribe() // it fails if the connection is closed
 	}
 }
 
-// flush waits, for a moment, until the server has got what has been sent.
+// flush waits for at most maxTick until the server has received all that was published.
 func (c *core) flush() {
 	if c.nc.Status() == nats.CONNECTED {
-		_ = c.nc.FlushTimeout(maxTick) // or it delivers again what it has not got
+		_ = c.nc.FlushTimeout(maxTick) // on failure the server delivers the tasks again
 	}
 }
 
-// abort ends all that can be waited for, because of cause. It returns how many
-// tasks it has handed back that had begun, and how many promises it has ended.
+// abort ends every wait because of cause. It returns how many tasks it has handed back,
+// and how many promises it has ended.
 func (c *core) abort(cause error) (tasks, results int) {
 	c.mu.Lock()
 	c.phase = max(c.phase, draining)
 	c.hurry(cause)
-	var back []handBack
-	for seq, d := range c.held {
-		switch d.state {
-		case queued:
-			delete(c.held, seq)
-		case running, burying:
-			tasks++
-		case handedBack: // by an earlier call
-			tasks++
-			continue
-		case ended:
-			continue
-		}
-		back = append(back, c.returnLocked(d))
-	}
+	back, tasks := c.returnHeldLocked()
 	results = len(c.promises)
 	err := fmt.Errorf("%w: %w", ErrClosed, cause)
 	for token := range c.promises {
 		c.resolveLocked(token, nil, err)
 	}
-	c.endTasks(cause) // under the lock, so that settle leaves to be counted what runs
+	c.endTasks(cause) // under the lock: a task that fails because of this is counted above
 	c.changedLocked()
 	c.mu.Unlock()
 	c.handBack(back...)
 	c.flush()
 	return tasks, results
+}
+
+// returnHeldLocked marks the tasks that have not ended as handed back, and returns them,
+// and how many they are with those of earlier calls.
+func (c *core) returnHeldLocked() (back []*delivery, all int) {
+	for _, d := range c.held {
+		if d.state == ended {
+			continue
+		}
+		all++
+		if d.state != handedBack {
+			c.returnLocked(d)
+			back = append(back, d)
+		}
+	}
+	return back, all
 }

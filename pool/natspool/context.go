@@ -18,7 +18,8 @@ type (
 	insideKey  struct{ core *core }
 )
 
-// Value returns what the task of the context is asked for, or a value of the root.
+// Value returns the package's own values for its keys, and otherwise a value of the
+// root.
 func (t *taskContext) Value(key any) any {
 	switch key {
 	case attemptKey{}:
@@ -29,7 +30,7 @@ func (t *taskContext) Value(key any) any {
 	return t.Context.Value(key)
 }
 
-// inside reports whether ctx is that of a running task of c, or is derived from one.
+// inside reports whether ctx is the context of a running task of c or derived from one.
 func (c *core) inside(ctx context.Context) bool {
 	t, ok := ctx.Value(insideKey{c}).(*taskContext)
 	return ok && !t.ended.Load()

@@ -9,33 +9,28 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/tandemgo/tandem/pool"
 )
 
 // A core is a pool without the types of its tasks and results.
 //
-// Data: held has every task that this process has got and the server has not been
-// seen to let go of: it is queued in the local pool, runs, is to be a dead letter, or
-// has ended and its acknowledgement is not confirmed yet. free counts the workers that have no task,
-// and asked for how many of them the server has been asked; no more is ever asked
-// for, so a task that is delivered finds a worker. promises has the Futures
-// without a result, and sent the results that have not been confirmed by the process
-// that waits. All of it is under mu, and mu is held for no I/O and no code
-// of the user.
+// Data: held has every task that has been delivered to this process and that the server
+// may still count as ours: the task is about to begin, runs, is about to become a dead
+// letter, or has ended without a confirmation of its acknowledgement.
+// free counts the workers without a task, and asked the tasks requested from the
+// server. asked never exceeds free, so a task that is delivered finds a worker.
+// promises has the Futures without a result, and sent the results that this process has
+// sent of late. All of it is guarded by mu. No I/O and no code of the user runs under mu.
 //
-// Goroutines: the subscription for tasks calls arrive, that for replies calls
-// reply, the local pool's workers call run, and keep does what must be done now
-// and then: signs of life, what has been lost on the way, asking again. Whoever
-// frees a worker asks for a task. Only these calls wait for a reply of the server:
-// submit; count, for a task that has been delivered before; bury and handBack, for
-// some seconds; buryAtLast, on a goroutine for each task that no worker has any more;
-// and Close.
+// Goroutines: the subscription for tasks calls arrive, the subscription for replies
+// calls reply, each task calls run on a goroutine of its own, and keep does the periodic
+// work: it sends signs of life, repeats lost messages and repeats requests. A worker that
+// becomes free requests a task. Only these calls wait for a reply of the server: submit;
+// count, for a task that has been delivered before; bury and handBack; move and check, on
+// goroutines of their own; and Close.
 //
-// An end: begin lets no more submissions in; finish, on a goroutine of its own,
-// goes through the rest, and abort makes each step of it short. The tasks' context
-// ends with the root and by abort only, so that of a pool that is closed lasts as long
-// as its root.
+// Closing: begin stops submissions; finish, on its own goroutine, performs the
+// remaining steps, and abort makes each step short. Only the root and abort end the
+// tasks' context, so the context of a task of a closed pool lasts as long as the root.
 type core struct {
 	options
 	names
@@ -44,43 +39,39 @@ type core struct {
 	workers int
 	ackWait time.Duration
 	execute func(ctx context.Context, task []byte) (result []byte, err error)
-	local   *pool.Pool[*delivery, struct{}] // nil without workers
-	backs   jetstream.Stream                // of deliveries that are no attempts
-	next    string                          // subject of pull requests
-	inbox   string                          // prefix of the subjects of replies
+	backs   jetstream.Stream // records of deliveries that are not attempts
+	next    string           // subject of pull requests
+	inbox   string           // prefix of the subjects of replies
 
-	tasks      context.Context // what the tasks' contexts are made of
+	tasks      context.Context // parent of the tasks' contexts
 	endTasks   context.CancelCauseFunc
-	life       context.Context // ends when all is over
-	endLife    context.CancelFunc
-	patient    context.Context // ends when nothing is to be waited for any more
+	patient    context.Context // ends when every wait must end, and when the pool is closed
 	hurry      context.CancelCauseFunc
-	unwatch    func() bool // of the root
-	replies    *nats.Subscription
+	unwatch    func() bool          // of the root
+	subs       []*nats.Subscription // for replies, requests for results and tasks that are due
 	background sync.WaitGroup
-	done       chan struct{} // closed when all is over
+	done       chan struct{} // closed when Close is complete
+	late       chan struct{} // a semaphore of tasks without a worker whose dead letter is not stored yet
 
 	mu         sync.Mutex
 	phase      phase
-	changed    chan struct{} // closed when what somebody waits for may be so; nil if nobody does
+	changed    chan struct{} // closed when a condition of await may have become true; nil without a waiter
 	held       map[uint64]*delivery
 	free       int
-	burying    int // tasks that have no worker any more and are no dead letter yet
-	sending    int // calls whose task is on the way to the stream
+	sending    int // calls that wait for the stream's acknowledgement
 	asked      int
-	heard      time.Time          // when the server was last heard of, or asked
-	feed       *nats.Subscription // for tasks; nil when the pool takes none
+	heard      time.Time          // time of the server's last message or of the last request
+	feed       *nats.Subscription // for tasks; nil if the pool takes none
 	feedInbox  string
 	reconnects uint64
 	broken     bool // the consumer may be gone
-	mending    bool
-	auditing   bool
-	audited    time.Time
+	checking   bool
+	checked    time.Time
 	promises   map[string]*promise
-	sent       map[uint64]*sentResult // by the task's number in the stream
+	sent       []sentResult // oldest first
 	sentBytes  int
 	tokens     uint64
-	known      uint64 // the highest number in the stream that a call was told
+	known      uint64 // the highest stream number in an acknowledgement so far
 	counts     Stats
 }
 
@@ -96,8 +87,8 @@ const (
 func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, o options, execute func(context.Context, []byte) ([]byte, error)) (*core, error) {
 	c := &core{
 		options: o, names: n, js: js, nc: js.Conn(), workers: workers, free: workers, execute: execute,
-		held: map[uint64]*delivery{}, promises: map[string]*promise{}, sent: map[uint64]*sentResult{},
-		done: make(chan struct{}),
+		held: map[uint64]*delivery{}, promises: map[string]*promise{},
+		done: make(chan struct{}), late: make(chan struct{}, workers),
 	}
 	var err error
 	if c.ackWait, err = c.setUp(ctx, js, &c.options, workers > 0); err != nil {
@@ -109,24 +100,22 @@ func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, 
 	c.next = apiPrefix(js.Options()) + "CONSUMER.MSG.NEXT." + c.stream + "." + c.consumer
 	c.inbox = c.nc.NewInbox() + "."
 	c.reconnects = c.nc.Stats().Reconnects
-	if c.replies, err = c.nc.Subscribe(c.inbox+">", c.reply); err == nil {
-		err = c.replies.SetPendingLimits(-1, -1) // there are as many as have been asked for
-	}
-	if err != nil {
-		return nil, fmt.Errorf("natspool: New: %w", err)
-	}
 	c.tasks, c.endTasks = context.WithCancelCause(o.root)
 	c.patient, c.hurry = context.WithCancelCause(context.Background())
-	c.life, c.endLife = context.WithCancel(context.Background())
+	c.subscribe(&err, c.inbox+">", "", c.reply)
+	c.subscribe(&err, c.again, "", func(m *nats.Msg) { c.resend(string(m.Data)) })
 	if workers > 0 {
-		c.local = pool.New(workers, c.run, pool.WithMinWorkers(workers), pool.CrashOnPanic())
-		if err := c.startFeed(); err != nil {
-			c.replies.Unsubscribe()
-			return nil, fmt.Errorf("natspool: New: %w", err)
+		c.subscribe(&err, c.dueTo, c.consumer, c.move)
+		if err == nil {
+			err = c.startFeed()
 		}
 	}
+	if err != nil {
+		c.unsubscribe()
+		return nil, fmt.Errorf("natspool: New: %w", err)
+	}
 	c.spawn(c.keep)
-	c.mu.Lock() // begin waits for it, so that finish finds unwatch
+	c.mu.Lock() // begin waits for the lock, so finish finds unwatch set
 	defer c.mu.Unlock()
 	c.unwatch = context.AfterFunc(o.root, func() {
 		c.begin()
@@ -135,8 +124,28 @@ func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, 
 	return c, nil
 }
 
+// subscribe adds a subscription, in a queue group if it is not "", unless err is set
+// already. What comes in is bounded by our requests.
+func (c *core) subscribe(err *error, subject, group string, fn func(*nats.Msg)) {
+	if *err != nil {
+		return
+	}
+	var sub *nats.Subscription
+	if sub, *err = c.nc.QueueSubscribe(subject, group, fn); *err == nil {
+		c.subs = append(c.subs, sub)
+		*err = sub.SetPendingLimits(-1, -1)
+	}
+}
+
+func (c *core) unsubscribe() {
+	for _, sub := range c.subs {
+		_ = sub.Unsubscribe() // it fails if the connection is closed
+	}
+}
+
 // spawn runs fn on a goroutine that Close waits for, with the profiler labels of the
-// root, since fn may call the error handler. When all is over it does nothing.
+// root, since fn may call the error handler. Once the pool is closed, spawn does
+// nothing.
 func (c *core) spawn(fn func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,8 +157,8 @@ func (c *core) spawn(fn func()) {
 	}
 }
 
-// stopped reports whether the contexts of tasks have ended, or are about to: the root
-// has, or Shutdown is out of time.
+// stopped reports whether the contexts of tasks have ended or are about to: the root
+// has ended, or Shutdown has run out of time.
 func (c *core) stopped() bool { return c.tasks.Err() != nil || c.root.Err() != nil }
 
 // await waits until cond, which is called under the lock, is true, or ctx ends.
@@ -179,7 +188,7 @@ func (c *core) changedLocked() {
 	}
 }
 
-// tell calls the error handler with an error that is not one of a task.
+// tell calls the error handler with an error that does not belong to a task.
 func (c *core) tell(err error) { c.tellOfTask(c.tasks, err) }
 
 // tellOfTask calls the error handler, with the profiler labels of the tasks.

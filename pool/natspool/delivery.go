@@ -10,227 +10,215 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/pool"
 )
 
-// A delivery is a task that this process has got from the stream.
+// A delivery is a task that has been delivered to this process.
 type delivery struct {
 	seq       uint64 // in the stream
-	delivered int    // how often, this time included, whatever became of it
+	delivered int    // number of this delivery, counted by the server from 1
 	stored    time.Time
 	header    nats.Header
 	data      []byte
 
-	// Of the worker that runs it.
-	attempt int  // of the deliveries, those that count
+	// Used only by the worker that runs it.
+	attempt int  // number of the deliveries that are attempts
 	unsure  bool // attempt may be too high
 
-	// Under core.mu.
+	// Guarded by core.mu.
 	state   deliveryState
-	ack     string    // where acknowledgements go; that of the newest delivery
-	touched time.Time // when the server last heard of it, or should have
-	asks    int       // for a confirmation
-	backs   int       // deliveries that are no attempts, as far as known
+	ack     string    // subject for acknowledgements, from the newest delivery
+	touched time.Time // time of the last message to or from the server about it
+	asks    int       // requests for a confirmation
+	spared  bool      // delivered again while it ran
 }
 
 type deliveryState int
 
 const (
-	queued deliveryState = iota
-	running
-	burying    // it has failed for good, and its dead letter is not stored yet
-	ended      // and acknowledged, without a confirmation yet
-	handedBack // before it began, or while it ran or was being buried
+	running    deliveryState = iota
+	burying                  // failed for good, and the dead letter is not stored yet
+	ended                    // acknowledged, and not confirmed yet
+	handedBack               // before it began, while it ran or before the dead letter was stored
 )
 
-// Attempt returns how often the task that ctx was given to has been delivered,
-// this time included, and also if it was handed back. It is 1 unless the task may
-// have run before. ok is false outside tasks.
+// Attempt returns how often the task that ctx belongs to has been delivered, this
+// delivery included, also if it was handed back. It is 1 unless the task may have run
+// before. ok is false outside tasks.
 func Attempt(ctx context.Context) (n int, ok bool) {
 	n, ok = ctx.Value(attemptKey{}).(int)
 	return n, ok
 }
 
-// run is the function of the local pool. It returns no errors, since the error handler
-// gets the context of the task. That is not the context of the local pool, which ends with
-// the pool: it ends with the root, and by abort.
-func (c *core) run(_ context.Context, d *delivery) (none struct{}, _ error) {
-	pprof.SetGoroutineLabels(c.tasks) // the task before may have set others
+// run runs a task on a goroutine of its own. There are never more of them than workers,
+// since no more tasks are requested.
+func (c *core) run(d *delivery) {
+	pprof.SetGoroutineLabels(c.tasks)
 	c.count(d)
-	if !c.start(d) {
-		return none, nil
+	c.mu.Lock()
+	runs := d.state == running && c.phase < draining && !c.stopped()
+	c.mu.Unlock()
+	if !runs {
+		c.giveBack(d)
+		return
 	}
 	ctx := &taskContext{Context: c.tasks, core: c, delivered: d.delivered}
-	if d.attempt > c.maxDeliver {
-		c.tellOfTask(ctx, c.settle(d, nil, &exhaustedError{d.delivered - 1}))
-		return none, nil
-	}
-	outcome.Run(func() ([]byte, error) {
-		result, err := c.execute(ctx, d.data)
-		if err == nil {
-			if err = c.fits("result", result, 0); err != nil {
-				err = Permanent(err)
-			}
+	var result []byte
+	err := pool.ErrGoexit // unless execute returns or panics
+	defer func() {
+		if r := recover(); r != nil {
+			err = pool.Recovered(r)
 		}
-		return result, err
-	}, func(result []byte, failure error) {
-		err := c.settle(d, result, failure)
-		c.tellOfTask(ctx, err)
-		ctx.ended.Store(true)
-	})
-	return none, nil
+		defer c.settle(d, result, err) // also after a Goexit of the error handler
+		defer ctx.ended.Store(true)
+		if d.header.Get(replyHeader) == "" {
+			c.tellOfTask(ctx, err)
+		}
+	}()
+	if d.attempt > c.maxDeliver {
+		err = &exhaustedError{d.delivered - 1}
+		return
+	}
+	result, err = c.execute(ctx, d.data)
+	if err == nil {
+		if err = c.fits("result", result, 0); err != nil {
+			err = Permanent(err)
+		}
+	}
 }
 
-// start notes that a task is about to run. It reports false if it is not to, as
-// the pool takes no more.
-func (c *core) start(d *delivery) bool {
-	c.mu.Lock()
-	ok := d.state == queued && c.phase < draining && !c.stopped()
-	if ok {
-		d.state = running
-	}
-	c.mu.Unlock()
-	if !ok {
-		c.giveBack(d)
-	}
-	return ok
-}
-
-// giveBack hands back a task that has not begun, if abort has not done so.
+// giveBack hands a task back, unless abort has done so.
 func (c *core) giveBack(d *delivery) {
 	c.mu.Lock()
-	mine := d.state == queued
-	var h handBack
+	mine := d.state == running
 	if mine {
-		h = c.returnLocked(d)
-		c.dropLocked(d)
+		c.returnLocked(d)
 	}
+	c.dropLocked(d)
 	c.mu.Unlock()
 	if mine {
-		c.handBack(h)
+		c.handBack(d)
 	}
 }
 
-// returnLocked notes that a task is handed back.
-func (c *core) returnLocked(d *delivery) handBack {
+// returnLocked marks a task as handed back.
+func (c *core) returnLocked(d *delivery) {
 	if d.state != burying {
 		c.counts.Running--
 		c.counts.HandedBack++
 		c.free++
 	}
 	d.state = handedBack
-	return c.handBackLocked(d)
 }
 
-// settle ends a task that has run: it is acknowledged, handed back, delivered again
-// later, or to be a dead letter. It returns the error if nobody waits for the task.
+// settle ends a task that has run: the task is acknowledged, handed back, delivered
+// again later, or made a dead letter.
 //
-// A failure counts only as long as the task's context has not been ended by the pool:
-// after that it may be no more than a consequence of that end.
-func (c *core) settle(d *delivery, result []byte, err error) (untold error) {
-	if err != nil && d.header.Get(replyHeader) == "" {
-		untold = err
-	}
-	v := c.judge(d, err)
+// A failure does not count once the pool has ended the task's context, since the
+// failure may be a consequence of that.
+func (c *core) settle(d *delivery, result []byte, err error) {
+	f, letter := c.judge(d, err)
 	c.mu.Lock()
-	if d.state == running && err != nil && c.stopped() {
-		h := c.returnLocked(d)
-		c.dropLocked(d)
-		c.changedLocked()
+	back := d.state == handedBack // a success counts nevertheless
+	if err != nil && (back || c.stopped()) {
 		c.mu.Unlock()
-		c.handBack(h)
-		return untold
+		c.giveBack(d)
+		return
 	}
-	back := d.state == handedBack
 	if !back {
 		c.counts.Running--
-		c.countLocked(err, v)
+		c.countLocked(f)
 	}
 	switch {
-	case back && err == nil:
-		c.dropLocked(d) // it has run all the same
-	case back:
+	case letter:
+		d.state = burying // the worker stays occupied for a while
+	case err != nil:
 		c.dropLocked(d)
-		c.mu.Unlock()
-		return untold // it is another worker's
-	case v.letter:
-		d.state = burying
-	case err == nil:
-		d.state, d.touched, d.data = ended, time.Now(), nil
 	default:
-		d.state = ended
-		c.dropLocked(d)
+		c.endLocked(d)
 	}
-	if v.letter {
-		c.mu.Unlock()
-		c.bury(d, v)
-		return untold
-	}
-	if !back {
+	if !back && !letter {
 		c.free++
 	}
-	ack, backs, n, inbox := d.ack, d.backs, c.wantedLocked(), c.feedInbox
-	c.changedLocked()
+	ack := d.ack
 	c.mu.Unlock()
 	switch {
-	case err == nil:
-		c.conclude(d, ack, backs, result, nil)
-	default:
+	case letter:
+		c.bury(d, f)
+		return
+	case err != nil:
 		c.nak(ack, c.delay(d.attempt))
+	default:
+		c.conclude(d, result, nil)
 	}
-	c.ask(n, inbox)
-	return untold
+	c.request()
 }
 
-// conclude sends the outcome of a task to whoever waits for it, and acknowledges the
-// task. In this order, on one connection: the result of what is gone from the stream
-// is on its way.
-func (c *core) conclude(d *delivery, ack string, backs int, result []byte, f *failure) {
+// endLocked marks a task as ended, or drops one that was handed back and has ended all
+// the same.
+func (c *core) endLocked(d *delivery) {
+	if d.state == handedBack {
+		c.dropLocked(d)
+	} else {
+		d.state, d.touched, d.data, d.asks = ended, time.Now(), nil, 0
+		c.changedLocked()
+	}
+}
+
+// conclude sends the outcome of a task to the process that waits for it and then
+// acknowledges the task. Both use one connection, so the result of a task that is gone
+// from the stream has been sent.
+func (c *core) conclude(d *delivery, result []byte, f *failure) {
 	c.answer(d, result, f)
+	c.mu.Lock()
+	ack, records := d.ack, d.spared || d.delivered > 1
+	c.mu.Unlock()
 	c.acknowledge(d.seq, ack)
-	if backs > 0 {
+	if records {
 		c.forgetBacks(d)
 	}
 }
 
-// A verdict says what a run that has ended with an error means.
-type verdict struct {
-	failure     *failure // nil without an error
-	letter      bool     // it was the last run
-	undecodable bool
-	exhausted   bool // it was none
-}
-
-// judge makes a verdict.
-func (c *core) judge(d *delivery, err error) (v verdict) {
+// judge returns the failure for a run that has returned err, and whether the task becomes
+// a dead letter. Package fmt recovers the panics of the methods of err.
+func (c *core) judge(d *delivery, err error) (f *failure, letter bool) {
 	if err == nil {
-		return v
+		return nil, false
 	}
-	v.failure = failureOf(d, err)
-	v.letter = d.attempt >= c.maxDeliver && !d.unsure
-	_, v.exhausted = err.(*exhaustedError)
-	defer func() { _ = recover() }() // a method of err has panicked, as that of a nil pointer does
-	_, v.undecodable = errors.AsType[*undecodableError](err)
-	v.failure.classify(err)
-	v.letter = v.letter || v.undecodable || outcome.IsPermanent(err)
-	return v
+	f = &failure{Text: cut(fmt.Sprint(err), maxText), Attempts: d.delivered}
+	if _, is := err.(*exhaustedError); is {
+		f.Kind = exhausted
+	}
+	letter = d.attempt >= c.maxDeliver && !d.unsure
+	defer func() { _ = recover() }() // a method of err has panicked, for example on a nil pointer
+	if p, ok := errors.AsType[*pool.PanicError](err); ok {
+		f.Kind, f.Text, f.Stack = panicked, cut(fmt.Sprint(p.Value), maxText), cut(string(p.Stack), maxStack)
+	}
+	switch _, bad := errors.AsType[*undecodableError](err); {
+	case bad:
+		f.Kind = undecodable
+	case errors.Is(err, pool.ErrGoexit):
+		f.Kind = exited
+	}
+	return f, letter || f.Kind == undecodable || isPermanent(err)
 }
 
-func (c *core) countLocked(err error, v verdict) {
+// countLocked counts a run that has ended with f, nil for a success.
+func (c *core) countLocked(f *failure) {
 	switch {
-	case err == nil:
+	case f == nil:
 		c.counts.Completed++
-	case v.exhausted:
+	case f.Kind == exhausted:
 		c.counts.Exhausted++
+	case f.Kind == undecodable:
+		c.counts.Undecodable++
+		c.counts.Failed++
 	default:
 		c.counts.Failed++
-		if v.undecodable {
-			c.counts.Undecodable++
-		}
 	}
 }
 
-// dropLocked forgets a task, unless a newer delivery has its place.
+// dropLocked removes a task from held, unless a newer delivery has replaced it.
 func (c *core) dropLocked(d *delivery) {
 	if c.held[d.seq] == d {
 		delete(c.held, d.seq)
@@ -238,17 +226,17 @@ func (c *core) dropLocked(d *delivery) {
 	}
 }
 
-// delay returns how long a task waits after the given attempt.
+// delay returns how long a task waits after the given attempt before the next.
 func (c *core) delay(attempt int) time.Duration {
 	return c.backoff[min(attempt, len(c.backoff))-1]
 }
 
-// acknowledge says that a task is done with, and asks for a confirmation.
+// acknowledge tells the server that a task is complete and asks for a confirmation.
 func (c *core) acknowledge(seq uint64, ack string) {
-	c.tell(c.nc.PublishRequest(ack, c.inbox+confirmation+strconv.FormatUint(seq, 10), []byte("+ACK")))
+	c.tell(c.nc.PublishRequest(ack, c.inbox+confirmation+"."+strconv.FormatUint(seq, 10), []byte("+ACK")))
 }
 
-// nak gives a task back, to be delivered after a delay.
+// nak hands a task back to the server, which delivers it again after a delay.
 func (c *core) nak(ack string, delay time.Duration) {
 	body := []byte("-NAK")
 	if delay > 0 {
@@ -257,16 +245,15 @@ func (c *core) nak(ack string, delay time.Duration) {
 	c.tell(c.nc.Publish(ack, body))
 }
 
-// An exhaustedError is the error of a task whose deliveries have all remained
-// without an answer.
+// An exhaustedError is the error of a task that has used up its deliveries without an
+// answer from any worker.
 type exhaustedError struct{ deliveries int }
 
 func (e *exhaustedError) Error() string {
 	return fmt.Sprintf("natspool: delivered %d times, and no worker has answered: they may have crashed, or could not store the dead letter", e.deliveries)
 }
 
-// fits returns an error if data is too much for a message with so many more bytes in
-// the header.
+// fits returns an error if data and a header of more bytes are too large for a message.
 func (c *core) fits(what string, data []byte, more int) error {
 	most := c.nc.MaxPayload()
 	if limit := most - min(overhead, most/2) - int64(more); int64(len(data)) > limit {

@@ -9,6 +9,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,8 +24,34 @@ type Receipt struct{ At time.Time }
 
 func send(context.Context, Mail) (Receipt, error) { return Receipt{At: time.Now()}, nil }
 
-// What will never succeed is not tried again, and what may have run before can be
-// told.
+// A task, and a worker for it, in one process. All processes of this program share the
+// tasks.
+func Example() {
+	nc, err := nats.Connect(nats.DefaultURL, nats.MaxReconnects(-1))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	shout := func(_ context.Context, s string) (string, error) { return strings.ToUpper(s), nil }
+	p, err := natspool.New(ctx, js, "shout", 8, shout)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer p.Close()
+	s, err := p.Do(ctx, "hello") // runs in any of the processes
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s) // HELLO
+}
+
+// A task that will never succeed is not tried again, and a task that may have run
+// before is recognized.
 func ExamplePermanent() {
 	var js jetstream.JetStream // of a connection
 	send := func(ctx context.Context, m Mail) (Receipt, error) {
@@ -43,17 +70,9 @@ func ExamplePermanent() {
 	defer p.Close()
 }
 
-// A worker: as many processes of it as are needed.
-func Example() {
-	nc, err := nats.Connect(nats.DefaultURL, nats.MaxReconnects(-1))
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		log.Fatal(err)
-	}
+// A worker. More workers are more processes of this program.
+func ExampleNew_worker() {
+	var js jetstream.JetStream // of a connection, see above
 	p, err := natspool.New(context.Background(), js, "mail", 8, send,
 		natspool.WithBackoff(time.Second, time.Minute), natspool.WithMaxDeliver(10),
 		natspool.WithErrorHandler(func(_ context.Context, err error) { log.Print(err) }))
@@ -67,7 +86,7 @@ func Example() {
 	limit, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if err := p.Shutdown(limit); err != nil {
-		log.Print(err) // what was running is handed back to others
+		log.Print(err) // tasks that were running are handed back
 	}
 	fmt.Println(p.Stats().Completed)
 }
@@ -90,7 +109,7 @@ func ExampleNew_submitter() {
 	f, err := p.Submit(ctx, Mail{ID: "2", To: "bob"})
 	switch {
 	case errors.Is(err, natspool.ErrDuplicate):
-		return // whoever submitted it first has the Future
+		return // the process that submitted it first has the Future
 	case errors.Is(err, natspool.ErrUnacknowledged), errors.Is(err, natspool.ErrClosed):
 		log.Fatal(err)
 	}
@@ -98,10 +117,12 @@ func ExampleNew_submitter() {
 	receipt, err := f.Wait(ctx)
 	var failed *natspool.TaskError
 	switch {
+	case errors.Is(err, context.Canceled):
+		return // by Cancel
 	case errors.As(err, &failed):
 		log.Fatalf("after %d attempts: %v", failed.Attempts, failed)
 	case errors.Is(err, natspool.ErrResultLost):
-		return // it has ended; how, this process will not learn
+		return // the task has ended, and its result is lost
 	}
 	fmt.Println(receipt.At)
 
@@ -109,7 +130,51 @@ func ExampleNew_submitter() {
 	fmt.Println(receipt.At, err)
 }
 
-// What has failed for good is kept, and can be tried again.
+// A task that runs later, and tasks that run again and again. Each process may make the
+// same schedules when it starts.
+func ExamplePool_Schedule() {
+	var p *natspool.Pool[Mail, Receipt] // made by New
+	ctx := context.Background()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		log.Fatal(err)
+	}
+	reminder := Mail{To: "ann", Text: "the parcel arrives today"}
+	err = errors.Join(
+		p.Schedule(ctx, "order 17", natspool.At(time.Now().Add(48*time.Hour)), reminder),
+		p.Schedule(ctx, "heartbeat", natspool.Every(time.Minute), Mail{To: "ops"}),
+		p.Schedule(ctx, "report", natspool.Cron("30 6 * * 1-5", berlin), Mail{To: "boss"}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for s, err := range p.Schedules(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(s.Name, s.When, s.Task.To) // report 0 30 6 * * 1-5 Europe/Berlin boss
+	}
+	if err := p.Unschedule(ctx, "order 17"); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// Tasks that wait can be looked at and canceled, in any process.
+func ExamplePool_Pending() {
+	var p *natspool.Pool[Mail, Receipt] // made by New
+	ctx := context.Background()
+	for task, err := range p.Pending(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if task.Undecodable == nil && task.Task.To == "eve" {
+			if err := p.Cancel(ctx, task.ID); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+}
+
+// A task that has failed for good is kept, and can be submitted again.
 func ExamplePool_DeadLetters() {
 	var p *natspool.Pool[Mail, Receipt] // made by New
 	ctx := context.Background()
@@ -129,7 +194,7 @@ func ExamplePool_DeadLetters() {
 	}
 }
 
-// A Codec for another form than JSON.
+// A Codec for a format other than JSON.
 type gobCodec[T any] struct{}
 
 func (gobCodec[T]) Encode(v T) ([]byte, error) {
@@ -155,7 +220,7 @@ func ExampleCodec() {
 	// Output: 2026-02-01 12:00:00 +0000 UTC <nil>
 }
 
-// A task can end the pool that runs it, and is not waited for.
+// A task can shut down the pool that runs it.
 func ExamplePool_Shutdown() {
 	var js jetstream.JetStream // of a connection
 	ready := make(chan *natspool.Pool[Mail, Receipt], 1)
@@ -180,8 +245,8 @@ func ExampleOption() {
 		natspool.WithContext(ctx),
 		natspool.WithTaskCodec[Mail](gobCodec[Mail]{}),
 		natspool.WithResultCodec[Receipt](gobCodec[Receipt]{}),
-		natspool.WithAckWait(time.Minute),            // a worker that is silent for longer is dead
-		natspool.WithDuplicateWindow(10*time.Minute), // for how long message ids are known
+		natspool.WithAckWait(time.Minute),            // then another worker gets the task of a silent one
+		natspool.WithDuplicateWindow(10*time.Minute), // how long the stream remembers message ids
 		natspool.WithReplicas(3))
 	if err != nil {
 		log.Fatal(err)

@@ -1,7 +1,6 @@
 package natspool
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,22 +10,24 @@ import (
 )
 
 const (
-	// askFor is how long the server keeps a request for tasks. After that it says
-	// so, which is how an idle pool knows that it has not been forgotten.
+	// askFor is how long the server keeps a request for tasks. After that the server
+	// answers that the request has expired, so an idle pool knows that its request was
+	// kept.
 	askFor = 5 * time.Second
-	// silence is how much later a server that has not said so has forgotten.
+	// silence is how long after askFor the pool waits for that answer before it takes
+	// the request for lost.
 	silence = 2 * time.Second
-	// maxAsk is the most that is asked for at once; a server may have a limit.
+	// maxAsk is the largest number of tasks in one request; a server may have a limit.
 	maxAsk = 256
 )
 
-// startFeed subscribes to tasks and asks for the first. The inbox is a new one each
-// time, so that what was asked for by way of an old one is void.
+// startFeed subscribes to tasks and sends the first request. Each call uses a new
+// inbox, so that requests under an old inbox no longer count.
 func (c *core) startFeed() error {
 	inbox := c.nc.NewInbox() + "."
 	sub, err := c.nc.Subscribe(inbox+"*", func(m *nats.Msg) { c.arrive(inbox, m) })
 	if err == nil {
-		err = sub.SetPendingLimits(-1, -1) // no more comes than has been asked for
+		err = sub.SetPendingLimits(-1, -1) // deliveries are bounded by the requests
 	}
 	if err != nil {
 		return err
@@ -38,39 +39,34 @@ func (c *core) startFeed() error {
 	}
 	old := c.feed
 	c.feed, c.feedInbox, c.asked = sub, inbox, 0
-	n := c.wantedLocked()
 	c.mu.Unlock()
 	if old != nil {
-		old.Drain() // what is on the way still arrives
+		_ = old.Drain() // messages in flight still arrive; it fails if the connection is closed
 	}
-	c.ask(n, inbox)
+	c.request()
 	return nil
 }
 
-// wantedLocked returns how many tasks to ask the server for, and notes that they
-// have been asked for. It waits until half of the free workers are asked for by
-// nobody, or all of them: many requests for one task each would cost more than the
-// tasks.
-func (c *core) wantedLocked() int {
+// request asks the server for tasks for the free workers. It does nothing while fewer than
+// half of them are without a request: one request for each task would cost more than the
+// tasks. The reply subject ends in the number of tasks, so that hear knows how many a
+// status message is about.
+func (c *core) request() {
+	c.mu.Lock()
 	want := min(c.free-c.asked, maxAsk)
 	if c.phase >= draining || c.stopped() || c.feed == nil || want < 1 || c.asked > 0 && 2*want < c.free {
-		return 0
+		c.mu.Unlock()
+		return
 	}
 	c.asked += want
 	c.heard = time.Now()
-	return want
+	reply := c.feedInbox + strconv.Itoa(want)
+	c.mu.Unlock()
+	body := fmt.Appendf(nil, `{"batch":%d,"expires":%d}`, want, askFor.Nanoseconds())
+	c.tell(c.nc.PublishRequest(c.next, reply, body))
 }
 
-// ask sends the server a request for n tasks. The subject of what it says about
-// the request ends in n.
-func (c *core) ask(n int, inbox string) {
-	if n > 0 {
-		body := fmt.Appendf(nil, `{"batch":%d,"expires":%d}`, n, askFor.Nanoseconds())
-		c.tell(c.nc.PublishRequest(c.next, inbox+strconv.Itoa(n), body))
-	}
-}
-
-// arrive is called with each message of the feed, one after the other.
+// arrive is called with the messages of the feed, one at a time.
 func (c *core) arrive(inbox string, m *nats.Msg) {
 	if strings.HasPrefix(m.Subject, inbox) {
 		c.hear(inbox, m)
@@ -95,55 +91,47 @@ func (c *core) arrive(inbox string, m *nats.Msg) {
 		c.counts.Redelivered++
 	}
 	have := c.held[d.seq]
+	if have != nil && have.state == handedBack {
+		have = nil // it came before the server knew that this process takes no more
+	}
 	fits := have == nil && c.phase < draining && !c.stopped() && c.free > 0
 	again := false
-	back := c.handBackLocked(d)
 	switch {
 	case have != nil:
 		c.counts.Spared++
-		have.ack, have.touched, again = d.ack, d.touched, have.state == ended
-		if !again {
-			have.backs++
-		}
+		again = have.state == ended
+		have.spared = have.spared || !again
+		have.ack, have.touched = d.ack, d.touched
 	case !fits:
 		c.counts.HandedBack++
 	default:
 		c.counts.Running++
 		c.free--
 		c.held[d.seq] = d
+		c.background.Go(func() { c.run(d) })
 	}
-	n := c.wantedLocked()
 	c.mu.Unlock()
 	switch {
 	case again:
 		c.acknowledge(d.seq, d.ack)
 	case have != nil:
-		c.tell(c.nc.Publish(back.subject, nil)) // it is the same run
+		c.tell(c.nc.Publish(c.backSubject(d)+strconv.Itoa(d.delivered), nil)) // the task runs already, so this delivery is not an attempt
 	case !fits:
-		c.spawn(func() { c.handBack(back) })
-	default:
-		// The context of the local pool is nobody's: run makes that of the task.
-		if c.local.Go(context.Background(), d) != nil { // the pool has begun to end
-			c.spawn(func() { c.giveBack(d) })
-		}
+		c.spawn(func() { c.handBack(d) })
 	}
-	c.ask(n, inbox)
+	c.request()
 }
 
-// hear is called with what the server says about a request: as a rule, that it
-// has expired.
+// hear is called with the server's status messages about a request, usually that it has
+// expired.
 func (c *core) hear(inbox string, m *nats.Msg) {
 	status, text := m.Header.Get("Status"), m.Header.Get("Description")
 	left, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
 	if err != nil {
 		left, _ = strconv.Atoi(m.Subject[len(inbox):])
 	}
-	const expired, conflict, noResponders, control = "408", "409", "503", "100"
-	if status == control {
-		return
-	}
+	const expired, conflict, noResponders = "408", "409", "503"
 	deleted := status == conflict && strings.Contains(strings.ToLower(text), "deleted")
-	n := 0
 	c.mu.Lock()
 	if c.feedInbox != inbox {
 		c.mu.Unlock()
@@ -151,14 +139,13 @@ func (c *core) hear(inbox string, m *nats.Msg) {
 	}
 	c.asked = max(c.asked-left, 0)
 	c.heard = time.Now()
-	if status == expired {
-		n = c.wantedLocked()
-	}
-	// Otherwise keep asks again, a little later.
 	c.broken = c.broken || deleted || status == noResponders
 	c.mu.Unlock()
-	c.ask(n, inbox)
-	if status != expired && status != noResponders {
+	switch status { // after others, keep sends the next request, at its next tick
+	case expired:
+		c.request()
+	case noResponders:
+	default:
 		c.tell(fmt.Errorf("natspool: the server does not deliver: %s %s", status, text))
 	}
 }

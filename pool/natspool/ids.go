@@ -13,6 +13,8 @@ const (
 	// requeuedID begins the message ids that Requeue makes. The id of a task never
 	// begins like that in a header.
 	requeuedID = "%requeued-"
+	// dueID begins the message ids of scheduled tasks.
+	dueID = "%due-"
 	// maxID is how many bytes a message id may have in a header, see maxHeader.
 	maxID = 30 << 10
 )

@@ -7,7 +7,7 @@ import (
 	"testing/quick"
 )
 
-// An id in a header leads back to it, and nothing trims or replaces a part of it.
+// A header keeps the whole id: the client trims and replaces no part of it.
 func TestMessageIDInAHeader(t *testing.T) {
 	check := func(id string) bool {
 		value, err := encodeID(id)
@@ -28,8 +28,8 @@ func TestMessageIDInAHeader(t *testing.T) {
 	}
 }
 
-// What begins like an encoded id and is none, as another program may have sent it, is
-// taken as it is.
+// A value with the prefix of an encoded id that cannot be decoded, as another program
+// may send it, is taken unchanged.
 func TestMessageIDOfAnotherProgram(t *testing.T) {
 	for _, value := range []string{"%=%", "%=%zz", "%=a%2"} {
 		if id := decodeID(value); id != value {

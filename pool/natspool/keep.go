@@ -12,34 +12,34 @@ import (
 
 const (
 	maxTick = time.Second
-	// maxAsks is how often the confirmation of an acknowledgement is asked for.
+	// maxAsks is how often keep asks for the confirmation of an acknowledgement.
 	maxAsks = 4
-	// auditEvery is how often results that do not come are looked for, besides after
-	// each reconnection.
-	auditEvery = 30 * time.Second
-	// auditPause is between two looks: what is on its way arrives. A worker process
-	// that has lost its connection, too, has to come back meanwhile, 2 s later as a
-	// rule, and to send its results again.
-	auditPause = 3 * time.Second
-	// auditSize is how many tasks are looked at one by one.
-	auditSize = 256
-	// calls to the server that nobody's context bounds take no longer.
+	// checkEvery is the interval between checks for lost results. A reconnection also
+	// starts one.
+	checkEvery = 30 * time.Second
+	// checkPause is how long a check waits for results that it has asked for. A worker
+	// process that has lost its connection as well reconnects in this time, usually after
+	// 2 s.
+	checkPause = 5 * time.Second
+	// checkSize is how many tasks a check looks up one by one.
+	checkSize = 256
+	// maxCall bounds calls to the server that have no context of a caller.
 	maxCall = 5 * time.Second
-	// buryFor is how long a worker tries to store a dead letter. After buryTries in all,
-	// whoever waits for the task is told of its failure. maxPause is the most between
-	// two of them.
+	// buryFor is how long a worker waits for the first answer to a dead letter. At the
+	// third attempt, buryTries, the task's Future ends with the failure. maxPause is the
+	// longest pause between two attempts.
 	buryFor   = 2 * time.Second
 	buryTries = 3
 	maxPause  = 30 * time.Second
 )
 
-// keep does, until all is over, what must be done now and then.
+// keep does the periodic work until the pool is closed.
 func (c *core) keep() {
 	t := time.NewTicker(min(c.ackWait/6, maxTick))
 	defer t.Stop()
 	for {
 		select {
-		case <-c.life.Done():
+		case <-c.patient.Done():
 			return
 		case now := <-t.C:
 			c.tick(now)
@@ -49,49 +49,48 @@ func (c *core) keep() {
 
 func (c *core) tick(now time.Time) {
 	if c.nc.Status() != nats.CONNECTED {
-		return // what is published now waits for the connection, and there may be much of it
+		return // the client would buffer these messages, and there may be many
 	}
 	reconnects := c.nc.Stats().Reconnects
 	c.mu.Lock()
 	back := reconnects != c.reconnects
 	c.reconnects = reconnects
 	pings, acks := c.dueLocked(now, back)
-	results := c.dueResultsLocked(now, back)
+	c.expireLocked()
 	forgotten := c.feed != nil && c.phase < draining && (back || c.asked > 0 && now.Sub(c.heard) > askFor+silence)
-	mend := c.broken && !c.mending && c.phase < draining
-	c.mending = c.mending || mend
-	audit := len(c.promises) > 0 && !c.auditing && (back || now.Sub(c.audited) >= auditEvery)
-	if audit {
-		c.auditing, c.audited = true, now
+	broken, waiting := c.broken, len(c.promises) > 0
+	check := c.phase < draining && !c.checking && (broken || waiting && (back || now.Sub(c.checked) >= checkEvery))
+	if check {
+		c.checking, c.checked = true, now
 	}
-	n := 0
-	if !forgotten && !c.mending {
-		n = c.wantedLocked()
-	}
-	inbox := c.feedInbox
 	c.mu.Unlock()
 
 	for _, ack := range pings {
 		c.tell(c.nc.Publish(ack, []byte("+WPI")))
 	}
-	c.resend(results) // before the acknowledgements, as at first
+	if back {
+		c.resend("") // before the acknowledgements, as conclude does
+	}
 	for seq, ack := range acks {
 		c.acknowledge(seq, ack)
 	}
-	if forgotten {
+	switch {
+	case forgotten:
 		c.tell(c.startFeed())
+	case !broken:
+		c.request()
 	}
-	c.ask(n, inbox)
-	if mend {
-		c.spawn(c.mend)
+	if back && waiting {
+		c.tell(c.nc.Publish(c.again, []byte(c.inbox)))
 	}
-	if audit {
-		c.spawn(c.audit)
+	if check {
+		c.spawn(func() { c.check(broken) })
 	}
 }
 
-// dueLocked returns where signs of life and acknowledgements are due. A third of
-// the wait and a tick, a sixth, is half of the wait.
+// dueLocked returns the subjects for signs of life and for acknowledgements that are
+// due. They are due after a third of ackWait; the tick adds at most a sixth, so one is
+// sent at least every half of ackWait.
 func (c *core) dueLocked(now time.Time, all bool) (pings []string, acks map[uint64]string) {
 	for seq, d := range c.held {
 		switch {
@@ -117,91 +116,81 @@ func (c *core) dueLocked(now time.Time, all bool) (pings []string, acks map[uint
 	return pings, acks
 }
 
-// mend makes what belongs to the pool again, if it is gone.
-func (c *core) mend() {
-	ctx, cancel := context.WithTimeout(c.life, maxCall)
+// check creates the streams and the consumer of the pool again if they are missing, and
+// looks for lost results.
+func (c *core) check(broken bool) {
+	ctx, cancel := context.WithTimeout(c.patient, maxCall)
 	defer cancel()
-	_, err := c.setUp(ctx, c.js, &c.options, true)
-	c.mu.Lock()
-	c.mending, c.broken = false, err != nil
-	c.mu.Unlock()
-	if c.life.Err() == nil {
+	var err error
+	if broken {
+		if _, err = c.setUp(ctx, c.js, &c.options, true); err == nil {
+			err = c.startFeed()
+		}
+		c.mu.Lock()
+		c.broken = err != nil
+		c.mu.Unlock()
+	}
+	var gone []string
+	if err == nil {
+		gone, err = c.gone(ctx)
+	}
+	if c.patient.Err() == nil {
 		c.tell(err)
 	}
-	if err == nil {
-		c.tell(c.startFeed())
-	}
-}
-
-// audit looks, twice, whether tasks whose results have not come are still there. A
-// task that is gone has ended, and its result was sent before that, and again each
-// second: if it has not come by the second look, the worker process is gone, or had no
-// room to keep the result.
-func (c *core) audit() {
-	defer func() {
-		c.mu.Lock()
-		c.auditing = false
-		c.mu.Unlock()
-	}()
-	for range 2 {
-		pause := time.NewTimer(auditPause)
-		select {
-		case <-c.life.Done():
-			pause.Stop()
-			return
-		case <-pause.C:
-		}
-		ctx, cancel := context.WithTimeout(c.life, maxCall)
-		err := c.look(ctx)
-		cancel()
-		if err != nil {
-			if c.life.Err() == nil {
-				c.tell(fmt.Errorf("natspool: results that have not come cannot be looked for: %w", err))
-			}
-			return
-		}
-	}
-}
-
-// look ends the promises whose tasks were gone the last time, too, and marks those
-// whose tasks are gone.
-func (c *core) look(ctx context.Context) error {
-	s, err := c.js.Stream(ctx, c.stream)
-	if err != nil {
-		return err
-	}
-	first := s.CachedInfo().State.FirstSeq
+	c.giveUp(gone)
 	c.mu.Lock()
-	var unsure []uint64
-	gone := map[uint64]bool{}
-	for _, p := range c.promises {
-		switch {
-		case p.seq == 0:
-		case p.seq < first:
-			gone[p.seq] = true
-		case len(unsure) < auditSize:
-			unsure = append(unsure, p.seq)
-		}
-	}
+	c.checking = false
 	c.mu.Unlock()
-	for _, seq := range unsure {
-		_, err := s.GetMsg(ctx, seq)
-		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return err
-		}
-		gone[seq] = err != nil
+}
+
+// giveUp ends the promises whose tasks have ended, and whose results, which were sent before
+// that, do not come when they are asked for: their processes have ended or keep them no more.
+func (c *core) giveUp(gone []string) {
+	if len(gone) == 0 {
+		return
 	}
+	c.tell(c.nc.Publish(c.again, []byte(c.inbox)))
+	pause, cancel := context.WithTimeout(c.patient, checkPause)
+	defer cancel()
+	<-pause.Done()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for token, p := range c.promises {
-		switch {
-		case !gone[p.seq]:
-		case p.missing:
+	for _, token := range gone {
+		if c.promises[token] != nil && c.patient.Err() == nil {
 			c.counts.Lost++
 			c.resolveLocked(token, nil, ErrResultLost)
-		default:
-			p.missing = true
 		}
 	}
-	return nil
+}
+
+// gone returns the promises whose tasks are no longer in the stream.
+func (c *core) gone(ctx context.Context) (gone []string, err error) {
+	s, err := c.js.Stream(ctx, c.stream)
+	unsure := map[string]uint64{}
+	if err == nil {
+		first := s.CachedInfo().State.FirstSeq
+		c.mu.Lock()
+		for token, p := range c.promises {
+			switch {
+			case p.seq == 0: // not acknowledged yet
+			case p.seq < first:
+				gone = append(gone, token)
+			case len(unsure) < checkSize:
+				unsure[token] = p.seq
+			}
+		}
+		c.mu.Unlock()
+	}
+	for token, seq := range unsure {
+		if _, err = s.GetMsg(ctx, seq); errors.Is(err, jetstream.ErrMsgNotFound) {
+			gone, err = append(gone, token), nil
+		}
+		if err != nil {
+			break
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("natspool: results that have not come cannot be looked for: %w", err)
+	}
+	return gone, err
 }

@@ -11,21 +11,27 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// What a pool is called on the server, all made from its name.
+// names are the names of a pool's streams, subjects and consumer, all made from its
+// name.
 type names struct {
 	stream   string // of tasks
 	subject  string
 	consumer string // of stream
 	dead     string // stream of dead letters
 	deadSubj string
-	back     string // stream of the deliveries that are no attempts
+	back     string // stream of the records of deliveries that are not attempts
 	backSubj string
+	plan     string // stream of schedules and of tasks that are due
+	planSubj string // and the name of a schedule
+	dueSubj  string // of tasks that are due
+	dueTo    string // where the server pushes them
+	again    string // where a process asks for its results
 }
 
 const maxName = 64
 
-// maxBacks is the most messages in the stream of deliveries that are no attempts. A
-// process that is killed may leave some behind; the oldest go first.
+// maxBacks is the largest number of messages in the stream of deliveries that are not
+// attempts. A killed process may leave some behind; the server drops the oldest first.
 const maxBacks = 1 << 17
 
 // maxWaiting is how many pull requests may wait at the server, for all
@@ -37,38 +43,32 @@ func namesOf(name string) names {
 	for _, r := range name {
 		valid = valid && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
 	}
-	if !valid {
-		panic(fmt.Sprintf("natspool: New: name must be 1 to %d letters, digits, '-' or '_', got %q", maxName, name))
-	}
+	require(valid, "New: name must be 1 to %d letters, digits, '-' or '_', got %q", maxName, name)
 	return names{
 		stream: "natspool-tasks-" + name, subject: "natspool.tasks." + name, consumer: "workers",
 		dead: "natspool-dead-" + name, deadSubj: "natspool.dead." + name,
 		back: "natspool-back-" + name, backSubj: "natspool.back." + name,
+		plan: "natspool-plan-" + name, planSubj: "natspool.plan." + name,
+		dueSubj: "natspool.due." + name, dueTo: "natspool.move." + name,
+		again: "natspool.again." + name,
 	}
 }
 
-// setUp makes the streams and, for a pool that works, the consumer, where they
-// are missing. It returns the time that the consumer waits for a sign of life.
+// setUp creates the streams and, for a pool with workers, the consumer, if they are
+// missing. It returns how long the consumer waits for a sign of life.
 func (n names) setUp(ctx context.Context, js jetstream.JetStream, o *options, works bool) (ackWait time.Duration, err error) {
-	if err := n.makeStream(ctx, js, jetstream.StreamConfig{
-		Name: n.stream, Subjects: []string{n.subject}, Retention: jetstream.WorkQueuePolicy,
-		Discard: jetstream.DiscardNew, // should somebody give it a limit: what is accepted is kept
-		Storage: jetstream.FileStorage, Replicas: o.replicas, Duplicates: o.duplicates,
-	}); err != nil {
-		return 0, err
-	}
-	if err := n.makeStream(ctx, js, jetstream.StreamConfig{
-		Name: n.dead, Subjects: []string{n.deadSubj}, Retention: jetstream.LimitsPolicy,
-		Storage: jetstream.FileStorage, Replicas: o.replicas,
-	}); err != nil {
-		return 0, err
-	}
-	if err := n.makeStream(ctx, js, jetstream.StreamConfig{
-		Name: n.back, Subjects: []string{n.backSubj + ".>"}, Retention: jetstream.LimitsPolicy,
-		MaxMsgsPerSubject: 1, MaxMsgs: maxBacks, Discard: jetstream.DiscardOld,
-		Storage: jetstream.FileStorage, Replicas: o.replicas,
-	}); err != nil {
-		return 0, err
+	for _, cfg := range []jetstream.StreamConfig{
+		{
+			Name: n.stream, Subjects: []string{n.subject}, Retention: jetstream.WorkQueuePolicy, Duplicates: o.duplicates,
+			Discard: jetstream.DiscardNew, // if the stream is given a limit, accepted tasks are kept
+		},
+		{Name: n.dead, Subjects: []string{n.deadSubj}},
+		{Name: n.back, Subjects: []string{n.backSubj + ".>"}, MaxMsgsPerSubject: 1, MaxMsgs: maxBacks},
+	} {
+		cfg.Replicas = o.replicas
+		if _, err := n.makeStream(ctx, js, cfg); err != nil {
+			return 0, err
+		}
 	}
 	if !works {
 		return max(o.ackWait, defaultAckWait), nil
@@ -76,9 +76,9 @@ func (n names) setUp(ctx context.Context, js jetstream.JetStream, o *options, wo
 	return n.makeConsumer(ctx, js, o)
 }
 
-// makeStream makes a stream that is missing. One that is there is left as it is,
-// except for a duplicate window that is asked for.
-func (n names) makeStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) error {
+// makeStream creates a stream that is missing. It does not change an existing one,
+// except for the duplicate window if cfg sets one.
+func (n names) makeStream(ctx context.Context, js jetstream.JetStream, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
 	s, err := js.Stream(ctx, cfg.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		s, err = js.CreateStream(ctx, cfg)
@@ -87,28 +87,28 @@ func (n names) makeStream(ctx context.Context, js jetstream.JetStream, cfg jetst
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("natspool: New: stream %q: %w", cfg.Name, err)
+		return nil, fmt.Errorf("natspool: New: stream %q: %w", cfg.Name, err)
 	}
 	is := s.CachedInfo().Config
 	if is.Retention != cfg.Retention || !slices.Equal(is.Subjects, cfg.Subjects) {
-		return fmt.Errorf("natspool: New: stream %q must have subjects %q and retention %v, has %q and %v",
+		return nil, fmt.Errorf("natspool: New: stream %q must have subjects %q and retention %v, has %q and %v",
 			cfg.Name, cfg.Subjects, cfg.Retention, is.Subjects, is.Retention)
 	}
 	if cfg.Duplicates == 0 || cfg.Duplicates == is.Duplicates {
-		return nil
+		return s, nil
 	}
 	is.Duplicates = cfg.Duplicates
-	if _, err := js.UpdateStream(ctx, is); err != nil {
-		return fmt.Errorf("natspool: New: duplicate window of stream %q: %w", cfg.Name, err)
+	if s, err = js.UpdateStream(ctx, is); err != nil {
+		return nil, fmt.Errorf("natspool: New: duplicate window of stream %q: %w", cfg.Name, err)
 	}
-	return nil
+	return s, nil
 }
 
-// makeConsumer makes the consumer if it is missing. How often a task is delivered
-// is counted by workers, not by the server: it would leave what has failed too
-// often in the stream, where no one finds it. Nor does the server bound how many
-// are out: they are as many as there are workers, and those that wait to be
-// delivered again.
+// makeConsumer creates the consumer if it is missing. Workers, not the server, count
+// the deliveries of a task: the server would leave a task that has failed too often in
+// the stream, where it would not be found. The server does not bound the number of
+// pending acknowledgements either: there are as many as there are workers, plus the
+// tasks that wait for another delivery.
 func (n names) makeConsumer(ctx context.Context, js jetstream.JetStream, o *options) (time.Duration, error) {
 	cfg := jetstream.ConsumerConfig{
 		Durable: n.consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: defaultAckWait,
@@ -135,7 +135,7 @@ func (n names) makeConsumer(ctx context.Context, js jetstream.JetStream, o *opti
 	return c.CachedInfo().Config.AckWait, nil
 }
 
-// apiPrefix returns what the subjects of JetStream's API begin with.
+// apiPrefix returns the prefix of the subjects of JetStream's API.
 func apiPrefix(o jetstream.JetStreamOptions) string {
 	switch {
 	case o.APIPrefix != "":

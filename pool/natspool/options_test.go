@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tandemgo/tandem/internal/testkit"
@@ -17,13 +18,32 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 // C5: misuse panics at the call that is wrong.
 func TestC5MisusePanics(t *testing.T) {
-	var noServer struct{ jetstream.JetStream } // nobody gets as far as to ask it
+	var noServer struct{ jetstream.JetStream } // never called
 	ctx := t.Context()
 	fn := func(context.Context, int) (int, error) { return 0, nil }
 	makes := func(name string, workers int, fn pool.Func[int, int], opts ...natspool.Option) func() {
 		return func() { _, _ = natspool.New(ctx, noServer, name, workers, fn, opts...) }
 	}
+	zero, zeroFuture := new(natspool.Pool[int, int]), new(natspool.Future[int])
 	testkit.Panics(t, map[string]func(){
+		"natspool: Go: the zero Pool is not usable, make one with New":          func() { _ = zero.Go(ctx, 1) },
+		"natspool: Submit: the zero Pool is not usable, make one with New":      func() { _, _ = zero.Submit(ctx, 1) },
+		"natspool: Do: the zero Pool is not usable, make one with New":          func() { _, _ = zero.Do(ctx, 1) },
+		"natspool: Schedule: the zero Pool is not usable, make one with New":    func() { _ = zero.Schedule(ctx, "a", natspool.Every(time.Hour), 1) },
+		"natspool: Unschedule: the zero Pool is not usable, make one with New":  func() { _ = zero.Unschedule(ctx, "a") },
+		"natspool: Schedules: the zero Pool is not usable, make one with New":   func() { zero.Schedules(ctx) },
+		"natspool: Pending: the zero Pool is not usable, make one with New":     func() { zero.Pending(ctx) },
+		"natspool: Cancel: the zero Pool is not usable, make one with New":      func() { _ = zero.Cancel(ctx, 1) },
+		"natspool: DeadLetters: the zero Pool is not usable, make one with New": func() { zero.DeadLetters(ctx) },
+		"natspool: Requeue: the zero Pool is not usable, make one with New":     func() { _ = zero.Requeue(ctx, natspool.DeadLetter[int]{}) },
+		"natspool: Discard: the zero Pool is not usable, make one with New":     func() { _ = zero.Discard(ctx, 1) },
+		"natspool: Close: the zero Pool is not usable, make one with New":       func() { _ = zero.Close() },
+		"natspool: Shutdown: the zero Pool is not usable, make one with New":    func() { _ = zero.Shutdown(ctx) },
+		"natspool: Stats: the zero Pool is not usable, make one with New":       func() { zero.Stats() },
+		"natspool: Future.Wait: the zero Future is not usable, make one with Submit": func() {
+			_, _ = zeroFuture.Wait(ctx)
+		},
+		"natspool: Future.Done: the zero Future is not usable, make one with Submit": func() { zeroFuture.Done() },
 		"natspool: New: context must not be nil": func() {
 			var none context.Context
 			_, _ = natspool.New(none, noServer, "a", 1, fn)
@@ -45,6 +65,8 @@ func TestC5MisusePanics(t *testing.T) {
 		"natspool: WithMessageID: function must not be nil":                                     func() { natspool.WithMessageID[int](nil) },
 		"natspool: WithTaskCodec: codec must not be nil":                                        func() { natspool.WithTaskCodec[int](nil) },
 		"natspool: WithResultCodec: codec must not be nil":                                      func() { natspool.WithResultCodec[int](nil) },
+		"natspool: Every: interval must be at least 1s, got 999ms":                              func() { natspool.Every(999 * time.Millisecond) },
+		"natspool: Cron: zone must be the same on all machines, got time.Local":                 func() { natspool.Cron("@daily", time.Local) },
 		"natspool: Permanent: error must not be nil":                                            func() { _ = natspool.Permanent(nil) },
 		"natspool: New: WithMessageID must be for the pool's type int, got func(string) string": makes("a", 1, fn, natspool.WithMessageID(strings.ToUpper)),
 		"natspool: New: WithTaskCodec must be for the pool's type int, got natspool_test.words": makes("a", 1, fn,
@@ -64,7 +86,24 @@ func TestNewUnderAnEndedContext(t *testing.T) {
 	}
 }
 
-// words is a codec for another type than the pool has.
+// New names the line to write if the connection gives up.
+func TestConnectionGivesUp(t *testing.T) {
+	for _, opts := range []nats.Options{nats.GetDefaultOptions(), {MaxReconnect: -1}} {
+		_, err := natspool.New[int, int](t.Context(), onConnection{nc: &nats.Conn{Opts: opts}}, "a", 0, nil)
+		if err == nil || !strings.Contains(err.Error(), "nats.MaxReconnects(-1)") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+type onConnection struct {
+	jetstream.JetStream
+	nc *nats.Conn
+}
+
+func (c onConnection) Conn() *nats.Conn { return c.nc }
+
+// words is a codec for a type that is not the pool's.
 type words struct{}
 
 func (words) Encode(s string) ([]byte, error) { return []byte(s), nil }

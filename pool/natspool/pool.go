@@ -7,13 +7,11 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/pool"
 )
 
-// A Pool runs tasks of type T, with results of type R, in all processes that have
-// made one with the same name. It is made by New.
+// A Pool runs tasks of type T, with results of type R, in all processes that have made
+// a pool of the same name. Make one with New.
 type Pool[T, R any] struct {
 	core    *core
 	tasks   Codec[T]
@@ -21,23 +19,23 @@ type Pool[T, R any] struct {
 	id      func(T) string // nil for none
 }
 
-// New returns a pool that runs fn for each task, on at most the given number of
-// workers of this process. With 0 workers, and then fn may be nil, this process
-// only submits. The streams and the consumer that belong to the name are made if
-// they are missing, which takes as long as the server takes, or until ctx ends; the
-// life of the pool does not depend on ctx, see [WithContext].
+// New returns a pool that runs fn for each task, on at most the given number of workers
+// of this process. With 0 workers this process only submits, and fn may be nil. New
+// creates the streams and the consumer of the pool if they are missing; it blocks until
+// the server has answered or ctx ends. The life of the pool does not depend on ctx, see
+// [WithContext].
 //
-// js must be of a connection that lasts: it should reconnect for ever, with
-// nats.MaxReconnects(-1), and be closed after the pool.
+// The connection of js must be closed after the pool. New returns an error if it does not
+// reconnect without limit, with nats.MaxReconnects(-1).
 //
-// New panics if ctx or js is nil, if name is not 1 to 64 letters, digits, '-' or
-// '_', if workers is negative, if fn is nil though there are workers, or if a
-// function or codec of the options is for another type.
+// New panics if ctx or js is nil, if name is not 1 to 64 letters, digits, '-' or '_',
+// if workers is negative, if fn is nil and workers is not 0, or if a function or codec
+// of the options is for another type.
 func New[T, R any](ctx context.Context, js jetstream.JetStream, name string, workers int, fn pool.Func[T, R], opts ...Option) (*Pool[T, R], error) {
-	ctxselect.Require(ctx, "natspool: New")
-	misuse.Nil(js == nil, "natspool: New: JetStream")
-	misuse.Negative(workers, "natspool: New: workers")
-	misuse.Nil(workers > 0 && fn == nil, "natspool: New: function of a pool with workers")
+	require(ctx != nil, "New: context must not be nil")
+	require(js != nil, "New: JetStream must not be nil")
+	require(workers >= 0, "New: workers must not be negative, got %v", workers)
+	require(workers == 0 || fn != nil, "New: function of a pool with workers must not be nil")
 	o := options{root: context.Background(), backoff: slices.Clone(defaultBackoff), maxDeliver: defaultMaxDeliver, replicas: 1}
 	for _, opt := range opts {
 		if opt != nil {
@@ -53,6 +51,9 @@ func New[T, R any](ctx context.Context, js jetstream.JetStream, name string, wor
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	if o := js.Conn().Opts; !o.AllowReconnect || o.MaxReconnect >= 0 {
+		return nil, fmt.Errorf("natspool: New: the connection must reconnect without limit: connect with nats.MaxReconnects(-1), got %d", o.MaxReconnect)
+	}
 	c, err := newCore(ctx, js, names, workers, o, p.executor(fn))
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func New[T, R any](ctx context.Context, js jetstream.JetStream, name string, wor
 	return p, nil
 }
 
-// executor returns a function that does all that has to do with the types.
+// executor returns fn as a function of encoded tasks and results.
 func (p *Pool[T, R]) executor(fn pool.Func[T, R]) func(ctx context.Context, data []byte) ([]byte, error) {
 	return func(ctx context.Context, data []byte) ([]byte, error) {
 		task, err := p.tasks.Decode(data)
@@ -80,52 +81,58 @@ func (p *Pool[T, R]) executor(fn pool.Func[T, R]) func(ctx context.Context, data
 	}
 }
 
-// Go submits a task that no one waits for. It returns nil once the stream has
-// stored the task, which then runs, at least once, wherever there is a worker. It
-// returns ErrClosed, ErrDuplicate, the cause of a ctx that has ended before, or another
-// error when the task is not stored. When the stream has not answered within 5 s, or before ctx
-// has ended, it is not known whether it has stored the task, and the error wraps
-// ErrUnacknowledged, and the cause of ctx if that has ended; a task with a message id
-// is sent again until ctx ends, see [WithMessageID]: if it is gone from the stream by
-// then, it has run. An error of the task goes to the
-// error handler of the process that runs it.
+// Go submits a task without a Future. It returns nil once the stream has stored the
+// task, which then runs at least once, in any process with a worker. It returns
+// ErrClosed, ErrDuplicate, the cause of a ctx that has ended before, or another error
+// if the task is not stored. If the stream has not answered within 5 s or before ctx
+// ends, the stream may or may not have stored the task: the error then wraps
+// ErrUnacknowledged, and the cause of ctx if ctx has ended. A task with a message id is
+// sent again until ctx ends, see [WithMessageID]; if it is gone from the stream by
+// then, it has run. An error of the task goes to the error handler of the process that
+// runs it.
 func (p *Pool[T, R]) Go(ctx context.Context, task T) error {
-	ctxselect.Require(ctx, "natspool: Go")
-	_, err := p.submit(ctx, task, false)
+	_, err := p.submit(ctx, "Go", task, false)
 	return err
 }
 
-// Submit submits a task, as Go does, and returns the future of its result. If ctx
-// ends when the task has been accepted, that does not affect the task.
+// Submit submits a task as Go does, and returns the Future of its result. Once the task
+// has been accepted, the end of ctx does not affect it.
 func (p *Pool[T, R]) Submit(ctx context.Context, task T) (*Future[R], error) {
-	ctxselect.Require(ctx, "natspool: Submit")
-	of, err := p.submit(ctx, task, true)
+	of, err := p.submit(ctx, "Submit", task, true)
 	if err != nil {
 		return nil, err
 	}
-	return &Future[R]{of: of, decode: p.results.Decode}, nil
+	return &Future[R]{of: of, id: of.seq, decode: p.results.Decode}, nil
 }
 
-// Do submits a task, waits for it, and returns its result. If ctx ends first, it
+// Do submits a task, waits for it, and returns its result. If ctx ends first, Do
 // returns the cause of ctx at once; the task runs all the same.
 //
-// A task must not wait in this way for another one of the same pool, unless there
-// is always a worker left: there is no running in place, as in package pool.
+// A task must not wait in this way for another task of the same pool unless there is
+// always a free worker: unlike package pool, Do never runs the task on the calling
+// worker.
 func (p *Pool[T, R]) Do(ctx context.Context, task T) (R, error) {
-	ctxselect.Require(ctx, "natspool: Do")
-	f, err := p.Submit(ctx, task)
+	of, err := p.submit(ctx, "Do", task, true)
 	if err != nil {
 		var zero R
 		return zero, err
 	}
-	v, err := f.Wait(ctx)
+	v, err := (&Future[R]{of: of, decode: p.results.Decode}).Wait(ctx)
 	if err != nil {
-		p.core.forget(f.of) // unless it has a result, that is
+		p.core.forget(of) // without effect if it has a result
 	}
 	return v, err
 }
 
-func (p *Pool[T, R]) submit(ctx context.Context, task T, wanted bool) (*promise, error) {
+// in returns the core for a call.
+func (p *Pool[T, R]) in(ctx context.Context, call string) *core {
+	require(p.core != nil, "%s: the zero Pool is not usable, make one with New", call)
+	require(ctx != nil, "%s: context must not be nil", call)
+	return p.core
+}
+
+func (p *Pool[T, R]) submit(ctx context.Context, call string, task T, wanted bool) (*promise, error) {
+	c := p.in(ctx, call)
 	data, err := p.tasks.Encode(task)
 	if err != nil {
 		return nil, fmt.Errorf("natspool: the task cannot be encoded: %w", err)
@@ -136,5 +143,5 @@ func (p *Pool[T, R]) submit(ctx context.Context, task T, wanted bool) (*promise,
 			return nil, err
 		}
 	}
-	return p.core.submit(ctx, data, id, wanted)
+	return c.submit(ctx, data, id, wanted)
 }

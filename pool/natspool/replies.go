@@ -1,9 +1,8 @@
 package natspool
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -18,28 +17,29 @@ const (
 	failureHeader   = "Tandem-Failure"    // of a result or a dead letter: a failure as JSON
 	messageIDHeader = "Tandem-Message-Id" // of a dead letter: the message id of the task
 
-	result       = "r." // and a token, after the inbox: a result
-	confirmation = "c." // and a number in the stream: of an acknowledgement
-	receipt      = "a." // and a number in the stream: the result of that task has come
-	purged       = "p"  // what the server says about messages that are to be deleted
+	// The kinds of replies: the subject is the inbox, the kind, "." and a token.
+	result       = "r" // token of a promise: a result
+	confirmation = "c" // number in the stream: of an acknowledgement
+	purged       = "p" // the server's answer to forgetBacks
 
-	// overhead is what a task or a result may be smaller than the largest message of
-	// the server, or half of that if it is less: a dead letter has to be as large as the task, and headers. The task's
-	// message id counts, except for its first bytes.
+	// overhead is how much smaller than the server's largest message a task or a result
+	// must be, but at most half of that size: a dead letter contains the task and
+	// headers. The bytes of the task's message id beyond shortID count towards the
+	// task.
 	overhead = 32 << 10
 	shortID  = 256
-	// maxHeader is for the failure and the message id in a dead letter. The server
-	// refuses headers of more than 64 KiB in all. minHeader is left to them in a letter
-	// that is too large, and restOfHeader to all else.
+	// maxHeader bounds the failure and the message id in a dead letter. The server
+	// refuses headers of more than 64 KiB in all. minHeader bounds them in a letter
+	// that is too large. restOfHeader is reserved for the other headers.
 	maxHeader    = 62 << 10
 	minHeader    = 512
 	restOfHeader = 512
-	maxFailure   = 24 << 10 // of that, for the failure
+	maxFailure   = 24 << 10 // part of maxHeader for the failure
 	maxText      = 4 << 10  // of an error
 	maxStack     = 8 << 10
 )
 
-// A failure is an error as it travels.
+// A failure is the form in which an error is sent.
 type failure struct {
 	Text     string `json:"error"`
 	Kind     string `json:"kind,omitempty"`
@@ -51,37 +51,11 @@ const (
 	panicked    = "panic"
 	exited      = "goexit"
 	undecodable = "undecodable"
+	canceled    = "canceled"
+	exhausted   = "exhausted" // not run: it had no attempts left
 )
 
-// failureOf returns err as it travels. Package fmt calls the methods of err, and bears
-// it if they panic.
-func failureOf(d *delivery, err error) *failure {
-	f := &failure{Text: cut(fmt.Sprint(err), maxText), Attempts: d.delivered}
-	if p, ok := err.(*pool.PanicError); ok {
-		f.panicked(p)
-	}
-	return f
-}
-
-func (f *failure) panicked(p *pool.PanicError) {
-	f.Kind, f.Stack = panicked, cut(string(p.Stack), maxStack)
-	f.Text = cut(fmt.Sprint(p.Value), maxText)
-}
-
-// classify looks at what err wraps. Methods of err may panic.
-func (f *failure) classify(err error) {
-	if p, ok := errors.AsType[*pool.PanicError](err); ok {
-		f.panicked(p)
-	}
-	if errors.Is(err, pool.ErrGoexit) {
-		f.Kind = exited
-	}
-	if _, ok := errors.AsType[*undecodableError](err); ok {
-		f.Kind = undecodable
-	}
-}
-
-// err returns the error that a failure stands for.
+// err returns the error that f describes.
 func (f *failure) err() *TaskError {
 	e := &TaskError{Text: f.Text, Attempts: f.Attempts}
 	switch f.Kind {
@@ -90,14 +64,16 @@ func (f *failure) err() *TaskError {
 		e.cause, e.Text = p, p.Error()
 	case exited:
 		e.cause = pool.ErrGoexit
+	case canceled:
+		e.cause = context.Canceled
 	}
 	return e
 }
 
 func cut(s string, n int) string { return strings.ToValidUTF8(s[:min(len(s), n)], "") }
 
-// header returns a failure as the value of a header, of at most so many bytes: the
-// stack and the text are cut until it fits.
+// header returns a failure as the value of a header of at most the given number of
+// bytes; it cuts the stack and the text until they fit.
 func (f failure) header(most int) string {
 	for {
 		var b strings.Builder
@@ -116,7 +92,7 @@ func (f failure) header(most int) string {
 	}
 }
 
-// parseFailure returns the failure in a header, nil if there is none.
+// parseFailure returns the failure in a header, or nil if there is none.
 func parseFailure(h nats.Header) *failure {
 	text := h.Get(failureHeader)
 	if text == "" {
@@ -129,7 +105,7 @@ func parseFailure(h nats.Header) *failure {
 	return f
 }
 
-// answer sends the outcome of a task to whoever waits for it.
+// answer sends the outcome of a task to the process that waits for it.
 func (c *core) answer(d *delivery, data []byte, f *failure) {
 	reply := d.header.Get(replyHeader)
 	if reply == "" {
@@ -142,43 +118,21 @@ func (c *core) answer(d *delivery, data []byte, f *failure) {
 	c.sendResult(d.seq, m)
 }
 
-// reply is called with what comes to the inbox, one message after the other.
+// reply is called with the messages of the inbox, one at a time.
 func (c *core) reply(m *nats.Msg) {
-	token := m.Subject[len(c.inbox):]
-	if seq, ok := strings.CutPrefix(token, confirmation); ok {
-		if len(m.Header) == 0 { // otherwise there is nobody to confirm it, and keep asks again
-			c.confirmed(seq)
-		}
-		return
-	}
-	if seq, ok := strings.CutPrefix(token, receipt); ok {
-		if len(m.Header) == 0 { // otherwise nobody is there, and keep sends it again
-			c.received(seq)
-		}
-		return
-	}
-	if token, ok := strings.CutPrefix(token, result); ok {
+	kind, token, _ := strings.Cut(m.Subject[len(c.inbox):], ".")
+	seq, _ := strconv.ParseUint(token, 10, 64)
+	c.mu.Lock()
+	d := c.held[seq]
+	switch {
+	case kind == result:
 		var err error
 		if f := parseFailure(m.Header); f != nil {
 			err = f.err()
 		}
-		c.mu.Lock()
 		c.resolveLocked(token, m.Data, err)
-		c.mu.Unlock()
-		if m.Reply != "" {
-			c.tell(c.nc.Publish(m.Reply, nil))
-		}
-	}
-}
-
-func (c *core) confirmed(seq string) {
-	n, err := strconv.ParseUint(seq, 10, 64)
-	if err != nil {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if d := c.held[n]; d != nil && d.state == ended {
+	case kind == confirmation && len(m.Header) == 0 && d != nil && d.state == ended: // with a header it is no answer
 		c.dropLocked(d)
 	}
+	c.mu.Unlock()
 }

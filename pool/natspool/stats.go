@@ -1,7 +1,9 @@
 package natspool
 
-// Stats is a snapshot of what one process knows, taken at one instant. In each
-// of them
+import "context"
+
+// Stats is a snapshot of the state and the counters of one process, taken at one
+// instant. In each of them
 //
 //	Delivered == Running + Completed + Failed + HandedBack + Spared + Exhausted
 //	Running <= Workers
@@ -15,22 +17,21 @@ type Stats struct {
 	Lost       uint64 // Futures that ended with ErrResultLost
 
 	Delivered   uint64 // deliveries to this process
-	Redelivered uint64 // of them, those of a task that had been delivered before, to whomever
+	Redelivered uint64 // of them, those of a task that had been delivered before, to any process
 	Completed   uint64 // ran and ended with a nil error
 	Failed      uint64 // ran and ended with an error, a panic or a Goexit, or were undecodable
-	HandedBack  uint64 // given back before they ran, or while, by Shutdown or the end of the context of WithContext
+	HandedBack  uint64 // handed back before or while they ran, by Shutdown or the end of the context of WithContext
 	Spared      uint64 // not run, since this process had the task already
 	Exhausted   uint64 // not run, since the task had been delivered too often
-	Undecodable uint64 // of those that failed, what the codec did not understand
+	Undecodable uint64 // of those that failed, those that the codec could not decode
 	Dead        uint64 // tasks that this process made dead letters of
-	Unconfirmed uint64 // acknowledgements that the server has never confirmed: the task may run again
+	Unconfirmed uint64 // acknowledgements that the server never confirmed: the task may run again
 }
 
-// Stats returns a snapshot of what this process knows. What waits in the stream,
-// for all processes, the server knows.
-func (p *Pool[T, R]) Stats() Stats { return p.core.stats() }
-
-func (c *core) stats() Stats {
+// Stats returns a snapshot of this process. It does not include the tasks that wait in
+// the stream; ask the server for those.
+func (p *Pool[T, R]) Stats() Stats {
+	c := p.in(context.Background(), "Stats")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.counts

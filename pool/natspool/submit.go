@@ -11,15 +11,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// sendAgain is after which time a task that has a message id is sent again if it
-// has not been acknowledged, the first time; then it is twice as long each time.
+// sendAgain is how long an unacknowledged task with a message id waits before it is
+// sent again; the time doubles with each attempt.
 const sendAgain = 2 * time.Second
 
-// A server that has just started is there before its streams are.
+// patience makes a publication wait for a stream: a server that has just started
+// accepts connections before its streams are available.
 var patience = []jetstream.PublishOpt{jetstream.WithRetryAttempts(20), jetstream.WithRetryWait(250 * time.Millisecond)}
 
-// submit sends a task, and with a promise if its result is wanted. id is a message id
-// as the value of a header.
+// submit sends a task, with a promise if wanted. id is a message id as the value of a
+// header.
 func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) (*promise, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -34,17 +35,13 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 	if id != "" {
 		m.Header[jetstream.MsgIDHeader] = []string{id}
 	}
-	c.mu.Lock()
-	if c.phase != open || c.root.Err() != nil {
-		c.mu.Unlock()
-		if c.root.Err() != nil {
-			return nil, fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.root))
-		}
-		return nil, ErrClosed
+	if err := c.enter(); err != nil {
+		return nil, err
 	}
-	c.sending++
+	defer c.exit()
+	c.mu.Lock()
 	c.tokens++
-	call := c.inbox + result + strconv.FormatUint(c.tokens, 36)
+	call := c.inbox + result + "." + strconv.FormatUint(c.tokens, 36)
 	known := c.known
 	var p *promise
 	if wanted {
@@ -55,14 +52,11 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 	}
 	c.mu.Unlock()
 	ack, again, err := c.send(ctx, m, id != "")
-	c.mu.Lock()
-	c.sending--
-	c.changedLocked()
 	if err != nil {
-		c.mu.Unlock()
 		c.forget(p)
 		return nil, err
 	}
+	c.mu.Lock()
 	c.counts.Submitted++
 	if ack.Duplicate {
 		c.counts.Duplicates++
@@ -72,7 +66,7 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 		p.seq = ack.Sequence
 	}
 	c.mu.Unlock()
-	again = again && ack.Sequence > known // what was stored before this call is another's
+	again = again && ack.Sequence > known // a task stored before this call belongs to another call
 	if ack.Duplicate && !c.isOurs(ctx, p, ack.Sequence, call, again) {
 		c.forget(p)
 		return nil, ErrDuplicate
@@ -80,9 +74,30 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 	return p, nil
 }
 
-// send publishes a task until it is acknowledged, more than once only if that
-// makes no second task of it. again says that it did so. It gives up when ctx ends,
-// or by abort.
+// enter begins a call that Close waits for, or returns an error if the pool is closed.
+func (c *core) enter() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.root.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrClosed, context.Cause(c.root))
+	case c.phase != open:
+		return ErrClosed
+	}
+	c.sending++
+	return nil
+}
+
+func (c *core) exit() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sending--
+	c.changedLocked()
+}
+
+// send publishes a task until it is acknowledged. It publishes it more than once only
+// if the task has a message id, and then returns again as true. It gives up when ctx or
+// c.patient ends.
 func (c *core) send(ctx context.Context, m *nats.Msg, identified bool) (ack *jetstream.PubAck, again bool, err error) {
 	wait := maxCall
 	if identified {
@@ -110,16 +125,16 @@ func (c *core) send(ctx context.Context, m *nats.Msg, identified bool) (ack *jet
 	}
 }
 
-// isSilence reports whether err means that the server has not answered, and not
-// that it has refused.
+// isSilence reports whether err means that the server has not answered, as opposed to
+// refused.
 func isSilence(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) ||
 		errors.Is(err, nats.ErrDisconnected) || errors.Is(err, jetstream.ErrInvalidJSAck)
 }
 
-// isOurs reports whether the task that the stream has under our message id is the
-// one that this call has sent. again says that it may be. A task that is gone by then
-// counts as the call's own.
+// isOurs reports whether the stored task with our message id was sent by this call.
+// again is false if that is impossible. A task that is gone by then counts as the
+// call's own.
 func (c *core) isOurs(ctx context.Context, p *promise, seq uint64, call string, again bool) bool {
 	if p != nil {
 		select {
@@ -129,15 +144,15 @@ func (c *core) isOurs(ctx context.Context, p *promise, seq uint64, call string, 
 		}
 	}
 	if !again {
-		return false // it was there before the only time that we sent it
+		return false // it was stored before we sent it, once
 	}
 	s, err := c.js.Stream(ctx, c.stream)
 	if err != nil {
-		return true // an audit finds out
+		return true // a check finds out
 	}
 	m, err := s.GetMsg(ctx, seq)
 	if err != nil {
-		return true // it has run: the result is on its way, or an audit finds out
+		return true // it has run: the result is on its way, or a check finds out
 	}
 	return m.Header.Get(replyHeader) == call || m.Header.Get(callHeader) == call
 }

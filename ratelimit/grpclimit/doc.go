@@ -3,7 +3,7 @@
 //
 // # Servers
 //
-// [UnaryServer] and [StreamServer] take a permit for each call and answer what is too much
+// [UnaryServer] and [StreamServer] take a permit for each call and answer calls above the limit
 // with the status RESOURCE_EXHAUSTED. Its details have a RetryInfo with the time after which
 // the call would be granted, unless that is never. A stream costs one permit, and with
 // [PerMessage] another one for each message that the server receives.
@@ -19,6 +19,12 @@
 // [UnaryClient] and [StreamClient] wait for a permit before each call, until the context of
 // the call ends. With PerMessage, a stream waits for another one before it sends a message.
 //
+// # At once
+//
+// [InFlightUnaryServer], [InFlightStreamServer] and [InFlightUnaryClient] bound how many calls
+// run at once, by a limiter of package [github.com/tandemgo/tandem/inflight], which may learn
+// its limit.
+//
 // # Errors
 //
 // If the limiter cannot decide, a server answers with UNAVAILABLE. If the context of the call
@@ -30,7 +36,7 @@
 //
 // # When not to use it
 //
-//   - To bound how many calls run at once, use [google.golang.org/grpc.MaxConcurrentStreams] or
-//     a semaphore.
-//   - To limit by what a request contains, call the limiter in the handler.
+//   - To bound how many calls of one connection run at once, use
+//     [google.golang.org/grpc.MaxConcurrentStreams].
+//   - To limit by the contents of a request, call the limiter in the handler.
 package grpclimit

@@ -58,7 +58,7 @@ func TestDeniedWithoutBodyIsAnsweredAtOnce(t *testing.T) {
 			if _, err := fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", head); err != nil {
 				t.Error(err)
 			}
-			// A test of all would hang for ever, so the deadline only says which hangs.
+			// A test of all would hang for ever, so the deadline only shows which one hangs.
 			_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
 			res, err := http.ReadResponse(bufio.NewReader(c), nil)
 			if err != nil {

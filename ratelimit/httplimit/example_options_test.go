@@ -104,7 +104,7 @@ func ExampleWithFailed() {
 	// hello
 }
 
-// A server that is busy is asked again when it says so.
+// A server that is busy is asked again after its Retry-After.
 func ExampleWithRetries() {
 	asked := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

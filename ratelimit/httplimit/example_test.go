@@ -60,7 +60,7 @@ func ExampleNewTransport() {
 	// Output: true
 }
 
-// Behind a proxy, the client is who the proxy says it is.
+// Behind a proxy, the address of the client is in a header of the proxy.
 func ExampleByForwardedIP() {
 	key := httplimit.ByForwardedIP("X-Forwarded-For", netip.MustParsePrefix("10.0.0.0/8"))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/internal/explore"
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -28,7 +28,7 @@ type onlyWait struct {
 }
 
 func (o onlyWait) WaitN(ctx context.Context, k string, n int) error {
-	point.At("far away")
+	sched.Opaque("far away")
 	return o.x.WaitN(ctx, k, n)
 }
 
@@ -114,7 +114,7 @@ func TestExplorePauseMeetsGrant(t *testing.T) {
 		r.Go("second", func() { h.send(t, 2) })
 		r.Go("pause", func() {
 			time.Sleep(tick)
-			point.At("an answer has come")
+			r.Step("an answer has come")
 			h.tr.lines.pause("a", 2*tick)
 			paused = time.Since(h.start)
 		})
@@ -147,8 +147,8 @@ func TestExploreCancelMeetsTurn(t *testing.T) {
 		r.Go("second", func() { h.send(t, 2) })
 		r.Go("cancel", func() {
 			time.Sleep(2 * tick)
-			point.At("the pause is over")
-			cancel(errGone)
+			r.Step("the pause is over")
+			sched.Cancel(func() { cancel(errGone) })
 		})
 		r.After(func() {
 			switch {

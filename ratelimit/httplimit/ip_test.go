@@ -278,7 +278,7 @@ func TestProxyOnUnixSocket(t *testing.T) {
 	}
 }
 
-// The network of an IPv6 address is as long as one says.
+// The length of the network of an IPv6 address is an option.
 func TestIPv6Prefix(t *testing.T) {
 	const remote = "[2001:db9:1:2:3:4:5:6]:80"
 	for bits, want := range map[int]string{128: "2001:db9:1:2:3:4:5:6/128", 64: "2001:db9:1:2::/64", 56: "2001:db9:1::/56", 1: "::/1"} {

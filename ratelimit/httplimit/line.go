@@ -4,10 +4,9 @@ import (
 	"container/list"
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
-	"github.com/tandemgo/tandem/internal/point"
+	"github.com/tandemgo/tandem/internal/sched"
 )
 
 // How a Transport keeps the order.
@@ -18,7 +17,7 @@ import (
 // wants to be left alone, those that ask are recalled: they lose their permits, which
 // would be spent on nothing, and keep their places. When the pause is over, they ask
 // one after the other: the next one when the one in front has a place in the Taker's
-// line, if the Taker says so, or has a permit. A Taker that can't be waited for is
+// line, if the Taker has one, or has a permit. A Taker that can't be waited for is
 // asked by the first in line only, once it has denied one.
 
 // maxPaused bounds how many pauses of keys are remembered for which no request waits.
@@ -26,7 +25,7 @@ const maxPaused = 1 << 16
 
 // lines are those of a Transport.
 type lines[K comparable] struct {
-	mu     sync.Mutex
+	mu     sched.Mutex
 	of     map[K]*line // those with requests, or with a pause
 	paused int         // how many got a pause since the last sweep
 	kept   int         // how many lines there were after it
@@ -102,10 +101,9 @@ func (ls *lines[K]) lineLocked(k K) *line {
 // returns an error if ctx ends, or will before that.
 func (ls *lines[K]) enter(ctx context.Context, l *line, q *request) (context.Context, error) {
 	for {
-		if ctx.Err() != nil {
+		if sched.Err(ctx) != nil {
 			return nil, context.Cause(ctx)
 		}
-		point.At("httplimit: request before it looks")
 		asking, first, d := ls.look(ctx, l, q)
 		if asking != nil {
 			return asking, nil
@@ -113,27 +111,18 @@ func (ls *lines[K]) enter(ctx context.Context, l *line, q *request) (context.Con
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
 			return nil, fmt.Errorf("httplimit: not to be sent for %v, the deadline is in %v: %w", d, time.Until(deadline), context.DeadlineExceeded)
 		}
-		point.At("httplimit: request before it parks")
-		if first {
-			park(ctx, q.wake, d)
-			continue
-		}
-		select {
-		case <-q.wake:
-		case <-ctx.Done():
-		}
+		q.park(ctx, first, d)
 	}
 }
 
-// park waits for d, or until it is woken or ctx ends.
-func park(ctx context.Context, wake <-chan struct{}, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-wake:
-	case <-timer.C:
-	case <-ctx.Done():
+// park waits until q is woken or ctx ends, and if q is the first, for d at most.
+func (q *request) park(ctx context.Context, first bool, d time.Duration) {
+	if first {
+		sched.Opaque("timer")
+		timer := time.AfterFunc(d, q.look)
+		defer timer.Stop()
 	}
+	sched.ParkCtx(ctx, q.wake)
 }
 
 // look lets a request in, if it is its turn. Otherwise it returns how long that will
@@ -152,7 +141,7 @@ func (ls *lines[K]) look(ctx context.Context, l *line, q *request) (asking conte
 	}
 	q.asks = true
 	asking, cancel := context.WithCancel(ctx)
-	q.recall = cancel
+	q.recall = func() { sched.Cancel(cancel) }
 	if l.strict {
 		l.inside = q
 	}
@@ -181,16 +170,10 @@ func (l *line) wakeLocked() {
 }
 
 // look makes a request look again.
-func (q *request) look() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
+func (q *request) look() { sched.Signal(q.wake) }
 
 // placed lets the next request in, since q is in the Taker's line.
 func (ls *lines[K]) placed(l *line, q *request) {
-	point.At("httplimit: request that is placed")
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	l.outLocked(q)
@@ -207,7 +190,6 @@ func (l *line) outLocked(q *request) {
 // returned notes that the Taker has answered. It returns false if the request has to
 // ask again, since it was recalled.
 func (ls *lines[K]) returned(k K, l *line, q *request, ended bool) bool {
-	point.At("httplimit: request that was answered")
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	q.recall()
@@ -238,7 +220,6 @@ func (ls *lines[K]) denied(l *line, q *request, d time.Duration) {
 
 // leave takes a request out of its line.
 func (ls *lines[K]) leave(k K, l *line, q *request) {
-	point.At("httplimit: request before it leaves")
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	ls.leaveLocked(k, l, q)

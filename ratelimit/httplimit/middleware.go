@@ -21,7 +21,7 @@ import (
 //
 // The answer to a request over the limit does not wait for its body. Over HTTP/1,
 // the connection is closed after the answer, unless the body is no longer than
-// 64 KiB, says so, and needs no 100 Continue: that is read and dropped.
+// 64 KiB by its Content-Length and needs no 100 Continue: that is read and dropped.
 func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) func(http.Handler) http.Handler {
 	misuse.Nil(taker == nil, "httplimit: Middleware: taker")
 	misuse.Nil(key == nil, "httplimit: Middleware: function")

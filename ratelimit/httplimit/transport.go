@@ -14,6 +14,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/lineup"
 	"github.com/tandemgo/tandem/internal/misuse"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -52,6 +53,9 @@ type Transport[K comparable] struct {
 // bounds the pause. A date is taken by the clock of the server, if the answer has a
 // Date. Pauses of 65,536 keys are remembered while no request waits for them.
 //
+// A request that waits holds the goroutine that sends it, and the wait counts towards the
+// Timeout of the http.Client: with a few workers and a slow host, all may wait for that host.
+//
 // Requests with one key are sent in the order in which they came, also after a pause.
 // Those that wait for permits when a pause begins lose none, and keep their places.
 //
@@ -79,6 +83,7 @@ func NewTransport[K comparable](base http.RoundTripper, taker ratelimit.Taker[K]
 // RoundTrip waits and sends. It blocks until the answer is there or the context
 // of the request has ended.
 func (t *Transport[K]) RoundTrip(r *http.Request) (*http.Response, error) {
+	misuse.Zero(t.key == nil, "httplimit: RoundTrip", "Transport", "NewTransport")
 	key, cost, order := t.key(r), t.options.cost(r), t.came.Add(1)
 	for tries := 0; ; tries++ {
 		if err := t.wait(r.Context(), key, cost, order); err != nil {
@@ -123,7 +128,7 @@ func drop(body io.ReadCloser) {
 
 // wait waits until the server wants to be asked again, and for permits.
 func (t *Transport[K]) wait(ctx context.Context, key K, n int, order uint64) error {
-	if a, ok := t.taker.(allower[K]); ok && ctx.Err() == nil && t.lines.stranger(key) && a.AllowN(key, n) {
+	if a, ok := t.taker.(allower[K]); ok && sched.Err(ctx) == nil && t.lines.stranger(key) && a.AllowN(key, n) {
 		return nil
 	}
 	l, q := t.lines.join(key, order)
@@ -147,13 +152,13 @@ func (t *Transport[K]) wait(ctx context.Context, key K, n int, order uint64) err
 			case d.RetryAfter == ratelimit.Never:
 				err = fmt.Errorf("%w: %d permits of at most %d", ErrDenied, n, d.Limit)
 			default:
-				// A Taker that says 0 is not asked without a pause.
+				// A RetryAfter of 0 is a pause all the same.
 				t.lines.denied(l, q, max(d.RetryAfter, time.Millisecond))
 				continue
 			}
 		}
-		if gone = t.lines.returned(key, l, q, ctx.Err() != nil); gone {
-			if err != nil && ctx.Err() != nil {
+		if gone = t.lines.returned(key, l, q, sched.Err(ctx) != nil); gone {
+			if err != nil && sched.Err(ctx) != nil {
 				err = context.Cause(ctx)
 			}
 			return err

@@ -14,10 +14,9 @@ type breaker struct {
 	pause time.Duration
 
 	mu       sync.Mutex
-	failures int // in a row, while closed
-	open     bool
-	trying   bool          // somebody does, while open
-	until    time.Duration // nobody tries before that
+	state    BreakerState
+	failures int           // in a row, while closed
+	until    time.Duration // no caller tries before that, while open
 	trips    uint64
 }
 
@@ -52,12 +51,12 @@ func (b *breaker) enter(now time.Duration) (ok, probe bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case !b.open:
+	case b.state == Closed:
 		return true, false
-	case b.trying || now < b.until:
+	case b.state == HalfOpen || now < b.until:
 		return false, false
 	}
-	b.trying = true
+	b.state = HalfOpen
 	return true, true
 }
 
@@ -65,7 +64,7 @@ func (b *breaker) enter(now time.Duration) (ok, probe bool) {
 func (b *breaker) wait(now time.Duration) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open && !b.trying && now < b.until {
+	if b.state == Open && now < b.until {
 		return b.until - now
 	}
 	return b.pause
@@ -76,34 +75,18 @@ func (b *breaker) wait(now time.Duration) time.Duration {
 func (b *breaker) leave(probe bool, is outcome, now time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open && !probe {
-		return
-	}
-	if probe {
-		b.trying = false
-	}
 	switch {
+	case b.state != Closed && !probe:
 	case is == answered:
-		b.open, b.failures = false, 0
-	case is == failed:
+		b.state, b.failures = Closed, 0
+	case is == failed && !probe && b.failures+1 < b.limit:
 		b.failures++
-		if probe || b.failures >= b.limit {
-			if !b.open {
-				b.trips++
-			}
-			b.open, b.failures, b.until = true, 0, now+b.pause
+	case is == failed:
+		b.state, b.failures, b.until = Open, 0, now+b.pause
+		if !probe {
+			b.trips++
 		}
+	case probe:
+		b.state = Open // another caller may try at once
 	}
-}
-
-func (b *breaker) state() (BreakerState, uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.trying:
-		return HalfOpen, b.trips
-	case b.open:
-		return Open, b.trips
-	}
-	return Closed, b.trips
 }

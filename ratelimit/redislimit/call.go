@@ -21,6 +21,7 @@ var script = redis.NewScript(source)
 type reply struct {
 	ok      bool      // the permits are granted
 	more    uint64    // so many more are; or of a reservation are given back
+	held    uint64    // so many are left of the lease
 	limits  *limits   // those of the caller, or those that were set
 	debts   []amount  // what is owed in each window
 	mark    []float64 // of each key, what is needed to settle
@@ -216,12 +217,15 @@ type ticket struct {
 
 // giveBack gives back as many as is safe of n permits of a ticket, and returns that number.
 // If all of them are given back, the reservation is none any more.
-func (l *Limiter[K]) giveBack(ctx context.Context, k K, t ticket, n uint64) (returned uint64, err error) {
+func (l *Limiter[K]) giveBack(ctx context.Context, k K, t ticket, n uint64) (returned int, err error) {
+	if t.mark == nil {
+		return 0, nil
+	}
 	var mark []float64
 	for i := 0; i < len(t.mark); i += 3 {
 		mark = append(mark, t.mark[i:i+3]...)
 		mark = append(mark, map[bool]float64{true: 1}[n == t.n])
 	}
 	r, err := l.ask(ctx, k, l.limitsIn(k), claim{n: n, op: opSettle, mark: mark}, 0)
-	return r.more, err
+	return int(r.more), err
 }

@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/redis/go-redis/v9"
-
-	"github.com/tandemgo/tandem/internal/ctxselect"
 )
 
 // Check reports whether the limiter can rely on Redis. Call it when a program starts: New
@@ -20,9 +18,8 @@ import (
 // [WithTimeout] says. If ctx ends first, it returns the cause of ctx. It panics if ctx is
 // nil.
 func (l *Limiter[K]) Check(ctx context.Context) error {
-	ctxselect.Require(ctx, "redislimit: Check")
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err := l.begin(ctx, "Check", 0, 0); err != nil {
+		return err
 	}
 	var mu sync.Mutex // servers of a cluster are asked at the same time
 	var evicts error

@@ -100,8 +100,7 @@
 // is denied here until it would be granted if no other call came between, for up to τ. One call
 // for a key is under way at a time; callers that come meanwhile wait for it, and are served
 // by it. So a key that is in demand costs a round trip for each lease and not for each
-// permit. The caller that has used up half of a lease fetches the next before it returns, so
-// that the others need not wait. Reserved permits that were on lease are not given back.
+// permit. Reserved permits that were on lease are not given back.
 //
 // How many permits a lease takes follows the demand. Those that are not used within τ are
 // lost to all (Stats counts them as Expired): a lease should be small beside the burst,

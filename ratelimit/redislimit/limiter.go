@@ -12,8 +12,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -82,7 +80,9 @@ func New[K comparable](client redis.UniversalClient, rate ratelimit.Rate, burst 
 // be fast, safe for concurrent use, and should say the same in all processes. NewFunc
 // panics if windows is nil; a call panics if it returns none or one that is out of range.
 func NewFunc[K comparable](client redis.UniversalClient, windows func(K) []ratelimit.Window, opts ...Option) *Limiter[K] {
-	misuse.Nil(windows == nil, "redislimit: NewFunc: function")
+	if windows == nil {
+		panic("redislimit: NewFunc: function must not be nil")
+	}
 	l := newLimiter[K]("NewFunc", client, opts)
 	l.windows = windows
 	return l
@@ -109,22 +109,23 @@ func newLimiter[K comparable](call string, client redis.UniversalClient, opts []
 	return l
 }
 
-// punctual returns client, and panics if it does not respect the deadline of a context.
-// A copy of it that does, such as Client.WithTimeout makes, would be without its hooks.
+// punctual panics if a client does not respect the deadline of a context. The copy that
+// Client.WithTimeout makes could be changed to, but is without the hooks of the client, and its
+// options are shared with all that use it.
 func punctual(call string, client redis.UniversalClient) redis.UniversalClient {
-	is := true
+	is, options := true, ""
 	switch c := client.(type) {
 	case nil:
 		panic("redislimit: " + call + ": client must not be nil")
 	case *redis.Client:
-		is = c.Options().ContextTimeoutEnabled
+		is, options = c.Options().ContextTimeoutEnabled, "Options"
 	case *redis.ClusterClient:
-		is = c.Options().ContextTimeoutEnabled
+		is, options = c.Options().ContextTimeoutEnabled, "ClusterOptions"
 	case *redis.Ring:
-		is = c.Options().ContextTimeoutEnabled
+		is, options = c.Options().ContextTimeoutEnabled, "RingOptions"
 	}
 	if !is {
-		panic("redislimit: " + call + ": client must have ContextTimeoutEnabled in its options")
+		panic(fmt.Sprintf("redislimit: %s: client must respect deadlines: make it with redis.%s{ContextTimeoutEnabled: true, …}", call, options))
 	}
 	return client
 }
@@ -147,7 +148,7 @@ func (l *Limiter[K]) limitsIn(k K) *limits {
 
 // plan returns the limits with some windows, and the further ones of all keys.
 func (l *Limiter[K]) plan(call string, windows []ratelimit.Window) *limits {
-	misuse.Below(len(windows), 1, "redislimit: "+call+": number of windows")
+	atLeast(len(windows), 1, call+": number of windows")
 	l.plansMu.Lock()
 	defer l.plansMu.Unlock()
 	for _, p := range l.plans[windows[0]] {
@@ -168,18 +169,23 @@ func (l *Limiter[K]) plan(call string, windows []ratelimit.Window) *limits {
 // the policy of [WithFailurePolicy] decides, before the deadline. If Redis was asked, it is unknown
 // in both cases whether the permits are spent there. It panics if ctx is nil or n is less than 1.
 func (l *Limiter[K]) Take(ctx context.Context, k K, n int) (ratelimit.Decision, error) {
-	ctxselect.Require(ctx, "redislimit: Take")
-	misuse.Below(n, 1, "redislimit: Take: number")
-	a, err := l.take(ctx, l.shardOf(k), k, claim{n: uint64(n)})
+	a, err := l.enter(ctx, "Take", k, n, 0)
 	return a.Decision, err
 }
 
 // Allow reports whether one permit of k can be had now, and takes it if so. Its
 // errors are those of Take.
 func (l *Limiter[K]) Allow(ctx context.Context, k K) (bool, error) {
-	ctxselect.Require(ctx, "redislimit: Allow")
-	a, err := l.take(ctx, l.shardOf(k), k, claim{n: 1})
+	a, err := l.enter(ctx, "Allow", k, 1, 0)
 	return a.OK, err
+}
+
+// enter takes n permits of k, now or within the time that the caller can wait.
+func (l *Limiter[K]) enter(ctx context.Context, call string, k K, n int, wait time.Duration) (answer, error) {
+	if err := l.begin(ctx, call, n, 1); err != nil {
+		return answer{}, err
+	}
+	return l.take(ctx, l.shardOf(k), k, claim{n: uint64(n), wait: wait})
 }
 
 // An answer is the result of a claim. If it is OK, the permits may be used after a delay;
@@ -192,9 +198,6 @@ type answer struct {
 }
 
 func (l *Limiter[K]) take(ctx context.Context, sh *shard[K], k K, c claim) (answer, error) {
-	if ctx.Err() != nil {
-		return answer{}, context.Cause(ctx)
-	}
 	p := l.limitsIn(k)
 	switch {
 	case p.free || p.burst == 0: // which nothing in Redis can change
@@ -211,30 +214,28 @@ func (l *Limiter[K]) take(ctx context.Context, sh *shard[K], k K, c claim) (answ
 // takeOne makes a claim without a lease.
 func (l *Limiter[K]) takeOne(ctx context.Context, sh *shard[K], k K, p *limits, c claim) (answer, error) {
 	r, err := l.ask(ctx, k, p, c, 0)
+	return l.conclude(sh, k, p, c, r, err)
+}
+
+// conclude returns the answer to a claim, for which ask has returned r and err.
+func (l *Limiter[K]) conclude(sh *shard[K], k K, p *limits, c claim, r reply, err error) (answer, error) {
 	switch {
 	case r.failed:
 		return l.fallBack(sh, k, p, c, err)
 	case err != nil:
 		return answer{}, sh.fails(err)
+	case r.ok:
+		l.spend(k, c.n+r.more)
 	}
-	a := l.answer(k, c, r)
-	if a.OK {
-		l.spend(k, c.n)
+	a := answer{Decision: withHeld(r.limits.decision(r.ok, r.debts, 0, c.n), r.held), limits: r.limits}
+	if r.ok && c.wait > 0 {
+		a.delay = r.limits.late(r.debts)
+		a.ticket = ticket{c.n, r.debts, r.mark}
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.countLocked(a.OK)
 	return a, nil
-}
-
-// answer reads a reply to a claim on k.
-func (l *Limiter[K]) answer(k K, c claim, r reply) answer {
-	a := answer{Decision: r.limits.decision(r.ok, r.debts, 0, c.n), limits: r.limits}
-	if r.ok && c.wait > 0 {
-		a.delay = r.limits.late(r.debts)
-		a.ticket = ticket{c.n, r.debts, r.mark}
-	}
-	return a
 }
 
 // fallBack decides without Redis, which has failed with err.
@@ -267,9 +268,8 @@ func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, c claim, err error) 
 // that it has. Forget returns the cause of ctx, or an error that wraps ErrUnavailable, and
 // then does not know whether k is forgotten. It panics if ctx is nil.
 func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
-	ctxselect.Require(ctx, "redislimit: Forget")
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err := l.begin(ctx, "Forget", 0, 0); err != nil {
+		return err
 	}
 	call, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -16,7 +15,7 @@ func check(call string, x ratelimit.Window) {
 	if x.Rate == (ratelimit.Rate{}) {
 		panic("redislimit: " + call + ": the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every")
 	}
-	misuse.Negative(x.Burst, "redislimit: "+call+": burst")
+	atLeast(x.Burst, 0, call+": burst")
 	ratelimit.New(x.Rate, x.Burst) // panics if it is out of range
 }
 
@@ -34,7 +33,7 @@ type limits struct {
 
 // newLimits returns the windows of a key. call is the caller's name.
 func newLimits(call string, said []ratelimit.Window, parent *limits) *limits {
-	misuse.Below(len(said), 1, "redislimit: "+call+": number of windows")
+	atLeast(len(said), 1, call+": number of windows")
 	var windows []window
 	for _, x := range said {
 		check(call, x)

@@ -1,14 +1,12 @@
 package redislimit
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"math/bits"
 	"time"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/fifo"
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -20,9 +18,9 @@ import (
 // of their own. The lock of the shard guards all of it; the line is gone with the last of
 // them.
 type line struct {
-	parked fifo.List[*waiter] // behind the one in front
-	queued uint64             // permits of those that have no answer yet
-	left   left
+	callers list.List // of *waiter, the one in front included
+	queued  uint64    // permits of those that have no answer yet
+	left    left
 
 	// The debts when a caller in front was told to wait: a bound of when those behind are
 	// due. nil if that is not known.
@@ -31,12 +29,14 @@ type line struct {
 	asked  time.Duration
 }
 
-// A waiter is a caller that is not in front.
+// A waiter is a caller in a line.
 type waiter struct {
-	n     uint64
-	ctx   context.Context
-	ready chan struct{} // closed when it is in front, or err is set
-	err   error
+	n, queued uint64 // permits, and how many of them are in the queued of the line
+	deadline  time.Time
+	limited   bool          // by the deadline
+	ready     chan struct{} // closed when it is in front, or err is set
+	err       error
+	node      *list.Element
 }
 
 // left is permits that a caller in front has given up, and when they are due.
@@ -56,8 +56,7 @@ const (
 
 // Wait is [Limiter.WaitN] for one permit.
 func (l *Limiter[K]) Wait(ctx context.Context, k K) error {
-	ctxselect.Require(ctx, "redislimit: Wait")
-	return l.wait(ctx, k, 1)
+	return l.wait(ctx, "Wait", k, 1)
 }
 
 // WaitN waits for n permits of k. It returns nil when they are granted. Callers in one
@@ -74,27 +73,31 @@ func (l *Limiter[K]) Wait(ctx context.Context, k K) error {
 // waits until k is forgotten, for which it asks every ten seconds, or until ctx ends. It
 // panics if ctx is nil or n is less than 1.
 func (l *Limiter[K]) WaitN(ctx context.Context, k K, n int) error {
-	ctxselect.Require(ctx, "redislimit: WaitN")
-	misuse.Below(n, 1, "redislimit: WaitN: number")
-	return l.wait(ctx, k, uint64(n))
+	return l.wait(ctx, "WaitN", k, n)
 }
 
-func (l *Limiter[K]) wait(ctx context.Context, k K, n uint64) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	sh := l.shardOf(k)
-	x, err := l.lineUp(ctx, sh, k, n)
-	if err != nil {
+func (l *Limiter[K]) wait(ctx context.Context, call string, k K, number int) error {
+	if err := l.begin(ctx, call, number, 1); err != nil {
 		return err
 	}
-	answered := false
-	defer func() { l.leave(ctx, sh, k, x, n, answered) }()
+	sh, n := l.shardOf(k), uint64(number)
+	w := &waiter{n: n, queued: n, ready: make(chan struct{})}
+	w.deadline, w.limited = ctx.Deadline()
+	x, err := l.lineUp(sh, k, w)
+	if err != nil {
+		return sh.fails(err)
+	}
+	defer func() { l.leave(ctx, sh, k, x, w) }()
+	if err = receive(ctx, w.ready); err == nil {
+		err = w.err
+	}
+	if err != nil {
+		return sh.fails(err)
+	}
 	for {
 		until := forever
-		deadline, hurried := ctx.Deadline()
-		if hurried {
-			until = min(time.Until(deadline), forever)
+		if w.limited {
+			until = min(time.Until(w.deadline), forever)
 		}
 		asked := l.now()
 		a, due, err := l.claimInFront(ctx, sh, k, x, claim{n: n, wait: max(until, 1)})
@@ -102,12 +105,11 @@ func (l *Limiter[K]) wait(ctx context.Context, k K, n uint64) error {
 		case err != nil:
 			return err
 		case a.OK:
-			answered = true
-			l.answered(sh, x, n, a, asked)
+			l.answered(sh, x, w, a, asked)
 			return l.sleepInFront(ctx, sh, x, n, due, a.ticket)
 		case n > a.limits.burst:
 			return exceedsBurst(n, a.limits)
-		case hurried && a.RetryAfter > until:
+		case w.limited && a.RetryAfter > until:
 			return tooLate(a.RetryAfter, until)
 		}
 		if err := sleep(ctx, min(a.RetryAfter, lookAgain)); err != nil {
@@ -127,71 +129,57 @@ func tooLate(delay, left time.Duration) error {
 	return fmt.Errorf("redislimit: a permit takes %v, the deadline is in %v: %w", delay, left, context.DeadlineExceeded)
 }
 
+// sleep sleeps, unless the deadline of ctx comes before.
 func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && d > time.Until(deadline) {
+		return tooLate(d, time.Until(deadline))
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	_, _, err := ctxselect.Recv(ctx, timer.C)
-	return err
+	return receive(ctx, timer.C)
 }
 
-// lineUp returns the line when the caller is in front. The caller must leave then.
-func (l *Limiter[K]) lineUp(ctx context.Context, sh *shard[K], k K, n uint64) (*line, error) {
+// lineUp puts a caller at the end of the line. The caller must leave then.
+func (l *Limiter[K]) lineUp(sh *shard[K], k K, w *waiter) (*line, error) {
 	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	x := sh.lines[k]
 	if x == nil {
+		x = &line{}
 		if sh.lines == nil {
 			sh.lines = map[K]*line{}
 		}
-		sh.lines[k] = &line{queued: n}
-		sh.stats.Waiting++
-		defer sh.mu.Unlock()
-		return sh.lines[k], nil
-	}
-	if err := x.tooLate(ctx, x.queued, n, l.now()); err != nil {
-		sh.stats.Errors++
-		sh.mu.Unlock()
+		sh.lines[k] = x
+		close(w.ready)
+	} else if err := x.tooLate(w, x.queued, l.now()); err != nil {
 		return nil, err
 	}
-	w := &waiter{n: n, ctx: ctx, ready: make(chan struct{})}
-	node := x.parked.PushBack(w)
-	x.queued += n
+	w.node = x.callers.PushBack(w)
+	x.queued += w.n
 	sh.stats.Waiting++
-	sh.mu.Unlock()
-	_, _, err := ctxselect.Recv(ctx, w.ready)
-	if err == nil && w.err == nil {
-		return x, nil
-	}
-	sh.mu.Lock()
-	sh.stats.Errors++
-	if w.err == nil && !x.parked.Remove(node) { // it has just come to the front
-		sh.mu.Unlock()
-		l.leave(ctx, sh, k, x, n, false)
-		return nil, err
-	}
-	defer sh.mu.Unlock()
-	sh.stats.Waiting--
-	x.queued -= n
-	if w.err != nil {
-		return nil, w.err
-	}
-	return nil, err
+	return x, nil
 }
 
-// leave ends the turn of the caller in front.
-func (l *Limiter[K]) leave(ctx context.Context, sh *shard[K], k K, x *line, n uint64, answered bool) {
+// leave takes a caller out of the line. If it was in front, the next one is.
+func (l *Limiter[K]) leave(ctx context.Context, sh *shard[K], k K, x *line, w *waiter) {
 	sh.mu.Lock()
 	sh.stats.Waiting--
-	if !answered {
-		x.queued -= n
-	}
-	if w, ok := x.parked.Pop(); ok {
-		close(w.ready)
-		sh.mu.Unlock()
+	x.queued -= w.queued
+	front := x.callers.Front() == w.node
+	x.callers.Remove(w.node)
+	if next := x.callers.Front(); next != nil {
+		defer sh.mu.Unlock()
+		if w := next.Value.(*waiter); front && w.err == nil {
+			close(w.ready)
+		}
 		return
 	}
 	delete(sh.lines, k)
 	sh.mu.Unlock()
-	if rest := x.left; rest.n > 0 && rest.ticket.mark != nil {
+	if rest := x.left; rest.n > 0 {
 		rest.ticket.n = min(rest.ticket.n, rest.n)
 		_, _ = l.giveBack(context.WithoutCancel(ctx), k, rest.ticket, rest.ticket.n)
 	}
@@ -229,12 +217,12 @@ func (l *Limiter[K]) claimInFront(ctx context.Context, sh *shard[K], k K, x *lin
 	return a, due, nil
 }
 
-// answered notes the debts when the caller in front has been told when its permits are
-// due. Those behind it whose deadline is too soon are told so.
-func (l *Limiter[K]) answered(sh *shard[K], x *line, n uint64, a answer, asked time.Duration) {
+// answered notes the debts when w, in front, has been told when its permits are due. Those
+// behind it whose deadline is too soon are told so.
+func (l *Limiter[K]) answered(sh *shard[K], x *line, w *waiter, a answer, asked time.Duration) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	x.queued -= n
+	x.queued, w.queued = x.queued-w.queued, 0
 	if a.delay == 0 || a.ticket.mark == nil {
 		return
 	}
@@ -244,37 +232,34 @@ func (l *Limiter[K]) answered(sh *shard[K], x *line, n uint64, a answer, asked t
 		return
 	}
 	now, ahead := l.now(), uint64(0)
-	for node := x.parked.Front(); node != nil; {
-		w, next := node.Value, node.Next()
-		if w.err = x.tooLate(w.ctx, ahead, w.n, now); w.err != nil {
-			x.parked.Remove(node)
+	for node := w.node.Next(); node != nil; node = node.Next() {
+		w := node.Value.(*waiter)
+		if w.err = x.tooLate(w, ahead, now); w.err != nil {
+			x.queued, w.queued = x.queued-w.queued, 0
 			close(w.ready)
-		} else {
-			ahead += w.n
 		}
-		node = next
+		ahead += w.queued
 	}
 }
 
-// tooLate returns an error if n permits behind so many others are not due before the
-// deadline of ctx, as far as is known.
-func (x *line) tooLate(ctx context.Context, ahead, n uint64, now time.Duration) error {
-	deadline, ok := ctx.Deadline()
-	if !ok || x.debts == nil {
+// tooLate returns an error if the permits of w, behind so many others, are not due before its
+// deadline, as far as is known.
+func (x *line) tooLate(w *waiter, ahead uint64, now time.Duration) error {
+	if !w.limited || x.debts == nil {
 		return nil
 	}
-	until, delay := time.Until(deadline), time.Duration(0)
+	n, until, delay := ahead+w.n, time.Until(w.deadline), time.Duration(0)
 	for i := range x.limits.windows {
 		w := &x.limits.windows[i]
 		if w.unlimited {
 			continue
 		}
-		if hi, lo := bits.Mul64(ahead+n, w.step.whole+1); hi > 0 || lo > 1<<exactBits {
+		if hi, lo := bits.Mul64(n, w.step.whole+1); hi > 0 || lo > 1<<exactBits {
 			delay = ratelimit.Never
 			break
 		}
 		debt := w.sub(x.debts[i], w.instant(micros(now-x.asked)))
-		delay = max(delay, w.repaid(w.sub(w.add(debt, w.cost(ahead+n)), w.capacity)))
+		delay = max(delay, w.repaid(w.sub(w.add(debt, w.cost(n)), w.capacity)))
 	}
 	if delay > until {
 		return tooLate(delay, until)
@@ -284,14 +269,8 @@ func (x *line) tooLate(ctx context.Context, ahead, n uint64, now time.Duration) 
 
 // sleepInFront sleeps until n permits are due. If ctx ends first, they are left to others.
 func (l *Limiter[K]) sleepInFront(ctx context.Context, sh *shard[K], x *line, n uint64, due time.Duration, t ticket) error {
-	delay := due - l.now()
-	if delay <= 0 {
-		return nil
-	}
-	var err error
-	if deadline, ok := ctx.Deadline(); ok && delay > time.Until(deadline) { // the answer has taken its time
-		err = tooLate(delay, time.Until(deadline))
-	} else if err = sleep(ctx, delay); err == nil {
+	err := sleep(ctx, due-l.now())
+	if err == nil {
 		return nil
 	}
 	sh.mu.Lock()

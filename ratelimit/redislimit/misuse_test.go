@@ -25,9 +25,9 @@ func TestMisusePanics(t *testing.T) {
 	t.Cleanup(func() { _ = cluster.Close() })
 	ring := redis.NewRing(&redis.RingOptions{})
 	t.Cleanup(func() { _ = ring.Close() })
-	const timeouts = "redislimit: New: client must have ContextTimeoutEnabled in its options"
-	for _, c := range []redis.UniversalClient{careless, cluster, ring} {
-		testkit.Panics(t, map[string]func(){timeouts: func() { redislimit.New[string](c, rate, 1) }})
+	for options, c := range map[string]redis.UniversalClient{"Options": careless, "ClusterOptions": cluster, "RingOptions": ring} {
+		text := "redislimit: New: client must respect deadlines: make it with redis." + options + "{ContextTimeoutEnabled: true, …}"
+		testkit.Panics(t, map[string]func(){text: func() { redislimit.New[string](c, rate, 1) }})
 	}
 	for _, fn := range []func(){
 		func() { redislimit.New[*place](client, rate, 1) },
@@ -41,6 +41,21 @@ func TestMisusePanics(t *testing.T) {
 			}()
 			fn()
 		}()
+	}
+	var zero redislimit.Limiter[string]
+	for call, fn := range map[string]func(){
+		"Allow":   func() { _, _ = zero.Allow(t.Context(), "a") },
+		"Take":    func() { _, _ = zero.Take(t.Context(), "a", 1) },
+		"Peek":    func() { _, _ = zero.Peek(t.Context(), "a") },
+		"Charge":  func() { _ = zero.Charge(t.Context(), "a", 1) },
+		"Wait":    func() { _ = zero.Wait(t.Context(), "a") },
+		"Reserve": func() { _, _ = zero.Reserve(t.Context(), "a", 1) },
+		"Set":     func() { _ = zero.Set(t.Context(), "a", ratelimit.Window{Rate: rate, Burst: 1}) },
+		"Forget":  func() { _ = zero.Forget(t.Context(), "a") },
+		"Check":   func() { _ = zero.Check(t.Context()) },
+		"Stats":   func() { zero.Stats() },
+	} {
+		testkit.Panics(t, map[string]func(){"redislimit: " + call + ": the zero Limiter is not usable, make one with New or NewFunc": fn})
 	}
 	testkit.Panics(t, map[string]func(){
 		"redislimit: New: client must not be nil":                                                      func() { redislimit.New[string](nil, rate, 1) },
@@ -65,13 +80,13 @@ func TestMisusePanics(t *testing.T) {
 		"redislimit: Reserve: number must be at least 1, got 0":                                  func() { _, _ = l.Reserve(t.Context(), "a", 0) },
 		"redislimit: Settle: number must not be negative, got -1":                                func() { _, _ = new(redislimit.Reservation).Settle(t.Context(), -1) },
 		"redislimit: WithWindow: burst must not be negative, got -1":                             func() { redislimit.WithWindow(rate, -1) },
-		"redislimit: WithTimeout: duration must be positive, got 0s":                             func() { redislimit.WithTimeout(0) },
+		"redislimit: WithTimeout: duration must be at least 1ns, got 0s":                         func() { redislimit.WithTimeout(0) },
 		"redislimit: WithBreaker: number must be at least 1, got 0":                              func() { redislimit.WithBreaker(0, 1) },
-		"redislimit: WithBreaker: duration must be positive, got -1ns":                           func() { redislimit.WithBreaker(1, -1) },
+		"redislimit: WithBreaker: duration must be at least 1ns, got -1ns":                       func() { redislimit.WithBreaker(1, -1) },
 		"redislimit: WithReplicas: number must be at least 1, got 0":                             func() { redislimit.WithReplicas(0) },
 		"redislimit: WithMaxKeys: number must be at least 1, got 0":                              func() { redislimit.WithMaxKeys(0) },
 		"redislimit: WithLease: number must be at least 1, got 0":                                func() { redislimit.WithLease(0, 1) },
-		"redislimit: WithLease: duration must be positive, got 0s":                               func() { redislimit.WithLease(1, 0) },
+		"redislimit: WithLease: duration must be at least 1ns, got 0s":                           func() { redislimit.WithLease(1, 0) },
 		"redislimit: WithFailurePolicy: policy must be FailLocal, FailOpen or FailClosed, got 7": func() { redislimit.WithFailurePolicy(7) },
 		"redislimit: Take: context must not be nil":                                              func() { _, _ = l.Take(nil, "a", 1) }, //lint:ignore SA1012 it is to panic
 		"redislimit: Allow: context must not be nil":                                             func() { _, _ = l.Allow(nil, "a") },   //lint:ignore SA1012 it is to panic

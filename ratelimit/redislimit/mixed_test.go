@@ -129,8 +129,9 @@ type grantAt struct{ us, n int64 }
 // checkMix fails the test if a window of time holds more than the most generous of some
 // limits grants in it, and its burst once more. Of limits of one window not even that, if
 // nobody waits: of a caller that waits, the others know when it has asked, and not when it
-// gets its permits.
-func checkMix(t *testing.T, name string, grants []grantAt, mix [][]limit, waits bool) {
+// gets its permits. If windows are set, those that are not among them forget, so the burst
+// that comes once more is the largest of all.
+func checkMix(t *testing.T, name string, grants []grantAt, mix [][]limit, waits, set bool) {
 	t.Helper()
 	single, maxBurst := true, 0
 	for _, ws := range mix {
@@ -150,6 +151,9 @@ func checkMix(t *testing.T, name string, grants []grantAt, mix [][]limit, waits 
 				all, least := true, ws[0].Burst
 				for _, w := range ws {
 					least = min(least, w.Burst)
+				}
+				if set {
+					least = maxBurst
 				}
 				for _, w := range ws {
 					n, d := w.Rate.Parts()
@@ -184,7 +188,8 @@ func sum(open []waits) (n uint64) {
 
 // R1: processes whose limits differ, as while a limit is rolled out, grant together no more
 // than the most generous of them: whatever two or three limits they have, with leases and
-// without, when they wait and give back, and when keys expire.
+// without, when they wait and give back, when keys expire, when one of the limits is set for
+// all, and below a parent.
 func TestR1AnyMixOfLimits(t *testing.T) {
 	c := newClocked(t)
 	var tries [][]int
@@ -197,8 +202,9 @@ func TestR1AnyMixOfLimits(t *testing.T) {
 	for range 30 {
 		tries = append(tries, rnd.Perm(len(mixes))[:3])
 	}
-	const seeds = 2
-	granted, waited, returned, leased := 0, 0, 0, 0
+	const plain, waiting, setting, below, seeds = 0, 1, 2, 3, 4
+	all := per(15, time.Second, 30)
+	granted, waited, returned, leased, sets := 0, 0, 0, 0, 0
 	for _, try := range tries {
 		var mix [][]limit
 		var ps []*limits
@@ -209,10 +215,20 @@ func TestR1AnyMixOfLimits(t *testing.T) {
 			ps = append(ps, of(mixes[i]...))
 		}
 		for seed := range uint64(seeds) {
+			if seed >= setting && (try[0]+try[1])%2 == 0 {
+				continue
+			}
 			name := fmt.Sprint("limits ", try, ", seed ", seed)
 			rnd := rand.New(rand.NewPCG(seed, uint64(try[0]*100+try[1])))
 			var grants []grantAt
 			var open []waits // that wait, with no more permits together than the largest burst
+			ps := slices.Clone(ps)
+			for i := range ps {
+				if seed == below {
+					ps[i] = limitsOf(ps[i].windows, of(all))
+				}
+			}
+			c.client.Del(t.Context(), "parent")
 			for range 120 {
 				switch rnd.IntN(40) {
 				case 0:
@@ -221,6 +237,10 @@ func TestR1AnyMixOfLimits(t *testing.T) {
 					c.us += rnd.Int64N(1 << rnd.IntN(24))
 				}
 				p := ps[rnd.IntN(len(ps))]
+				if seed == setting && rnd.IntN(20) == 0 {
+					c.take(name, p, claim{op: opSet}, 0)
+					sets++
+				}
 				what := claim{n: 1}
 				if rnd.IntN(2) == 0 {
 					what.n += rnd.Uint64N(p.burst)
@@ -231,18 +251,21 @@ func TestR1AnyMixOfLimits(t *testing.T) {
 					more = rnd.Uint64N(p.burst)
 				case 1:
 					open = slices.DeleteFunc(open, func(x waits) bool { return x.due <= c.us })
-					if owed := what.n + sum(open); seed == 0 || owed > mostBurst {
+					if owed := what.n + sum(open); seed != waiting || owed > mostBurst {
 						break
 					}
 					what.wait = time.Duration(rnd.Int64N(1 << rnd.IntN(36)))
 				}
 				r, x := c.take(name, p, what, more)
+				if seed == below {
+					delete(c.expires, name) // that was the parent's time
+				}
 				if !r.ok {
 					continue
 				}
 				granted++
 				leased += int(r.more)
-				due := c.us + int64(p.late(r.debts)/time.Microsecond)
+				due := c.us + int64(r.limits.late(r.debts)/time.Microsecond)
 				grants = append(grants, grantAt{due, int64(what.n + r.more)})
 				if due > c.us {
 					waited++
@@ -257,11 +280,14 @@ func TestR1AnyMixOfLimits(t *testing.T) {
 				}
 			}
 			slices.SortFunc(grants, func(a, b grantAt) int { return cmp.Compare(a.us, b.us) })
-			checkMix(t, name, grants, mix, seed > 0)
+			checkMix(t, name, grants, mix, seed == waiting, seed == setting)
+			if seed == below {
+				checkMix(t, name+", of the parent", grants, [][]limit{{all}}, false, false)
+			}
 		}
 	}
-	t.Logf("%d mixes: %d grants, %d for later, %d given back, %d permits leased", len(tries), granted, waited, returned, leased)
-	if granted < 4000 || waited < 200 || returned < 50 || leased < 4000 {
+	t.Logf("%d mixes: %d grants, %d for later, %d given back, %d permits leased, %d sets", len(tries), granted, waited, returned, leased, sets)
+	if granted < 6000 || waited < 200 || returned < 50 || leased < 6000 || sets < 300 {
 		t.Error("too little was tried")
 	}
 }
@@ -404,6 +430,28 @@ func TestR1WindowsOfOthersStay(t *testing.T) {
 	}
 }
 
+// R1: a window owes its burst at most of what others were granted. A new window, and one that
+// is set, owes what another one owes beyond that.
+func TestR1ADebtAboveTheBurstIsKept(t *testing.T) {
+	c := newClocked(t)
+	small, middle, large := of(per(10, time.Second, 1)), of(per(100, time.Second, 2)), of(per(1, time.Second, 20))
+	if !c.decide("new", small, 1).OK || !c.decide("new", middle, 1).OK {
+		t.Error("a burst is denied")
+	}
+	if d := c.decide("new", large, 19); d.OK || d.Remaining != 18 {
+		t.Errorf("two were granted: %+v", d)
+	}
+	small, large = of(per(100, time.Second, 20)), of(per(100, time.Second, 200))
+	if !c.decide("set", small, 1).OK || !c.decide("set", large, 199).OK {
+		t.Error("a burst is denied")
+	}
+	c.take("set", small, claim{op: opSet}, 0)
+	c.take("set", large, claim{op: opSet}, 0)
+	if d := c.decide("set", large, 1); d.OK || d.ResetAfter != 2*time.Second {
+		t.Errorf("200 were granted: %+v", d)
+	}
+}
+
 // R6: a denial writes nothing, but the first by a limit that is new to the key.
 func TestR6ADenialUnderAnotherLimitWritesOnce(t *testing.T) {
 	c := newClocked(t)
@@ -516,7 +564,7 @@ func TestR1AProcessThatComesBack(t *testing.T) {
 			}
 		}
 	}
-	checkMix(t, "rare and busy", grants, [][]limit{{rare}, {busy}}, false)
+	checkMix(t, "rare and busy", grants, [][]limit{{rare}, {busy}}, false, false)
 }
 
 // R1: permits that one process waits for, all the time, count for another that does not.
@@ -549,6 +597,6 @@ func TestR1OneWaitsAndOneTakes(t *testing.T) {
 		slices.SortFunc(grants, func(a, b grantAt) int { return cmp.Compare(a.us, b.us) })
 		// As many more as one caller waits for.
 		more := func(w limit) []limit { w.Burst += int(min(waits.burst, 3)); return []limit{w} }
-		checkMix(t, key, grants, [][]limit{more(x[0]), more(x[1])}, false)
+		checkMix(t, key, grants, [][]limit{more(x[0]), more(x[1])}, false, false)
 	}
 }

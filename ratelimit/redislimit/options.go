@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -72,21 +71,21 @@ func WithParent(name string, windows ...ratelimit.Window) Option {
 // WithTimeout bounds how long Redis is waited for. The default is 50 ms. It panics
 // if d is not positive.
 func WithTimeout(d time.Duration) Option {
-	misuse.NotPositive(d, "redislimit: WithTimeout: duration")
+	atLeast(d, 1, "WithTimeout: duration")
 	return func(o *options) { o.timeout = d }
 }
 
-// WithBreaker says when Redis is no longer asked: after so many failures in a row.
+// WithBreaker sets when Redis is no longer asked: after so many failures in a row.
 // One caller asks again after each pause, and if that works, so do all. The default
 // is 3 failures and a pause of 500 ms. It panics if failures is less than 1 or pause
 // is not positive.
 func WithBreaker(failures int, pause time.Duration) Option {
-	misuse.Below(failures, 1, "redislimit: WithBreaker: number")
-	misuse.NotPositive(pause, "redislimit: WithBreaker: duration")
+	atLeast(failures, 1, "WithBreaker: number")
+	atLeast(pause, 1, "WithBreaker: duration")
 	return func(o *options) { o.failures, o.pause = failures, pause }
 }
 
-// A FailurePolicy says how calls are decided while Redis does not answer. See
+// A FailurePolicy is the way in which calls are decided while Redis does not answer. See
 // [WithFailurePolicy].
 type FailurePolicy int
 
@@ -108,7 +107,7 @@ func (p FailurePolicy) String() string {
 	return [...]string{"FailLocal", "FailOpen", "FailClosed"}[p]
 }
 
-// WithFailurePolicy says how calls are decided while Redis does not answer. The default is
+// WithFailurePolicy sets how calls are decided while Redis does not answer. The default is
 // FailLocal. It panics if p is no FailurePolicy.
 func WithFailurePolicy(p FailurePolicy) Option {
 	if p < FailLocal || p > FailClosed {
@@ -117,12 +116,12 @@ func WithFailurePolicy(p FailurePolicy) Option {
 	return func(o *options) { o.policy = p }
 }
 
-// WithReplicas says how many processes share the limit. While Redis does not answer,
+// WithReplicas sets how many processes share the limit. While Redis does not answer,
 // each has a burst and a rate that many times smaller; the burst is rounded up. The
 // default is 1, with which each process grants all of the limit then. It panics if n
 // is less than 1.
 func WithReplicas(n int) Option {
-	misuse.Below(n, 1, "redislimit: WithReplicas: number")
+	atLeast(n, 1, "WithReplicas: number")
 	return func(o *options) { o.replicas = n }
 }
 
@@ -130,7 +129,7 @@ func WithReplicas(n int) Option {
 // [ratelimit.Keyed] does, and for leases: keys beyond that have none. The default is
 // 1,048,576. It panics if n is less than 1.
 func WithMaxKeys(n int) Option {
-	misuse.Below(n, 1, "redislimit: WithMaxKeys: number")
+	atLeast(n, 1, "WithMaxKeys: number")
 	return func(o *options) { o.maxKeys = n }
 }
 
@@ -138,7 +137,7 @@ func WithMaxKeys(n int) Option {
 // once, and hand them out for up to ttl. See the section on leases of the package. The
 // default is no lease. It panics if permits is less than 1 or ttl is not positive.
 func WithLease(permits int, ttl time.Duration) Option {
-	misuse.Below(permits, 1, "redislimit: WithLease: number")
-	misuse.NotPositive(ttl, "redislimit: WithLease: duration")
+	atLeast(permits, 1, "WithLease: number")
+	atLeast(ttl, 1, "WithLease: duration")
 	return func(o *options) { o.lease, o.ttl = permits, ttl }
 }

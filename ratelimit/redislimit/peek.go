@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -15,9 +13,8 @@ import (
 // those of Take; if Redis does not answer, the policy of [WithFailurePolicy] decides. It
 // panics if ctx is nil.
 func (l *Limiter[K]) Peek(ctx context.Context, k K) (ratelimit.Decision, error) {
-	ctxselect.Require(ctx, "redislimit: Peek")
-	if ctx.Err() != nil {
-		return ratelimit.Decision{}, context.Cause(ctx)
+	if err := l.begin(ctx, "Peek", 0, 0); err != nil {
+		return ratelimit.Decision{}, err
 	}
 	p := l.limitsIn(k)
 	if p.free || p.burst == 0 {
@@ -47,10 +44,8 @@ func (l *Limiter[K]) Peek(ctx context.Context, k K) (ratelimit.Decision, error) 
 // more than the burst would be owed: then nothing is charged. It panics if ctx is nil or n is
 // less than 1.
 func (l *Limiter[K]) Charge(ctx context.Context, k K, n int) error {
-	ctxselect.Require(ctx, "redislimit: Charge")
-	misuse.Below(n, 1, "redislimit: Charge: number")
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err := l.begin(ctx, "Charge", n, 1); err != nil {
+		return err
 	}
 	p := l.limitsIn(k)
 	if p.free {
@@ -88,10 +83,10 @@ const maxCharge = 1 << 41
 // ErrForeign, whatever the policy is, and then it is unknown whether the windows are set. It
 // panics if ctx is nil, if there is no window, or if one is out of range.
 func (l *Limiter[K]) Set(ctx context.Context, k K, windows ...ratelimit.Window) error {
-	ctxselect.Require(ctx, "redislimit: Set")
+	err := l.begin(ctx, "Set", 0, 0)
 	p := l.plan("Set", slices.Clone(windows))
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err != nil {
+		return err
 	}
 	if _, err := l.ask(ctx, k, p, claim{op: opSet}, 0); err != nil {
 		return l.shardOf(k).fails(err)

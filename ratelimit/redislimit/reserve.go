@@ -6,8 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tandemgo/tandem/internal/ctxselect"
-	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
@@ -15,31 +13,13 @@ import (
 // copied after its first use, and its methods must not be called concurrently. The zero
 // value is not OK.
 type Reservation struct {
-	of     settler
-	n      uint64 // the permits that it has taken, or what was settled
+	settle func(ctx context.Context, t ticket, more int) (returned int, err error) // nil: it is not OK
 	due    time.Time
-	ticket ticket
-	err    error // why it is not OK
+	ticket ticket // the permits that it has taken, or what was settled
+	err    error  // why it is not OK
 }
 
 var errNever = errors.New("redislimit: the permits will never be granted")
-
-// A settler is the key of a limiter.
-type settler interface {
-	giveBack(ctx context.Context, t ticket, n uint64) (returned uint64, err error)
-	charge(ctx context.Context, n int) error
-}
-
-type keyOf[K comparable] struct {
-	l *Limiter[K]
-	k K
-}
-
-func (x keyOf[K]) giveBack(ctx context.Context, t ticket, n uint64) (uint64, error) {
-	return x.l.giveBack(ctx, x.k, t, n)
-}
-
-func (x keyOf[K]) charge(ctx context.Context, n int) error { return x.l.Charge(ctx, x.k, n) }
 
 // Reserve takes n permits of k for the first instant to come, behind all earlier
 // reservations and waits of all processes that the limit leaves room for. It asks Redis
@@ -51,14 +31,19 @@ func (x keyOf[K]) charge(ctx context.Context, n int) error { return x.l.Charge(c
 // [WithFailurePolicy] decides; permits that it grants can be charged for and not given back. The
 // errors of Reserve are those of Take. It panics if ctx is nil or n is less than 1.
 func (l *Limiter[K]) Reserve(ctx context.Context, k K, n int) (r Reservation, err error) {
-	ctxselect.Require(ctx, "redislimit: Reserve")
-	misuse.Below(n, 1, "redislimit: Reserve: number")
-	a, err := l.take(ctx, l.shardOf(k), k, claim{n: uint64(n), wait: forever})
+	a, err := l.enter(ctx, "Reserve", k, n, forever)
 	switch {
 	case err != nil:
 		return Reservation{}, err
 	case a.OK:
-		return Reservation{of: keyOf[K]{l, k}, n: uint64(n), due: time.Now().Add(a.delay), ticket: a.ticket}, nil
+		settle := func(ctx context.Context, t ticket, more int) (int, error) {
+			if more > 0 {
+				return -more, l.Charge(ctx, k, more)
+			}
+			return l.giveBack(ctx, k, t, uint64(-more))
+		}
+		a.ticket.n = uint64(n)
+		return Reservation{settle: settle, due: time.Now().Add(a.delay), ticket: a.ticket}, nil
 	case uint64(n) > a.limits.burst:
 		return Reservation{err: exceedsBurst(uint64(n), a.limits)}, nil
 	}
@@ -66,7 +51,7 @@ func (l *Limiter[K]) Reserve(ctx context.Context, k K, n int) (r Reservation, er
 }
 
 // OK reports whether the permits can be had at all.
-func (r Reservation) OK() bool { return r.of != nil }
+func (r Reservation) OK() bool { return r.settle != nil }
 
 // Delay returns the time until the permits may be used: 0 if they may be used now, and
 // [ratelimit.Never] if the reservation is not OK. Their instant does not change.
@@ -83,19 +68,12 @@ func (r Reservation) Delay() time.Duration {
 // returns why: an error that wraps [ratelimit.ErrExceedsBurst], or another one. It panics if
 // ctx is nil.
 func (r *Reservation) Wait(ctx context.Context) error {
-	ctxselect.Require(ctx, "redislimit: Reservation.Wait")
+	err := enter(ctx, "Reservation.Wait", 0, 0)
 	if !r.OK() {
 		return cmp.Or(r.err, errNever)
 	}
-	delay, err := r.Delay(), error(nil)
-	deadline, hurried := ctx.Deadline()
-	switch {
-	case ctx.Err() != nil:
-		err = context.Cause(ctx)
-	case hurried && delay > time.Until(deadline):
-		err = tooLate(delay, time.Until(deadline))
-	case delay > 0:
-		err = sleep(ctx, delay)
+	if err == nil {
+		err = sleep(ctx, r.Delay())
 	}
 	if err != nil {
 		_ = r.Cancel(context.WithoutCancel(ctx))
@@ -120,27 +98,16 @@ func (r *Reservation) Cancel(ctx context.Context) error {
 // that wraps ErrUnavailable or ErrForeign; then nothing is settled, or it is unknown. It
 // panics if ctx is nil or actual is negative.
 func (r *Reservation) Settle(ctx context.Context, actual int) (returned int, err error) {
-	ctxselect.Require(ctx, "redislimit: Settle")
-	misuse.Negative(actual, "redislimit: Settle: number")
-	more := actual - int(r.n)
-	switch {
-	case ctx.Err() != nil:
-		return 0, context.Cause(ctx)
-	case !r.OK() || more == 0:
-		return 0, nil
-	case more > 0:
-		if err := r.of.charge(ctx, more); err != nil {
-			return 0, err
-		}
-		returned = -more
-	case r.ticket.mark != nil:
-		r.ticket.n = r.n
-		back, err := r.of.giveBack(ctx, r.ticket, uint64(-more))
-		if err != nil {
-			return 0, err
-		}
-		returned = int(back)
+	if err := enter(ctx, "Settle", actual, 0); err != nil {
+		return 0, err
 	}
-	r.n = uint64(actual)
+	more := actual - int(r.ticket.n)
+	if !r.OK() || more == 0 {
+		return 0, nil
+	}
+	if returned, err = r.settle(ctx, r.ticket, more); err != nil {
+		return 0, err
+	}
+	r.ticket.n = uint64(actual)
 	return returned, nil
 }

@@ -1,15 +1,14 @@
 package redislimit
 
 import (
+	"sync"
 	"time"
-
-	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
 // A shard is the state of a part of the keys. mu guards all of it, and
 // the entries.
 type shard[K comparable] struct {
-	mu      shortlock.Mutex
+	mu      sync.Mutex
 	entries map[K]*entry
 	lines   map[K]*line // of callers that wait
 	stats   Stats       // of this shard
@@ -61,8 +60,8 @@ func (l *Limiter[K]) entryLocked(sh *shard[K], k K, p *limits, now time.Duration
 }
 
 func (sh *shard[K]) dropLocked(k K, e *entry) {
-	sh.stats.Expired += e.lease.held()
-	e.lease.left, e.lease.next.left = 0, 0
+	sh.stats.Expired += e.lease.left
+	e.lease.left = 0
 	delete(sh.entries, k)
 }
 

@@ -2,7 +2,7 @@ package redislimit
 
 import "fmt"
 
-// Stats says how a limiter is doing. Asked is the sum of Granted, Denied and Errors.
+// Stats are the figures of a limiter. Asked is the sum of Granted, Denied and Errors.
 type Stats struct {
 	Asked   uint64 // calls of Take and Allow, and what callers of Wait have asked for
 	Granted uint64
@@ -31,8 +31,11 @@ type Stats struct {
 // Stats returns a snapshot. It looks at one shard after the other, and is consistent for
 // each of them.
 func (l *Limiter[K]) Stats() Stats {
+	l.require("Stats")
 	st := Stats{Calls: l.calls.Load(), Failures: l.failed.Load(), Foreign: l.foreign.Load()}
-	st.Breaker, st.Trips = l.breaker.state()
+	l.breaker.mu.Lock()
+	st.Breaker, st.Trips = l.breaker.state, l.breaker.trips
+	l.breaker.mu.Unlock()
 	for i := range l.shards {
 		sh := &l.shards[i]
 		sh.mu.Lock()

@@ -272,12 +272,20 @@ local function open(key, value, ids, need)
   -- A window that is new owes as many permits as the one that it takes the place
   -- of, of those that the caller does not have; so no debt is forgotten when a limit
   -- changes. If the caller has them all, it has got one more, which owes nothing yet.
+  -- Of what was granted by others, a window owes its burst at most, see charge. One that
+  -- owes more stands for that, as it does when set is about to drop it.
   for _, x in ipairs(r.own) do
     local y = x.new and nearest(x, r.others)
-    if y then
-      x.ow, x.of = inherit(r, y, x)
-      r.write = r.write or x.ow > 0 or x.of > 0
+    if y then x.ow, x.of = inherit(r, y, x) end
+    local capped = y or op == SET and x
+    for _, z in ipairs(capped and r.others or {}) do
+      local _, _, permits = worth(z, x)
+      if permits >= capped.burst then
+        local w, f = inherit(r, z, x)
+        if w > x.ow or w == x.ow and f > x.of then x.ow, x.of = w, f end
+      end
     end
+    if y then r.write = r.write or x.ow > 0 or x.of > 0 end
   end
   r.before = r.promised
   return r

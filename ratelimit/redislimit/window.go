@@ -131,21 +131,18 @@ func (w *window) remaining(debt amount) uint64 {
 		return w.burst
 	}
 	free := w.sub(w.capacity, debt)
-	if hi, step := bits.Mul64(w.step.whole, w.den); hi == 0 && step <= math.MaxUint64-w.step.part {
-		step += w.step.part
-		hi, lo := bits.Mul64(free.whole, w.den)
-		lo, carry := bits.Add64(lo, free.part, 0)
-		q, _ := bits.Div64(hi+carry, lo, step)
-		return q
+	n := uint64(w.number(free) / w.number(w.step)) // or a few more or fewer
+	for free.less(w.cost(n)) {
+		n--
 	}
-	return w.parts(free).Quo(w.parts(free), w.parts(w.step)).Uint64()
+	for !free.less(w.cost(n + 1)) {
+		n++
+	}
+	return n
 }
 
-func (w *window) parts(a amount) *big.Int {
-	x := new(big.Int).SetUint64(a.whole)
-	x.Mul(x, new(big.Int).SetUint64(w.den))
-	return x.Add(x, new(big.Int).SetUint64(a.part))
-}
+// number returns an amount in units, rounded.
+func (w *window) number(a amount) float64 { return float64(a.whole) + float64(a.part)/float64(w.den) }
 
 // repaid returns how long it takes until so much is repaid, in whole microseconds,
 // as those of the clock are.

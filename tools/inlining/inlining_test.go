@@ -1,10 +1,8 @@
-// Package inlining guards what the compiler inlines in engines that are built on
-// internal/sched: what it would inline if they used sync and sync/atomic themselves.
+// Package inlining checks the inlining of engines that use internal/sched: the compiler
+// must inline as much as if they used sync and sync/atomic directly.
 package inlining
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -15,12 +13,14 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/tandemgo/tandem/tools/internal/testprog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// engines are the folders whose packages are built on internal/sched.
-var engines = []string{"broadcast", "fan", "ratelimit", "pool", "internal/taskpool", "internal/taskctx"}
+// engines are the folders whose packages use internal/sched.
+var engines = []string{"broadcast", "fan", "inflight", "ratelimit", "pool", "internal/taskpool", "internal/taskctx"}
 
 func TestSchedCostsNothing(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -32,7 +32,7 @@ func TestSchedCostsNothing(t *testing.T) {
 		engines = engines[:1]
 	}
 	for _, dir := range engines {
-		got := decisions(t, root, dir, nil)
+		got := decisions(t, root, dir, unchanged)
 		want := decisions(t, root, dir, standard)
 		if len(want) == 0 {
 			t.Fatalf("%s: the compiler says nothing", dir)
@@ -45,7 +45,7 @@ func TestSchedCostsNothing(t *testing.T) {
 	}
 }
 
-// What is compiled in the place of an engine fails the test if it inlines more.
+// The test fails if the compiler inlines more in the standard form of an engine.
 func TestAMissingBodyIsFound(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -54,12 +54,15 @@ func TestAMissingBodyIsFound(t *testing.T) {
 	slow := func(source string) string {
 		return strings.ReplaceAll(source, "\tsched.Signal(", "\tfunc() { recover() }()\n\tsched.Signal(")
 	}
-	if maps.Equal(decisions(t, root, engines[0], nil), decisions(t, root, engines[0], slow)) {
+	if maps.Equal(decisions(t, root, engines[0], unchanged), decisions(t, root, engines[0], slow)) {
 		t.Error("a difference is not seen")
 	}
 }
 
-// standard replaces internal/sched in a file of an engine, and keeps its lines.
+func unchanged(source string) string { return source }
+
+// standard replaces internal/sched in a file of an engine by sync and sync/atomic, and
+// keeps the line numbers.
 func standard(source string) string {
 	const sched = `"github.com/tandemgo/tandem/internal/sched"`
 	if !strings.Contains(source, sched) {
@@ -82,39 +85,33 @@ func standard(source string) string {
 	return source + "\nvar _ sync.Mutex\nvar _ atomic.Bool\nvar _ = sched.Signal\n"
 }
 
-var decision = regexp.MustCompile(`^([\w/]+\.go:\d+):\d+: ((?:can inline|inlining call to) .*)$`)
+// decision finds the file and the text of a decision about the engine's own code.
+var decision = regexp.MustCompile(`(?m)^\S*?(?:\d+-)?(\w+\.go:\d+):\d+: ((?:can inline|inlining call to) .*)$`)
 
-// decisions returns what the compiler says that it inlines in a folder, in its files as
-// change makes them, with the instantiations of the tests.
+// decisions returns the compiler's inlining decisions in a folder whose files are
+// replaced by the results of change, including the instantiations of the tests.
 func decisions(t *testing.T, root, dir string, change func(source string) string) map[string]bool {
 	t.Helper()
-	temp := t.TempDir()
-	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	texts, own := map[string][]byte{}, map[string]bool{}
 	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") || change == nil {
+		if strings.HasSuffix(f, "_test.go") {
 			continue
 		}
 		source, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		overlay.Replace[f] = filepath.Join(temp, filepath.Base(f))
-		if err := os.WriteFile(overlay.Replace[f], []byte(change(string(source))), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		texts[f], own[filepath.Base(f)] = []byte(change(string(source))), true
 	}
-	text, err := json.Marshal(overlay)
+	overlay, err := testprog.WriteOverlay(t.TempDir(), texts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(temp, "overlay.json"), text, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("go", "test", "-c", "-o", os.DevNull, "-gcflags=-m", "-overlay", filepath.Join(temp, "overlay.json"), "./"+dir)
+	cmd := exec.Command("go", "test", "-c", "-o", os.DevNull, "-gcflags=-m", "-overlay", overlay, "./"+dir)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	out, err := cmd.CombinedOutput()
@@ -122,13 +119,10 @@ func decisions(t *testing.T, root, dir string, change func(source string) string
 		t.Fatalf("%v: %s", err, out)
 	}
 	found := map[string]bool{}
-	for line := range strings.Lines(string(out)) {
-		line = strings.ReplaceAll(strings.TrimSpace(line), filepath.ToSlash(temp)+"/", dir+"/")
-		m := decision.FindStringSubmatch(line)
-		if m == nil || strings.Contains(m[1], "_test.go:") || strings.Contains(m[2], "sched.") || !strings.HasPrefix(m[1], dir+"/") {
-			continue
+	for _, m := range decision.FindAllStringSubmatch(string(out), -1) {
+		if file, _, _ := strings.Cut(m[1], ":"); own[file] && !strings.Contains(m[2], "sched.") {
+			found[dir+"/"+m[1]+": "+m[2]] = true
 		}
-		found[fmt.Sprintf("%s: %s", m[1], m[2])] = true
 	}
 	return found
 }

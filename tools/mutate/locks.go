@@ -1,11 +1,8 @@
 package main
 
-import (
-	"go/ast"
-	"go/token"
-)
+import "go/ast"
 
-func findUnlock(s site, add func(span, ...edit)) {
+func findUnlock(s site, add func(ast.Node, ...edit)) {
 	if _, name := call(s.node); isUnlock(name) && s.statement() {
 		add(s.node, s.drop(s.node.(ast.Stmt))...)
 	}
@@ -16,14 +13,14 @@ func findUnlock(s site, add func(span, ...edit)) {
 	}
 }
 
-// findLock drops all Locks and Unlocks of a mutex in a function.
-func findLock(s site, add func(span, ...edit)) {
+// findLock drops all calls of Lock and Unlock of a mutex in a function.
+func findLock(s site, add func(ast.Node, ...edit)) {
 	fn, ok := s.node.(*ast.FuncDecl)
 	if !ok || fn.Body == nil {
 		return
 	}
 	edits := map[string][]edit{}
-	locks := map[string]span{}
+	locks := map[string]ast.Node{}
 	var order []string
 	ast.PreorderStack(fn.Body, nil, func(n ast.Node, above []ast.Node) bool {
 		in := site{s.file, n, above}
@@ -49,13 +46,13 @@ func findLock(s site, add func(span, ...edit)) {
 	}
 }
 
-func findDefer(s site, add func(span, ...edit)) {
+func findDefer(s site, add func(ast.Node, ...edit)) {
 	if d, ok := s.node.(*ast.DeferStmt); ok {
-		add(d, s.drop(d)...) // an Unlock has been dropped by findUnlock already
+		add(d, s.drop(d)...) // findUnlock has dropped this Unlock already
 	}
 }
 
-func findCompareAndSwap(s site, add func(span, ...edit)) {
+func findCompareAndSwap(s site, add func(ast.Node, ...edit)) {
 	c, ok := s.node.(*ast.CallExpr)
 	if !ok || len(c.Args) != 2 {
 		return
@@ -65,45 +62,8 @@ func findCompareAndSwap(s site, add func(span, ...edit)) {
 	}
 }
 
-func findStore(s site, add func(span, ...edit)) {
+func findStore(s site, add func(ast.Node, ...edit)) {
 	if x, name := call(s.node); x != nil && isAtomic(name) && s.statement() {
 		add(s.node, s.drop(s.node.(ast.Stmt))...)
 	}
-}
-
-// findSwap swaps a write and the publication behind it.
-func findSwap(s site, add func(span, ...edit)) {
-	stmts := list(s.node)
-	for i := 1; i < len(stmts); i++ {
-		a, b := stmts[i-1], stmts[i]
-		if writes(a) && publishes(b) {
-			add(both{a, b}, s.replace(a, s.code(b)), s.replace(b, s.code(a)))
-		}
-	}
-}
-
-type both struct{ a, b ast.Stmt }
-
-func (p both) Pos() token.Pos { return p.a.Pos() }
-func (p both) End() token.Pos { return p.b.End() }
-
-func writes(n ast.Stmt) bool {
-	switch n := n.(type) {
-	case *ast.AssignStmt:
-		return n.Tok != token.DEFINE
-	case *ast.IncDecStmt:
-		return true
-	case *ast.ExprStmt:
-		x, name := call(n)
-		return x != nil && isAtomic(name)
-	}
-	return false
-}
-
-func publishes(n ast.Stmt) bool {
-	if _, ok := n.(*ast.SendStmt); ok {
-		return true
-	}
-	x, name := call(n)
-	return x != nil && isAtomic(name) || isSignal(name) || name == "close"
 }

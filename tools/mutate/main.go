@@ -1,22 +1,20 @@
-// Mutate puts small faults of concurrency into packages, one at a time, and says
-// which of them the tests do not notice.
+// Mutate puts small concurrency faults into packages, one at a time, and reports the
+// faults that the tests do not notice.
 //
 //	go run ./tools/mutate [flags] PACKAGE…
 //
-// A fault is an Unlock that is dropped, a second look that is not taken, a value
-// that is published too soon; -help lists the operators. A mutant, a package with
-// one fault, is compiled by way of an overlay, so that no file is changed, and is
-// killed if a test fails, panics, or hangs. A package without tests is tested by those
-// that import it. With -users, -explore and -race whoever
-// survives is tested further: by the packages that import the mutated one, by the
-// schedule explorer, with the race detector. Whoever survives that has a reason in
-// the file that -reasons names, or lacks a test. Mutants whose reason says that they
-// do the same as the package itself do not count.
+// A fault is, for example, a dropped Unlock, a missing second check of a condition, or
+// a value that is published too soon; -help lists the operators. A mutant is a package
+// with one fault. It is compiled with an overlay, so no file is changed, and is killed
+// if a test fails, panics or hangs. A package without tests is tested by the packages
+// that import it. With -explore and -race the survivors are tested further, by the schedule
+// explorer and with the race detector. A mutant that survives all tests has a reason in the
+// file of -reasons, or lacks a test. Mutants whose reason begins with "equivalent:" behave
+// like the original and do not count.
 //
-// The report goes to standard output, progress to standard error. The exit
-// status is 0 if enough of the mutants were killed, 1 if they were not, 2 if the
-// tests fail without a mutant or the command is called wrongly, and 130 if it is
-// interrupted.
+// The report goes to standard output, progress to standard error. The exit status is 0
+// if at least 90 % of the mutants were killed, 1 if not, and 2 if the tests fail
+// without a mutant, on an interrupt or on wrong usage.
 package main
 
 import (
@@ -25,9 +23,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"sync"
 	"syscall"
@@ -44,6 +42,50 @@ func main() {
 	os.Exit(code)
 }
 
+// options are the command line.
+type options struct {
+	patterns []string
+	only     *regexp.Regexp
+	timeout  time.Duration
+	parallel int
+	short    bool
+	race     bool
+	explore  bool
+	reasons  string
+}
+
+func parseFlags(args []string, stderr io.Writer) (o options, err error) {
+	fl := flag.NewFlagSet("mutate", flag.ContinueOnError)
+	fl.SetOutput(stderr)
+	fl.Usage = func() {
+		fmt.Fprint(stderr, "usage: mutate [flags] PACKAGE…\n")
+		fl.PrintDefaults()
+		fmt.Fprint(stderr, "operators:\n")
+		for _, op := range operators {
+			fmt.Fprintf(stderr, "  %-10s  %s\n", op.name, op.says)
+		}
+	}
+	o.only = regexp.MustCompile("")
+	fl.Func("only", "try only mutants whose id or key matches `REGEXP`; both contain the name of the operator", func(s string) (err error) { o.only, err = regexp.Compile(s); return err })
+	fl.DurationVar(&o.timeout, "timeout", time.Minute, "how long the tests of a package may take")
+	fl.IntVar(&o.parallel, "parallel", 2, "how many mutants are tried at once")
+	fl.BoolVar(&o.short, "short", false, "run the tests with -short")
+	fl.BoolVar(&o.explore, "explore", false, "test survivors with the schedule explorer, too: -tags points -run Explore, in full also with -short")
+	fl.BoolVar(&o.race, "race", false, "test survivors with the race detector, too")
+	fl.StringVar(&o.reasons, "reasons", "", "the `FILE` that says why mutants may survive")
+	if err := fl.Parse(args); err != nil {
+		return o, err
+	}
+	o.patterns = fl.Args()
+	if len(o.patterns) == 0 {
+		return o, errors.New("no package is named")
+	}
+	if o.parallel < 1 || o.timeout <= 0 {
+		return o, fmt.Errorf("-parallel %d and -timeout %v must be more than 0", o.parallel, o.timeout)
+	}
+	return o, nil
+}
+
 // mutate is the program, run in dir. It returns the exit status.
 func mutate(ctx context.Context, dir string, args []string, stdout, stderr io.Writer) int {
 	o, err := parseFlags(args, stderr)
@@ -52,43 +94,29 @@ func mutate(ctx context.Context, dir string, args []string, stdout, stderr io.Wr
 	}
 	var r *report
 	if err == nil {
-		r, err = do(ctx, dir, o, stdout, stderr)
+		r, err = do(ctx, dir, o, stderr)
 	}
-	if err != nil && ctx.Err() == nil {
-		fmt.Fprintf(stderr, "mutate: %v\n", err)
-		return 2
-	}
-	if r != nil {
-		write := r.writeText
-		if o.json {
-			write = r.writeJSON
-		}
-		if err := write(stdout); err != nil {
-			fmt.Fprintf(stderr, "mutate: %v\n", err)
-			return 2
-		}
+	if r != nil { // with the mutants that were tried before an error
+		_, _ = io.WriteString(stdout, r.text())
 	}
 	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "mutate: interrupted")
-		return 130
-	case r == nil || r.good():
-		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "mutate: %v\n", err)
+		return 2
+	case r.all().share() < least:
+		return 1
 	}
-	return 1
+	return 0
 }
 
-// do tries the mutants that o asks for. There is a report, of those that were
-// tried, also if ctx has ended meanwhile, and none if they are only listed.
-func do(ctx context.Context, dir string, o options, stdout, stderr io.Writer) (*report, error) {
-	r := &report{min: o.min}
-	var err error
-	if o.reasons != "" {
-		if r.reasons, err = readReasons(o.reasons); err != nil {
-			return nil, err
-		}
+// do tries the mutants selected by o, several at once. The report has the mutants that
+// were tried before an error.
+func do(ctx context.Context, dir string, o options, stderr io.Writer) (*report, error) {
+	reasons, err := readReasons(o.reasons)
+	if err != nil {
+		return nil, err
 	}
-	sources, err := load(ctx, dir, o.tags, o.patterns)
+	sources, err := load(ctx, dir, o.patterns)
 	if err != nil {
 		return nil, err
 	}
@@ -96,67 +124,37 @@ func do(ctx context.Context, dir string, o options, stdout, stderr io.Writer) (*
 	for _, s := range sources {
 		all = append(all, s.mutants(operators)...)
 	}
-	r.stale = r.reasons.stale(sources, all)
+	r := &report{reasons: reasons, stale: reasons.stale(sources, all)}
 	all = slices.DeleteFunc(all, func(m *mutant) bool {
-		return !slices.Contains(o.operators, m.operator) || !o.only.MatchString(m.id) && !o.only.MatchString(m.key)
+		return !o.only.MatchString(m.id) && !o.only.MatchString(m.key)
 	})
-	place := map[*mutant]int{}
-	for i, m := range all {
-		place[m] = i
-	}
-	known := len(all)
-	if o.sample > 0 || o.budget > 0 {
-		for r.seed = o.seed; r.seed == 0; {
-			r.seed = rand.Uint64() // which mutants they are, decides no outcome
-		}
-		rand.New(rand.NewPCG(r.seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		if o.sample > 0 {
-			all = all[:min(o.sample, len(all))]
-		}
-	}
-	if o.list {
-		for _, m := range all {
-			fmt.Fprintf(stdout, "%s\t%s\n", m.id, m.key)
-		}
-		return nil, nil
-	}
-	r.verdicts, err = tryAll(ctx, o, all, stderr)
-	if err != nil && ctx.Err() == nil {
-		return nil, err
-	}
-	r.untried = known - len(r.verdicts)
-	slices.SortFunc(r.verdicts, func(a, b verdict) int { return place[a.mutant] - place[b.mutant] })
-	return r, nil
-}
-
-// tryAll tries the mutants, some at once, until the budget is used up.
-func tryAll(ctx context.Context, o options, all []*mutant, stderr io.Writer) (verdicts []verdict, err error) {
 	temp, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(temp)
-	run := runner{
-		temp: temp, timeout: o.timeout, short: o.short, users: o.users, explore: o.explore, race: o.race,
-		tags: o.tags, tests: o.tests, bases: map[stage]func() (time.Duration, error){},
+	run := runner{options: o, temp: temp, limits: map[stage]time.Duration{}}
+	for _, m := range all {
+		for _, s := range run.stages(m.pkg) {
+			if run.limits[s] == 0 {
+				if err := run.measure(ctx, s); err != nil {
+					return r, err
+				}
+			}
+		}
 	}
-	shown := newProgress(stderr, len(all))
-	defer shown.close()
-	begun := time.Now()
 	var mu sync.Mutex
 	err = fan.ForEach(ctx, o.parallel, slices.Values(all), func(ctx context.Context, m *mutant) error {
-		if o.budget > 0 && time.Since(begun) > o.budget {
-			return nil
-		}
 		v, err := run.try(ctx, m)
 		if err != nil {
 			return err
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		verdicts = append(verdicts, v)
-		shown.add(v)
+		r.verdicts = append(r.verdicts, v)
+		fmt.Fprintf(stderr, "%d of %d  %s: %s\n", len(r.verdicts), len(all), v.id, v)
 		return nil
 	})
-	return verdicts, err
+	slices.SortFunc(r.verdicts, func(a, b verdict) int { return slices.Index(all, a.mutant) - slices.Index(all, b.mutant) })
+	return r, err
 }

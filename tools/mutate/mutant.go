@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"go/token"
+	"go/ast"
 	"slices"
 	"strings"
 )
@@ -12,21 +12,21 @@ type mutant struct {
 	pkg      *source
 	file     *file
 	operator *operator
-	fn       string // the function it is in, such as Crew.Turn
+	fn       string // the function it is in, such as Pool.Go
 	line     int
-	text     string // the code that is changed, in one line
+	text     string // the changed code, in one line
 	id       string // file:line:operator; changes as the file is edited
-	key      string // says the same by what stands there
+	key      string // identifies the mutant by the code, independent of the line
 	edits    []edit // in order, not overlapping
 }
 
-// An edit puts text in the place of file[from:to].
+// An edit replaces file[from:to] by text.
 type edit struct {
 	from, to int
 	text     string
 }
 
-// source returns the file as it is with the fault.
+// source returns the text of the file with the fault.
 func (m *mutant) source() []byte {
 	var out []byte
 	at := 0
@@ -38,15 +38,15 @@ func (m *mutant) source() []byte {
 	return append(out, m.file.text[at:]...)
 }
 
-// mutants returns all mutants of p that the operators make, by file and line.
-// Of two that are the same program, the one of the earlier operator stays.
+// mutants returns all mutants of p that the operators make, by file and line. Of two
+// mutants that are the same program, it keeps the one of the earlier operator.
 func (p *source) mutants(operators []*operator) []*mutant {
 	var all []*mutant
 	made := map[string]bool{}
 	for _, op := range operators {
 		for _, f := range p.files {
 			f.visit(func(s site) {
-				op.find(s, func(at span, edits ...edit) {
+				op.find(s, func(at ast.Node, edits ...edit) {
 					slices.SortFunc(edits, func(a, b edit) int { return a.from - b.from })
 					program := fmt.Sprint(f.name, edits)
 					if made[program] {
@@ -75,7 +75,7 @@ func (p *source) mutants(operators []*operator) []*mutant {
 	return all
 }
 
-// unique returns name, with a number if it has been given before.
+// unique returns name, with a number if the name was returned before.
 func unique(given map[string]int, name string) string {
 	given[name]++
 	if n := given[name]; n > 1 {
@@ -84,17 +84,11 @@ func unique(given map[string]int, name string) string {
 	return name
 }
 
-// shorten keeps the head of a long text: enough to find it again.
+// shorten returns the start of a long text.
 func shorten(text string) string {
 	const most = 80
 	if r := []rune(text); len(r) > most {
 		return string(r[:most]) + "…"
 	}
 	return text
-}
-
-// A span is a part of a file: an ast.Node is one.
-type span interface {
-	Pos() token.Pos
-	End() token.Pos
 }

@@ -1,62 +1,44 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 )
 
-// Reasons say why a mutant may survive, by its key. In a file, the key is a line
-// of its own, and the reason the indented lines below it; # begins a comment. A
-// reason that begins with "equivalent:" says that no test can kill the mutant: it
+// reasons has the reasons why mutants may survive, by key. In a file, the key is a line
+// of its own, and the reason the indented lines below it; # begins a comment. A reason
+// that begins with "equivalent:" means that no test can kill the mutant, which then
 // does not count.
 type reasons map[string]string
 
 const equivalent = "equivalent:"
 
 func readReasons(path string) (reasons, error) {
-	f, err := os.Open(path)
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	all := reasons{}
-	key := ""
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		text := strings.TrimSpace(line)
-		switch {
-		case text == "" || strings.HasPrefix(line, "#"):
-		case line[0] != '\t' && line[0] != ' ':
-			if all.lacks(key) {
-				return nil, fmt.Errorf("%s:%d: no reason for the one above", path, n)
-			}
-			if _, known := all[text]; known {
-				return nil, fmt.Errorf("%s:%d: the second reason for %s", path, n, text)
-			}
-			key = text
-			all[key] = ""
-		case key == "":
-			return nil, fmt.Errorf("%s:%d: a reason for nothing", path, n)
-		default:
-			all[key] = strings.TrimSpace(all[key] + " " + text)
+	for _, m := range regexp.MustCompile(`(?m)^([^\s#].*)\n((?:[ \t].*\n)*)`).FindAllSubmatch(text, -1) {
+		key, reason := string(m[1]), strings.Join(strings.Fields(string(m[2])), " ")
+		if _, known := all[key]; known || reason == "" {
+			return nil, fmt.Errorf("%s: no reason, or a second one, for %s", path, key)
 		}
+		all[key] = reason
 	}
-	if all.lacks(key) {
-		return nil, fmt.Errorf("%s: no reason for %s", path, key)
-	}
-	return all, lines.Err()
+	return all, nil
 }
 
-func (r reasons) lacks(key string) bool { return key != "" && r[key] == "" }
-
-// isEquivalent reports whether the reason is that the mutant does the same.
+// isEquivalent reports whether the reason is that the mutant behaves like the original.
 func (r reasons) isEquivalent(key string) bool { return strings.HasPrefix(r[key], equivalent) }
 
-// stale returns the keys of reasons for mutants of these packages that there are
-// not, or not any more.
+// stale returns the keys of reasons for mutants of these packages that do not exist.
 func (r reasons) stale(sources []*source, mutants []*mutant) []string {
 	made := map[string]bool{}
 	for _, m := range mutants {
@@ -70,5 +52,6 @@ func (r reasons) stale(sources []*source, mutants []*mutant) []string {
 			}
 		}
 	}
+	slices.Sort(keys)
 	return keys
 }

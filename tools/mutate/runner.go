@@ -7,67 +7,72 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/tandemgo/tandem/tools/internal/testprog"
 )
 
-// How a mutant ended. An untried one has none.
+// The outcomes of a mutant. A mutant that was not tried has none.
 const (
 	killed      = "killed"
 	survived    = "survived"
 	notCompiled = "not compiled"
 )
 
-// A verdict says what became of a mutant, and what killed it.
+// A verdict is the outcome of a mutant and the test that killed it.
 type verdict struct {
 	*mutant
 	outcome string
-	stage   stage // in which it was killed
+	stage   stage // the stage that killed it
 	by      string
-	took    time.Duration
+}
+
+func (v verdict) String() string {
+	if v.outcome == killed {
+		return "killed by " + v.by + " (" + v.stage.tests + ")"
+	}
+	return v.outcome
+}
+
+// The kinds of tests of a stage.
+const (
+	byTests    = "plain"
+	byExplorer = "explore" // every order of goroutines
+	byRace     = "race"    // the race detector
+)
+
+// A stage is one run of tests on a mutant.
+type stage struct {
+	tests        string
+	imports, dir string // of the package with the tests
 }
 
 // A runner builds and runs the tests against mutants.
 type runner struct {
-	temp    string        // a directory
-	timeout time.Duration // of one run, at most
-	short   bool
-	users   bool // packages that import the mutated one test it, too
-	explore bool // whoever survives is tested in every order
-	race    bool // whoever survives is tested with the race detector
-	tags    string
-	tests   string // that are run, all if ""
-
-	mu    sync.Mutex
-	bases map[stage]func() (time.Duration, error)
+	options
+	temp   string // a directory
+	limits map[stage]time.Duration
 }
 
-// stages returns what the mutants of p go through.
+// stages returns the stages for the mutants of p.
 func (r *runner) stages(p *source) []stage {
 	all := slices.Clone(p.tests)
-	if r.users && p.tests[0].tests == byTests {
-		all = append(all, p.users...)
-	}
-	if r.explore {
-		for _, s := range all { // what the users explore, too
+	for _, s := range p.tests {
+		if r.explore {
 			all = append(all, stage{byExplorer, s.imports, s.dir})
 		}
 	}
-	if r.race {
-		for _, s := range p.tests {
+	for _, s := range p.tests {
+		if r.race {
 			all = append(all, stage{byRace, s.imports, s.dir})
 		}
 	}
 	return all
 }
 
-// try finds out what becomes of m. An error means that the tests could not be
-// run at all.
+// try returns the verdict of m. An error means that the tests could not be run at all.
 func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 	v := verdict{mutant: m, outcome: survived}
-	begun := time.Now()
 	dir, err := os.MkdirTemp(r.temp, "mutant-")
 	if err != nil {
 		return v, err
@@ -78,10 +83,6 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 		return v, err
 	}
 	for _, s := range r.stages(m.pkg) {
-		limit, err := r.limit(ctx, s)
-		if err != nil {
-			return v, err
-		}
 		path := filepath.Join(dir, "tests")
 		err = r.program(s).Build(ctx, path, overlay)
 		if testprog.Exited(err) {
@@ -90,7 +91,7 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 		} else if err != nil {
 			return v, err
 		}
-		if v.by, err = r.run(ctx, s, path, limit); err != nil {
+		if v.by, err = r.run(ctx, s, path, r.limits[s]); err != nil {
 			return v, err
 		}
 		if v.by != "" {
@@ -98,56 +99,46 @@ func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
 			break
 		}
 	}
-	v.took = time.Since(begun)
 	return v, ctx.Err()
 }
 
-// program returns the program whose tests are those of s.
+// program returns the test program of s.
 func (r *runner) program(s stage) testprog.Program {
-	return testprog.Program{Package: s.imports, Dir: s.dir, Race: s.tests == byRace, Tags: s.tags(r.tags)}
-}
-
-// limit returns how long the tests of s may take: ten times what they take
-// without a fault, and some seconds, but not more than timeout.
-func (r *runner) limit(ctx context.Context, s stage) (time.Duration, error) {
-	r.mu.Lock()
-	base := r.bases[s]
-	if base == nil {
-		base = sync.OnceValues(func() (time.Duration, error) { return r.base(ctx, s) })
-		r.bases[s] = base
+	p := testprog.Program{Package: s.imports, Dir: s.dir, Race: s.tests == byRace}
+	if s.tests == byExplorer {
+		p.Tags = "points"
 	}
-	r.mu.Unlock()
-	took, err := base()
-	return min(r.timeout, 5*time.Second+10*took), err
+	return p
 }
 
-// base runs the tests of s without a fault.
-func (r *runner) base(ctx context.Context, s stage) (time.Duration, error) {
+// measure runs the tests of s without a fault. Their time limit is ten times as long, plus
+// some seconds, but at most timeout.
+func (r *runner) measure(ctx context.Context, s stage) error {
 	dir, err := os.MkdirTemp(r.temp, "base-")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "tests")
 	if err := r.program(s).Build(ctx, path, ""); err != nil {
-		return 0, err
+		return err
 	}
 	begun := time.Now()
 	by, err := r.run(ctx, s, path, r.timeout)
 	if err == nil && by != "" {
-		err = fmt.Errorf("%s: the tests fail without a mutant: %s", s, by)
+		err = fmt.Errorf("%s (%s): the tests fail without a mutant: %s", s.imports, s.tests, by)
 	}
-	return time.Since(begun), err
+	r.limits[s] = min(r.timeout, 5*time.Second+10*time.Since(begun))
+	return err
 }
 
-// run runs a test program and returns why it failed, "" if it did not.
+// run runs a test program and returns the reason of its failure, or "" if it passed.
 func (r *runner) run(ctx context.Context, s stage, path string, limit time.Duration) (by string, err error) {
 	args := []string{"-test.failfast"}
-	if r.short && s.tests != byExplorer { // it would try a tenth of the orders
+	if s.tests == byExplorer { // with -short it would try only a tenth of the orders
+		args = append(args, "-test.run=Explore")
+	} else if r.short {
 		args = append(args, "-test.short")
-	}
-	if tests := s.only(r.tests); tests != "" {
-		args = append(args, "-test.run="+tests)
 	}
 	o, err := r.program(s).Run(ctx, path, limit, nil, args...)
 	switch {
@@ -159,7 +150,7 @@ func (r *runner) run(ctx context.Context, s stage, path string, limit time.Durat
 	return cause(o.Output), nil
 }
 
-// cause returns what the output of a failed test program blames.
+// cause returns the failure named in the output of a failed test program.
 func cause(out string) string {
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)

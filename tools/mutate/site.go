@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A site is a node that an operator looks at, and those around it.
+// A site is a node under consideration with the nodes around it.
 type site struct {
 	*file
 	node  ast.Node
-	above []ast.Node // the outermost first
+	above []ast.Node // outermost first
 }
 
-// function returns the name of the function that s is in, "" outside of all.
+// function returns the name of the function around s, or "" outside of functions.
 func (s site) function() string {
 	for _, n := range append(s.above[:len(s.above):len(s.above)], s.node) {
 		if fn, ok := n.(*ast.FuncDecl); ok {
@@ -37,7 +37,8 @@ func (s site) parent() ast.Node {
 	return s.above[len(s.above)-1]
 }
 
-// statement reports whether s is a statement of a list, not part of another one.
+// statement reports whether s is a statement of a list, and not a part of another
+// statement.
 func (s site) statement() bool {
 	stmt, ok := s.node.(ast.Stmt)
 	if !ok {
@@ -46,7 +47,7 @@ func (s site) statement() bool {
 	return slices.Contains(list(s.parent()), stmt)
 }
 
-// list returns the statements of a block, or of a case.
+// list returns the statements of a block or a case.
 func list(n ast.Node) []ast.Stmt {
 	switch n := n.(type) {
 	case *ast.BlockStmt:
@@ -59,25 +60,26 @@ func list(n ast.Node) []ast.Stmt {
 	return nil
 }
 
-// before puts text in front of n; after, behind it; replace, in its place.
-func (s site) before(n span, text string) edit { return edit{s.at(n.Pos()), s.at(n.Pos()), text} }
-func (s site) after(n span, text string) edit  { return edit{s.at(n.End()), s.at(n.End()), text} }
-func (s site) replace(n span, text string) edit {
+// before inserts text before n, after inserts text after n, and replace replaces n by
+// text.
+func (s site) before(n ast.Node, text string) edit { return edit{s.at(n.Pos()), s.at(n.Pos()), text} }
+func (s site) after(n ast.Node, text string) edit  { return edit{s.at(n.End()), s.at(n.End()), text} }
+func (s site) replace(n ast.Node, text string) edit {
 	return edit{s.at(n.Pos()), s.at(n.End()), text}
 }
 
-// drop makes a statement one that is never reached: what it names stays in use,
-// so that the mutant compiles.
+// drop makes a statement unreachable. The names in it stay in use, so the mutant
+// compiles.
 func (s site) drop(n ast.Stmt) []edit {
 	return []edit{s.before(n, "if false { "), s.after(n, " }")}
 }
 
-// never makes a condition false. What it does beside is done.
+// never makes a condition false and keeps its side effects.
 func (s site) never(n ast.Expr) []edit {
 	return []edit{s.before(n, "(("), s.after(n, ") && false)")}
 }
 
-// call returns what n calls, if it is a statement that is a call: x and name of
+// call returns the parts of n if it is a statement that is a call: x and name of
 // x.name(…), or nil and name of name(…).
 func call(n ast.Node) (x ast.Expr, name string) {
 	if stmt, ok := n.(*ast.ExprStmt); ok {
@@ -102,28 +104,19 @@ func callee(c *ast.CallExpr) (x ast.Expr, name string) {
 	return nil, ""
 }
 
-// contains reports whether is holds for a node in n.
-func contains(n ast.Node, is func(ast.Node) bool) (found bool) {
+// calls reports whether n calls a function for whose name good returns true.
+func calls(n ast.Node, good func(name string) bool) (found bool) {
 	ast.Inspect(n, func(n ast.Node) bool {
-		found = found || n != nil && is(n)
+		if c, ok := n.(*ast.CallExpr); ok {
+			_, name := callee(c)
+			found = found || good(name)
+		}
 		return !found
 	})
 	return found
 }
 
-// calls reports whether n calls a function whose name is good.
-func calls(n ast.Node, good func(name string) bool) bool {
-	return contains(n, func(n ast.Node) bool {
-		c, ok := n.(*ast.CallExpr)
-		if !ok {
-			return false
-		}
-		_, name := callee(c)
-		return good(name)
-	})
-}
-
-// received returns the channel that n receives from.
+// received returns the channel of a receive in n.
 func received(n ast.Node) ast.Expr {
 	switch n := n.(type) {
 	case *ast.UnaryExpr:
@@ -140,7 +133,7 @@ func received(n ast.Node) ast.Expr {
 	return nil
 }
 
-// ends reports whether a list of statements leaves where it stands.
+// ends reports whether a list of statements ends by leaving its block.
 func ends(list []ast.Stmt) bool {
 	if len(list) == 0 {
 		return false

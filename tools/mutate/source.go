@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,17 +15,16 @@ import (
 	"strings"
 )
 
-// A source is a package to make mutants of.
+// A source is a package to be mutated.
 type source struct {
-	path    string // from the root of its module, such as internal/link
+	path    string // from the root of its module, such as internal/spsc
 	imports string // its import path
 	dir     string
 	files   []*file
-	tests   []stage // its own tests, or users if it has none
-	users   []stage // the tests of packages that import it
+	tests   []stage // its own tests, or those of the packages that import it
 }
 
-// A file is one of its files, without those of tests.
+// A file is a file of a source other than a test.
 type file struct {
 	name string
 	text []byte
@@ -36,70 +32,61 @@ type file struct {
 	tree *ast.File
 }
 
-// A listed is a package as go list tells of it.
+// A listed is a package in the output of go list.
 type listed struct {
-	Dir, ImportPath                    string
-	GoFiles, TestGoFiles, XTestGoFiles []string
-	Imports                            []string
-	Module                             struct{ Path, Dir string }
+	dir, imports, module string
+	files, imported      []string
+	tested               bool
 }
 
-func (l listed) tested() bool { return len(l.TestGoFiles)+len(l.XTestGoFiles) > 0 }
-
-func goList(ctx context.Context, dir, tags string, patterns ...string) (all []listed, err error) {
-	args := []string{"list", "-json=Dir,ImportPath,GoFiles,TestGoFiles,XTestGoFiles,Imports,Module", "-tags", tags, "--"}
-	cmd := exec.CommandContext(ctx, "go", append(args, patterns...)...)
+func goList(ctx context.Context, dir string, patterns ...string) (all []listed, err error) {
+	const format = "{{.Dir}}\t{{.ImportPath}}\t{{.Module.Path}}\t{{join .GoFiles \" \"}}\t{{join .Imports \" \"}}\t{{.TestGoFiles}}{{.XTestGoFiles}}"
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-f", format, "--"}, patterns...)...)
 	var complaints bytes.Buffer
 	cmd.Dir, cmd.Stderr = dir, &complaints
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w\n%s", err, &complaints)
 	}
-	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var l listed
-		if err := d.Decode(&l); errors.Is(err, io.EOF) {
-			return all, nil
-		} else if err != nil {
-			return nil, fmt.Errorf("go list: %w", err)
-		}
-		all = append(all, l)
+	for line := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimSpace(line), "\t")
+		all = append(all, listed{f[0], f[1], f[2], strings.Fields(f[3]), strings.Fields(f[4]), f[5] != "[][]"})
 	}
+	return all, nil
 }
 
-// load returns the packages that the patterns name, as the go command knows
-// them in dir.
-func load(ctx context.Context, dir, tags string, patterns []string) ([]*source, error) {
-	wanted, err := goList(ctx, dir, tags, patterns...)
+// load returns the packages that match the patterns of the go command in dir.
+func load(ctx context.Context, dir string, patterns []string) ([]*source, error) {
+	wanted, err := goList(ctx, dir, patterns...)
 	if err != nil || len(wanted) == 0 {
 		return nil, err
 	}
-	module := wanted[0].Module.Path
-	around, err := goList(ctx, dir, tags, module+"/...")
+	module := wanted[0].module
+	around, err := goList(ctx, dir, module+"/...")
 	if err != nil {
 		return nil, err
 	}
 	var sources []*source
 	for _, l := range wanted {
-		path := strings.TrimPrefix(strings.TrimPrefix(l.ImportPath, l.Module.Path), "/")
-		s := &source{path: cmp.Or(path, "."), imports: l.ImportPath, dir: l.Dir}
-		for _, name := range l.GoFiles {
-			f, err := parse(filepath.Join(l.Dir, name))
+		path := strings.TrimPrefix(strings.TrimPrefix(l.imports, l.module), "/")
+		s := &source{path: cmp.Or(path, "."), imports: l.imports, dir: l.dir}
+		for _, name := range l.files {
+			f, err := parse(filepath.Join(l.dir, name))
 			if err != nil {
 				return nil, err
 			}
 			s.files = append(s.files, f)
 		}
-		for _, user := range around {
-			if user.Module.Path == module && user.tested() && slices.Contains(user.Imports, l.ImportPath) {
-				s.users = append(s.users, stage{tests: byUsers, imports: user.ImportPath, dir: user.Dir})
+		for _, p := range around {
+			if p.imports == l.imports && p.tested {
+				s.tests = []stage{{byTests, p.imports, p.dir}}
+				break
+			} else if p.module == module && p.tested && slices.Contains(p.imported, l.imports) {
+				s.tests = append(s.tests, stage{byTests, p.imports, p.dir})
 			}
 		}
-		s.tests = s.users
-		if l.tested() {
-			s.tests = []stage{{byTests, l.ImportPath, l.Dir}}
-		}
 		if len(s.tests) == 0 {
-			return nil, fmt.Errorf("%s has no tests, and no package with tests imports it", l.ImportPath)
+			return nil, fmt.Errorf("%s has no tests, and no package with tests imports it", l.imports)
 		}
 		sources = append(sources, s)
 	}
@@ -124,8 +111,8 @@ func (f *file) visit(see func(site)) {
 	})
 }
 
-// code returns what stands at s.
-func (f *file) code(s span) string { return string(f.text[f.at(s.Pos()):f.at(s.End())]) }
+// code returns the source code of s.
+func (f *file) code(s ast.Node) string { return string(f.text[f.at(s.Pos()):f.at(s.End())]) }
 
-// at returns where pos is in text.
+// at returns the offset of pos in text.
 func (f *file) at(pos token.Pos) int { return f.fset.PositionFor(pos, false).Offset }

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// findHandover drops what is done where a context has ended or an error is dealt
-// with.
-func findHandover(s site, add func(span, ...edit)) {
+// findHandover drops statements that run when a context has ended or an error is
+// handled.
+func findHandover(s site, add func(ast.Node, ...edit)) {
 	inBranch := false
 	switch branch := s.parent().(type) {
 	case *ast.CommClause:
@@ -30,7 +30,7 @@ func findHandover(s site, add func(span, ...edit)) {
 	case *ast.ExprStmt:
 		switch x, name := call(n); {
 		case name == "" || name == "panic" || isLock(name) || isUnlock(name):
-		case x != nil && (s.code(x) == "point" || name == "Opaque"): // does nothing without the tag points
+		case x != nil && (s.code(x) == "point" || name == "Opaque"): // has no effect without the tag points
 		default:
 			add(n, s.drop(n)...)
 		}
@@ -43,7 +43,7 @@ func ofContext(f *file, n ast.Node) bool {
 	return ch != nil && isContext(f.code(ch))
 }
 
-func findSignal(s site, add func(span, ...edit)) {
+func findSignal(s site, add func(ast.Node, ...edit)) {
 	if !s.statement() {
 		return
 	}
@@ -65,11 +65,11 @@ func findSignal(s site, add func(span, ...edit)) {
 	}
 }
 
-func findWakeOne(s site, add func(span, ...edit)) {
+func findWakeOne(s site, add func(ast.Node, ...edit)) {
 	if !s.statement() {
 		return
 	}
-	if loop, ok := s.node.(*ast.RangeStmt); ok { // over those who are woken
+	if loop, ok := s.node.(*ast.RangeStmt); ok { // over the goroutines to wake
 		if len(loop.Body.List) == 1 {
 			if _, name := call(loop.Body.List[0]); isSignal(name) || name == "close" {
 				add(loop, s.after(loop.Body.List[0], "; break"))
@@ -87,28 +87,7 @@ func findWakeOne(s site, add func(span, ...edit)) {
 	}
 }
 
-// findWaitOnce turns a loop with a wait in it into one that is run once at most.
-func findWaitOnce(s site, add func(span, ...edit)) {
-	loop, ok := s.node.(*ast.ForStmt)
-	if !ok || loop.Cond == nil || loop.Init != nil || loop.Post != nil {
-		return
-	}
-	waits := contains(loop, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.SelectStmt:
-			return true
-		case *ast.CallExpr:
-			_, name := callee(n)
-			return isWait(name)
-		}
-		return received(n) != nil
-	})
-	if waits {
-		add(loop.Cond, s.before(loop.Cond, "again := true; again && ("), s.after(loop.Cond, "); again = false"))
-	}
-}
-
-func findDeaf(s site, add func(span, ...edit)) {
+func findDeaf(s site, add func(ast.Node, ...edit)) {
 	switch n := s.node.(type) {
 	case *ast.CommClause:
 		if n.Comm != nil && ofContext(s.file, n.Comm) {
@@ -134,9 +113,9 @@ func findDeaf(s site, add func(span, ...edit)) {
 	}
 }
 
-// findRecheck ignores a condition on which a function leaves, or goes back to
-// look again, after something that other goroutines see.
-func findRecheck(s site, add func(span, ...edit)) {
+// findRecheck ignores a condition on which a function returns or repeats its check,
+// after an operation that other goroutines can observe.
+func findRecheck(s site, add func(ast.Node, ...edit)) {
 	stmt, ok := s.node.(*ast.IfStmt)
 	if !ok || stmt.Else != nil || !ends(stmt.Body.List) || !s.statement() {
 		return
@@ -146,8 +125,8 @@ func findRecheck(s site, add func(span, ...edit)) {
 	}
 }
 
-// behindSync reports whether s stands behind a call that other goroutines see, in
-// its block.
+// behindSync reports whether s follows a call that other goroutines can observe, in its
+// block.
 func (s site) behindSync() bool {
 	for _, stmt := range list(s.parent()) {
 		if stmt == s.node {
@@ -161,4 +140,15 @@ func (s site) behindSync() bool {
 		}
 	}
 	return false
+}
+
+func findUnbuffered(s site, add func(ast.Node, ...edit)) {
+	c, ok := s.node.(*ast.CallExpr)
+	if !ok || len(c.Args) != 2 {
+		return
+	}
+	_, isChan := c.Args[0].(*ast.ChanType)
+	if _, name := callee(c); name == "make" && isChan && s.code(c.Args[1]) == "1" {
+		add(c, s.replace(c.Args[1], "0"))
+	}
 }

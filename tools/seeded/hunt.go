@@ -14,29 +14,29 @@ import (
 	"github.com/tandemgo/tandem/tools/internal/testprog"
 )
 
-// A finding says how a bug was found, if it was.
+// A finding is the way in which a bug was found, if it was.
 type finding struct {
 	*bug
-	program string        // "" if nobody has found it
-	run     int           // of that program; 0 if the program crashed, and no run is known
-	choices string        // that lead there
-	why     string        // what the program says
-	took    time.Duration // of a processor
+	program string        // "" if it was not found
+	run     int           // of that program; 0 if the program crashed in an unknown run
+	choices string        // that lead to it
+	why     string        // the message of the program
+	took    time.Duration // processor time
 }
 
-// A hunter lets the explorer look for bugs.
+// A hunter runs the explorer on bugs.
 type hunter struct {
 	root  string        // of the module
 	temp  string        // a directory
-	limit time.Duration // of a processor, for all programs together
+	limit time.Duration // processor time for all programs together
 }
 
-// passes are how many runs each program gets, at most, before all of them get more.
-// What is easy to find is found at once in this way, whichever program finds it.
+// passes are the maximum numbers of runs of each program in each pass. So a bug that is
+// easy to find is found early, by any program.
 var passes = []int{100, 2_000, 20_000}
 
-// hunt puts b into its package and runs the programs until one of them finds
-// something wrong or the time is up. An error means that they cannot be run.
+// hunt puts b into its package and runs the programs until one of them fails or the
+// limit is reached. An error means that they cannot be run.
 func (h *hunter) hunt(ctx context.Context, b *bug) (f finding, err error) {
 	f.bug = b
 	texts, err := b.plant(h.root)
@@ -69,20 +69,20 @@ func (h *hunter) hunt(ctx context.Context, b *bug) (f finding, err error) {
 			break
 		}
 		env := []string{"TANDEM_SCHEDULES=" + strconv.Itoa(runs), "TANDEM_SCHEDULE="}
-		o, err := p.Run(ctx, tests, crowd*left, env, "-test.run=Explore", "-test.v", "-test.failfast")
+		o, err := p.Run(ctx, tests, slowdown*left, env, "-test.run=Explore", "-test.v", "-test.failfast")
 		if err != nil {
 			return f, err
 		}
 		f.took += o.Processor
-		if o.Failed && f.took <= h.limit && f.read(o) {
+		if o.Failed && f.took <= h.limit && f.read(o.Output) {
 			break
 		}
 	}
 	return f, ctx.Err()
 }
 
-// leaveOut removes the tests in dir that are no programs of the explorer: to compile
-// them takes most of the time. What they share is in main_test.go.
+// leaveOut removes the tests in dir that are not programs of the explorer, since their
+// compilation takes most of the time. Shared code is in main_test.go.
 func leaveOut(dir string, texts map[string][]byte) error {
 	tests, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
@@ -100,59 +100,40 @@ func leaveOut(dir string, texts map[string][]byte) error {
 	return nil
 }
 
-// crowd is how much longer than on a processor of its own a program may take,
-// since others use the machine, too. It decides nothing but when a hang is ended.
-const crowd = 4
+// slowdown is the permitted ratio of elapsed time to processor time, since other programs
+// use the machine too. It only determines when a hang is ended.
+const slowdown = 4
 
 var (
-	begins  = regexp.MustCompile(`(?m)^=== (?:RUN|NAME) +(\S+)$`)
-	stuck   = regexp.MustCompile(`(?m)run (\d+): (.*):\n +([\d.]+)$`)
-	wrong   = regexp.MustCompile(`(?m)run (\d+) went wrong:$`)
-	replays = regexp.MustCompile(`TANDEM_SCHEDULE=(\S+) runs it again`)
-	says    = regexp.MustCompile(`(?m)^ +\w+_test\.go:\d+: (.*)$`)
-	counts  = regexp.MustCompile(`^\d+ runs, all orders`)
-	crashes = regexp.MustCompile(`(?m)^(?:panic|fatal error): .*$`)
+	begins = regexp.MustCompile(`(?m)^=== (?:RUN|NAME) +(\S+)$`)
+	// failed is the report of a failing run; without one, the program has crashed.
+	failed = regexp.MustCompile(`run (\d+) went wrong:\n(?:.*\n)*? *TANDEM_SCHEDULE=(\S+) runs it again|(?m:^)(?:panic|fatal error): .*`)
+	says   = regexp.MustCompile(`(?m)^ +\w+\.go:\d+: (.*)$`)
+	counts = regexp.MustCompile(`^\d+ runs, all `) // in the report of a passing program
 )
 
-// read takes from what a test program says which program has found something, and
-// reports whether there is one. A test program that runs out of time has not.
-func (f *finding) read(o testprog.Outcome) bool {
-	out := o.Output
-	var at int // where the end begins
-	switch {
-	case stuck.MatchString(out):
-		m := stuck.FindStringSubmatchIndex(out)
-		at = m[0]
-		f.run, _ = strconv.Atoi(out[m[2]:m[3]])
-		f.why, f.choices = out[m[4]:m[5]], out[m[6]:m[7]]
-	case wrong.MatchString(out):
-		m := wrong.FindStringSubmatchIndex(out)
-		at = m[0]
-		f.run, _ = strconv.Atoi(out[m[2]:m[3]])
-		if c := replays.FindStringSubmatch(out[at:]); c != nil {
-			f.choices = c[1]
-		}
-		f.why = firstComplaint(out[:at])
-	case crashes.MatchString(out) && !strings.Contains(out, "panic: test timed out"):
-		m := crashes.FindStringIndex(out)
-		at = m[0]
-		f.why = strings.TrimSuffix(out[m[0]:m[1]], " [recovered, repanicked]")
-	default:
+// read finds in the output of a test program the program that has failed, and reports
+// whether there is one. A test program that runs out of time has not failed.
+func (f *finding) read(out string) bool {
+	m := failed.FindStringSubmatchIndex(out)
+	if m == nil || strings.HasPrefix(out[m[0]:], "panic: test timed out") {
 		return false
 	}
-	if all := begins.FindAllStringSubmatch(out[:at], -1); len(all) > 0 {
-		f.program = all[len(all)-1][1]
+	before := out[:m[0]]
+	all := begins.FindAllStringSubmatch(before, -1)
+	if len(all) == 0 {
+		return false
 	}
-	return f.program != ""
-}
-
-// firstComplaint returns the first line that a test has written and that is not
-// about a program that went well.
-func firstComplaint(out string) string {
-	for _, m := range says.FindAllStringSubmatch(out, -1) {
-		if !counts.MatchString(m[1]) {
-			return m[1]
+	f.program, f.why = all[len(all)-1][1], strings.TrimSuffix(out[m[0]:m[1]], " [recovered, repanicked]")
+	if m[2] >= 0 {
+		f.run, _ = strconv.Atoi(out[m[2]:m[3]])
+		f.choices, f.why = out[m[4]:m[5]], "a failure"
+	}
+	for _, said := range says.FindAllStringSubmatch(before, -1) {
+		if !counts.MatchString(said[1]) {
+			f.why = said[1]
+			break
 		}
 	}
-	return "a failure"
+	return true
 }

@@ -1,20 +1,19 @@
-// Seeded puts known bugs back into packages, one at a time, and says which program
+// Seeded puts known bugs back into packages, one at a time, and reports which program
 // of the explorer finds each of them, and how soon.
 //
 //	go run ./tools/seeded [flags] FILE…
 //
-// The files say what the bugs are; readBugs says how. A bug is compiled by way of
-// an overlay, so that no file is changed. All programs of its package are run in
-// more and more orders until one of them finds that something is wrong, with what
-// it finds and the choices that lead there:
+// The files describe the bugs in the format of readBugs. A bug is compiled with an
+// overlay, so no file is changed. All programs of its package are run in more and more
+// orders until one of them fails. The report has its message and the choices that lead
+// to it:
 //
 //	TANDEM_SCHEDULE=choices go test -tags points -run program package
 //
 // runs that order again, with the bug in place.
 //
-// The table goes to standard output, progress to standard error. The exit status
-// is 0 if each bug that was hunted was found, 1 if one was not, 2 if one does not
-// fit the code or the command is called wrongly, and 130 if it is interrupted.
+// The exit status is 0 if every bug was found, 1 if one was not, and 2 if one does not fit
+// the code, on an interrupt or on wrong usage.
 package main
 
 import (
@@ -25,11 +24,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -45,7 +43,37 @@ func main() {
 	os.Exit(code)
 }
 
-// seeded is the program, run in dir. It returns the exit status.
+// options are the command line.
+type options struct {
+	files  []string
+	only   *regexp.Regexp
+	budget time.Duration
+	limit  time.Duration
+	check  bool
+}
+
+func parseFlags(args []string, stderr io.Writer) (o options, err error) {
+	fl := flag.NewFlagSet("seeded", flag.ContinueOnError)
+	fl.SetOutput(stderr)
+	fl.Usage = func() {
+		fmt.Fprint(stderr, "usage: seeded [flags] FILE…\n")
+		fl.PrintDefaults()
+	}
+	o.only = regexp.MustCompile("")
+	fl.Func("only", "hunt only bugs whose id matches `REGEXP`", func(s string) (err error) { o.only, err = regexp.Compile(s); return err })
+	fl.DurationVar(&o.limit, "limit", time.Minute, "how long the programs may look for one bug, in time of a processor")
+	fl.DurationVar(&o.budget, "budget", 0, "begin with no bug after this time; the order is random then")
+	fl.BoolVar(&o.check, "check", false, "see whether the bugs fit the code, and hunt none")
+	if err := fl.Parse(args); err != nil {
+		return o, err
+	}
+	if o.files = fl.Args(); len(o.files) == 0 {
+		return o, errors.New("no file of bugs is named")
+	}
+	return o, nil
+}
+
+// seeded is the program, run in dir, the root of the module. It returns the exit status.
 func seeded(ctx context.Context, dir string, args []string, stdout, stderr io.Writer) int {
 	o, err := parseFlags(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
@@ -53,12 +81,9 @@ func seeded(ctx context.Context, dir string, args []string, stdout, stderr io.Wr
 	}
 	found := true
 	if err == nil {
-		found, err = do(ctx, dir, o, stdout, stderr)
+		found, err = do(ctx, dir, o, stdout)
 	}
 	switch {
-	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "seeded: interrupted")
-		return 130
 	case err != nil:
 		fmt.Fprintf(stderr, "seeded: %v\n", err)
 		return 2
@@ -68,73 +93,44 @@ func seeded(ctx context.Context, dir string, args []string, stdout, stderr io.Wr
 	return 0
 }
 
-// do hunts the bugs that o asks for, and reports whether it has found them all.
-func do(ctx context.Context, dir string, o options, stdout, stderr io.Writer) (bool, error) {
-	h := hunter{limit: o.limit}
-	var err error
-	if h.root, err = module(ctx, dir); err != nil {
+// do hunts the bugs selected by o, two at a time, and reports whether all were found.
+func do(ctx context.Context, dir string, o options, stdout io.Writer) (bool, error) {
+	root, err := filepath.Abs(dir) // as overlays need it
+	if err != nil {
 		return false, err
 	}
 	var all []*bug
-	for _, file := range o.files {
-		bugs, err := readBugs(file)
-		if err != nil {
-			return false, err
-		}
-		all = append(all, bugs...)
-	}
 	var errs []error
 	ids := map[string]bool{}
-	for _, b := range all {
-		if ids[b.id] {
-			errs = append(errs, fmt.Errorf("%s is there twice", b.id))
-		}
-		ids[b.id] = true
-		_, err := b.plant(h.root)
+	for _, file := range o.files {
+		bugs, err := readBugs(file)
 		errs = append(errs, err)
+		for _, b := range bugs {
+			if ids[b.id] {
+				errs = append(errs, fmt.Errorf("%s is there twice", b.id))
+			}
+			ids[b.id] = true
+			_, err := b.plant(root)
+			errs = append(errs, err)
+		}
+		all = append(all, bugs...)
 	}
 	if err := errors.Join(errs...); err != nil || o.check {
 		return true, err
 	}
 	all = slices.DeleteFunc(all, func(b *bug) bool { return !o.only.MatchString(b.id) })
-	known := slices.Clone(all)
 	if o.budget > 0 {
-		for o.seed == 0 {
-			o.seed = rand.Uint64()
-		}
-		rand.New(rand.NewPCG(o.seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		fmt.Fprintf(stdout, "-seed %d\n", o.seed)
+		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	}
-	findings, err := h.huntAll(ctx, o, all, stderr)
-	if err != nil {
-		return false, err
-	}
-	slices.SortFunc(findings, func(a, b finding) int { return slices.Index(known, a.bug) - slices.Index(known, b.bug) })
-	if err := writeTable(stdout, findings); err != nil {
-		return false, err
-	}
-	n := 0
-	var slowest time.Duration
-	for _, f := range findings {
-		if f.program != "" {
-			n++
-			slowest = max(slowest, f.took)
-		}
-	}
-	fmt.Fprintf(stdout, "\n%d of %d found, each within %s s; %d more are listed.\n",
-		n, len(findings), seconds(slowest), len(known)-len(findings))
-	return n == len(findings), nil
-}
-
-// huntAll hunts the bugs, some at once, until the budget is used up.
-func (h *hunter) huntAll(ctx context.Context, o options, all []*bug, stderr io.Writer) (findings []finding, err error) {
+	h := hunter{root: root, limit: o.limit}
 	if h.temp, err = os.MkdirTemp("", "seeded-"); err != nil {
-		return nil, err
+		return false, err
 	}
 	defer os.RemoveAll(h.temp)
 	begun := time.Now()
 	var mu sync.Mutex
-	err = fan.ForEach(ctx, o.parallel, slices.Values(all), func(ctx context.Context, b *bug) error {
+	tried, found := 0, 0
+	err = fan.ForEach(ctx, 2, slices.Values(all), func(ctx context.Context, b *bug) error {
 		if o.budget > 0 && time.Since(begun) > o.budget {
 			return nil
 		}
@@ -144,27 +140,20 @@ func (h *hunter) huntAll(ctx context.Context, o options, all []*bug, stderr io.W
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		findings = append(findings, f)
-		fmt.Fprintf(stderr, "%d of %d  %s: %s\n", len(findings), len(all), b.id, f)
-		return nil
+		tried++
+		if f.program != "" {
+			found++
+		}
+		_, err = fmt.Fprintf(stdout, "%d of %d  %s: %s: %s\n", tried, len(all), b.id, b.what, f)
+		return err
 	})
-	return findings, err
+	fmt.Fprintf(stdout, "\n%d of %d found; %d more are listed.\n", found, tried, len(all)-tried)
+	return found == tried, err
 }
 
 func (f finding) String() string {
 	if f.program == "" {
-		return fmt.Sprintf("nobody has found it in %s s %s", seconds(f.took), f.why)
+		return fmt.Sprintf("not found in %.1f s %s", f.took.Seconds(), f.why)
 	}
-	return fmt.Sprintf("found by %s, run %d, in %s s: %s", f.program, f.run, seconds(f.took), f.why)
-}
-
-// module returns the directory of the module that dir is in.
-func module(ctx context.Context, dir string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "env", "GOMOD")
-	cmd.Dir = dir
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
-	}
-	return filepath.Dir(strings.TrimSpace(string(out))), nil
+	return fmt.Sprintf("found by %s, run %d, in %.1f s: %s (%s)", f.program, f.run, f.took.Seconds(), f.why, f.choices)
 }

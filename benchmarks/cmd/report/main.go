@@ -1,35 +1,34 @@
-// Command report runs the benchmarks in rounds and writes RESULTS.md with charts:
-// all figures, whether they reach what was aimed at, and where Tandem loses; and
-// SCALING.md: how it grows with items and processors.
+// Command report runs the benchmarks in rounds and prints the main times and whether the
+// bars are reached. It writes RESULTS.md, with charts, all figures, the bars, and the cases
+// in which Tandem loses; and SCALING.md, on the growth with items and processors.
 //
-//	go run ./cmd/report         # everything: half an hour or so
-//	go run ./cmd/report -quick  # only what the bars need, printed here
+//	go run ./cmd/report -summary ../README.md  # everything, about half an hour
+//	go run ./cmd/report -quick                 # only what the bars need, printed here
 //
-// It exits with 0 whatever the figures are, 1 if a benchmark fails, 2 if it is
-// called wrongly, and 130 if it is interrupted.
+// A round is one process that runs every benchmark once. A round before the others checks
+// that all benchmarks do their work, and counts how often goroutines park.
+//
+// It exits with 0 for any figures, 1 if a benchmark fails, and 2 on wrong usage.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 
-	"golang.org/x/term"
-
 	"github.com/tandemgo/tandem/benchmarks/internal/bars"
-	"github.com/tandemgo/tandem/benchmarks/internal/machine"
 	"github.com/tandemgo/tandem/benchmarks/internal/page"
 	"github.com/tandemgo/tandem/benchmarks/internal/results"
 	"github.com/tandemgo/tandem/benchmarks/internal/rounds"
-	"github.com/tandemgo/tandem/benchmarks/internal/scaling"
-	_ "github.com/tandemgo/tandem/benchmarks/peers" // whose versions are told
+	_ "github.com/tandemgo/tandem/benchmarks/peers" // for the versions of its modules
 )
 
 func main() {
@@ -38,129 +37,140 @@ func main() {
 	os.Exit(report(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// options are the settings of a run.
+type options struct {
+	rounds.Plan
+	out     string // empty for no pages
+	raw     string
+	from    string
+	summary string
+}
+
+// parse returns the options in args, and prints what is wrong with them, or help, to w.
+func parse(args []string, w io.Writer) (o options, err error) {
+	fs := flag.NewFlagSet("report", flag.ContinueOnError)
+	fs.SetOutput(w)
+	quick := fs.Bool("quick", false, "run only what the bars need, less than 2 minutes: 3 rounds of 10ms and no sweep")
+	fs.IntVar(&o.Rounds, "rounds", 0, "run every benchmark in `n` processes; an interval needs 6 (default 10)")
+	fs.IntVar(&o.Sweeps, "sweeps", 0, "sweep over items and processors `n` times (default 3)")
+	fs.StringVar(&o.Benchtime, "benchtime", "", "run each benchmark for `d` in each round (default 50ms)")
+	fs.StringVar(&o.Bench, "bench", "", "run only benchmarks that match `regexp`, as go test does, and no sweep")
+	fs.StringVar(&o.out, "out", "", "write RESULTS.md, SCALING.md and charts/ to `folder`\n(default . for all figures; with -quick, -bench and -from none is written without -out)")
+	fs.StringVar(&o.raw, "raw", "", "keep the output of the benchmarks in `file`")
+	fs.StringVar(&o.from, "from", "", "run nothing; take the output from `file`, as -raw has kept it")
+	fs.StringVar(&o.summary, "summary", "", "put the table of the main times into `file` as well, between the lines for it")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	if fs.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q: there are only flags", fs.Arg(0))
+	}
+	if !*quick && o.Bench == "" && o.from == "" {
+		// A subset of the figures replaces all of them only on request.
+		o.out, o.Sweeps = cmp.Or(o.out, "."), cmp.Or(o.Sweeps, 3)
+	}
+	if *quick {
+		o.Rounds, o.Benchtime = cmp.Or(o.Rounds, 3), cmp.Or(o.Benchtime, "10ms")
+		o.Bench = cmp.Or(o.Bench, bars.Pattern(bars.All))
+	}
+	o.Rounds, o.Benchtime, o.Bench = cmp.Or(o.Rounds, 10), cmp.Or(o.Benchtime, "50ms"), cmp.Or(o.Bench, ".")
+	if o.Rounds < 1 || o.Sweeps < 0 {
+		return o, fmt.Errorf("-rounds %d -sweeps %d: must not be negative", o.Rounds, o.Sweeps)
+	}
+	return o, nil
+}
+
+// report is the program. It returns the exit status.
 func report(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	opts, err := parse(args, stderr)
-	if err != nil {
-		if errors.Is(err, errHelp) {
-			return 0
-		}
-		fmt.Fprintf(stderr, "report: %v\nreport -help says more\n", err)
+	o, err := parse(args, stderr)
+	if err == flag.ErrHelp {
+		return 0
+	} else if err != nil {
+		fmt.Fprintf(stderr, "report: %v\n", err)
 		return 2
 	}
-	if err := do(ctx, opts, stdout, stderr); err != nil {
-		if ctx.Err() != nil {
-			fmt.Fprintln(stderr, "report: interrupted")
-			return 130
-		}
-		fmt.Fprintf(stderr, "report: %v\n", err)
+	if err := do(ctx, o, "go run ./cmd/report "+strings.Join(args, " "), stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "report: %v\n", cmp.Or(context.Cause(ctx), err))
 		return 1
 	}
 	return 0
 }
 
-func do(ctx context.Context, opts options, stdout, stderr io.Writer) error {
-	if opts.out != "" { // found out before everything is measured
-		if err := os.MkdirAll(opts.out, 0o755); err != nil {
+func do(ctx context.Context, o options, command string, stdout, stderr io.Writer) error {
+	if o.out != "" { // check this before the measurement
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
 			return fmt.Errorf("-out: %w", err)
 		}
 	}
-	raw, name, err := opts.output(ctx, stderr)
-	if err != nil {
-		return err
-	}
-	r, err := results.Read(bytes.NewReader(raw), name)
-	if err != nil {
-		return err
-	}
-	verdicts := bars.Judge(bars.All, r)
-	printBars(stdout, verdicts)
-	if opts.summary != "" {
-		if err := page.Summarize(opts.summary, r); err != nil {
+	if o.from == "" {
+		raw, err := measure(ctx, o.Plan, command, stderr)
+		if o.raw != "" && err == nil {
+			err = os.WriteFile(o.raw, raw, 0o644)
+		}
+		if err != nil {
 			return err
 		}
+		return write(o, bytes.NewReader(raw), stdout)
 	}
-	if opts.out == "" {
-		return nil
-	}
-	files, err := page.Write(opts.out, r, verdicts)
+	f, err := os.Open(o.from)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\nwrote %s and %d charts\n", files[0], len(files)-1)
-	sweeps, err := scaling.Read(bytes.NewReader(raw), name)
-	if err != nil {
-		return err
-	}
-	if len(sweeps) == 0 {
-		return nil
-	}
-	if err := scaling.Write(opts.out, page.Origin(r), sweeps); err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "wrote %s\n", filepath.Join(opts.out, scaling.Page))
-	return nil
+	defer f.Close()
+	return write(o, f, stdout)
 }
 
-// output returns what the benchmarks have printed, and what to call that in errors.
-func (o options) output(ctx context.Context, stderr io.Writer) (raw []byte, name string, err error) {
-	if o.from != "" {
-		raw, err = os.ReadFile(o.from)
-		return raw, o.from, err
-	}
-	raw, err = measure(ctx, o, stderr)
-	return raw, "output of the benchmarks", err
-}
-
-// measure runs the benchmarks.
-func measure(ctx context.Context, opts options, stderr io.Writer) (_ []byte, err error) {
-	var kept bytes.Buffer
-	raw := io.Writer(&kept)
-	if opts.raw != "" {
-		f, err := os.Create(opts.raw)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		raw = io.MultiWriter(raw, f)
-	}
+// measure runs the benchmarks and returns their output.
+func measure(ctx context.Context, plan rounds.Plan, command string, stderr io.Writer) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "tandem-report-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-
+	var raw bytes.Buffer
+	if err := rounds.Describe(ctx, &raw, command); err != nil {
+		return nil, err
+	}
 	fmt.Fprintln(stderr, "building the benchmarks")
-	facts := machine.Describe(ctx, opts.command())
-	binary, err := rounds.Build(ctx, dir, stderr)
+	if plan.Binary, err = rounds.Build(ctx, dir); err != nil {
+		return nil, err
+	}
+	err = plan.Run(ctx, &raw, stderr)
+	return raw.Bytes(), err
+}
+
+// write prints the figures, the bars last, and writes the pages.
+func write(o options, raw io.Reader, stdout io.Writer) error {
+	r, err := results.Read(raw, cmp.Or(o.from, "output of the benchmarks"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := facts.Write(raw); err != nil {
-		return nil, err
+	verdicts := bars.Judge(bars.All, r)
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	header, rows := page.Main(r)
+	fmt.Fprintf(t, "nanoseconds, medians of %d rounds\n\n%s\n", r.Rounds, strings.Join(header, "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
-	progress := rounds.NewProgress(stderr, isTerminal(stderr), "warming up and counting parks", opts.rounds)
-	plan := rounds.Plan{Binary: binary, Bench: opts.bench, Benchtime: opts.benchtime, Rounds: opts.rounds}
-	err = plan.Run(ctx, raw, progress)
-	progress.Close()
-	if err != nil || opts.sweeps == 0 {
-		return kept.Bytes(), err
-	}
-	progress = rounds.NewProgress(stderr, isTerminal(stderr), "sweeping over items and processors", opts.sweeps-1)
-	err = rounds.Sweeps{Binary: binary, Times: opts.sweeps}.Run(ctx, raw, progress)
-	progress.Close()
-	return kept.Bytes(), err
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-func printBars(w io.Writer, verdicts []bars.Verdict) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t)
 	for _, v := range verdicts {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", v, v.Bar.Where(), v.Bar.Says(), v.Measured())
 	}
-	_ = t.Flush() // if the output cannot be written, nor can this
-	fmt.Fprintf(w, "\n%s.\n", bars.Count(verdicts))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\n%s.\n", bars.Count(verdicts))
+	if o.summary != "" {
+		if err := page.Summarize(o.summary, r); err != nil {
+			return err
+		}
+	}
+	if o.out != "" {
+		files, err := page.Write(o.out, r, verdicts)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "\nwrote %s to %s\n", strings.Join(files, ", "), o.out)
+	}
+	return nil
 }

@@ -1,11 +1,11 @@
-// Command survive tries the faults of Tandem's list on the libraries that it is
-// compared with, each in a process of its own, and writes who survives what:
+// Command survive tries the faults of Tandem's list on the libraries in the comparison,
+// each in its own process, and writes the outcomes:
 //
 //	go run ./cmd/survive -out FAULTS.md
-//	go run ./cmd/survive -ours           # Tandem alone, in seconds
+//	go run ./cmd/survive -ours           # only Tandem
 //
-// It exits with 1 if a trial could not be made or Tandem does not survive one, 2 if
-// it is called wrongly, and 130 if it is interrupted.
+// It exits with 1 if a trial could not be made or Tandem does not survive one, and 2 on
+// wrong usage.
 package main
 
 import (
@@ -13,12 +13,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/tandemgo/tandem/benchmarks/internal/survive"
@@ -36,46 +34,33 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	scenarios := survive.All()
-	if *ours {
-		scenarios = slices.DeleteFunc(scenarios, func(s survive.Scenario) bool { return !survive.Ours(s.Peer) })
-	}
-	err := run(ctx, scenarios, *atOnce, *ours, *out)
-	switch {
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, "survive: interrupted")
-		os.Exit(130)
-	case err != nil:
+	if err := run(ctx, *atOnce, *ours, *out); err != nil {
 		fmt.Fprintf(os.Stderr, "survive: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, scenarios []survive.Scenario, atOnce int, brief bool, file string) error {
+func run(ctx context.Context, atOnce int, ours bool, file string) error {
+	scenarios := survive.All()
+	if ours {
+		scenarios = slices.DeleteFunc(scenarios, func(s survive.Scenario) bool { return !survive.Ours(s.Peer) })
+	}
 	results, err := survive.Run(ctx, scenarios, atOnce)
 	if err != nil {
 		return err
 	}
-	var b strings.Builder
-	if brief {
-		err = survive.Count(&b, results)
-	} else {
-		err = page(&b, results)
+	text := survive.Count(results)
+	if !ours {
+		if text, err = survive.Page(results); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if file == "" {
-		_, err = io.WriteString(os.Stdout, b.String())
-	} else {
-		err = os.WriteFile(file, []byte(b.String()), 0o644)
-	}
-	return errors.Join(err, victims(results))
-}
-
-// victims is an error that names what Tandem has not survived.
-func victims(results []survive.Result) error {
 	var errs []error
+	if file == "" {
+		fmt.Print(text)
+	} else {
+		errs = append(errs, os.WriteFile(file, []byte(text), 0o644))
+	}
 	for _, r := range results {
 		if survive.Ours(r.Peer) && r.Outcome != survive.Survives {
 			errs = append(errs, fmt.Errorf("%s %s: %s", r.Name(), r.Outcome, r.Detail))

@@ -1,101 +1,118 @@
-// Package page writes RESULTS.md and its charts.
+// Package page writes RESULTS.md and SCALING.md, their charts, and the table in README.
 package page
 
 import (
-	"bytes"
+	_ "embed"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"text/template"
 
 	"github.com/tandemgo/tandem/benchmarks/internal/bars"
+	"github.com/tandemgo/tandem/benchmarks/internal/markdown"
 	"github.com/tandemgo/tandem/benchmarks/internal/results"
 )
 
-const (
-	name   = "RESULTS.md"
-	charts = "charts" // the folder of the charts, beside it
+// The texts of the pages call the methods of page for tables and charts.
+var (
+	//go:embed results.tmpl
+	resultsText string
+	//go:embed scaling.tmpl
+	scalingText string
 )
 
-// A page is what is written so far.
+// A page is the data of a page being written.
 type page struct {
-	text     strings.Builder
-	results  *results.Results
-	verdicts []bars.Verdict
-	files    []file
+	*results.Results
+	Verdicts []bars.Verdict
+	Least    int
+	charts   map[string][]byte // by the path of the file, from the folder of the page
 }
 
-// A file is a chart that the text refers to.
-type file struct {
-	name string // within the folder
-	data []byte
-}
-
-// sections are the parts of the page in their order. Another one is a method more.
-var sections = []func(*page) error{
-	(*page).head,
-	(*page).versions,
-	(*page).bars,
-	(*page).works,
-	(*page).losses,
-}
-
-// Write writes RESULTS.md and its charts to a folder and returns the names of the
-// files.
+// Write writes RESULTS.md, SCALING.md if there were sweeps, and their charts to a folder,
+// and returns the names of the files.
 func Write(dir string, r *results.Results, verdicts []bars.Verdict) ([]string, error) {
-	p := &page{results: r, verdicts: verdicts}
-	for _, section := range sections {
-		if err := section(p); err != nil {
-			return nil, fmt.Errorf("page: Write: %w", err)
+	p := page{r, verdicts, results.Least, map[string][]byte{}}
+	texts := map[string]string{"RESULTS.md": resultsText}
+	if slices.ContainsFunc(r.Cases, (*results.Case).Sweep) {
+		texts["SCALING.md"] = scalingText
+	}
+	files := p.charts
+	for name, text := range texts {
+		t, err := template.New(name).Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		var b strings.Builder
+		if err := t.Execute(&b, p); err != nil {
+			return nil, err
+		}
+		files[name] = []byte(strings.TrimRight(b.String(), "\n") + "\n")
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "charts"), 0o755); err != nil {
+		return nil, err
+	}
+	names := slices.Sorted(maps.Keys(files))
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), files[name], 0o644); err != nil {
+			return nil, err
 		}
 	}
-	files := []file{{name, []byte(strings.TrimRight(p.text.String(), "\n") + "\n")}}
-	for _, f := range p.files {
-		files = append(files, file{filepath.Join(charts, f.name), f.data})
-	}
-	var paths []string
-	for _, f := range files {
-		path := filepath.Join(dir, f.name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, fmt.Errorf("page: Write: %w", err)
-		}
-		if err := os.WriteFile(path, f.data, 0o644); err != nil {
-			return nil, fmt.Errorf("page: Write: %w", err)
-		}
-		paths = append(paths, path)
-	}
-	return paths, nil
+	return names, nil
 }
 
-// say adds text, as by fmt.Sprintf.
-func (p *page) say(format string, args ...any) { fmt.Fprintf(&p.text, format, args...) }
-
-// table adds a table. The first columns, as many as text says, are of text, the
-// others of figures.
-func (p *page) table(text int, header []string, rows [][]string) {
-	p.say("| %s |\n|", strings.Join(header, " | "))
-	for i := range header {
-		if i < text {
-			p.say("---|")
-		} else {
-			p.say("---:|")
-		}
+// chart adds a chart and returns a reference to it, or nothing if there is no chart.
+func (p page) chart(name, alt string, svg []byte, err error) (string, error) {
+	if svg == nil || err != nil {
+		return "", err
 	}
-	p.say("\n")
-	for _, row := range rows {
-		p.say("| %s |\n", strings.Join(row, " | "))
-	}
-	p.say("\n")
+	name = "charts/" + strings.NewReplacer("/", "-", "=", "-", " ", "-", ",", "").Replace(strings.ToLower(name)) + ".svg"
+	p.charts[name] = svg
+	return fmt.Sprintf("![%s](%s)\n\n", alt, name), nil
 }
 
-// chart adds a chart: a file and a reference to it.
-func (p *page) chart(name, alt string, draw func(io.Writer) error) error {
-	var buf bytes.Buffer
-	if err := draw(&buf); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+// Origin returns the origin of the figures.
+func (p page) Origin() string {
+	f := p.Facts
+	return "No figure here is written by hand; this makes all of them:\n\n    " + f["command"] + "\n\n" + markdown.Table("ll", []string{"", ""}, [][]string{
+		{"Machine", f["cpu"] + ", " + f["cores"] + " cores"},
+		{"System", f["os"] + ", " + f["goos"] + "/" + f["goarch"]},
+		{"Go", f["go-version"]},
+		{"Date", f["date"]},
+		{"Commit", f["commit"]},
+		{"Rounds", fmt.Sprintf("%d, and one before them that checks, warms up and counts parks", p.Rounds)},
+	})
+}
+
+// Versions lists the modules of the measured libraries.
+func (p page) Versions() string {
+	modules := map[string]string{}
+	for key, module := range p.Facts {
+		lib, ok := strings.CutPrefix(key, results.ModuleKey)
+		measured := func(c *results.Case) bool { return len(c.Lib(lib).Figures) > 0 }
+		if ok && slices.ContainsFunc(p.Cases, measured) {
+			modules[lib] = module
+		}
 	}
-	p.files = append(p.files, file{name, buf.Bytes()})
-	p.say("![%s](%s/%s)\n\n", alt, charts, name)
-	return nil
+	return markdown.Versions(modules)
+}
+
+// Bars lists the verdicts, and the reasons of those that fall short.
+func (p page) Bars() string {
+	var rows [][]string
+	var reasons strings.Builder
+	for _, v := range p.Verdicts {
+		verdict := v.String()
+		if v.State == bars.FallsShort {
+			verdict = "**" + verdict + "**"
+			if v.Bar.Why != "" {
+				fmt.Fprintf(&reasons, "- %s, %s: %s\n", v.Bar.Where(), v.Bar.Says(), v.Bar.Why)
+			}
+		}
+		rows = append(rows, []string{v.Bar.Where(), v.Bar.Says(), v.Measured(), verdict})
+	}
+	return bars.Count(p.Verdicts) + ".\n\n" + markdown.Table("llll", []string{"Measured by", "Bar", "Measured", "Verdict"}, rows) + "\n" + reasons.String()
 }

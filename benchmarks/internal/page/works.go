@@ -3,52 +3,88 @@ package page
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 
+	"gonum.org/v1/plot/plotter"
+
+	"github.com/tandemgo/tandem/benchmarks/internal/chart"
+	"github.com/tandemgo/tandem/benchmarks/internal/markdown"
 	"github.com/tandemgo/tandem/benchmarks/internal/results"
-	"github.com/tandemgo/tandem/benchmarks/internal/stats"
 )
 
-func (p *page) works() error {
-	works := slices.Clone(p.results.Works)
-	place := func(w *results.Work) int {
-		if i := slices.IndexFunc(abouts, func(a about) bool { return a.work == w.Name }); i >= 0 {
-			return i
-		}
-		return len(abouts)
-	}
-	slices.SortStableFunc(works, func(a, b *results.Work) int { return cmp.Compare(place(a), place(b)) })
-	for _, w := range works {
-		a := aboutOf(w)
-		p.say("## %s\n\n", w.Name)
-		if a.text != "" {
-			p.say("%s\n\n", a.text)
-		}
-		if err := p.charts(a, w); err != nil {
-			return err
-		}
-		for _, c := range w.Cases {
-			if c.Name != "" {
-				p.say("**%s**\n\n", (&results.Case{Work: c.Name}).Title())
-			}
-			p.caseTable(c, a.rankedBy(c))
-		}
-	}
-	return nil
+// rankings are the figures by which the libraries are ranked in a work, if not by the time.
+var rankings = map[string]string{
+	"PoolSlow": "p99-wait-ns", "PoolWaiting": "waiting-bytes/task", "PipelineParallel": "x-of-one",
+	"FanMapUneven": "x-of-ideal", "WaitRate": "of-rate", "Waiters": "cpu-s/s",
 }
 
-// caseTable writes what all libraries have shown in a case. Where libraries are
-// not ranked by time, the time says nothing and is left out.
-func (p *page) caseTable(c *results.Case, ranked string) {
-	metrics := []string{ranked}
-	for _, m := range []string{results.Bytes, results.Allocs, results.Parks} {
-		if slices.Contains(c.Metrics(), m) {
-			metrics = append(metrics, m)
+func rankedBy(c *results.Case) string { return cmp.Or(rankings[c.Work], results.Time) }
+
+// Work has the tables of the cases of a work, and charts of the cases named in dots. op is
+// one operation.
+func (p page) Work(work, op string, dots ...string) (string, error) {
+	var b strings.Builder
+	for _, c := range p.Cases {
+		if c.Work != work {
+			continue
+		}
+		if c.Name != "" {
+			b.WriteString("**" + strings.ReplaceAll(c.Name, "/", ", ") + "**\n\n")
+		}
+		if slices.Contains(dots, c.Name) {
+			svg, err := chart.Dots(c, "time per "+op+"; medians and 95 % intervals")
+			ref, err := p.chart(c.Title(), "Times of all libraries: "+c.Title(), svg, err)
+			if err != nil {
+				return "", err
+			}
+			b.WriteString(ref)
+		}
+		b.WriteString(caseTable(c, rankedBy(c)) + "\n")
+	}
+	return b.String(), nil
+}
+
+// Over is Work with a chart of the times over n, the number of things.
+func (p page) Over(work, op, things string) (string, error) {
+	var all []chart.Line
+	for _, c := range p.Cases {
+		n, err := strconv.ParseFloat(strings.TrimPrefix(c.Name, "n="), 64)
+		if c.Work != work || err != nil || n <= 0 { // 0 is not on a logarithmic axis
+			continue
+		}
+		for _, l := range c.Libs {
+			y := l.Median(results.Time)
+			if !(y > 0) { // or there is none
+				continue
+			}
+			i := slices.IndexFunc(all, func(line chart.Line) bool { return line.Name == l.Name })
+			if i < 0 {
+				i, all = len(all), append(all, chart.Line{Name: l.Name})
+			}
+			all[i].Points = append(all[i].Points, plotter.XY{X: n, Y: y})
 		}
 	}
-	for _, m := range c.Metrics() {
-		if m != ranked && !results.Usual(m) {
-			metrics = append(metrics, m)
-		}
+	if all == nil {
+		return p.Work(work, op)
+	}
+	svg, err := chart.Lines(work, things, "nanoseconds per "+op, all)
+	ref, err := p.chart(work, "Times of all libraries over the number of "+things+": "+work, svg, err)
+	if err != nil {
+		return "", err
+	}
+	tables, err := p.Work(work, op)
+	return ref + tables, err
+}
+
+// caseTable returns the figures of all libraries in a case, ranked by one of them. If that
+// is not the time, the time is left out.
+func caseTable(c *results.Case, ranked string) string {
+	metrics := append([]string{ranked}, slices.DeleteFunc(c.Metrics(), func(m string) bool {
+		return m == ranked || m == results.Time || m == results.Parks
+	})...)
+	if slices.Contains(c.Metrics(), results.Parks) { // measured first, shown last
+		metrics = append(metrics, results.Parks)
 	}
 	compared := func(m string) bool { return m == ranked && results.LessIsBetter(m) }
 	header := []string{"Library"}
@@ -67,29 +103,18 @@ func (p *page) caseTable(c *results.Case, ranked string) {
 			row[0] = "*" + l.Name + "*"
 		}
 		for _, m := range metrics {
-			if row = append(row, figure(l, m)); compared(m) {
+			if row = append(row, l.Figures[m].Summary().String()); compared(m) {
 				row = append(row, times(c.Ours(), l, m))
 			}
 		}
 		rows = append(rows, row)
 	}
-	p.table(1, header, rows)
+	return markdown.Table("l"+strings.Repeat("r", len(header)-1), header, rows)
 }
 
-func figure(l *results.Lib, metric string) string {
-	s := l.Summary(metric)
-	if spread := s.Spread(); spread != "" {
-		return stats.Figure(s.Median) + " " + spread
-	}
-	return stats.Figure(s.Median)
-}
-
-// times writes what a figure of l is by ours.
+// times returns the ratio of a figure of l to ours as text.
 func times(ours, l *results.Lib, metric string) string {
-	switch {
-	case ours == nil:
-		return "–"
-	case l == ours:
+	if l == ours {
 		return "1"
 	}
 	ratio := l.Figures[metric].Over(ours.Figures[metric])

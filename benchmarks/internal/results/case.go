@@ -6,73 +6,55 @@ import (
 	"strings"
 )
 
-// Ours is the library that others are compared with.
+// Ours is the name of the library that others are compared with.
 const Ours = "tandem"
 
-// A Case is a work with its parameters, as done by all the libraries that can.
+// The figures that nearly every benchmark has.
+const (
+	Time   = "ns/op"
+	Bytes  = "B/op"
+	Allocs = "allocs/op"
+	Parks  = "parks/op"
+)
+
+// Usual reports whether metric is a figure of nearly every benchmark.
+func Usual(metric string) bool { return slices.Contains([]string{Time, Bytes, Allocs, Parks}, metric) }
+
+// LessIsBetter reports whether a smaller value of metric is better. The other figures
+// are targets or descriptions.
+func LessIsBetter(metric string) bool {
+	return Usual(metric) || slices.Contains([]string{"x-of-ideal", "x-of-one", "cpu-s/s"}, metric) ||
+		strings.HasSuffix(metric, "-ns") || strings.Contains(metric, "bytes/")
+}
+
+// A Case is a work with its parameters and the figures of all libraries that can do it.
 type Case struct {
-	Work string
-	Name string // as n=10/slow=late; empty where there are no parameters
+	Work string // the name of the benchmark, without the prefix Benchmark
+	Name string // such as n=10/slow=late; empty without parameters
 	Libs []*Lib
 }
 
-// Title returns the case in words, as "Broadcast, n=10".
+// Sweep reports whether c varies the number of items and of processors, and compares no
+// libraries.
+func (c *Case) Sweep() bool { return strings.HasPrefix(c.Work, "Growth") }
+
+// Title returns the case in words, such as "Broadcast, n=10".
 func (c *Case) Title() string {
-	if c.Name == "" {
-		return c.Work
-	}
-	return c.Work + ", " + strings.ReplaceAll(c.Name, "/", ", ")
+	return strings.TrimSuffix(c.Work+", "+strings.ReplaceAll(c.Name, "/", ", "), ", ")
 }
 
-// Lib returns the library of that name, or nil. It may be called on nil.
+// Lib returns a library. One that was not measured has no figures.
 func (c *Case) Lib(name string) *Lib {
-	if c == nil {
-		return nil
-	}
 	if i := slices.IndexFunc(c.Libs, func(l *Lib) bool { return l.Name == name }); i >= 0 {
 		return c.Libs[i]
 	}
-	return nil
+	return &Lib{Name: name}
 }
 
-// Ours returns what Tandem has done, or nil. It may be called on nil.
+// Ours returns Tandem's figures.
 func (c *Case) Ours() *Lib { return c.Lib(Ours) }
 
-// Fastest returns the one of the least median time of those for which among
-// reports true, or nil if there is none. It may be called on nil.
-func (c *Case) Fastest(among func(*Lib) bool) *Lib {
-	if c == nil {
-		return nil
-	}
-	var fastest *Lib
-	for _, l := range c.Libs {
-		if len(l.Figures[Time]) == 0 || !among(l) {
-			continue
-		}
-		if fastest == nil || l.Median(Time) < fastest.Median(Time) {
-			fastest = l
-		}
-	}
-	return fastest
-}
-
-// Metric returns what libraries are ranked by: the time of an operation, or
-// where there is none the first figure that should be small, but for those that
-// go with a time. It is empty if there is none either.
-func (c *Case) Metric() string {
-	metric := ""
-	for _, m := range c.Metrics() {
-		switch {
-		case m == Time:
-			return Time
-		case metric == "" && LessIsBetter(m) && !Usual(m):
-			metric = m
-		}
-	}
-	return metric
-}
-
-// Metrics returns the names of all figures, in the order in which they came.
+// Metrics returns the names of all figures, in the order of their first appearance.
 func (c *Case) Metrics() []string {
 	var metrics []string
 	for _, l := range c.Libs {
@@ -85,21 +67,31 @@ func (c *Case) Metrics() []string {
 	return metrics
 }
 
-// Ranked returns the libraries by metric, the least first; those that do not
-// have it come last.
+// Ranked returns the libraries that have a figure, the smallest first.
 func (c *Case) Ranked(metric string) []*Lib {
-	libs := slices.Clone(c.Libs)
-	slices.SortStableFunc(libs, func(a, b *Lib) int {
-		as, bs := len(a.Figures[metric]) > 0, len(b.Figures[metric]) > 0
-		switch {
-		case as && bs:
-			return cmp.Compare(a.Median(metric), b.Median(metric))
-		case as:
-			return -1
-		case bs:
-			return 1
-		}
-		return 0
-	})
+	libs := slices.DeleteFunc(slices.Clone(c.Libs), func(l *Lib) bool { return len(l.Figures[metric]) == 0 })
+	slices.SortStableFunc(libs, func(a, b *Lib) int { return cmp.Compare(a.Median(metric), b.Median(metric)) })
 	return libs
 }
+
+// A Lib has the figures of one library in one Case.
+type Lib struct {
+	Name    string            // lib= in names of benchmarks
+	Module  string            // its path; empty for code written by hand and for ours
+	Metrics []string          // in the order of their first appearance
+	Figures map[string]Series // by metric
+}
+
+// Ours reports whether l is Tandem, in any form of use.
+func (l *Lib) Ours() bool { return l.Name == Ours || strings.HasPrefix(l.Name, Ours+"-") }
+
+// Floor reports whether l does less than the work, to show the cost of the rest: a plain
+// loop does nothing in parallel, and reading the clock limits nothing. A floor is no
+// rival.
+func (l *Lib) Floor() bool { return l.Name == "clock" || l.Name == "loop" }
+
+// Library reports whether l is another library, as opposed to code written by hand.
+func (l *Lib) Library() bool { return l.Module != "" && !l.Ours() }
+
+// Median returns the median of a figure, or NaN without one.
+func (l *Lib) Median(metric string) float64 { return l.Figures[metric].Summary().Median }

@@ -1,124 +1,128 @@
+// Package results holds the figures of all rounds of the benchmarks, and reads them from
+// output in Go's benchmark format.
 package results
 
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
-
-	"github.com/tandemgo/tandem/benchmarks/internal/machine"
-	"github.com/tandemgo/tandem/benchmarks/internal/scaling"
-	"github.com/tandemgo/tandem/benchmarks/internal/stats"
 )
 
-// RoundKey is the configuration key, in raw output, of the round that follows.
-const RoundKey = "round"
+const (
+	// RoundKey is the configuration key of the number of the following round, and
+	// ModuleKey the prefix of that of the module of a library.
+	RoundKey, ModuleKey = "round", "module-"
+	// ParksRound is the round that only counts parks. It runs each benchmark once under a
+	// trace, so its other figures are not used.
+	ParksRound = 0
+)
 
-// Read reads raw output; name is what errors call it. The output of each round
-// comes after a line that says which it is, and facts of the machine before all.
+// Results has the figures of all rounds.
+type Results struct {
+	Facts  map[string]string // the configuration that precedes the first result
+	Cases  []*Case           // in the order of the run
+	Rounds int               // without ParksRound and the rounds of sweeps
+}
+
+// Case returns a case. A case that was not measured has no libraries.
+func (r *Results) Case(work, name string) *Case {
+	for _, c := range r.Cases {
+		if c.Work == work && c.Name == name {
+			return c
+		}
+	}
+	return &Case{Work: work, Name: name}
+}
+
+// Read reads raw output; name is its name in errors. A line with RoundKey precedes the
+// output of each round, and facts of the machine precede all.
 func Read(in io.Reader, name string) (*Results, error) {
-	r := &Results{}
-	scanner := benchfmt.NewReader(in, name)
-	for scanner.Scan() {
+	r := &Results{Facts: map[string]string{}}
+	for scanner := benchfmt.NewReader(in, name); scanner.Scan(); {
 		switch rec := scanner.Result().(type) {
 		case *benchfmt.SyntaxError:
-			return nil, fmt.Errorf("results: Read: %w", rec)
+			return nil, rec
 		case *benchfmt.Result:
-			if scaling.Of(rec.Name) {
-				continue
-			}
 			if err := r.add(rec); err != nil {
 				file, line := rec.Pos()
-				return nil, fmt.Errorf("results: Read: %s:%d: %s: %w", file, line, rec.Name, err)
+				return nil, fmt.Errorf("%s:%d: %s: %w", file, line, rec.Name, err)
 			}
 		}
 	}
-	if err := scanner.Err(); err != nil {
-		return nil, fmt.Errorf("results: Read: %w", err)
-	}
-	if len(r.Works) == 0 {
-		return nil, fmt.Errorf("results: Read: %s: there is no result of a benchmark in it", name)
+	if len(r.Cases) == 0 {
+		return nil, fmt.Errorf("%s: there is no result of a benchmark in it", name)
 	}
 	return r, nil
 }
 
 func (r *Results) add(rec *benchfmt.Result) error {
 	round, err := strconv.Atoi(rec.GetConfig(RoundKey))
-	if err != nil || round < 0 {
-		return fmt.Errorf("%s: %q, want a number from 0 on", RoundKey, rec.GetConfig(RoundKey))
+	if err != nil {
+		return fmt.Errorf("%s: %q, want a number", RoundKey, rec.GetConfig(RoundKey))
+	}
+	if len(r.Cases) == 0 {
+		for _, c := range rec.Config {
+			r.Facts[c.Key] = string(c.Value)
+		}
 	}
 	work, params, lib := split(rec.Name)
 	if lib == "" {
 		return fmt.Errorf("its name has no lib= in it")
 	}
-	if len(r.Works) == 0 {
-		r.Facts = machine.FromConfig(func(yield func(key, value string) bool) {
-			for _, c := range rec.Config {
-				if !yield(c.Key, string(c.Value)) {
-					return
-				}
-			}
-		})
+	c := r.Case(work, params)
+	if c.Libs == nil {
+		r.Cases = append(r.Cases, c)
 	}
-	l := r.lib(work, params, lib)
+	l := c.Lib(lib)
+	if l.Figures == nil {
+		l.Module, _, _ = strings.Cut(r.Facts[ModuleKey+lib], " ")
+		l.Figures = map[string]Series{}
+		c.Libs = append(c.Libs, l)
+	}
+	if !c.Sweep() {
+		r.Rounds = max(r.Rounds, round)
+	}
 	for _, v := range rec.Values {
 		metric, value := v.Unit, v.Value
-		if v.OrigUnit != "" { // what the reader has made seconds of
+		if v.OrigUnit != "" { // the reader has converted the value to seconds
 			metric, value = v.OrigUnit, v.OrigValue
 		}
 		if (round == ParksRound) != (metric == Parks) {
 			continue
 		}
+		if l.Figures[metric] == nil {
+			l.Figures[metric] = Series{}
+			l.Metrics = append(l.Metrics, metric)
+		}
 		if _, twice := l.Figures[metric][round]; twice {
 			return fmt.Errorf("%s is given twice in round %d", metric, round)
 		}
-		l.add(metric, round, value)
+		l.Figures[metric][round] = value
 	}
 	return nil
 }
 
-// split returns the parts of a name like BenchmarkFanMap/n=10/lib=conc-2: FanMap,
-// n=10, conc.
+// split returns the parts of a name: FanMap, n=10 and conc of
+// BenchmarkFanMap/n=10/lib=conc-2. In a sweep GOMAXPROCS is a parameter.
 func split(name benchfmt.Name) (work, params, lib string) {
 	base, parts := name.Parts()
+	procs := "1"
 	var rest []string
 	for _, part := range parts {
 		p := string(part)
-		if strings.HasPrefix(p, "-") {
-			continue // GOMAXPROCS
-		}
-		p = strings.TrimPrefix(p, "/")
-		if l, ok := strings.CutPrefix(p, "lib="); ok {
+		if n, ok := strings.CutPrefix(p, "-"); ok {
+			procs = n
+		} else if l, ok := strings.CutPrefix(p, "/lib="); ok {
 			lib = l
-			continue
+		} else {
+			rest = append(rest, p[1:])
 		}
-		rest = append(rest, p)
+	}
+	if (&Case{Work: string(base)}).Sweep() {
+		rest = append(rest, "procs="+procs)
 	}
 	return string(base), strings.Join(rest, "/"), lib
-}
-
-// lib returns the Lib of these names, and makes what is missing on the way.
-func (r *Results) lib(work, params, lib string) *Lib {
-	w := r.Work(work)
-	if w == nil {
-		w = &Work{Name: work}
-		r.Works = append(r.Works, w)
-	}
-	c := w.Case(params)
-	if c == nil {
-		c = &Case{Work: work, Name: params}
-		w.Cases = append(w.Cases, c)
-	}
-	if l := c.Lib(lib); l != nil {
-		return l
-	}
-	l := &Lib{Name: lib, Figures: map[string]stats.Series{}}
-	if i := slices.IndexFunc(r.Facts.Modules, func(m machine.Module) bool { return m.Lib == lib }); i >= 0 {
-		l.Module = r.Facts.Modules[i].Path
-	}
-	c.Libs = append(c.Libs, l)
-	return l
 }

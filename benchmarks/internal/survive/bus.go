@@ -16,11 +16,11 @@ import (
 
 const cskrUnsub = "PubSub.Unsub"
 
-// buses are what buses are asked. The subscribers of ro are called by the sender:
-// most questions are none to it.
+// buses are the scenarios of buses. The sender of ro calls its subscribers, so most
+// scenarios do not apply to it.
 var buses = slices.Concat(
-	each("FB1", blocking, leaveWhileBlocked, documented{"cskr": cskrUnsub}),
-	each("FB2", blocking, leaveInHandler, documented{"cskr": cskrUnsub}),
+	each("FB1", blocking, leaveWhileSending(false), documented{"cskr": cskrUnsub}),
+	each("FB2", blocking, leaveWhileSending(true), documented{"cskr": cskrUnsub}),
 	[]Scenario{{Fault: "FB2", Peer: "ro", Run: roInHandler}},
 	each("FB3", blocking, func(open newBus) error { b := open(1); b.end(); b.end(); return nil }, nil),
 	[]Scenario{{Fault: "FB3", Peer: "ro", Run: func() error {
@@ -31,7 +31,7 @@ var buses = slices.Concat(
 	}}},
 	each("FB4", dropping, slowStallsAll, nil),
 	[]Scenario{{Fault: "FB5", Peer: tandem, Run: tandemTells}},
-	each("FB5", but(dropping, tandem, "dustin", classic), losesSilently, documented{
+	each("FB5", but(dropping, tandem, "dustin", byClassic), losesSilently, documented{
 		"k8s":  "watch.Broadcaster, in the source at fullChannelBehavior",
 		"cskr": "PubSub.TryPub",
 	}),
@@ -50,41 +50,28 @@ var buses = slices.Concat(
 	each("FC7", blocking, endInHandler, nil),
 )
 
-// leaveWhileBlocked: a subscriber that does not read leaves while a sender waits.
-func leaveWhileBlocked(open newBus) error {
-	b := open(1)
-	_, leave := b.subscribe()
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		for i := range 50 { // more than there is room for anywhere
-			b.send(i)
+// leaveWhileSending: a subscriber that does not read, or reads in a loop and leaves in it,
+// leaves while more values are sent.
+func leaveWhileSending(reads bool) func(newBus) error {
+	return func(open newBus) error {
+		b := open(1)
+		next, leave := b.subscribe()
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for i := range 50 { // more than any buffer has room for
+				b.send(i)
+			}
+		}()
+		if reads {
+			next()
 		}
-	}()
-	synctest.Wait() // it blocks
-	leave()
-	<-sent
-	b.end()
-	return nil
-}
-
-// leaveInHandler: the goroutine that reads leaves after a value, as more is sent.
-func leaveInHandler(open newBus) error {
-	b := open(1)
-	next, leave := b.subscribe()
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		for i := range 50 {
-			b.send(i)
-		}
-	}()
-	next()
-	synctest.Wait() // a handler that takes its time
-	leave()
-	<-sent
-	b.end()
-	return nil
+		synctest.Wait() // the sender blocks
+		leave()
+		<-sent
+		b.end()
+		return nil
+	}
 }
 
 func roInHandler() error {
@@ -105,7 +92,8 @@ func roInHandler() error {
 	return nil
 }
 
-// slowStallsAll: one never reads; the other one gets the last value all the same.
+// slowStallsAll: one subscriber never reads; the other one gets the last value all the
+// same.
 func slowStallsAll(open newBus) error {
 	b := open(1)
 	b.subscribe()
@@ -114,7 +102,7 @@ func slowStallsAll(open newBus) error {
 		b.send(i)
 	}
 	for {
-		b.send(1000) // again, for those who have dropped it
+		b.send(1000) // again, for buses that have dropped it
 		v, ok := next()
 		if !ok {
 			return errors.New("the end, and not the last value")
@@ -126,7 +114,7 @@ func slowStallsAll(open newBus) error {
 	}
 }
 
-// tandemTells: values and gaps add up to what was sent.
+// tandemTells: values and gaps add up to the number of values sent.
 func tandemTells() error {
 	b := broadcast.New[int](broadcast.WithCapacity(1))
 	s, err := b.Subscribe()
@@ -151,8 +139,7 @@ func tandemTells() error {
 	return nil
 }
 
-// losesSilently: a reader that was slow, and can't be told what it has missed, has
-// all.
+// losesSilently: a slow reader that cannot be notified of missed values has all values.
 func losesSilently(open newBus) error {
 	b := open(1)
 	next, _ := b.subscribe()
@@ -160,24 +147,26 @@ func losesSilently(open newBus) error {
 		b.send(i)
 	}
 	settle()
-	got := make(chan int)
-	go func() {
-		n := 0
-		for _, ok := next(); ok; _, ok = next() {
-			n++
-		}
-		got <- n
-	}()
+	got := make(chan int, 20)
+	go read(next, got)
 	b.end()
-	if n := <-got; n < 20 {
+	settle()
+	if n := len(got); n < 20 {
 		return fmt.Errorf("%d of 20 values are missing, and nothing says so", 20-n)
 	}
 	return nil
 }
 
-// read starts so many subscribers that read n values each, and returns what waits
-// for them and tells them.
-func (b bus) read(subscribers, n int, before func()) (wait func() ([][]int, error)) {
+// read reads all values until the end.
+func read(next func() (int, bool), got chan<- int) {
+	for v, ok := next(); ok; v, ok = next() {
+		got <- v
+	}
+}
+
+// readers starts subscribers that read n values each, and returns a function that waits
+// for them and returns their values.
+func (b bus) readers(subscribers, n int, before func()) (wait func() ([][]int, error)) {
 	var wg sync.WaitGroup
 	got := make([][]int, subscribers)
 	for i := range subscribers {
@@ -204,10 +193,10 @@ func (b bus) read(subscribers, n int, before func()) (wait func() ([][]int, erro
 	}
 }
 
-// sleepsBeforeEach: readers that go to sleep before each value get all of them.
+// sleepsBeforeEach: readers that sleep before each value get all values.
 func sleepsBeforeEach(open newBus) error {
 	b := open(1)
-	wait := b.read(3, 200, func() {})
+	wait := b.readers(3, 200, func() {})
 	for i := range 200 {
 		if i%2 == 0 {
 			synctest.Wait() // they sleep
@@ -219,11 +208,11 @@ func sleepsBeforeEach(open newBus) error {
 	return err
 }
 
-// oneOrder: four send at once, and two read the same sequence.
+// oneOrder: four senders send at once, and two readers read the same sequence.
 func oneOrder(open newBus) error {
 	for range 100 {
 		b := open(4)
-		wait := b.read(2, 80, func() {})
+		wait := b.readers(2, 80, func() {})
 		var wg sync.WaitGroup
 		for s := range 4 {
 			wg.Go(func() {
@@ -245,7 +234,8 @@ func oneOrder(open newBus) error {
 	return nil
 }
 
-// endDropsNothing: what was sent before the end, and fits into the buffer, is read.
+// endDropsNothing: values that were sent before the end, and fit into the buffer, are
+// read.
 func endDropsNothing(open newBus) error {
 	for range 20 {
 		b := open(8)
@@ -255,15 +245,7 @@ func endDropsNothing(open newBus) error {
 		}
 		b.end()
 		got := make(chan int, 8)
-		go func() {
-			for {
-				v, ok := next()
-				if !ok {
-					return
-				}
-				got <- v
-			}
-		}()
+		go read(next, got)
 		settle()
 		if n := len(got); n != 5 {
 			return fmt.Errorf("%d of 5 values were there to be read", n)
@@ -282,5 +264,5 @@ func endInHandler(open newBus) error {
 	return nil
 }
 
-// quiet is how long a reader waits for the end on a channel that is not closed.
+// quiet is how long a reader waits for the end on a channel that is never closed.
 const quiet = time.Second

@@ -3,7 +3,6 @@ package survive
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/cskr/pubsub/v2"
@@ -12,37 +11,38 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/tandemgo/tandem/benchmarks/classic"
 	"github.com/tandemgo/tandem/broadcast"
 )
 
 // A bus has subscribers.
 type bus struct {
-	// subscribe returns what reads the next value, with false at the end, and what
-	// unsubscribes.
+	// subscribe returns a function that reads the next value, with false at the end,
+	// and a function that unsubscribes.
 	subscribe func() (next func() (int, bool), leave func())
 	send      func(v int)
 	end       func()
 }
 
-// A newBus has room for so many values, for each subscriber where each has a buffer.
+// A newBus makes a bus with the given room, for each subscriber if each has a buffer.
 type newBus func(room int) bus
 
-// blocking are buses whose senders wait for subscribers that have no room.
+// blocking are buses whose senders wait for subscribers without room.
 var blocking = map[string]newBus{
-	tandem:   onTandemBus(broadcast.Block),
-	"k8s":    onK8s(watch.WaitIfChannelFull),
-	"dustin": onDustin,
-	"cskr":   onCskr(false),
-	classic:  onClassicBus,
+	tandem:    onTandemBus(broadcast.Block),
+	"k8s":     onK8s(watch.WaitIfChannelFull),
+	"dustin":  onDustin,
+	"cskr":    onCskr(false),
+	byClassic: onClassicBus,
 }
 
-// dropping are buses whose senders do not, where they have that.
+// dropping are buses whose senders do not wait, if they have such a mode.
 var dropping = map[string]newBus{
-	tandem:   onTandemBus(broadcast.SkipOldest),
-	"k8s":    onK8s(watch.DropIfChannelFull),
-	"dustin": onDustin,
-	"cskr":   onCskr(true),
-	classic:  onClassicBus,
+	tandem:    onTandemBus(broadcast.SkipOldest),
+	"k8s":     onK8s(watch.DropIfChannelFull),
+	"dustin":  onDustin,
+	"cskr":    onCskr(true),
+	byClassic: onClassicBus,
 }
 
 func fromChan[T any](ch <-chan T, value func(T) int) func() (int, bool) {
@@ -81,7 +81,7 @@ func onTandemBus(policy broadcast.OverflowPolicy) newBus {
 	}
 }
 
-// A k8sObject is what k8s can watch.
+// A k8sObject is an object that k8s can watch.
 type k8sObject int
 
 func (k8sObject) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
@@ -104,8 +104,8 @@ func onK8s(full watch.FullChannelBehavior) newBus {
 	}
 }
 
-// onDustin has the channels made by the subscribers and closed by no one: a
-// reader takes it for the end if nothing comes for a while.
+// onDustin has channels made by the subscribers that are never closed: a reader assumes
+// the end if no value comes for a while.
 func onDustin(room int) bus {
 	b := dustin.NewBroadcaster(room)
 	return bus{
@@ -144,36 +144,14 @@ func onCskr(try bool) newBus {
 	}
 }
 
-// onClassicBus is a channel for each subscriber, and a lock around them.
 func onClassicBus(room int) bus {
-	var mu sync.RWMutex
-	subs := map[chan int]bool{}
+	b := &classic.Bus{Room: room}
 	return bus{
 		subscribe: func() (func() (int, bool), func()) {
-			ch := make(chan int, room)
-			mu.Lock()
-			defer mu.Unlock()
-			subs[ch] = true
-			return fromChan(ch, same), func() {
-				mu.Lock()
-				defer mu.Unlock()
-				delete(subs, ch)
-				close(ch)
-			}
+			ch, leave := b.Subscribe()
+			return fromChan(ch, func(v any) int { return v.(int) }), leave
 		},
-		send: func(v int) {
-			mu.RLock()
-			defer mu.RUnlock()
-			for ch := range subs {
-				ch <- v
-			}
-		},
-		end: func() {
-			mu.Lock()
-			defer mu.Unlock()
-			for ch := range subs {
-				close(ch)
-			}
-		},
+		send: func(v int) { b.Send(context.Background(), v) },
+		end:  b.Close,
 	}
 }

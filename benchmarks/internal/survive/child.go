@@ -14,17 +14,17 @@ const (
 	mark = "outcome: "
 )
 
-// never is how long a trial may take on the clock of its bubble, which stands
-// still while any goroutine has something to do. Who has not ended by then waits
-// for what will not come.
+// never is the time limit of a trial on the clock of its bubble, which stands still
+// while any goroutine can run. A trial that has not ended by then waits for an event
+// that will not come.
 const never = 24 * time.Hour
 
-// idle is how long goroutines are left alone, on that clock, before those that are
-// still there count as left behind: workers and timers may end on their own.
+// idle is how long goroutines may go on, on that clock, before the remaining ones count
+// as leaked: workers and timers may end on their own.
 const idle = time.Hour
 
-// Child runs the scenario that the environment asks for and ends the process. It
-// does nothing if there is none. A program that calls Run calls it first.
+// Child runs the scenario named in the environment and ends the process. Without one it
+// returns. A program that calls Run must call Child first.
 func Child(scenarios []Scenario) {
 	name := os.Getenv(env)
 	if name == "" {
@@ -39,7 +39,7 @@ func Child(scenarios []Scenario) {
 	os.Exit(2)
 }
 
-// try runs s, says how it ended, and ends the process.
+// try runs s, reports the outcome, and ends the process.
 func try(s Scenario) {
 	if s.Before != nil {
 		s.Before()
@@ -48,8 +48,8 @@ func try(s Scenario) {
 		end(s.Run())
 	}
 	go watchLocks()
-	// A bubble is to be had of package testing alone. It ends with all goroutines
-	// that were started in it, or crashes with the words that classify looks for.
+	// Only package testing can make a bubble. The bubble ends with all goroutines that
+	// were started in it, or crashes with a message that classify recognizes.
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
 		Name: "trial",
 		F: func(t *testing.T) {
@@ -73,7 +73,7 @@ func inBubble(s Scenario) {
 	time.Sleep(idle)
 }
 
-// end ends the process with the outcome of a trial that has come to its end.
+// end ends the process with the outcome of a trial that has run to its end.
 func end(err error) {
 	if err != nil {
 		say(Wrong, err.Error())
@@ -94,8 +94,8 @@ func oneLine(s string) string {
 	return s
 }
 
-// refuses reports whether call panics or returns an error: who refuses at once
-// what can't be has survived.
+// refuses reports whether call panics or returns an error: a library that rejects an
+// impossible call at once has survived.
 func refuses(call func() error) (refused bool) {
 	defer func() {
 		if recover() != nil {
@@ -105,5 +105,5 @@ func refuses(call func() error) (refused bool) {
 	return call() != nil
 }
 
-// settle waits until nothing moves any more.
+// settle waits until all goroutines are idle.
 func settle() { time.Sleep(time.Minute) }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// classify says what became of a process by what it has printed. An empty outcome
-// says that the trial itself is at fault.
+// classify returns the outcome of a process from its output. An empty outcome means
+// that the trial itself failed.
 func classify(out string, err error, late bool) (Outcome, string) {
 	if _, said, ok := strings.Cut(out, mark); ok && err == nil {
 		said, _, _ = strings.Cut(said, "\n")
@@ -14,14 +14,14 @@ func classify(out string, err error, late bool) (Outcome, string) {
 		return Outcome(strings.TrimSpace(outcome)), strings.TrimSpace(detail)
 	}
 	if late {
-		return Hangs, fmt.Sprintf("it did not end within %v", Patience)
+		return Hangs, fmt.Sprintf("it did not end within %v", timeLimit)
 	}
 	for line := range strings.Lines(out) {
 		line = strings.TrimSpace(line)
 		switch fatal := strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: "); {
 		case !fatal:
 		case strings.Contains(line, "all goroutines are asleep"):
-			return Hangs, "" // the run time was faster than the look at locks
+			return Hangs, "" // the runtime detected it before watchLocks
 		case strings.Contains(line, "blocked goroutines remain"):
 			return Leaks, ""
 		case strings.Contains(line, "synctest"), strings.Contains(line, "bubble"):

@@ -10,89 +10,68 @@ import (
 	"github.com/samber/lo"
 	"github.com/samber/ro"
 	conciter "github.com/sourcegraph/conc/iter"
-	concpool "github.com/sourcegraph/conc/pool"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/tandemgo/tandem/fan"
 )
 
-// fans are what is asked about fan-out and fan-in.
+// fans are the scenarios of fan-out and fan-in.
 var fans = slices.Concat(
-	each("FF2", but(mappers, tandem, channels), func(run mapper) error {
+	each("FF2", but(mappers, tandem, byHand), func(run mapper) error {
 		got, err := run(3, 9, func(v int) int { time.Sleep(time.Duration(9-v) * time.Second); return v })
 		if err == nil && !slices.Equal(got, slices.Collect(numbers(9))) {
 			err = fmt.Errorf("inputs 0 … 8 have the results %v", got)
 		}
 		return err
 	}, nil),
-	each("FF3", failures, errorFromAnywhere, nil),
+	each("FF3", failing, errorFromAnywhere, nil),
 	each("FF10", tees, readOutOfTurn, nil),
 	each("FF11", walks, lazyAndRepeatable, nil),
 	each("FF12", merges, nilAndClosed, nil),
 )
 
-// failures call fn for the items 0 … n-1, and return its first error.
-var failures = map[string]func(n int, fn func(context.Context, int) error) error{
-	"tandem-fan": func(n int, fn func(context.Context, int) error) error {
-		_, err := fan.Map(context.Background(), 4, slices.Collect(numbers(n)), func(ctx context.Context, v int) (int, error) { return v, fn(ctx, v) })
+// failing are the groups of FP11 that are for fan-out, too, and those that are for nothing
+// else.
+var failing = map[string]group{
+	"errgroup": groups["errgroup"],
+	"conc":     groups["conc"],
+	"tandem-fan": func(workers int, tasks ...func(context.Context) error) error {
+		_, err := fan.Map(context.Background(), workers, tasks, func(ctx context.Context, fn func(context.Context) error) (int, error) { return 0, fn(ctx) })
 		return err
 	},
-	"conc": func(n int, fn func(context.Context, int) error) error {
-		p := concpool.NewWithResults[int]().WithMaxGoroutines(4).WithContext(context.Background()).WithCancelOnError().WithFirstError()
-		for i := range n {
-			p.Go(func(ctx context.Context) (int, error) { return i, fn(ctx, i) })
-		}
-		_, err := p.Wait()
-		return err
-	},
-	"conc-iter": func(n int, fn func(context.Context, int) error) error {
+	"conc-iter": func(workers int, tasks ...func(context.Context) error) error {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		_, err := conciter.Mapper[int, int]{MaxGoroutines: 4}.MapErr(slices.Collect(numbers(n)), func(v *int) (int, error) {
-			err := fn(ctx, *v)
+		_, err := conciter.Mapper[func(context.Context) error, int]{MaxGoroutines: workers}.MapErr(tasks, func(fn *func(context.Context) error) (int, error) {
+			err := (*fn)(ctx)
 			if err != nil {
-				cancel() // it stops nobody itself
+				cancel() // the library does not stop the others itself
 			}
-			return *v, err
+			return 0, err
 		})
 		return err
-	},
-	"errgroup": func(n int, fn func(context.Context, int) error) error {
-		g, ctx := errgroup.WithContext(context.Background())
-		g.SetLimit(4)
-		for i := range n {
-			g.Go(func() error { return fn(ctx, i) })
-		}
-		return g.Wait()
 	},
 }
 
-// errorFromAnywhere: one of four fails, at each place, and the others end when they
-// are stopped.
-func errorFromAnywhere(run func(int, func(context.Context, int) error) error) error {
+// errorFromAnywhere: one of four functions fails, at each index in turn, and the others
+// end when their context does.
+func errorFromAnywhere(run group) error {
 	for bad := range 4 {
-		err := run(4, func(ctx context.Context, v int) error {
-			if v == bad {
-				time.Sleep(time.Second)
-				return errReal
-			}
-			<-ctx.Done()
-			return ctx.Err()
-		})
-		if !errors.Is(err, errReal) {
+		tasks := slices.Repeat([]func(context.Context) error{func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, 4)
+		tasks[bad] = func(context.Context) error { time.Sleep(time.Second); return errReal }
+		if err := run(4, tasks...); !errors.Is(err, errReal) {
 			return fmt.Errorf("the error of item %d is %w", bad, err)
 		}
 	}
 	return nil
 }
 
-// tees hand each item to two branches, which have room for one.
+// tees pass each item to two branches with room for one.
 var tees = map[string]func(in <-chan int) []<-chan int{
 	"tandem-fan": func(in <-chan int) []<-chan int { return fan.Tee(context.Background(), in, 2) },
 	"lo":         func(in <-chan int) []<-chan int { return lo.FanOut(2, 1, in) },
 }
 
-// readOutOfTurn reads the branches in turns that change, an item apart.
+// readOutOfTurn reads the branches in varying order, at most one item apart.
 func readOutOfTurn(tee func(<-chan int) []<-chan int) error {
 	in := make(chan int)
 	go func() {
@@ -112,13 +91,16 @@ func readOutOfTurn(tee func(<-chan int) []<-chan int) error {
 	return nil
 }
 
-// walks make a walk of calls of fn for three items, and return what walks.
+// walks make an iteration over calls of fn for three items, and return a function that
+// iterates.
 var walks = map[string]func(fn func(int) int) (walk func() []int){
 	"tandem-fan": func(fn func(int) int) func() []int {
 		seq := fan.Seq(context.Background(), 2, numbers(3), func(_ context.Context, v int) (int, error) { return fn(v), nil })
 		return func() (got []int) {
-			for v := range seq {
-				got = append(got, v)
+			for v, err := range seq {
+				if err == nil {
+					got = append(got, v)
+				}
 			}
 			return got
 		}
@@ -127,7 +109,7 @@ var walks = map[string]func(fn func(int) int) (walk func() []int){
 		o := ro.Pipe1(ro.Just(0, 1, 2), ro.Map(fn))
 		return func() []int { got, _ := ro.Collect(o); return got }
 	},
-	channels: func(fn func(int) int) func() []int {
+	byHand: func(fn func(int) int) func() []int {
 		out := make(chan int)
 		go func() {
 			defer close(out)
@@ -139,8 +121,8 @@ var walks = map[string]func(fn func(int) int) (walk func() []int){
 	},
 }
 
-// lazyAndRepeatable: nothing is called before the first walk, and the second is
-// like it.
+// lazyAndRepeatable: no function is called before the first iteration, and the second
+// gives the same items.
 func lazyAndRepeatable(open func(func(int) int) func() []int) error {
 	begun := make(chan int, 100)
 	walk := open(func(v int) int { begun <- v; return v })
@@ -148,7 +130,7 @@ func lazyAndRepeatable(open func(func(int) int) func() []int) error {
 	early := len(begun) > 0
 	first, second := walk(), walk()
 	if early {
-		return errors.New("it begins before anybody reads")
+		return errors.New("it begins before the first read")
 	}
 	if !slices.Equal(first, second) {
 		return fmt.Errorf("the first walk has %v, the second %v", first, second)
@@ -162,7 +144,8 @@ var merges = map[string]func(ins ...<-chan int) <-chan int{
 	"lo":         func(ins ...<-chan int) <-chan int { return lo.FanIn(1, ins...) },
 }
 
-// nilAndClosed: a nil and a closed channel do not count; none are an end.
+// nilAndClosed: nil and closed channels are ignored; without channels the result is
+// closed.
 func nilAndClosed(merge func(...<-chan int) <-chan int) error {
 	for range merge() {
 		return errors.New("an item out of nothing")

@@ -3,6 +3,7 @@ package survive
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -17,8 +18,8 @@ import (
 	"github.com/tandemgo/tandem/pipeline"
 )
 
-// A mapper calls fn for each of the items 0 … n-1, on some workers where that can
-// be said, and returns the results.
+// A mapper calls fn for each of the items 0 … n-1, on the given number of workers if
+// the library supports it, and returns the results.
 type mapper func(workers, n int, fn func(int) int) ([]int, error)
 
 var mappers = map[string]mapper{
@@ -50,7 +51,7 @@ var mappers = map[string]mapper{
 	"ro": func(_, n int, fn func(int) int) ([]int, error) {
 		return ro.Collect(ro.Pipe2(ro.Just(slices.Collect(numbers(n))...), ro.Map(fn), ro.ObserveOn[int](10)))
 	},
-	channels: func(workers, n int, fn func(int) int) (got []int, _ error) {
+	byHand: func(workers, n int, fn func(int) int) (got []int, _ error) {
 		queue, results := make(chan int), make(chan int)
 		var wg sync.WaitGroup
 		for range workers {
@@ -75,37 +76,37 @@ var mappers = map[string]mapper{
 	},
 }
 
-// takers read n results of two stages behind an endless source, and leave.
+// takers read n results of two stages after an endless source, and leave.
 var takers = map[string]func(n int) (got int){
-	tandem: func(n int) (got int) {
+	tandem: func(n int) int {
 		one := pipeline.Map(func(_ context.Context, v int) (int, error) { return v, nil })
-		for range pipeline.Then(one, one).Run(context.Background(), pipeline.Seq(numbers(endless))) {
-			if got++; got == n {
-				break
-			}
-		}
-		return got
+		return first(n, pipeline.Then(one, one).Run(context.Background(), pipeline.Seq(numbers(endless))))
 	},
-	"tandem-fan": func(n int) (got int) {
-		for range fan.Seq(context.Background(), 2, numbers(endless), func(_ context.Context, v int) (int, error) { return v, nil }) {
-			if got++; got == n {
-				break
-			}
-		}
-		return got
+	"tandem-fan": func(n int) int {
+		return first(n, fan.Seq(context.Background(), 2, numbers(endless), func(_ context.Context, v int) (int, error) { return v, nil }))
 	},
-	channels: func(n int) int { // with a context, as it should be
+	byHand: func(n int) int { // with a context, which is correct
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		return takeStages(ctx, n)
 	},
-	classic: func(n int) int { // and as it is seen often
+	byClassic: func(n int) int { // without one, as is common
 		return takeStages(context.Background(), n)
 	},
 	"ro": func(n int) int {
 		got, _ := ro.Collect(ro.Pipe2(ro.Interval(time.Millisecond), ro.Map(func(v int64) int64 { return v }), ro.Take[int64](int64(n))))
 		return len(got)
 	},
+}
+
+// first leaves a walk after n items, and returns their number.
+func first(n int, walk iter.Seq2[int, error]) (got int) {
+	for _, err := range walk {
+		if got++; got == n || err != nil {
+			break
+		}
+	}
+	return got
 }
 
 func takeStages(ctx context.Context, n int) (got int) {
@@ -143,7 +144,7 @@ func stage(ctx context.Context, in <-chan int) <-chan int {
 	return out
 }
 
-// A batcher makes batches of what comes, until the end.
+// A batcher makes batches of the items of a channel, until it is closed.
 type batcher func(in chan int, size int, age time.Duration, yield func([]int))
 
 var batchers = map[string]batcher{
@@ -169,7 +170,7 @@ var batchers = map[string]batcher{
 	},
 }
 
-// idleFlows return the first error of calling fn for what comes.
+// idleFlows call fn for the items of a channel and return the first error.
 var idleFlows = map[string]func(in <-chan int, fn func(int) (int, error)) error{
 	tandem: func(in <-chan int, fn func(int) (int, error)) error {
 		out, wait := pipeline.Map(func(_ context.Context, v int) (int, error) { return fn(v) }).Execute(context.Background(), in)
@@ -181,7 +182,7 @@ var idleFlows = map[string]func(in <-chan int, fn func(int) (int, error)) error{
 		_, err := ro.Collect(ro.Pipe1(ro.FromChannel(in), ro.MapErr(fn)))
 		return err
 	},
-	channels: func(in <-chan int, fn func(int) (int, error)) error {
+	byHand: func(in <-chan int, fn func(int) (int, error)) error {
 		for v := range in {
 			if _, err := fn(v); err != nil {
 				return err

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// flows are what pipelines are asked.
+// flows are the scenarios of pipelines.
 var flows = slices.Concat(
 	each("FL1", takers, func(take func(int) int) error {
 		if got := take(5); got != 5 {
@@ -29,10 +29,10 @@ var flows = slices.Concat(
 		return nil
 	}, nil),
 	each("FL6", idleFlows, failsWhileIdle, nil),
-	each("FL12", but(mappers, channels, "ro"), slowHead, nil),
+	each("FL12", but(mappers, byHand, "ro"), slowHead, nil),
 	each("FC3", mappers, func(run mapper) error {
 		if !refuses(func() error { _, err := run(2, 20, func(int) int { panic("bad item") }); return err }) {
-			return errors.New("the panic is told to nobody")
+			return errors.New("no caller learns of the panic")
 		}
 		return nil
 	}, nil),
@@ -54,8 +54,8 @@ func numbers(n int) iter.Seq[int] {
 
 const endless = 1 << 40
 
-// trickle sends an item each 20 ms, for some seconds, to what makes batches of
-// 1,000 or 100 ms.
+// trickle sends an item every 20 ms, for some seconds, to a batcher with a size of
+// 1,000 and an age of 100 ms.
 func trickle(batch batcher) error {
 	in := make(chan int)
 	start := time.Now()
@@ -80,7 +80,8 @@ func trickle(batch batcher) error {
 	return nil
 }
 
-// failsWhileIdle: the first item fails, and no other one comes, nor does the end.
+// failsWhileIdle: the first item fails, no other item comes, and the channel is not
+// closed.
 func failsWhileIdle(run func(in <-chan int, fn func(int) (int, error)) error) error {
 	in := make(chan int, 1)
 	in <- 1
@@ -90,8 +91,8 @@ func failsWhileIdle(run func(in <-chan int, fn func(int) (int, error)) error) er
 	return nil
 }
 
-// slowHead: of eight items, the first ends when the next four have ended, which
-// are more than the other workers can hold.
+// slowHead: of eight items, the first ends only after the next four, which are more
+// than the other workers can hold.
 func slowHead(run mapper) error {
 	var four sync.WaitGroup
 	four.Add(4)

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// limitClocks are what is asked about clocks. FR1 can be asked of those only that
-// are told the time.
+// limitClocks are the scenarios of clocks. FR1 applies only to limiters that get the
+// time from the caller.
 var limitClocks = append(
 	[]Scenario{{Fault: "FR1", Peer: "xtime", Run: lateReadings}},
 	jumpsBack("tandem", "xtime", "juju", "failsafe")...)
 
-// lateReadings: two who have read the clock 10 s apart take turns, as goroutines
-// that come late do.
+// lateReadings: two callers that have read the clock 10 s apart take turns, as delayed
+// goroutines do.
 func lateReadings() error {
 	l, start, got := rate.NewLimiter(1, 5), time.Now(), 0
 	for range 100 {
@@ -32,16 +32,16 @@ func lateReadings() error {
 	return nil
 }
 
-// jumpsBack: limiters of five permits, and one each second, are made outside of
-// the bubble and asked within, where it is the year 2000.
+// jumpsBack: limiters of five permits, and one each second, are made outside of the
+// bubble and used inside, where the year is 2000.
 func jumpsBack(peers ...string) (all []Scenario) {
 	for _, peer := range peers {
 		var allow func() bool
 		all = append(all, Scenario{
 			Fault: "FR11", Peer: peer,
 			Before: func() {
-				allow, _ = allows[peer](5, time.Second)
-				for range 6 { // all there are
+				allow = limiters[peer](5, time.Second).allow
+				for range 6 { // the whole burst and one more
 					allow()
 				}
 			},

@@ -9,40 +9,40 @@ import (
 	"time"
 )
 
-// century is longer than most arithmetic on durations can stand three times.
+// century is a duration of which three times overflow most arithmetic.
 const century = 100 * 365 * 24 * time.Hour
 
-// limits are what is asked about how many permits there are.
+// limits are the scenarios of the number of permits.
 var limits = slices.Concat(
-	inReal(each("FR3", allows, doubleBurst, documented{
+	with(each("FR3", limiters, doubleBurst, documented{
 		"failsafe":   "ratelimiter.NewBurstyBuilder",
 		"go-limiter": "memorystore.Config, Tokens and Interval",
-	}), "go-limiter"),
-	each("FR4", lessThanOne, lessGivesBack, nil),
-	inReal(each("FR6", middlewares, retryAtOnce, nil), tandem, "go-limiter"),
-	inReal(each("FR7", rateZero, unlimited, documented{"go-limiter": "memorystore.Config, Tokens"}), "go-limiter"),
-	each("FR8", tinyRates, overflows, nil),
-	each("FR9", failing, failureSpends, nil),
+	}), real, "go-limiter"),
+	each("FR4", only(limiters, tandem, "xtime", "juju"), lessGivesBack, nil),
+	with(each("FR6", middlewares, retryAtOnce, nil), real, tandem, "go-limiter"),
+	with(each("FR7", rateZero, unlimited, documented{"go-limiter": "memorystore.Config, Tokens"}), real, "go-limiter"),
+	each("FR8", only(limiters, tandem, "xtime", "juju", "failsafe"), overflows, nil),
+	each("FR9", only(limiters, tandem, "xtime", "juju", "failsafe"), failureSpends, nil),
 )
 
-// doubleBurst spends a burst just before and just after what may be the end of a
-// period: 10 at once and one each 40 ms is what is allowed.
-func doubleBurst(open newAllow) error {
+// doubleBurst spends a burst just before and just after a possible end of a period: 10
+// at once and one every 40 ms are allowed.
+func doubleBurst(open newLimiter) error {
 	const burst, every = 10, 40 * time.Millisecond
 	for range 10 {
-		allow, end := open(burst, every)
-		allow() // the first period begins with this one, at the latest
+		l := open(burst, every)
+		l.allow() // the first period begins here at the latest
 		start := time.Now()
 		time.Sleep(burst*every - 10*time.Millisecond)
 		got, first := 0, time.Now()
 		for time.Since(start) < burst*every+10*time.Millisecond {
-			if allow() {
+			if l.allow() {
 				got++
 			}
 			time.Sleep(time.Millisecond / 2)
 		}
-		took := time.Since(first) // more than the permits took
-		end()
+		took := time.Since(first) // an upper bound of the elapsed time
+		l.end()
 		if most := burst + int(took/every) + 1; got > most {
 			return fmt.Errorf("%d permits within %v, where %d at most are due", got, took.Round(time.Millisecond), most)
 		}
@@ -50,15 +50,15 @@ func doubleBurst(open newAllow) error {
 	return nil
 }
 
-// lessGivesBack asks for less than one permit each time that one is denied.
-func lessGivesBack(open func() (less func(), allow func() bool)) error {
-	less, allow := open()
+// lessGivesBack asks for less than one permit after each denial.
+func lessGivesBack(open newLimiter) error {
+	l := open(5, time.Hour)
 	got := 0
 	for range 20 {
-		if allow() {
+		if l.allow() {
 			got++
 		} else {
-			refuses(func() error { less(); return nil })
+			refuses(func() error { l.allowN(-5); return nil })
 		}
 	}
 	if got > 5 {
@@ -67,8 +67,8 @@ func lessGivesBack(open func() (less func(), allow func() bool)) error {
 	return nil
 }
 
-// retryAtOnce asks middleware of one request each 400 ms when to come back. A date
-// is as good as a number of seconds, if it is not over already.
+// retryAtOnce reads the time to retry from middleware of one request every 400 ms. A
+// date in the future is as good as a number of seconds.
 func retryAtOnce(open func() (get func() *http.Response, end func())) error {
 	get, end := open()
 	defer end()
@@ -88,7 +88,7 @@ func retryAtOnce(open func() (get func() *http.Response, end func())) error {
 			continue
 		}
 		at, err := http.ParseTime(after)
-		if err != nil { // it says UTC and not GMT
+		if err != nil { // it has UTC instead of GMT
 			at, err = time.Parse(time.RFC1123, after)
 		}
 		if err != nil {
@@ -101,7 +101,7 @@ func retryAtOnce(open func() (get func() *http.Response, end func())) error {
 	return nil
 }
 
-// unlimited asks a limiter of rate 0, and a burst of one, many times.
+// unlimited asks a limiter of rate 0 and a burst of one many times.
 func unlimited(open func() (allow func() bool, end func())) error {
 	var allow func() bool
 	var end func()
@@ -126,27 +126,30 @@ func unlimited(open func() (allow func() bool, end func())) error {
 	return nil
 }
 
-// overflows takes the next few permits of one each hundred years.
-func overflows(open func() (reserve func() time.Duration)) error {
-	reserve := open()
-	reserve()
+// overflows takes the next permits of one each hundred years.
+func overflows(open newLimiter) error {
+	var l limiter
+	if refuses(func() error { l = open(1, century); return nil }) {
+		return nil // the rate is out of range
+	}
+	l.reserve()
 	for i := range 5 {
-		if d := reserve(); d < century/2 {
+		if d := l.reserve(); d < century/2 {
 			return fmt.Errorf("at 1 in 100 years, permit %d can be had in %v", i+2, d.Round(time.Hour))
 		}
 	}
 	return nil
 }
 
-// failureSpends asks for too much before each permit.
-func failureSpends(open func() (tooMuch, allow func() bool)) error {
-	tooMuch, allow := open()
+// failureSpends asks for too many permits before each permit.
+func failureSpends(open newLimiter) error {
+	l := open(5, time.Hour)
 	got := 0
 	for range 20 {
-		if tooMuch() {
+		if l.promises(6) {
 			return errors.New("six permits of a burst of five are promised at once")
 		}
-		if allow() {
+		if l.allow() {
 			got++
 		}
 	}

@@ -11,33 +11,22 @@ import (
 	"github.com/failsafe-go/failsafe-go/ratelimiter"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
-
-	"github.com/tandemgo/tandem/ratelimit"
 )
 
 // limitWaits are the scenarios of callers that wait for permits.
 var limitWaits = slices.Concat(
-	each("FR2", refunders, refundInTheMiddle, documented{"xtime": "Reservation.CancelAt"}),
-	each("FR2", lines, leaveTheMiddle, nil),
+	[]Scenario{{Fault: "FR2", Peer: "xtime", Run: refundInTheMiddle, Contract: "Reservation.CancelAt"}},
+	each("FR2", only(limiters, tandem), leaveTheMiddle, nil),
 	each("FR10", fronts, cancelledFront, documented{"xtime": "Limiter.WaitN and Reservation.CancelAt"}),
-	each("FR15", slowWaits, toldAtOnce, documented{"failsafe": "RateLimiter.AcquirePermit"}),
-	each("FC1", slowWaits, endedSpendsNothing, nil),
+	each("FR15", only(limiters, tandem, "xtime", "failsafe"), toldAtOnce, documented{"failsafe": "RateLimiter.AcquirePermit"}),
+	each("FC1", only(limiters, tandem, "xtime", "failsafe"), endedSpendsNothing, nil),
 )
-
-// A refunder is a limiter of one permit each second, and no more at once.
-type refunder func() (reserve func() (delay time.Duration, cancel func()))
-
-var refunders = map[string]refunder{
-	"xtime": func() func() (time.Duration, func()) {
-		l := rate.NewLimiter(rate.Every(time.Second), 1)
-		return func() (time.Duration, func()) { r := l.Reserve(); return r.Delay(), r.Cancel }
-	},
-}
 
 // refundInTheMiddle: the second caller in line gives up. The next caller gets its place,
 // and no two callers have the same place.
-func refundInTheMiddle(open refunder) error {
-	reserve := open()
+func refundInTheMiddle() error {
+	l := rate.NewLimiter(rate.Every(time.Second), 1)
+	reserve := func() (delay time.Duration, cancel func()) { r := l.Reserve(); return r.Delay(), r.Cancel }
 	reserve() // now
 	second, cancel := reserve()
 	third, _ := reserve()
@@ -57,23 +46,17 @@ func refundInTheMiddle(open refunder) error {
 	return nil
 }
 
-// lines are limiters with a line of callers that wait, of one permit each 100 ms.
-var lines = map[string]func() (wait func(context.Context) error){
-	tandem: func() func(context.Context) error {
-		return ratelimit.New(ratelimit.Every(100*time.Millisecond), 1).Wait
-	},
-}
-
 // leaveTheMiddle: the first caller in line gives up. The next caller gets its place.
-func leaveTheMiddle(open func() func(context.Context) error) error {
-	wait := open()
+func leaveTheMiddle(open newLimiter) error {
+	l := open(1, 100*time.Millisecond)
+	wait := func(ctx context.Context) error { return l.wait(ctx, 1) }
 	if err := wait(context.Background()); err != nil {
 		return err
 	}
 	start := time.Now()
 	first, leave := context.WithCancel(context.Background())
 	defer leave()
-	go wait(first)
+	go func() { _ = wait(first) }() // until it leaves
 	time.Sleep(20 * time.Millisecond)
 	next := make(chan error, 1)
 	go func() { next <- wait(context.Background()) }()
@@ -91,14 +74,8 @@ func leaveTheMiddle(open func() func(context.Context) error) error {
 // fronts have nothing to grant now, and something in a tenth of a second. The
 // semaphore has one permit left, for the caller in front.
 var fronts = map[string]func() (wait func(context.Context, int) error){
-	tandem: func() func(context.Context, int) error {
-		return ratelimit.New(ratelimit.Every(100*time.Millisecond), 20, ratelimit.WithSpent(20)).WaitN
-	},
-	"xtime": func() func(context.Context, int) error {
-		l := rate.NewLimiter(rate.Every(100*time.Millisecond), 20)
-		l.AllowN(time.Now(), 20)
-		return l.WaitN
-	},
+	tandem:  func() func(context.Context, int) error { return spent(tandem) },
+	"xtime": func() func(context.Context, int) error { return spent("xtime") },
 	"failsafe": func() func(context.Context, int) error {
 		l := ratelimiter.NewSmoothWithMaxRate[any](100 * time.Millisecond)
 		l.TryAcquirePermit()
@@ -111,13 +88,23 @@ var fronts = map[string]func() (wait func(context.Context, int) error){
 	},
 }
 
+// spent returns the method of a limiter that has granted its burst.
+func spent(peer string) func(context.Context, int) error {
+	l := limiters[peer](20, 100*time.Millisecond)
+	l.allowN(20)
+	return l.wait
+}
+
 // cancelledFront: the caller in front waits for many permits and gives up. The caller
 // behind it soon gets the permit that is there.
 func cancelledFront(open func() func(context.Context, int) error) error {
 	wait := open()
 	ctx, cancel := context.WithCancel(context.Background())
-	front, behind := make(chan error, 1), make(chan error, 1)
-	go func() { front <- wait(ctx, 20) }()
+	front, behind := make(chan struct{}), make(chan error, 1)
+	go func() {
+		_ = wait(ctx, 20) // the cause of ctx
+		close(front)
+	}()
 	synctest.Wait()
 	start := time.Now()
 	go func() { behind <- wait(context.Background(), 1) }()
@@ -133,57 +120,39 @@ func cancelledFront(open func() func(context.Context, int) error) error {
 	return nil
 }
 
-// A slowWait is a limiter of one permit each hour, and no more at once.
-type slowWait func() (wait func(context.Context) error, allow func() bool)
-
-var slowWaits = map[string]slowWait{
-	tandem: func() (func(context.Context) error, func() bool) {
-		l := ratelimit.New(ratelimit.Every(time.Hour), 1)
-		return l.Wait, l.Allow
-	},
-	"xtime": func() (func(context.Context) error, func() bool) {
-		l := rate.NewLimiter(rate.Every(time.Hour), 1)
-		return l.Wait, l.Allow
-	},
-	"failsafe": func() (func(context.Context) error, func() bool) {
-		l := ratelimiter.NewBursty[any](1, time.Hour)
-		return l.AcquirePermit, l.TryAcquirePermit
-	},
-}
-
 // toldAtOnce: a caller that has a minute for permits that take an hour learns so at once,
 // and spends nothing.
-func toldAtOnce(open slowWait) error {
-	wait, allow := open()
-	if !allow() {
+func toldAtOnce(open newLimiter) error {
+	l := open(1, time.Hour)
+	if !l.allow() {
 		return errors.New("the first permit is denied")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	start := time.Now()
-	if wait(ctx) == nil {
+	if l.wait(ctx, 1) == nil {
 		return errors.New("a permit an hour too early")
 	}
 	if d := time.Since(start); d > 0 {
 		return fmt.Errorf("it is told after %v", d)
 	}
 	time.Sleep(time.Hour + time.Second)
-	if !allow() {
+	if !l.allow() {
 		return errors.New("the permit of the next hour is spent")
 	}
 	return nil
 }
 
 // endedSpendsNothing: a context that has ended before is noticed, and takes nothing.
-func endedSpendsNothing(open slowWait) error {
+func endedSpendsNothing(open newLimiter) error {
 	for range 20 {
-		wait, allow := open()
+		l := open(1, time.Hour)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		if wait(ctx) == nil {
+		if l.wait(ctx, 1) == nil {
 			return errors.New("a permit under a context that has ended")
 		}
-		if !allow() {
+		if !l.allow() {
 			return errors.New("there is an error, and the permit is spent")
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// watchLocks looks at all goroutines of the bubble, from outside, now and then. A
-// bubble takes one that waits for a lock for busy, so that its clock stands still.
-// But if all others wait as well, nobody is left who could unlock: it ends the
+// watchLocks checks all goroutines of the bubble from outside, at intervals. In a
+// bubble a goroutine that waits for a lock counts as busy, so the clock stands still.
+// But if all other goroutines wait as well, none can unlock, and watchLocks ends the
 // process.
 func watchLocks() {
 	for {
@@ -24,12 +24,12 @@ func watchLocks() {
 // bubbled is the first line of a goroutine in a bubble.
 var bubbled = regexp.MustCompile(`(?m)^goroutine \d+.* \[([^\]]*), synctest bubble \d+\]:$`)
 
-// deadlocked reports whether all goroutines of a bubble wait, and one of them for
-// a lock, by a dump of all stacks, which are those of one instant.
+// deadlocked reports whether all goroutines of a bubble wait, and at least one of them
+// for a lock. stacks is a dump of all stacks at one instant.
 func deadlocked(stacks string) bool {
 	locks := 0
 	for _, m := range bubbled.FindAllStringSubmatch(stacks, -1) {
-		state, _, _ := strings.Cut(m[1], ", ") // and for how long
+		state, _, _ := strings.Cut(m[1], ", ") // without the duration of the wait
 		switch {
 		case strings.HasPrefix(state, "sync.Mutex."), strings.HasPrefix(state, "sync.RWMutex."):
 			locks++

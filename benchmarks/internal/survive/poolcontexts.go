@@ -9,108 +9,63 @@ import (
 	"time"
 
 	"github.com/alitto/pond/v2"
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/tandemgo/tandem/pool"
 )
 
-// poolContexts are what is asked about contexts that end.
+// poolContexts are the scenarios of contexts that end.
 var poolContexts = slices.Concat(
-	each("FP3", waiters, queuedTasksAreCancelled, documented{"errgroup": "Group.Go and Group.SetLimit"}),
-	each("FP14", queues, cancelledLeaveTheQueue, nil),
+	each("FP3", only(executors, tandem, "pond", "errgroup", "semaphore"), queuedTasksAreCancelled, documented{"errgroup": "Group.Go and Group.SetLimit"}),
+	each("FP14", only(executors, tandem, "pond"), cancelledLeaveTheQueue, nil),
 	each("FP15", rooted, rootEnds, nil),
 )
 
-// A waiter has one worker, which is held, and waits for a task behind it that is
-// to be cancelled with ctx.
-type waiter func(ctx context.Context, held chan struct{}) (wait func() error, end func())
-
-var waiters = map[string]waiter{
-	tandem: func(ctx context.Context, held chan struct{}) (func() error, func()) {
-		p := pool.New(1, func(context.Context, int) (int, error) { <-held; return 0, nil })
-		_ = p.Go(context.Background(), 0)
-		g := p.Group(ctx)
-		g.Go(1)
-		return func() error { _, err := g.Wait(context.Background()); return err }, func() { _ = p.Close() }
-	},
-	"pond": func(ctx context.Context, held chan struct{}) (func() error, func()) {
-		p := pond.NewPool(1)
-		_ = p.Go(func() { <-held })
-		return p.NewGroupContext(ctx).Submit(func() {}).Wait, p.StopAndWait
-	},
-	"errgroup": func(ctx context.Context, held chan struct{}) (func() error, func()) {
-		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(1)
-		g.Go(func() error { <-held; return nil })
-		return func() error {
-			g.Go(ctx.Err) // waits already
-			return g.Wait()
-		}, func() {}
-	},
-	"semaphore": func(ctx context.Context, held chan struct{}) (func() error, func()) {
-		s := semaphore.NewWeighted(1)
-		_ = s.Acquire(context.Background(), 1)
-		return func() error { return s.Acquire(ctx, 1) }, func() {}
-	},
-}
-
-// queuedTasksAreCancelled: a caller that waits for a queued task learns of the end of its
-// context, though the worker is held for ever.
-func queuedTasksAreCancelled(open waiter) error {
+// queuedTasksAreCancelled: a caller that waits for a queued task returns when its
+// context ends, though the worker is busy for ever.
+func queuedTasksAreCancelled(start newExecutor) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	held := make(chan struct{})
-	wait, end := open(ctx, held)
-	err := wait()
+	c := start(1, 10)
+	if err := c.do(func() { <-held }); err != nil {
+		return err
+	}
+	err := c.submit(ctx, func() {})()
 	close(held)
-	end()
+	c.end()
 	if err == nil {
 		return errors.New("no error, though nothing has run")
 	}
 	return nil
 }
 
-// queues have one worker, which is held, and a place for one task.
-var queues = map[string]func(held chan struct{}) (fill func(context.Context), try func() bool, end func()){
-	tandem: func(held chan struct{}) (func(context.Context), func() bool, func()) {
-		p := pool.New(1, func(context.Context, int) (int, error) { <-held; return 0, nil }, pool.WithQueue(1))
-		_ = p.Go(context.Background(), 0)
-		return func(ctx context.Context) { p.Group(ctx).Go(1) },
-			func() bool { return p.TryGo(context.Background(), 2) == nil }, func() { _ = p.Close() }
-	},
-	"pond": func(held chan struct{}) (func(context.Context), func() bool, func()) {
-		p := pond.NewPool(1, pond.WithQueueSize(1))
-		_ = p.Go(func() { <-held })
-		return func(ctx context.Context) { p.NewGroupContext(ctx).Submit(func() {}) },
-			func() bool { _, ok := p.TrySubmit(func() {}); return ok }, p.StopAndWait
-	},
-}
-
-// cancelledLeaveTheQueue: there is room again once a queued task is cancelled.
-func cancelledLeaveTheQueue(open func(chan struct{}) (func(context.Context), func() bool, func())) error {
+// cancelledLeaveTheQueue: there is room again after a queued task was cancelled.
+func cancelledLeaveTheQueue(start newExecutor) error {
 	held := make(chan struct{})
-	fill, try, end := open(held)
+	c := start(1, 1)
+	if err := c.do(func() { <-held }); err != nil {
+		return err
+	}
 	synctest.Wait() // the worker has begun
 	ctx, cancel := context.WithCancel(context.Background())
-	fill(ctx)
-	if try() {
-		cancel()
+	defer cancel()
+	c.submit(ctx, func() {})
+	if c.try(func() {}) {
 		return errors.New("the queue is larger than it was to be")
 	}
 	cancel()
 	settle()
-	ok := try()
+	ok := c.try(func() {})
 	close(held)
-	end()
+	c.end()
 	if !ok {
 		return errors.New("a cancelled task keeps the last place in the queue")
 	}
 	return nil
 }
 
-// rooted are pools of one worker that were made with a context: their task ends
-// with it, and more of them can be waited for.
+// rooted are pools of one worker made with a context: their task ends with it, and
+// further tasks can be waited for.
 var rooted = map[string]func(root context.Context) (do func() (wait func() error)){
 	tandem: func(root context.Context) func() func() error {
 		p := pool.New(1, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); return 0, ctx.Err() }, pool.WithContext(root))
@@ -128,7 +83,7 @@ var rooted = map[string]func(root context.Context) (do func() (wait func() error
 	},
 }
 
-// rootEnds: all callers learn of the end, later ones too, and nothing is left.
+// rootEnds: all callers notice the end, later ones too, and no goroutine is left.
 func rootEnds(open func(context.Context) func() func() error) error {
 	root, cancel := context.WithCancel(context.Background())
 	do := open(root)

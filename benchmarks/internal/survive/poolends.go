@@ -9,34 +9,29 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/alitto/pond/v2"
-	"github.com/panjf2000/ants/v2"
-
-	"github.com/tandemgo/tandem/pool"
 )
 
-// poolEnds are what crews are asked at their end. To end a semaphore there is
-// nothing, and errgroup and conc can be waited for, once all is submitted.
+// poolEnds are the scenarios of the end of executors. A semaphore has no end, and errgroup
+// and conc can only be waited for, after all tasks were submitted.
 var poolEnds = slices.Concat(
-	each("FP4", but(crews, "conc", "errgroup", "semaphore"), stopRacesSubmit, nil),
-	each("FC4", shutdowns, taskThatNeverEnds, nil),
-	remark(each("FC5", but(crews, "semaphore"), endAgain, nil), "conc", waitIsTheEnd),
-	remark(each("FC6", but(crews, "semaphore"), endFromEverywhere, nil), "conc", waitIsTheEnd),
-	each("FC7", but(crews, "semaphore"), endInside, documented{
+	each("FP4", but(executors, "conc", "errgroup", "semaphore"), stopRacesSubmit, nil),
+	each("FC4", only(executors, tandem, "ants", "pond"), taskThatNeverEnds, nil),
+	with(each("FC5", but(executors, "semaphore"), endAgain, nil), waitIsTheEnd, "conc"),
+	with(each("FC6", but(executors, "semaphore"), endFromEverywhere, nil), waitIsTheEnd, "conc"),
+	each("FC7", but(executors, "semaphore"), endInside, documented{
 		"conc":       "pool.Pool, on when to call Wait",
 		"errgroup":   "Group.Wait",
 		"workerpool": "WorkerPool.Stop and WorkerPool.StopWait",
 	}),
 )
 
-const waitIsTheEnd = "it has no other end than Wait"
+var waitIsTheEnd = remark("it has no other end than Wait")
 
-// stopRacesSubmit: a task that is accepted runs, and a caller whose task is not learns so,
-// a few hundred times.
-func stopRacesSubmit(hire newCrew) error {
+// stopRacesSubmit: an accepted task runs, and the submission of any other returns an
+// error, a few hundred times.
+func stopRacesSubmit(start newExecutor) error {
 	for range 300 {
-		c := hire(4)
+		c := start(4, 0)
 		var accepted, ran atomic.Int64
 		var wg sync.WaitGroup
 		for range 4 {
@@ -62,45 +57,16 @@ func stopRacesSubmit(hire newCrew) error {
 	return nil
 }
 
-// A shutdown is a pool with a task that runs, and what ends it or gives up with
-// its context.
-type shutdown func(task func()) (end func(context.Context) error)
-
-var shutdowns = map[string]shutdown{
-	tandem: func(task func()) func(context.Context) error {
-		p := pool.New(1, func(context.Context, int) (int, error) { task(); return 0, nil })
-		_ = p.Go(context.Background(), 1)
-		return p.Shutdown
-	},
-	"ants": func(task func()) func(context.Context) error {
-		p, err := ants.NewPool(1)
-		if err != nil {
-			panic(err)
-		}
-		_ = p.Submit(task)
-		return p.ReleaseContext
-	},
-	"pond": func(task func()) func(context.Context) error {
-		p := pond.NewPool(1)
-		_ = p.Go(task)
-		return func(ctx context.Context) error {
-			select {
-			case <-p.Stop().Done():
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	},
-}
-
-// taskThatNeverEnds: the end of a pool is given up at the deadline, with an error.
-func taskThatNeverEnds(open shutdown) error {
+// taskThatNeverEnds: the end of a pool gives up at the deadline, with an error.
+func taskThatNeverEnds(start newExecutor) error {
 	held := make(chan struct{})
-	end := open(func() { <-held })
+	c := start(1, 0)
+	if err := c.do(func() { <-held }); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	err := end(ctx)
+	err := c.shutdown(ctx)
 	close(held)
 	if err == nil {
 		return errors.New("no error, though a task runs on")
@@ -108,9 +74,9 @@ func taskThatNeverEnds(open shutdown) error {
 	return nil
 }
 
-// endAgain ends a crew, and twice more.
-func endAgain(hire newCrew) error {
-	c := hire(2)
+// endAgain ends an executor three times.
+func endAgain(start newExecutor) error {
+	c := start(2, 0)
 	if err := c.do(func() {}); err != nil {
 		return err
 	}
@@ -120,9 +86,9 @@ func endAgain(hire newCrew) error {
 	return nil
 }
 
-// endFromEverywhere ends a crew 64 times at once.
-func endFromEverywhere(hire newCrew) error {
-	c := hire(2)
+// endFromEverywhere ends an executor 64 times at once.
+func endFromEverywhere(start newExecutor) error {
+	c := start(2, 0)
 	for range 4 {
 		if err := c.do(func() {}); err != nil {
 			return err
@@ -136,12 +102,11 @@ func endFromEverywhere(hire newCrew) error {
 	return nil
 }
 
-// endInside ends a crew from one of its tasks, in the way that does not wait if
-// there is one.
-func endInside(hire newCrew) error {
-	c := hire(2)
+// endInside ends an executor from one of its tasks, without waiting if the library can.
+func endInside(start newExecutor) error {
+	c := start(2, 0)
 	done := make(chan struct{})
-	err := c.doWithin(func(inside crew) {
+	err := c.doWithin(func(inside executor) {
 		defer close(done)
 		if inside.quit != nil {
 			inside.quit()

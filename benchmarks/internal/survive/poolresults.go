@@ -12,10 +12,11 @@ import (
 	concpool "github.com/sourcegraph/conc/pool"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tandemgo/tandem/benchmarks/classic"
 	"github.com/tandemgo/tandem/pool"
 )
 
-// poolResults are what is asked about results and errors.
+// poolResults are the scenarios of results and errors.
 var poolResults = slices.Concat(
 	each("FP1", batches, readLate, nil),
 	each("FP2", batches, pairs, documented{"conc": "pool.ResultPool.Wait"}),
@@ -23,8 +24,8 @@ var poolResults = slices.Concat(
 	each("FP13", groups, failsWhileFull, nil),
 )
 
-// A batch runs n functions on three workers, all submitted before a result is
-// read, and the pool closed where it can be.
+// A batch runs n functions on three workers. It submits all of them before it reads a
+// result, and closes the pool if it can be closed.
 type batch func(n int, fn func(int) int) ([]int, error)
 
 var batches = map[string]batch{
@@ -56,18 +57,18 @@ var batches = map[string]batch{
 		p.StopAndWait()
 		return g.Wait()
 	},
-	classic: func(n int, fn func(int) int) (got []int, _ error) {
-		p := newClassicPool(3)
+	byClassic: func(n int, fn func(int) int) (got []int, _ error) {
+		p := classic.NewPool(context.Background(), 3, 10, func(v any) any { return fn(v.(int)) })
 		for i := range n {
-			p.jobs <- func() any { return fn(i) }
+			p.Jobs <- i
 		}
-		p.close()
-		for v := range p.results {
+		p.Close()
+		for v := range p.Results {
 			got = append(got, v.(int))
 		}
 		return got, nil
 	},
-	channels: func(n int, fn func(int) int) ([]int, error) { // a place for each result
+	byHand: func(n int, fn func(int) int) ([]int, error) { // room for each result
 		queue, got := make(chan int), make([]int, n)
 		var wg sync.WaitGroup
 		for range 3 {
@@ -86,7 +87,8 @@ var batches = map[string]batch{
 	},
 }
 
-// readLate: all results are there when all has been submitted and closed.
+// readLate: all results are available after all tasks were submitted and the pool was
+// closed.
 func readLate(run batch) error {
 	got, err := run(100, func(v int) int { return v })
 	if err == nil && len(got) != 100 {
@@ -95,7 +97,7 @@ func readLate(run batch) error {
 	return err
 }
 
-// pairs: results pair with their inputs, though the first takes longest.
+// pairs: results have the order of their inputs, though the first takes longest.
 func pairs(run batch) error {
 	got, err := run(9, func(v int) int { time.Sleep(time.Duration(9-v) * time.Second); return v })
 	if err == nil && !slices.IsSorted(got) {
@@ -104,8 +106,8 @@ func pairs(run batch) error {
 	return err
 }
 
-// A group runs tasks on so many workers. Each of them sees the context that ends
-// with the first error; the first error is returned.
+// A group runs tasks on the given number of workers. The context of each task ends with
+// the first error, which is returned.
 type group func(workers int, tasks ...func(context.Context) error) error
 
 var groups = map[string]group{

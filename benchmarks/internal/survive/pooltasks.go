@@ -9,31 +9,31 @@ import (
 	"testing/synctest"
 )
 
-// poolTasks are what crews are asked while they work.
+// poolTasks are the scenarios of executors at work.
 var poolTasks = slices.Concat(
-	each("FP5", crews, func(hire newCrew) error { return badTasks(hire, runtime.Goexit) }, nil),
-	each("FP6", but(crews, "semaphore"), func(hire newCrew) error { return badTasks(hire, func() { panic("bad task") }) }, documented{
+	each("FP5", executors, func(start newExecutor) error { return badTasks(start, runtime.Goexit) }, nil),
+	each("FP6", but(executors, "semaphore"), func(start newExecutor) error { return badTasks(start, func() { panic("bad task") }) }, documented{
 		"workerpool": "WorkerPool.Do",
 		"errgroup":   "a comment in the source of Group.Go",
 	}),
-	each("FP7", crews, nestedSubmit, documented{
+	each("FP7", executors, nestedSubmit, documented{
 		"conc":      "pool.Pool.Go",
 		"errgroup":  "Group.Go and Group.SetLimit",
 		"ants":      "Pool.Submit",
 		"semaphore": "Weighted.Acquire",
 		"pond":      "README, on disabling the queue",
 	}),
-	each("FP12", crews, asManyAsWorkers, nil),
-	each("FC2", crews, noWorkers, documented{
+	each("FP12", executors, asManyAsWorkers, nil),
+	each("FC2", executors, noWorkers, documented{
 		"errgroup":  "Group.SetLimit",
 		"semaphore": "Weighted.Acquire",
 	}),
-	each("FC8", crews, processorsChange, nil),
+	each("FC8", executors, processorsChange, nil),
 )
 
-// badTasks: after more of them than there are workers, the others run.
-func badTasks(hire newCrew, end func()) error {
-	c := hire(2)
+// badTasks: after more bad tasks than there are workers, other tasks still run.
+func badTasks(start newExecutor, end func()) error {
+	c := start(2, 0)
 	var ran atomic.Int64
 	for range 10 {
 		if err := c.do(end); err != nil {
@@ -45,19 +45,20 @@ func badTasks(hire newCrew, end func()) error {
 			return err
 		}
 	}
-	refuses(func() error { c.end(); return nil }) // which may hand on the panics of tasks
+	refuses(func() error { c.end(); return nil }) // end may propagate the panics of tasks
 	if n := ran.Load(); n != 10 {
 		return fmt.Errorf("%d of 10 tasks ran", n)
 	}
 	return nil
 }
 
-// nestedSubmit: a task of a pool of one worker, which is full, submits more.
-func nestedSubmit(hire newCrew) error {
-	c := hire(1)
+// nestedSubmit: a task submits more tasks to its own pool, which has one worker and is
+// full.
+func nestedSubmit(start newExecutor) error {
+	c := start(1, 0)
 	var ran atomic.Int64
 	done := make(chan struct{})
-	err := c.doWithin(func(inside crew) {
+	err := c.doWithin(func(inside executor) {
 		for range 5 {
 			_ = inside.do(func() { ran.Add(1) })
 		}
@@ -74,17 +75,17 @@ func nestedSubmit(hire newCrew) error {
 	return nil
 }
 
-// asManyAsWorkers: however submissions and workers fall together, in the end as
-// many tasks run as there are workers.
-func asManyAsWorkers(hire newCrew) error {
+// asManyAsWorkers: in any interleaving of submissions and workers, as many tasks run in
+// the end as there are workers.
+func asManyAsWorkers(start newExecutor) error {
 	for range 200 {
-		c := hire(4)
+		c := start(4, 0)
 		var running atomic.Int64
 		gate := make(chan struct{})
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				_ = c.do(func() {}) // lets workers go to sleep and wake up
+				_ = c.do(func() {}) // makes workers sleep and wake up
 				_ = c.do(func() { running.Add(1); <-gate })
 			})
 		}
@@ -100,26 +101,27 @@ func asManyAsWorkers(hire newCrew) error {
 	return nil
 }
 
-// noWorkers: none is refused, or means something else, but does not hang.
-func noWorkers(hire newCrew) error {
-	var c crew
-	if refuses(func() error { c = hire(0); return nil }) {
+// noWorkers: a pool of 0 workers is rejected or gets a default number, but does not
+// hang.
+func noWorkers(start newExecutor) error {
+	var c executor
+	if refuses(func() error { c = start(0, 0); return nil }) {
 		return nil
 	}
 	ran := make(chan struct{})
 	if err := c.do(func() { close(ran) }); err != nil {
-		return nil // refused as well
+		return nil // rejected as well
 	}
 	<-ran
 	c.end()
 	return nil
 }
 
-// processorsChange: each task once, while the number of processors changes.
-func processorsChange(hire newCrew) error {
+// processorsChange: each task runs once while the number of processors changes.
+func processorsChange(start newExecutor) error {
 	const tasks = 4000
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	c := hire(4)
+	c := start(4, 0)
 	ran := make([]atomic.Int64, tasks)
 	var wg sync.WaitGroup
 	for s := range 4 {

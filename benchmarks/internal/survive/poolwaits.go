@@ -8,105 +8,51 @@ import (
 	"sync/atomic"
 	"testing/synctest"
 
-	"github.com/alitto/pond/v2"
-	"github.com/gammazero/workerpool"
-	"github.com/panjf2000/ants/v2"
-	concpool "github.com/sourcegraph/conc/pool"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/tandemgo/tandem/pool"
 )
 
-// poolWaits are what is asked about those who wait for a pool.
+// poolWaits are the scenarios of callers that wait for a pool.
 var poolWaits = slices.Concat(
-	each("FP8", nests, func(nest func(chan struct{}) (end func())) error {
-		done := make(chan struct{})
-		end := nest(done)
-		<-done
-		end()
-		return nil
-	}, documented{"conc": "pool.Pool.Go"}),
-	remark(each("FP9", resizables, resizeWakesAll, nil), "pond", "its queue is disabled; with a queue it survives"),
+	each("FP8", only(executors, tandem, "pond", "workerpool", "conc"), nestedWait, documented{"conc": "pool.Pool.Go"}),
+	with(each("FP9", only(executors, tandem, "pond", "ants"), resizeWakesAll, nil), remark("its queue is disabled; with a queue it survives"), "pond"),
 	each("FP18", rooms, grantMeetsCancel, nil),
 )
 
-// nests run a task that waits for another task of the same pool, of one worker,
-// and then closes done.
-var nests = map[string]func(done chan struct{}) (end func()){
-	tandem: func(done chan struct{}) func() {
-		var p *pool.Pool[int, int]
-		p = pool.New(1, func(ctx context.Context, v int) (int, error) {
-			if v == 0 {
-				_, _ = p.Do(ctx, 1)
-				close(done)
-			}
-			return v, nil
-		})
-		_ = p.Go(context.Background(), 0)
-		return func() { _ = p.Close() }
-	},
-	"pond": func(done chan struct{}) func() {
-		p := pond.NewPool(1)
-		_ = p.Go(func() { _ = p.Submit(func() {}).Wait(); close(done) })
-		return p.StopAndWait
-	},
-	"workerpool": func(done chan struct{}) func() {
-		p := workerpool.New(1)
-		_ = p.Do(func() { _ = p.DoWait(func() {}); close(done) })
-		return p.StopWait
-	},
-	"conc": func(done chan struct{}) func() {
-		p := concpool.New().WithMaxGoroutines(1)
-		p.Go(func() {
-			inner := make(chan struct{})
-			p.Go(func() { close(inner) })
-			<-inner
-			close(done)
-		})
-		return p.Wait
-	},
-}
-
-// A resizable is a pool of one worker, and no queue, whose tasks wait for held.
-type resizable func(held chan struct{}) (do func() error, grow, end func())
-
-var resizables = map[string]resizable{
-	tandem: func(held chan struct{}) (func() error, func(), func()) {
-		p := pool.New(1, func(context.Context, int) (int, error) { <-held; return 0, nil }, pool.WithQueue(0))
-		return func() error { return p.Go(context.Background(), 1) }, func() { p.Resize(7) }, func() { _ = p.Close() }
-	},
-	"pond": func(held chan struct{}) (func() error, func(), func()) {
-		p := pond.NewPool(1, pond.WithQueueSize(0))
-		return func() error { return p.Go(func() { <-held }) }, func() { p.Resize(7) }, p.StopAndWait
-	},
-	"ants": func(held chan struct{}) (func() error, func(), func()) {
-		p, err := ants.NewPool(1)
-		if err != nil {
-			panic(err)
-		}
-		return func() error { return p.Submit(func() { <-held }) }, func() { p.Tune(7) },
-			func() { _ = p.ReleaseContext(context.Background()) }
-	},
-}
-
-// resizeWakesAll: seven submit to one worker, and then there are seven.
-func resizeWakesAll(open resizable) error {
-	held := make(chan struct{})
-	do, grow, end := open(held)
-	var wg sync.WaitGroup
-	for range 7 {
-		wg.Go(func() { _ = do() })
+// nestedWait: a task waits for another task of its own pool, which has one worker.
+func nestedWait(start newExecutor) error {
+	c := start(1, 10)
+	done := make(chan struct{})
+	err := c.doWithin(func(inside executor) {
+		_ = inside.submit(context.Background(), func() {})()
+		close(done)
+	})
+	if err != nil {
+		return err
 	}
-	synctest.Wait() // six of them wait
-	grow()
-	wg.Wait()
-	close(held)
-	end()
+	<-done
+	c.end()
 	return nil
 }
 
-// A room has a place for one. Take returns as it is taken, and until then waits
-// for that as long as its context lasts.
+// resizeWakesAll: seven callers submit to one worker, and then there are seven workers.
+func resizeWakesAll(start newExecutor) error {
+	held := make(chan struct{})
+	c := start(1, 0)
+	var wg sync.WaitGroup
+	for range 7 {
+		wg.Go(func() { _ = c.do(func() { <-held }) })
+	}
+	synctest.Wait() // six callers wait
+	c.resize(7)
+	wg.Wait()
+	close(held)
+	c.end()
+	return nil
+}
+
+// A room has room for one. take returns when it has taken it, or when its context ends.
 type room func() (take func(context.Context) error, leave, end func())
 
 var rooms = map[string]room{
@@ -122,7 +68,7 @@ var rooms = map[string]room{
 			select {
 			case <-begun:
 				return nil
-			case <-f.Done(): // it was cancelled before it began
+			case <-f.Done(): // cancelled before it began
 				_, err := f.Wait(context.Background())
 				return err
 			}
@@ -135,8 +81,8 @@ var rooms = map[string]room{
 	},
 }
 
-// grantMeetsCancel: room is left as the context of the first in line ends. It goes
-// to one of the two who wait, and is not lost.
+// grantMeetsCancel: room becomes free while the context of the first waiter ends. One
+// of the two waiters gets it.
 func grantMeetsCancel(open room) error {
 	for range 300 {
 		take, leave, end := open()
@@ -157,8 +103,8 @@ func grantMeetsCancel(open room) error {
 		if first.Load() {
 			leave()
 		}
-		if err := <-second; err != nil { // or it hangs
-			return fmt.Errorf("who waits behind one that gave up is told %w", err)
+		if err := <-second; err != nil { // or it hangs, if the room is lost
+			return fmt.Errorf("the caller behind one that gave up gets %w", err)
 		}
 		leave()
 		end()

@@ -7,46 +7,33 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"sync"
 	"time"
+
+	"github.com/tandemgo/tandem/fan"
 )
 
-// Patience is how long the process of a trial may take. None has needed it so far:
-// who waits for what never comes is found by the bubble, or by the look at locks.
-// The work of the longest trial is a second.
-const Patience = 2 * time.Minute
+// timeLimit is the time limit of the process of a trial. It is far above the second of
+// the longest trial: the bubble or watchLocks detects waits that never end.
+const timeLimit = 2 * time.Minute
 
-// Run tries all scenarios, so many at a time, each in a process of its own: of
-// the program that runs, which must call Child first. The order stays. The error
-// is about a trial that could not be made.
+// Run tries all scenarios, atOnce at a time and each in its own process, started from
+// the running program, which must call Child first. The results have the order of the
+// scenarios. The error is about a trial that could not be made.
 func Run(ctx context.Context, scenarios []Scenario, atOnce int) ([]Result, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	results, errs := make([]Result, len(scenarios)), make([]error, len(scenarios))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range atOnce {
-		wg.Go(func() {
-			for i := range next {
-				results[i], errs[i] = inProcess(ctx, self, scenarios[i])
-			}
-		})
-	}
-	for i := range scenarios {
-		next <- i // soon after the end of ctx, too, since it kills the processes
-	}
-	close(next)
-	wg.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return results, errors.Join(errs...)
+	results := make([]Result, len(scenarios))
+	err = fan.ForEach(ctx, atOnce, numbers(len(scenarios)), func(ctx context.Context, i int) (err error) {
+		results[i], err = inProcess(ctx, self, scenarios[i])
+		return err
+	})
+	return results, err
 }
 
 func inProcess(ctx context.Context, self string, s Scenario) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Env = append(os.Environ(), env+"="+s.Name())

@@ -169,6 +169,32 @@ function connect() {
 }
 connect();
 
+document.getElementById('seen').href = 'debug/tandem'; // of this server, no file
+
+// A slow viewer, while there is one: the server takes its time for what it writes to it.
+const slow = { source: null, received: 0, missed: 0 };
+document.getElementById('slow').onclick = e => {
+  if (slow.source) slow.source.close();
+  Object.assign(slow, { source: slow.source ? null : new EventSource('slow'), received: 0, missed: 0 });
+  e.target.textContent = slow.source ? 'Remove the slow viewer' : 'Add a slow viewer';
+  const gaps = document.getElementById('slow-gaps'), figures = document.getElementById('slow-figures');
+  const say = () => { figures.textContent = slow.source ? `received ${slow.received}, missed ${slow.missed}` : ''; };
+  gaps.replaceChildren();
+  say();
+  if (!slow.source) return;
+  slow.source.onmessage = () => { slow.received++; say(); };
+  slow.source.addEventListener('end', () => slow.source.close());
+  slow.source.addEventListener('gap', e => {
+    const { missed } = JSON.parse(e.data), item = document.createElement('li'), time = document.createElement('time');
+    slow.missed += missed;
+    time.textContent = new Date().toLocaleTimeString();
+    item.append(time, `a gap: ${missed} samples missed`);
+    gaps.prepend(item);
+    if (gaps.children.length > 5) gaps.lastChild.remove();
+    say();
+  });
+};
+
 setInterval(async () => {
   try {
     const { Subscriptions } = await (await fetch('viewers.json')).json();

@@ -1,5 +1,11 @@
-// Package proxy is a network that can be made bad: a loopback address in front of
-// a server that is cut, stalls, or is slow, as a test says.
+// Package proxy simulates a bad network: a loopback address in front of a server that a
+// test can cut, stall or slow down.
+//
+// It is not Shopify/toxiproxy: there, a link whose data is stopped loses the data and is
+// closed when it goes on, and a link that is delayed for very long keeps its goroutines
+// when it is closed meanwhile. A stalled link that goes on with all its data is what most
+// tests here need, and each test must end without goroutines. It would also add an HTTP
+// server, metrics and a logger to the modules of the tests.
 package proxy
 
 import (
@@ -9,14 +15,14 @@ import (
 	"time"
 )
 
-// A Proxy forwards the connections to its address to a server.
+// A Proxy forwards connections to a server.
 type Proxy struct {
 	listener net.Listener
 	target   string
 	running  sync.WaitGroup
 
 	mu      sync.Mutex
-	changed *sync.Cond // of what follows
+	changed *sync.Cond // of the fields below
 	conns   map[net.Conn]struct{}
 	mode    mode
 	delay   time.Duration
@@ -31,7 +37,7 @@ const (
 	refuses
 )
 
-// New starts a proxy in front of target, a host and port. It ends with the test.
+// New starts a proxy in front of target, a host and port. The proxy ends with the test.
 func New(tb testing.TB, target string) *Proxy {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,14 +54,14 @@ func New(tb testing.TB, target string) *Proxy {
 // Addr returns the host and port to connect to.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
-// Pass forwards everything at once, from now on: the network is well again.
+// Pass forwards everything at once, from now on.
 func (p *Proxy) Pass() { p.set(passes, 0) }
 
-// Stall forwards nothing, and keeps connections open, as when a cable is pulled:
-// what is sent arrives after Pass, or never.
+// Stall forwards nothing and keeps connections open, as when a cable is unplugged: data
+// sent meanwhile arrives after Pass, or never.
 func (p *Proxy) Stall() { p.set(stalls, 0) }
 
-// Delay makes everything that the server says arrive that much later.
+// Delay delays everything that the server sends by d.
 func (p *Proxy) Delay(d time.Duration) { p.set(passes, d) }
 
 // Cut closes all connections and refuses new ones, until Pass.
@@ -64,7 +70,7 @@ func (p *Proxy) Cut() {
 	p.Drop()
 }
 
-// Drop closes all connections; new ones are welcome.
+// Drop closes all connections and accepts new ones.
 func (p *Proxy) Drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +129,7 @@ func (p *Proxy) serve(client net.Conn) {
 	up.Wait()
 }
 
-// keep remembers c, to close it. It reports false if c is not welcome.
+// keep records c, to close it later. It returns false if the proxy refuses c.
 func (p *Proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -141,7 +147,7 @@ func (p *Proxy) drop(c net.Conn) {
 	p.mu.Unlock()
 }
 
-// copy copies until one of them is closed, and then closes both.
+// copy copies until one side is closed, and then closes both.
 func (p *Proxy) copy(to, from net.Conn, delayed bool) {
 	defer to.Close()
 	defer from.Close()
@@ -149,8 +155,7 @@ func (p *Proxy) copy(to, from net.Conn, delayed bool) {
 		data []byte
 		due  time.Time
 	}
-	// What is delayed is read on all the same: a slow server is not one with less
-	// bandwidth.
+	// Delayed data is read without delay: a slow server does not have less bandwidth.
 	pieces := make(chan piece, 1024)
 	var writing sync.WaitGroup
 	writing.Go(func() {
@@ -190,7 +195,7 @@ func (p *Proxy) copy(to, from net.Conn, delayed bool) {
 	writing.Wait()
 }
 
-// passing waits while the proxy stalls. It reports false if the proxy ends.
+// passing waits while the proxy stalls. It returns false if the proxy ends.
 func (p *Proxy) passing() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

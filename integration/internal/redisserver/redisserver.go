@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A Server is a redis-server on a free loopback port, with a folder of its own.
+// A Server is a redis-server on a free loopback port, with its own folder.
 type Server struct {
 	tb   testing.TB
 	dir  string
@@ -20,9 +20,9 @@ type Server struct {
 	cmd  *exec.Cmd
 }
 
-// Start starts a server with args besides what it needs. It ends with the test.
-// Where there is no redis-server, the test is skipped, and fails if the variable
-// CI is set.
+// Start starts a server with the given additional arguments. The server ends with the
+// test. If there is no redis-server, the test is skipped, or fails if the variable CI
+// is set.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -48,7 +48,7 @@ func (s *Server) Start() {
 	if err := s.cmd.Start(); err != nil {
 		s.tb.Fatal(err)
 	}
-	// The only way to know that it is there is to ask.
+	// Poll until the server answers.
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		if s.answers() {
 			return
@@ -74,8 +74,8 @@ func (s *Server) answers() bool {
 // Kill ends the server at once, if it runs.
 func (s *Server) Kill() {
 	if s.cmd.ProcessState == nil {
-		s.cmd.Process.Kill()
-		s.cmd.Wait()
+		_ = s.cmd.Process.Kill() // it may have ended
+		_ = s.cmd.Wait()         // its error tells that it was killed
 	}
 }
 

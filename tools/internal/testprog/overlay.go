@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// WriteOverlay writes into dir what makes the go command take the given texts for
-// the files at their paths, and returns the overlay's own path. A file whose text is
-// nil is not there.
+// WriteOverlay writes an overlay for the go command into dir and returns its path. The
+// overlay replaces the files at the given paths by the given texts; a file with a nil
+// text is removed.
 func WriteOverlay(dir string, texts map[string][]byte) (string, error) {
 	replace := map[string]string{}
 	for path, text := range texts {

@@ -1,5 +1,5 @@
-// Package testprog builds the test programs of packages, with some of their files
-// replaced by others, and runs them within limits of time and memory.
+// Package testprog builds the test programs of packages with some files replaced, and
+// runs them within limits of time and memory.
 package testprog
 
 import (
@@ -15,13 +15,13 @@ import (
 // A Program is the test program of a package.
 type Program struct {
 	Package string // its import path
-	Dir     string // where its files are; the program runs there
+	Dir     string // the folder of its files and of the run
 	Race    bool
 	Tags    string
 }
 
-// Build compiles p to the file at path, with an overlay if that is not "". An
-// error for which Exited is true means that it does not compile.
+// Build compiles p to the file at path, with an overlay if overlay is not "". An error
+// for which Exited is true means that p does not compile.
 func (p Program) Build(ctx context.Context, path, overlay string) error {
 	args := []string{"test", "-c", "-o", path, "-vet=off", "-ldflags=-s -w", "-tags", p.Tags}
 	if overlay != "" {
@@ -38,17 +38,17 @@ func (p Program) Build(ctx context.Context, path, overlay string) error {
 	return nil
 }
 
-// An Outcome is how a test program ended.
+// An Outcome is the result of a run of a test program.
 type Outcome struct {
 	Output string
 	Failed bool   // in any way
-	Killed string // why it had to be: it held too much memory, or did not end; or ""
+	Killed string // the reason if it was killed: too much memory, or no end; otherwise ""
 
-	Processor time.Duration // how long it had a processor, whatever else went on
+	Processor time.Duration // processor time used
 }
 
-// Run runs the program that was built to path, with more variables in its
-// environment and with the given arguments. It is to end by itself within limit.
+// Run runs the program at path with the given arguments and additional environment
+// variables. The program's own time limit is limit.
 func (p Program) Run(ctx context.Context, path string, limit time.Duration, env []string, args ...string) (o Outcome, err error) {
 	const grace = 5 * time.Second
 	kill, cancel := context.WithTimeout(ctx, limit+grace)
@@ -68,7 +68,7 @@ func (p Program) Run(ctx context.Context, path string, limit time.Duration, env 
 	case ctx.Err() != nil:
 		return o, ctx.Err()
 	case o.Killed != "":
-	case kill.Err() != nil: // it could not even time out
+	case kill.Err() != nil: // it has not ended by its own time limit
 		o.Killed = "a hang"
 	case err != nil && !Exited(err):
 		return o, err
@@ -76,8 +76,8 @@ func (p Program) Run(ctx context.Context, path string, limit time.Duration, env 
 	return o, nil
 }
 
-// Exited reports whether a command ended by itself and failed, and not by a signal
-// that somebody has sent to all of us.
+// Exited reports whether a command ended by itself with a failure, as opposed to a
+// signal that may have been sent to all our processes.
 func Exited(err error) bool {
 	failed, ok := errors.AsType[*exec.ExitError](err)
 	return ok && failed.Exited()

@@ -1,11 +1,11 @@
-// Package user imports counter.
+// Package user imports bare.
 package user
 
-import "example.com/tiny/counter"
+import "example.com/tiny/bare"
 
-// Ten reports whether 10 is big.
-func Ten() bool {
-	c := counter.New()
-	c.Add(10)
-	return c.Big()
+// Ten returns 10.
+func Ten() int {
+	c := bare.New()
+	c <- 10
+	return <-c
 }

@@ -3,7 +3,7 @@ package user
 import "testing"
 
 func TestTen(t *testing.T) {
-	if !Ten() {
-		t.Error("10 is not big")
+	if Ten() != 10 {
+		t.Error("not 10")
 	}
 }

@@ -1,0 +1,4 @@
+package ratelimit
+
+// The instance makes the compiler inline the functions that it calls, see package broadcast.
+var _ = NewKeyed[int]
