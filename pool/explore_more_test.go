@@ -153,6 +153,42 @@ func TestExploreSweep(t *testing.T) {
 	})
 }
 
+// P12: a sweep for a call that is refused lets in the submitter which waits for room, although
+// the only worker waits for that one.
+func TestExploreSweepLetsIn(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		in := make(chan struct{}, 1)
+		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+			if n == 0 {
+				sched.Park(in)
+			}
+			return n, nil
+		}, pool.WithQueue(1))
+		tr.goes(0)
+		synctest.Wait()
+		f, err := tr.Submit(ctx, 1)
+		tr.took(err)
+		r.After(func() {
+			_, err := f.Wait(context.Background())
+			tr.is(0, err, 0, errCause)
+		})
+		r.Go("waits", func() {
+			tr.goes(2)
+			sched.Signal(in)
+		})
+		r.Go("cancels and tries", func() {
+			cancels(cancel)()
+			if err := tr.TryGo(context.Background(), 3); err == nil { // before the other one looked
+				_ = tr.took(nil)
+				sched.Signal(in)
+			} else if !errors.Is(err, pool.ErrQueueFull) {
+				t.Error(err)
+			}
+		})
+	})
+}
+
 // A submitter does not overtake one that waits for room.
 func TestExploreNoneOvertakes(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
