@@ -108,6 +108,7 @@ func TestBrowserShowsTheBooks(t *testing.T) {
 	want["Pools/mail/QueueWait/Count"] = int(st.QueueWait.Count())
 	want["Pools/mail/RunTime/Count"] = int(st.RunTime.Count())
 	count("Broadcasts/prices/", p.prices.Stats(), "Sent", "Lost", "Retained", "Capacity")
+	count("Inflight/calls/", p.calls.Stats(), "InFlight", "Limit", "Waiting", "Waits", "Dropped")
 	count("Limiters/api/", p.api.Stats(), "Owed", "Waiting", "Waits")
 	count("Keyed/users/", p.users.Stats(), "Granted", "Denied", "Waiting", "Waits", "Keys", "Evicted", "Forgotten", "Shared")
 	delete(got, "Limiters/api/Owed") // it falls as time goes by

@@ -23,6 +23,7 @@ import (
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/debug"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/internal/testkit"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
@@ -62,6 +63,10 @@ type figures struct {
 		Stages pipeline.Stats
 		Edges  []pipeline.Edge
 	}
+	Inflight []struct {
+		Name  string
+		Stats inflight.Stats
+	}
 	Limiters []struct {
 		Name, Limit string
 		Stats       ratelimit.Stats
@@ -99,6 +104,10 @@ func TestC13JSONHasTheBooks(t *testing.T) {
 	if _, err := pipeline.Then(double, pipeline.Take[int](2)).Observe(&o).Collect(t.Context(), pipeline.Values(1, 2, 3)); err != nil {
 		t.Fatal(err)
 	}
+	calls := inflight.New(3)
+	if _, ok := calls.TryAcquire(2); !ok {
+		t.Fatal("nothing is free")
+	}
 	l := ratelimit.New(ratelimit.Every(time.Hour), 3)
 	k := ratelimit.NewKeyed[string](ratelimit.Every(time.Hour), 1)
 	l.Allow()
@@ -117,6 +126,7 @@ func TestC13JSONHasTheBooks(t *testing.T) {
 	}
 	debug.Add(&h, "jobs", p)
 	debug.Add(&h, "chain", &o)
+	debug.Add(&h, "calls", calls)
 	debug.Add(&h, "one", l)
 	debug.Add(&h, "many", k)
 	debug.Add(&h, "news", b)
@@ -133,6 +143,9 @@ func TestC13JSONHasTheBooks(t *testing.T) {
 	}
 	if x := got.Pipelines; len(x) != 1 || x[0].Name != "chain" || cmp.Diff(o.Stats(), x[0].Stages) != "" || cmp.Diff(o.Edges(), x[0].Edges) != "" || x[0].Stages.Stage("double").In == 0 {
 		t.Errorf("pipelines: %+v", x)
+	}
+	if x := got.Inflight; len(x) != 1 || x[0].Name != "calls" || x[0].Stats != calls.Stats() || x[0].Stats.InFlight != 2 {
+		t.Errorf("in flight: %+v", x)
 	}
 	if x := got.Limiters; len(x) != 1 || x[0].Name != "one" || x[0].Limit != l.String() || x[0].Stats.Owed != 1 {
 		t.Errorf("limiters: %+v", x)

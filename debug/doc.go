@@ -16,7 +16,9 @@
 //   - of a broadcast how far each subscription is behind, how many values it has missed,
 //     and, if the broadcast is made with broadcast.Traced, where it was made;
 //   - of a limiter its rate, the permits owed and the callers that wait; of a keyed limiter
-//     grants and denials, too.
+//     grants and denials, too;
+//   - of a limiter of calls in flight its limit, the weight in flight, the callers that wait
+//     and the calls that were dropped.
 //
 // The page is a single file that needs no network but the program itself. It fits a
 // phone, and follows the dark mode of the browser.
@@ -39,6 +41,7 @@
 //	Time        when the figures were taken, as in RFC 3339
 //	Pools       [{Name, Stats}], Stats as [pool.Stats]
 //	Pipelines   [{Name, Stages, Edges}], as [pipeline.Stats] and [pipeline.Edge]
+//	Inflight    [{Name, Stats}], Stats as [inflight.Stats]
 //	Limiters    [{Name, Limit, Stats}], Stats as [ratelimit.Stats]
 //	Keyed       [{Name, Stats}], Stats as [ratelimit.KeyedStats]
 //	Broadcasts  [{Name, Stats}], Stats as [broadcast.Stats]

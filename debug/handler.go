@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
@@ -30,10 +31,10 @@ type Handler struct {
 }
 
 // Stats are the figures that a Handler can show. A *pool.Pool, *pipeline.Observer,
-// *ratelimit.Limiter, *ratelimit.Keyed and *broadcast.Broadcast have a method that returns
-// one of them.
+// *inflight.Limiter, *ratelimit.Limiter, *ratelimit.Keyed and *broadcast.Broadcast have a
+// method that returns one of them.
 type Stats interface {
-	pool.Stats | pipeline.Stats | ratelimit.Stats | ratelimit.KeyedStats | broadcast.Stats
+	pool.Stats | pipeline.Stats | inflight.Stats | ratelimit.Stats | ratelimit.KeyedStats | broadcast.Stats
 }
 
 // Add makes h show x under a name. It replaces an x with the same name and the same type of

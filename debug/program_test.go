@@ -10,6 +10,7 @@ import (
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/debug"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
 	"github.com/tandemgo/tandem/ratelimit"
@@ -31,6 +32,7 @@ type program struct {
 	images pipeline.Observer
 	mail   *pool.Pool[int, struct{}]
 	prices *broadcast.Broadcast[int]
+	calls  *inflight.Limiter
 	api    *ratelimit.Limiter
 	users  *ratelimit.Keyed[int]
 	stop   func() // returns when all has ended
@@ -44,6 +46,7 @@ func startProgram(t *testing.T, is fault) *program {
 	var wg sync.WaitGroup
 	p := &program{
 		prices: broadcast.New[int](broadcast.WithCapacity(256), broadcast.Traced()),
+		calls:  inflight.New(2),
 		api:    ratelimit.New(ratelimit.Per(50, time.Second), 10),
 		users:  ratelimit.NewKeyed[int](ratelimit.Per(12, time.Second), 2),
 	}
@@ -118,11 +121,15 @@ func startProgram(t *testing.T, is fault) *program {
 	wg.Go(func() {
 		for range ticks(ctx, 30*time.Millisecond) {
 			_ = p.api.Wait(ctx) // ctx has ended
+			if permit, ok := p.calls.TryAcquire(1); ok {
+				permit.Release(inflight.Success)
+			}
 		}
 	})
 	debug.Add(&p.h, "images", &p.images)
 	debug.Add(&p.h, "mail", p.mail)
 	debug.Add(&p.h, "prices", p.prices)
+	debug.Add(&p.h, "calls", p.calls)
 	debug.Add(&p.h, "api", p.api)
 	debug.Add(&p.h, "users", p.users)
 	return p

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
@@ -18,6 +19,7 @@ type snapshot struct {
 	Time       time.Time
 	Pools      []figures[pool.Stats]
 	Pipelines  []chain
+	Inflight   []figures[inflight.Stats]
 	Limiters   []limiter
 	Keyed      []figures[ratelimit.KeyedStats]
 	Broadcasts []figures[broadcast.Stats]
@@ -61,6 +63,8 @@ func newSource[S Stats](name string, x interface{ Stats() S }) source {
 				c.Edges = append(c.Edges, x.Edges()...)
 			}
 			to.Pipelines = append(to.Pipelines, c)
+		case inflight.Stats:
+			to.Inflight = append(to.Inflight, figures[inflight.Stats]{name, s})
 		case ratelimit.Stats:
 			l := limiter{Name: name, Stats: s}
 			if x, ok := x.(fmt.Stringer); ok {
@@ -84,8 +88,9 @@ func (h *Handler) sample() []byte {
 	sources := slices.Clone(h.sources)
 	h.mu.Unlock()
 	s := snapshot{
-		Time: time.Now(), Pools: []figures[pool.Stats]{}, Pipelines: []chain{}, Limiters: []limiter{},
-		Keyed: []figures[ratelimit.KeyedStats]{}, Broadcasts: []figures[broadcast.Stats]{}, Errors: []failure{},
+		Time: time.Now(), Pools: []figures[pool.Stats]{}, Pipelines: []chain{},
+		Inflight: []figures[inflight.Stats]{}, Limiters: []limiter{}, Keyed: []figures[ratelimit.KeyedStats]{},
+		Broadcasts: []figures[broadcast.Stats]{}, Errors: []failure{},
 	}
 	for _, src := range sources {
 		outcome.Run(func() (struct{}, error) { src.add(&s); return struct{}{}, nil }, func(_ struct{}, err error) {

@@ -30,6 +30,13 @@
 //	tandem.pipeline.worker.count                         {worker}, gauge; the most that there were
 //	tandem.pipeline.time                                 s, counter; tandem.state is busy, blocked or waiting
 //
+// of an *inflight.Limiter
+//
+//	tandem.inflight.limit, tandem.inflight.weight        {weight}, gauges; allowed, and in flight
+//	tandem.inflight.waiter.count                         {call}, gauge
+//	tandem.inflight.call.waited                          {call}, counter
+//	tandem.inflight.call.dropped                         {call}, counter
+//
 // of a *ratelimit.Limiter and a *ratelimit.Keyed
 //
 //	tandem.ratelimit.waiter.count                        {call}, gauge

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
 	"github.com/tandemgo/tandem/ratelimit"
@@ -48,6 +49,12 @@ func produce[S Stats](t target, figures S, o recordOptions) {
 				t.seconds("tandem.pipeline.time", "Time that the goroutines of the stage have been busy, blocked by the next stage, or waiting for input.", d, "stage", stage, "state", state)
 			}
 		}
+	case inflight.Stats:
+		t.gauge("tandem.inflight.limit", "{weight}", "Weight that may be in flight.", int64(s.Limit))
+		t.gauge("tandem.inflight.weight", "{weight}", "Weight that is in flight.", int64(s.InFlight))
+		t.gauge("tandem.inflight.waiter.count", "{call}", "Callers that wait.", int64(s.Waiting))
+		t.counter("tandem.inflight.call.waited", "{call}", "Calls that have had to wait.", s.Waits)
+		t.counter("tandem.inflight.call.dropped", "{call}", "Permits released as Dropped.", s.Dropped)
 	case ratelimit.Stats:
 		t.waiters(s.Waiting, s.Waits)
 		t.gauge("tandem.ratelimit.permit.owed", "{permit}", "Permits that have not come back yet.", int64(s.Owed))

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/oteltandem"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
@@ -98,6 +99,12 @@ func TestMetricsAreTheBooks(t *testing.T) {
 	if _, err := pipeline.Then(half(), half()).Observe(&o).Collect(t.Context(), pipeline.Values(1, 2, 3, 4, 5)); err != nil {
 		t.Fatal(err)
 	}
+	inFlight := inflight.New(3)
+	for range 3 {
+		if p, ok := inFlight.TryAcquire(1); ok && inFlight.Stats().InFlight == 3 {
+			p.Release(inflight.Dropped)
+		}
+	}
 	l := ratelimit.New(ratelimit.Every(time.Hour), 3)
 	l.AllowN(2)
 	k := ratelimit.NewKeyed[string](ratelimit.Every(time.Hour), 1)
@@ -122,6 +129,7 @@ func TestMetricsAreTheBooks(t *testing.T) {
 	}
 	oteltandem.RecordStats(&producer, "jobs", p, nil)
 	oteltandem.RecordStats(&producer, "chain", &o)
+	oteltandem.RecordStats(&producer, "calls", inFlight)
 	oteltandem.RecordStats(&producer, "one", l)
 	oteltandem.RecordStats(&producer, "many", k)
 	oteltandem.RecordStats(&producer, "news", b, oteltandem.PerSubscription())
@@ -147,6 +155,11 @@ func TestMetricsAreTheBooks(t *testing.T) {
 		"pipeline.item.waiting{name=chain,stage=filter}":              0,
 		"pipeline.worker.count{name=chain,stage=filter}":              1,
 		"pipeline.time{name=chain,stage=filter#2,state=waiting}":      o.Stats()[1].Waiting.Seconds(),
+		"inflight.limit{name=calls}":                                  3,
+		"inflight.weight{name=calls}":                                 2,
+		"inflight.waiter.count{name=calls}":                           0,
+		"inflight.call.waited{name=calls}":                            0,
+		"inflight.call.dropped{name=calls}":                           1,
 		"ratelimit.permit.owed{name=one}":                             2,
 		"ratelimit.waiter.count{name=one}":                            0,
 		"ratelimit.call.waited{name=many}":                            0,

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
 	"github.com/tandemgo/tandem/ratelimit"
@@ -21,9 +22,10 @@ import (
 const scope = "github.com/tandemgo/tandem/oteltandem"
 
 // Stats are the figures that can be exported: those that Stats of a *pool.Pool,
-// *pipeline.Observer, *ratelimit.Limiter, *ratelimit.Keyed or *broadcast.Broadcast returns.
+// *pipeline.Observer, *inflight.Limiter, *ratelimit.Limiter, *ratelimit.Keyed or
+// *broadcast.Broadcast returns.
 type Stats interface {
-	pool.Stats | pipeline.Stats | ratelimit.Stats | ratelimit.KeyedStats | broadcast.Stats
+	pool.Stats | pipeline.Stats | inflight.Stats | ratelimit.Stats | ratelimit.KeyedStats | broadcast.Stats
 }
 
 // A Producer makes metrics of the Stats that [RecordStats] has added to it. It is a Producer of

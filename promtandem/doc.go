@@ -27,6 +27,14 @@
 //	tandem_pipeline_workers{stage}                        gauge; the most that there were
 //	tandem_pipeline_time_seconds_total{stage,state}       counter; busy, blocked, waiting
 //
+// Of an *inflight.Limiter:
+//
+//	tandem_inflight_limit, tandem_inflight_weight         gauges; allowed, and in flight
+//	tandem_inflight_waiters                               gauge
+//	tandem_inflight_waits_total                           counter; calls that have had to wait
+//	tandem_inflight_dropped_total                         counter
+//	tandem_inflight_latency_seconds                       gauge; mean of the last round, if adaptive
+//
 // Of a *ratelimit.Limiter and a *ratelimit.Keyed:
 //
 //	tandem_ratelimit_waiters                              gauge

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
 	"github.com/tandemgo/tandem/ratelimit"
@@ -57,6 +58,13 @@ var (
 	itemsWaiting = newFamily[pipeline.Stats]("pipeline", gauge, "tandem_pipeline_items_waiting", "Items on their way to the stage.", "stage")
 	stageWorkers = newFamily[pipeline.Stats]("pipeline", gauge, "tandem_pipeline_workers", "The most goroutines that the stage has had at once.", "stage")
 	stageTime    = newFamily[pipeline.Stats]("pipeline", counter, "tandem_pipeline_time_seconds_total", "Time that the goroutines of the stage have been busy, blocked by the next stage, or waiting for input.", "stage", "state")
+
+	inflightLimit   = newFamily[inflight.Stats]("limiter", gauge, "tandem_inflight_limit", "Weight that may be in flight.")
+	inflightWeight  = newFamily[inflight.Stats]("limiter", gauge, "tandem_inflight_weight", "Weight that is in flight.")
+	inflightWaiters = newFamily[inflight.Stats]("limiter", gauge, "tandem_inflight_waiters", "Callers that wait.")
+	inflightWaits   = newFamily[inflight.Stats]("limiter", counter, "tandem_inflight_waits_total", "Calls that have had to wait.")
+	inflightDropped = newFamily[inflight.Stats]("limiter", counter, "tandem_inflight_dropped_total", "Permits released as Dropped.")
+	inflightLatency = newFamily[inflight.Stats]("limiter", gauge, "tandem_inflight_latency_seconds", "Mean of the last round of an adaptive limiter.")
 
 	limiterWaiters = newFamily[ratelimit.Stats]("limiter", gauge, "tandem_ratelimit_waiters", "Callers that wait.")
 	limiterWaits   = newFamily[ratelimit.Stats]("limiter", counter, "tandem_ratelimit_waits_total", "Calls that have had to wait.")

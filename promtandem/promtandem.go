@@ -8,15 +8,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
 // Stats are the figures that can be exported: those that Stats of a *pool.Pool,
-// *pipeline.Observer, *ratelimit.Limiter, *ratelimit.Keyed or *broadcast.Broadcast returns.
+// *pipeline.Observer, *inflight.Limiter, *ratelimit.Limiter, *ratelimit.Keyed or
+// *broadcast.Broadcast returns.
 type Stats interface {
-	pool.Stats | pipeline.Stats | ratelimit.Stats | ratelimit.KeyedStats | broadcast.Stats
+	pool.Stats | pipeline.Stats | inflight.Stats | ratelimit.Stats | ratelimit.KeyedStats | broadcast.Stats
 }
 
 // An Option changes the metrics of [RecordStats]. A nil Option is ignored.
@@ -133,6 +135,13 @@ func (c *collector[S]) Collect(ch chan<- prometheus.Metric) {
 			count(stageTime, st.Blocked.Seconds(), stage, "blocked")
 			count(stageTime, st.Waiting.Seconds(), stage, "waiting")
 		}
+	case inflight.Stats:
+		send(inflightLimit, float64(s.Limit))
+		send(inflightWeight, float64(s.InFlight))
+		send(inflightWaiters, float64(s.Waiting))
+		send(inflightWaits, float64(s.Waits))
+		send(inflightDropped, float64(s.Dropped))
+		send(inflightLatency, s.Latency.Seconds())
 	case ratelimit.Stats:
 		send(limiterWaiters, float64(s.Waiting))
 		send(limiterWaits, float64(s.Waits))

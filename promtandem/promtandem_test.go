@@ -13,6 +13,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/tandemgo/tandem/broadcast"
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/pipeline"
 	"github.com/tandemgo/tandem/pool"
 	"github.com/tandemgo/tandem/promtandem"
@@ -74,6 +75,12 @@ func TestMetricsAreTheBooks(t *testing.T) {
 	if _, err := pipeline.Then(half(), half()).Observe(&o).Collect(t.Context(), pipeline.Values(1, 2, 3, 4, 5)); err != nil {
 		t.Fatal(err)
 	}
+	inFlight := inflight.New(3)
+	for range 3 {
+		if p, ok := inFlight.TryAcquire(1); ok && inFlight.Stats().InFlight == 3 {
+			p.Release(inflight.Dropped)
+		}
+	}
 	l := ratelimit.New(ratelimit.Every(time.Hour), 3)
 	l.AllowN(2)
 	k := ratelimit.NewKeyed[string](ratelimit.Every(time.Hour), 1)
@@ -101,6 +108,7 @@ func TestMetricsAreTheBooks(t *testing.T) {
 	}
 	record(t, "jobs", p, here, nil)
 	record(t, "chain", &o, here)
+	record(t, "calls", inFlight, here)
 	record(t, "one", l, here)
 	record(t, "many", k, here)
 	record(t, "news", b, here, promtandem.PerSubscription())
@@ -122,6 +130,12 @@ func TestMetricsAreTheBooks(t *testing.T) {
 		"tandem_pipeline_items_lost_total{outcome=skipped,pipeline=chain,stage=filter}": 3,
 		"tandem_pipeline_items_in_total{pipeline=chain,stage=filter#2}":                 2,
 		"tandem_pipeline_items_waiting{pipeline=chain,stage=filter}":                    0,
+		"tandem_inflight_limit{limiter=calls}":                                          3,
+		"tandem_inflight_weight{limiter=calls}":                                         2,
+		"tandem_inflight_waiters{limiter=calls}":                                        0,
+		"tandem_inflight_waits_total{limiter=calls}":                                    0,
+		"tandem_inflight_dropped_total{limiter=calls}":                                  1,
+		"tandem_inflight_latency_seconds{limiter=calls}":                                0,
 		"tandem_ratelimit_permits_owed{limiter=one}":                                    2,
 		"tandem_ratelimit_waiters{limiter=one}":                                         0,
 		"tandem_ratelimit_keys{limiter=many}":                                           2,
