@@ -5,6 +5,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -68,21 +69,27 @@ func TestExploreGroupIsRefused(t *testing.T) {
 // Idle workers end after the idle timeout, in whatever order they have come to rest, and as
 // many stay as are to.
 func TestExploreIdleWorkersEnd(t *testing.T) {
-	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		tr := try(t, r, 2, quick, pool.WithIdleTimeout(time.Second), pool.WithMinWorkers(1))
-		tr.goes(0)
-		r.Go("a", func() { tr.goes(1) })
-		r.Go("b", func() {
-			time.Sleep(time.Second)
-			tr.goes(2)
+	for _, stay := range []int{0, 1} {
+		t.Run(fmt.Sprint(stay, " stay"), func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				tr := try(t, r, 2, quick, pool.WithIdleTimeout(time.Second), pool.WithMinWorkers(stay))
+				tr.goes(0)
+				r.Go("a", func() { tr.goes(1) })
+				for i, wait := range []time.Duration{time.Second / 2, time.Second} { // before the timer, and as it fires
+					r.Go(wait.String(), func() {
+						time.Sleep(wait)
+						tr.goes(2 + i)
+					})
+				}
+				r.After(func() {
+					time.Sleep(time.Minute)
+					if s := tr.Stats(); s.Workers != stay {
+						t.Errorf("long at rest: %s", brief(s))
+					}
+				})
+			})
 		})
-		r.After(func() {
-			time.Sleep(time.Minute)
-			if s := tr.Stats(); s.Workers != 1 {
-				t.Errorf("long at rest: %s", brief(s))
-			}
-		})
-	})
+	}
 }
 
 // P9: Wait returns when no accepted task is unfinished, and not before.

@@ -38,9 +38,7 @@ type worker[T, R any] struct {
 // wakeOne makes a worker look at the queue if none is searching.
 func (e *Engine[T, R]) wakeOne() {
 	e.mu.Lock()
-	if !e.closed { // otherwise closeLocked has done so
-		e.wakeLocked()
-	}
+	e.wakeLocked()
 	e.mu.Unlock()
 }
 
