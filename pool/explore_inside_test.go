@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemgo/tandem/internal/explore"
 	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/pool"
 )
 
 // P6: two goroutines of a task ask for the end of its context at the same moment, and
@@ -75,6 +76,43 @@ func TestExploreShutdownMeetsNested(t *testing.T) {
 				t.Errorf("Shutdown: %v", err)
 			}
 			down.Store(true)
+		})
+	})
+}
+
+// P12: a task that waits for one which runs in its place leaves its room to that one, so the
+// other worker can be given a task meanwhile.
+func TestExploreRoomOfTheWaiting(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		inPlace, there := newHandover[bool](), make(chan struct{}, 1)
+		var tr *trial
+		tr = try(t, r, 2, func(ctx context.Context, n int) (int, error) {
+			switch n {
+			case 0:
+				tr.busy.leave() // it lends its place
+				defer tr.busy.enter()
+				f, err := tr.Submit(ctx, 1)
+				if tr.took(err) != nil {
+					t.Error(err)
+					return n, nil
+				}
+				return f.Wait(ctx)
+			case 1:
+				waiting := tr.Stats().Waiting > 0 // otherwise the other worker has taken this one
+				inPlace.give(waiting)
+				if waiting {
+					sched.Park(there)
+				}
+			case 2:
+				sched.Signal(there)
+			}
+			return n, nil
+		}, pool.WithQueue(0))
+		tr.goes(0)
+		r.Go("submits", func() {
+			if inPlace.take() {
+				tr.goes(2)
+			}
 		})
 	})
 }

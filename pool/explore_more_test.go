@@ -92,7 +92,7 @@ func TestExploreIdleWorkersEnd(t *testing.T) {
 	}
 }
 
-// P9: Wait returns when no accepted task is unfinished, and not before.
+// Wait returns when no accepted task is unfinished, and not before.
 func TestExploreWait(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		tr := try(t, r, 1, quick)
@@ -105,6 +105,22 @@ func TestExploreWait(t *testing.T) {
 			}
 			if s := tr.Stats(); s.Completed+s.Cancelled != 2 {
 				t.Errorf("Wait has returned, but %s", brief(s))
+			}
+		})
+		r.Go("cancels", func() { f.Cancel(errCause) })
+	})
+}
+
+// Wait returns when the last task is cancelled in the queue, although no worker looks at it.
+func TestExploreWaitMeetsCancel(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 1, quick)
+		tr.Resize(0)
+		f, err := tr.Submit(context.Background(), 0)
+		tr.took(err)
+		r.Go("waits", func() {
+			if err := tr.Wait(context.Background()); err != nil {
+				t.Error(err)
 			}
 		})
 		r.Go("cancels", func() { f.Cancel(errCause) })

@@ -331,3 +331,49 @@ func TestExploreMap(t *testing.T) {
 		}
 	}
 }
+
+// An unordered walk yields a task that has ended while an earlier one, which waits for
+// that, runs.
+func TestExploreWalkYieldsTheLaterOne(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		yielded := make(chan struct{}, 1)
+		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
+			if n == 0 {
+				sched.Park(yielded)
+			}
+			return n, nil
+		})
+		r.After(func() { tr.accepted.Store(tr.Stats().Submitted) })
+		r.Go("walks", func() {
+			for n, err := range tr.Map(context.Background(), slices.Values([]int{0, 1}), pool.Unordered()) {
+				if err != nil {
+					t.Error(err)
+				}
+				if n == 1 {
+					sched.Signal(yielded)
+				}
+			}
+		})
+	})
+}
+
+// When a walk has been left, none of its tasks runs.
+func TestExploreWalkIsLeft(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		var running sched.Uint64
+		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
+			running.Add(1)
+			running.Add(^uint64(0))
+			return n, nil
+		})
+		r.After(func() { tr.accepted.Store(tr.Stats().Submitted) })
+		r.Go("walks", func() {
+			for range tr.Map(context.Background(), slices.Values([]int{0, 1, 2}), pool.Unordered()) {
+				break
+			}
+			if n := running.Load(); n != 0 {
+				t.Errorf("%d tasks run", n)
+			}
+		})
+	})
+}
