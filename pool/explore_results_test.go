@@ -332,25 +332,31 @@ func TestExploreMap(t *testing.T) {
 	}
 }
 
-// An unordered walk yields a task that has ended while an earlier one, which waits for
-// that, runs.
+// An unordered walk yields a task that has ended while an earlier one and the source, which
+// wait for that, are not over.
 func TestExploreWalkYieldsTheLaterOne(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		yielded := make(chan struct{}, 1)
+		task, source := make(chan struct{}, 1), make(chan struct{}, 1)
 		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
 			if n == 0 {
-				sched.Park(yielded)
+				sched.Park(task)
 			}
 			return n, nil
 		})
 		r.After(func() { tr.accepted.Store(tr.Stats().Submitted) })
+		tasks := func(yield func(int) bool) {
+			if yield(0) && yield(1) {
+				sched.Park(source)
+			}
+		}
 		r.Go("walks", func() {
-			for n, err := range tr.Map(context.Background(), slices.Values([]int{0, 1}), pool.Unordered()) {
+			for n, err := range tr.Map(context.Background(), tasks, pool.Unordered()) {
 				if err != nil {
 					t.Error(err)
 				}
 				if n == 1 {
-					sched.Signal(yielded)
+					sched.Signal(task)
+					sched.Signal(source)
 				}
 			}
 		})
@@ -361,14 +367,17 @@ func TestExploreWalkYieldsTheLaterOne(t *testing.T) {
 func TestExploreWalkIsLeft(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		var running sched.Uint64
-		tr := try(t, r, 2, func(_ context.Context, n int) (int, error) {
+		tr := try(t, r, 1, func(ctx context.Context, n int) (int, error) {
 			running.Add(1)
+			if n == 1 {
+				ended(ctx.Done()) // as the walk is left
+			}
 			running.Add(^uint64(0))
 			return n, nil
 		})
 		r.After(func() { tr.accepted.Store(tr.Stats().Submitted) })
 		r.Go("walks", func() {
-			for range tr.Map(context.Background(), slices.Values([]int{0, 1, 2}), pool.Unordered()) {
+			for range tr.Map(context.Background(), slices.Values([]int{0, 1}), pool.Unordered()) {
 				break
 			}
 			if n := running.Load(); n != 0 {
