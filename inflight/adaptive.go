@@ -154,7 +154,7 @@ func (a *adaptive) observe(number uint64, latency time.Duration, inFlight int, o
 		a.first, a.size, a.ended, a.later = a.issued.Load(), a.flying(), 0, 0
 		return
 	}
-	a.before, a.latency = a.latency, float64(a.sum)/float64(a.samples)
+	a.before, a.latency = a.latency, max(1, float64(a.sum)/float64(a.samples)) // 0 by a coarse clock
 	if idle := 2*a.most <= a.effective(); a.drains(idle) {
 		a.rising = a.rising && idle
 	} else {

@@ -51,6 +51,25 @@ func TestI7StaysInItsRange(t *testing.T) {
 	}
 }
 
+// A clock that does not move between the two ends of a permit, as in a bubble or where it is
+// coarse, shows no queue: the limit grows to the maximum, and no further.
+func TestI7LatencyOfZero(t *testing.T) {
+	for _, le := range learners {
+		synctest.Test(t, func(t *testing.T) {
+			l := inflight.NewAdaptive(3, 20, le.algorithm())
+			for range 200 {
+				fill(l, 0, inflight.Success)
+				if n := l.Limit(); n < 3 || n > 20 {
+					t.Fatalf("%s: limit %d", le.name, n)
+				}
+			}
+			if l.Limit() != 20 {
+				t.Errorf("%s: limit %d", le.name, l.Limit())
+			}
+		})
+	}
+}
+
 // The limit does not grow if less than half of it is asked for.
 func TestI7UnusedLimitsDoNotGrow(t *testing.T) {
 	for _, le := range learners {
