@@ -3,6 +3,7 @@ package oteltandem
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -32,12 +33,14 @@ func produce[S Stats](t target, figures S, o recordOptions) {
 		t.histogram("tandem.pool.task.wait_time", "Time from being accepted to the start.", s.QueueWait)
 		t.histogram("tandem.pool.task.duration", "Time from the start to the return.", s.RunTime)
 	case pipeline.Stats:
-		seen := map[string]int{}
+		names := map[string]bool{}
 		for _, st := range s {
-			stage := st.Name
-			if seen[st.Name]++; seen[st.Name] > 1 {
-				stage = fmt.Sprintf("%s#%d", st.Name, seen[st.Name])
+			name := valid(st.Name)
+			stage := name
+			for n := 2; names[stage]; n++ {
+				stage = fmt.Sprintf("%s#%d", name, n)
 			}
+			names[stage] = true
 			t.rising("tandem.pipeline.item.in", "{item}", "Items that the stage has begun to work on.", st.In, "stage", stage)
 			t.rising("tandem.pipeline.item.out", "{item}", "Values sent.", st.Out, "stage", stage)
 			for outcome, n := range map[string]uint64{"skipped": st.Skipped, "failed": st.Failed, "discarded": st.Discarded} {
@@ -75,11 +78,12 @@ func produce[S Stats](t target, figures S, o recordOptions) {
 		names := map[string]broadcast.SubscriptionStats{}
 		for _, sub := range s.Subscriptions {
 			most = max(most, sub.Backlog)
-			all := names[sub.Name]
+			name := valid(sub.Name)
+			all := names[name]
 			all.Backlog += sub.Backlog
 			all.Delivered += sub.Delivered
 			all.Missed += sub.Missed
-			names[sub.Name] = all
+			names[name] = all
 		}
 		t.gauge("tandem.broadcast.backlog.max", "{value}", "Backlog of the slowest subscription.", int64(most))
 		if !o.each {
@@ -92,6 +96,10 @@ func produce[S Stats](t target, figures S, o recordOptions) {
 		}
 	}
 }
+
+// valid returns a name as UTF-8: another one, perhaps from a client, would make the whole export
+// by OTLP fail.
+func valid(name string) string { return strings.ToValidUTF8(name, "\ufffd") }
 
 func (t target) waiters(now int, ever uint64) {
 	t.gauge("tandem.ratelimit.waiter.count", "{call}", "Callers that wait.", int64(now))

@@ -280,6 +280,39 @@ func TestCountersOfARunDoNotFall(t *testing.T) {
 	}
 }
 
+// Stages and subscriptions may have any names: an export does not fail because of one, and no two
+// stages are taken for one.
+func TestOddNames(t *testing.T) {
+	var producer oteltandem.Producer
+	oteltandem.RecordStats(&producer, "p\xff", stages{{Name: "s", In: 1}, {Name: "s", In: 2}, {Name: "s#2", In: 3}, {Name: "\xff", In: 4}, {Name: "\xfe", In: 5}})
+	b := broadcast.New[int]()
+	defer b.Close()
+	for _, name := range []string{"\xff", "\xfe"} {
+		if _, err := b.Subscribe(broadcast.WithName(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = b.Send(t.Context(), 1)
+	oteltandem.RecordStats(&producer, "b", b, oteltandem.PerSubscription())
+	got, _ := collect(t, &producer)
+	for name, want := range map[string]float64{
+		"pipeline.item.in{name=p\ufffd,stage=s}":        1,
+		"pipeline.item.in{name=p\ufffd,stage=s#2}":      2,
+		"pipeline.item.in{name=p\ufffd,stage=s#2#2}":    3,
+		"pipeline.item.in{name=p\ufffd,stage=\ufffd}":   4,
+		"pipeline.item.in{name=p\ufffd,stage=\ufffd#2}": 5,
+		"broadcast.backlog{name=b,subscription=\ufffd}": 2,
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+}
+
+type stages pipeline.Stats
+
+func (s stages) Stats() pipeline.Stats { return pipeline.Stats(s) }
+
 func TestMisusePanics(t *testing.T) {
 	var p oteltandem.Producer
 	fn := func(_ context.Context, n int) (int, error) { return n, nil }

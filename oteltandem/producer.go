@@ -143,7 +143,7 @@ type target struct {
 }
 
 func (c *collection) of(s *source, name string) target {
-	return target{c, s, attribute.String("tandem.name", name)}
+	return target{c, s, attribute.String("tandem.name", valid(name))}
 }
 
 func (t target) attributes(more []string) attribute.Set {

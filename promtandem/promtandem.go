@@ -3,6 +3,7 @@ package promtandem
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -89,11 +90,7 @@ func (c *collector[S]) Describe(ch chan<- *prometheus.Desc) {
 // Collect calls Stats and sends the metrics.
 func (c *collector[S]) Collect(ch chan<- prometheus.Metric) {
 	send := func(f *family, v float64, labels ...string) {
-		m, err := prometheus.NewConstMetric(f.desc(c.name), f.typ, v, labels...)
-		if err != nil { // a name that is not UTF-8
-			m = prometheus.NewInvalidMetric(f.desc(c.name), err)
-		}
-		ch <- m
+		ch <- prometheus.MustNewConstMetric(f.desc(c.name), f.typ, v, labels...)
 	}
 	switch s := any(c.x.Stats()).(type) {
 	case pool.Stats:
@@ -118,12 +115,14 @@ func (c *collector[S]) Collect(ch chan<- prometheus.Metric) {
 			c.most[key] = max(c.most[key], v)
 			send(f, c.most[key], labels...)
 		}
-		seen := map[string]int{}
+		names := map[string]bool{}
 		for _, st := range s {
-			stage := st.Name
-			if seen[st.Name]++; seen[st.Name] > 1 {
-				stage = fmt.Sprintf("%s#%d", st.Name, seen[st.Name])
+			name := valid(st.Name)
+			stage := name
+			for n := 2; names[stage]; n++ {
+				stage = fmt.Sprintf("%s#%d", name, n)
 			}
+			names[stage] = true
 			count(itemsIn, float64(st.In), stage)
 			count(itemsOut, float64(st.Out), stage)
 			count(itemsLost, float64(st.Skipped), stage, "skipped")
@@ -164,11 +163,12 @@ func (c *collector[S]) Collect(ch chan<- prometheus.Metric) {
 		names := map[string]broadcast.SubscriptionStats{}
 		for _, sub := range s.Subscriptions {
 			most = max(most, sub.Backlog)
-			all := names[sub.Name]
+			name := valid(sub.Name)
+			all := names[name]
 			all.Backlog += sub.Backlog
 			all.Delivered += sub.Delivered
 			all.Missed += sub.Missed
-			names[sub.Name] = all
+			names[name] = all
 		}
 		send(backlogMax, float64(most))
 		if !c.each {
@@ -181,3 +181,7 @@ func (c *collector[S]) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 }
+
+// valid returns a name as UTF-8: another one, perhaps from a client, would make the whole scrape
+// fail.
+func valid(name string) string { return strings.ToValidUTF8(name, "\ufffd") }

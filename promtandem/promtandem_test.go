@@ -276,6 +276,40 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// Stages and subscriptions may have any names: a scrape does not fail because of one, and no two
+// stages are taken for one.
+func TestOddNames(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	here := promtandem.WithRegisterer(reg)
+	record(t, "p", stages{{Name: "s", In: 1}, {Name: "s", In: 2}, {Name: "s#2", In: 3}, {Name: "\xff", In: 4}, {Name: "\xfe", In: 5}}, here)
+	b := broadcast.New[int]()
+	defer b.Close()
+	for _, name := range []string{"\xff", "\xfe"} {
+		if _, err := b.Subscribe(broadcast.WithName(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = b.Send(t.Context(), 1)
+	record(t, "b", b, here, promtandem.PerSubscription())
+	got := metrics(t, reg)
+	for name, want := range map[string]float64{
+		"tandem_pipeline_items_in_total{pipeline=p,stage=s}":        1,
+		"tandem_pipeline_items_in_total{pipeline=p,stage=s#2}":      2,
+		"tandem_pipeline_items_in_total{pipeline=p,stage=s#2#2}":    3,
+		"tandem_pipeline_items_in_total{pipeline=p,stage=\ufffd}":   4,
+		"tandem_pipeline_items_in_total{pipeline=p,stage=\ufffd#2}": 5,
+		"tandem_broadcast_backlog{broadcast=b,subscription=\ufffd}": 2,
+	} {
+		if v := value(got[name]); v != want {
+			t.Errorf("%s is %v, want %v", name, v, want)
+		}
+	}
+}
+
+type stages pipeline.Stats
+
+func (s stages) Stats() pipeline.Stats { return pipeline.Stats(s) }
+
 func TestMisusePanics(t *testing.T) {
 	for want, call := range map[string]func(){
 		"promtandem: RecordStats: name must not be empty":        func() { _, _ = promtandem.RecordStats("", &falling{}) },
