@@ -100,14 +100,16 @@ func (t *inFlightTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}()
 	res, err := t.base.RoundTrip(r)
-	if err != nil {
+	switch {
+	case err != nil || res == nil:
 		p.Release(outcome(err, 0))
-		return res, err
-	}
-	if kept = res.StatusCode != http.StatusSwitchingProtocols; kept {
+	case res.Body == nil: // of a base that is none of package http
+		p.Release(outcome(nil, res.StatusCode))
+	case res.StatusCode != http.StatusSwitchingProtocols:
+		kept = true
 		res.Body = &inFlightBody{ReadCloser: res.Body, permit: p, outcome: outcome(nil, res.StatusCode)}
 	}
-	return res, nil
+	return res, err
 }
 
 // CloseIdleConnections closes the idle connections of base, if base can do so.

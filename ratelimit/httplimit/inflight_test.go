@@ -13,6 +13,7 @@ import (
 
 	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/internal/testkit"
+	"github.com/tandemgo/tandem/ratelimit"
 	"github.com/tandemgo/tandem/ratelimit/httplimit"
 )
 
@@ -189,6 +190,40 @@ func TestInFlightTransportOutcomes(t *testing.T) {
 				t.Error(st)
 			}
 		})
+	}
+}
+
+// An http.Client accepts an answer without a body, as simple round trippers make it, and says what
+// is wrong with no answer at all. So do a client behind the transports, and no permit is kept.
+func TestAnswersOfSimpleRoundTrippers(t *testing.T) {
+	l := inflight.New(1)
+	for name, answer := range map[string]*http.Response{
+		"no body": {StatusCode: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"0"}}}, "none": nil,
+	} {
+		base := trip(func(*http.Request) (*http.Response, error) {
+			if answer == nil {
+				return nil, nil
+			}
+			res := *answer
+			return &res, nil
+		})
+		for _, rt := range []http.RoundTripper{
+			httplimit.NewInFlightTransport(base, l),
+			httplimit.NewTransport(base, ratelimit.NewKeyed[string](ratelimit.Unlimited, 1), httplimit.ByHost, httplimit.WithRetries(2)),
+		} {
+			client := http.Client{Transport: rt}
+			res, err := client.Get("http://example.com")
+			if (err != nil) != (answer == nil) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err == nil {
+				_, _ = io.ReadAll(res.Body)
+				_ = res.Body.Close()
+			}
+		}
+		if st := l.Stats(); st.InFlight != 0 {
+			t.Errorf("%s: %v", name, st)
+		}
 	}
 }
 

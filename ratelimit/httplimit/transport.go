@@ -93,7 +93,7 @@ func (t *Transport[K]) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		res, err := t.base.RoundTrip(r)
-		if err != nil || !t.sentAway(key, res) || tries == t.options.retries {
+		if err != nil || res == nil || !t.sentAway(key, res) || tries == t.options.retries {
 			return res, err
 		}
 		if r.Body != nil && r.Body != http.NoBody {
@@ -119,6 +119,9 @@ const (
 // drop reads the rest of an answer and closes it, so that its connection can be
 // used again. It gives up on a long one, and on a slow one.
 func drop(body io.ReadCloser) {
+	if body == nil { // of a base that is none of package http
+		return
+	}
 	slow := time.AfterFunc(maxDropTime, func() { _ = body.Close() })
 	_, _ = io.CopyN(io.Discard, body, maxDropped)
 	if slow.Stop() {
