@@ -40,6 +40,12 @@ func TestR6Peek(t *testing.T) {
 		take(1)
 		time.Sleep(9 * time.Second)
 		is(false, 0, 50*time.Second) // of the minute
+		large := redislimit.New[string](client, ratelimit.Per(1e9, time.Second), 1<<54, redislimit.WithPrefix("large:"))
+		for range 2 {
+			if d, err := large.Peek(t.Context(), "a"); err != nil || !d.OK || d.Remaining != 1<<54 {
+				t.Errorf("%+v, %v", d, err)
+			}
+		}
 		free := redislimit.New[string](client, ratelimit.Unlimited, 7)
 		if d, err := free.Peek(t.Context(), "a"); err != nil || !d.OK || d.Remaining != 7 {
 			t.Errorf("%+v, %v", d, err)
