@@ -101,7 +101,16 @@ func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint
 	}
 	is = failed
 	l.failed.Add(1)
-	return reply{failed: true, hurried: late && hurried}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	return reply{failed: true, hurried: late && hurried}, unavailable(err)
+}
+
+// unavailable returns the error of a call that Redis has not answered. If a deadline has passed,
+// that was none of the caller's, so it is not in the chain.
+func unavailable(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %v", ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 var (

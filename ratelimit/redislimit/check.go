@@ -64,5 +64,5 @@ func (l *Limiter[K]) Check(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	return unavailable(err)
 }

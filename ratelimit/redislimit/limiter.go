@@ -277,7 +277,7 @@ func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
 		if cause := causeOf(ctx); cause != nil {
 			return cause
 		}
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return unavailable(err)
 	}
 	l.drop(k)
 	if l.local != nil {
