@@ -64,7 +64,7 @@ func RecordStats[S Stats](name string, x interface{ Stats() S }, opts ...Option)
 	if err := o.registerer.Register(c); err != nil {
 		return nil, fmt.Errorf("promtandem: %s: %w", name, err)
 	}
-	return func() { o.registerer.Unregister(c) }, nil
+	return sync.OnceFunc(func() { o.registerer.Unregister(c) }), nil // not another of this name, later
 }
 
 // A collector makes metrics of the Stats of one thing.

@@ -271,6 +271,13 @@ func TestNames(t *testing.T) {
 	if n := len(metrics(t, reg)); n != 3+8 {
 		t.Errorf("%d metrics, want 11", n)
 	}
+	stopC := record(t, "c", l, here)
+	stopC()
+	record(t, "c", l, here)
+	stopC() // is over, and leaves the other one alone
+	if n := len(metrics(t, reg)); n != 3+8+3 {
+		t.Errorf("%d metrics, want 14", n)
+	}
 	if _, err := promtandem.RecordStats("\xff", l, here); err == nil {
 		t.Error("a name that is not UTF-8 is taken")
 	}
