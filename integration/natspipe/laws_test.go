@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/tandemgo/tandem/integration/internal/natsserver"
@@ -321,6 +323,50 @@ func TestN5PoisonBecomesADeadLetter(t *testing.T) {
 		if !strings.Contains(got[data], want) {
 			t.Errorf("letter %q has the error %q, want %q", data, got[data], want)
 		}
+	}
+}
+
+// N5: a message becomes a dead letter also if a message has no room for its error or for its
+// headers and the error together.
+func TestN5LargestMessageBecomesADeadLetter(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	x := newTrial(t, s.URL(), 1)
+	most := int(x.js.Conn().MaxPayload())
+	bad := natspipe.Map(func(_ context.Context, v int) (int, error) {
+		return v, pipeline.Permanent(errors.New(strings.Repeat("long ", 1000)))
+	})
+	for _, free := range []int{0, 100, 5000} {
+		must(x.js.Publish(soon(t), x.in, fmt.Appendf(nil, "%*d", most-free, free)))
+	}
+	must(x.js.PublishMsg(soon(t), &nats.Msg{Subject: x.in, Data: []byte("1"), Header: nats.Header{"Large": {strings.Repeat("y", 1<<16-100)}}}))
+	w := x.work(s.URL(), "w", bad, []natspipe.Option{natspipe.WithBackoff(10 * time.Millisecond)}, nil)
+	until(t, "all is settled", func() bool { return w.source.Stats().Dead == 4 })
+	must0(w.end(t))
+	x.nothingIsLeft("w")
+	if n := messages(t, x.js, "natspipe-dead-w"); n != 4 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+// N5: a message may be delivered as often as an int can say.
+func TestN5DeliveriesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	x := newTrial(t, s.URL(), 1)
+	x.fill(1)
+	var tries atomic.Int64
+	fails := natspipe.Map(func(_ context.Context, v int) (int, error) {
+		if tries.Add(1) < 10 {
+			return v, errors.New("not yet")
+		}
+		return v, nil
+	})
+	w := x.work(s.URL(), "w", fails, []natspipe.Option{natspipe.WithBackoff(0), natspipe.WithMaxDeliver(math.MaxInt)}, nil)
+	until(t, "it is settled", func() bool { st := w.source.Stats(); return st.Acked+st.Dead == 1 })
+	must0(w.end(t))
+	if st := w.source.Stats(); st.Dead != 0 {
+		t.Errorf("a dead letter after %d tries", tries.Load())
 	}
 }
 

@@ -99,27 +99,45 @@ func (d *delivery) failure() *MessageError {
 // first 4 KiB. The other headers are those of the message.
 const ErrorHeader = "Natspipe-Error"
 
+// maxHeaders is the size of the headers that a stream stores at most.
+const maxHeaders = 1<<16 - 1
+
 // bury stores a dead letter, and then terminates the message. If the letter cannot be
 // stored, the message is delivered again after a delay.
 func (f *feed) bury(d *delivery) {
 	e := d.failure()
 	f.onError(e)
-	m := &nats.Msg{Subject: f.deadSubject(), Data: d.data, Header: nats.Header{}}
-	maps.Copy(m.Header, d.header)
-	maps.DeleteFunc(m.Header, func(name string, _ []string) bool { // such as an expectation of the stream before
-		return strings.HasPrefix(name, "Nats-")
-	})
-	text := fmt.Sprint(e.Err) // not Error, which may panic
-	m.Header.Set(ErrorHeader, text[:min(len(text), 4096)])
-	m.Header.Set(jetstream.MsgIDHeader, d.id())
 	ctx, cancel := context.WithTimeout(context.Background(), maxCall)
 	defer cancel()
-	if _, err := f.js.PublishMsg(ctx, m); err != nil {
+	if _, err := f.js.PublishMsg(ctx, d.letter(e.Err)); err != nil {
 		f.onError(fmt.Errorf("natspipe: the dead letter of message %d of stream %q is not stored: %w", d.seq, f.stream, err))
 		d.worst = failed
 	}
 	f.mu.Lock()
 	f.answer(d)
+}
+
+// letter returns the dead letter. So that it can be stored, the text of the error is cut to what a
+// message has room for; if there is no room for the message id either, a letter whose confirmation
+// is lost is stored twice.
+func (d *delivery) letter(err error) *nats.Msg {
+	m := &nats.Msg{Subject: d.feed.deadSubject(), Data: d.data, Header: nats.Header{}}
+	maps.Copy(m.Header, d.header)
+	maps.DeleteFunc(m.Header, func(name string, _ []string) bool { // such as an expectation of the stream before
+		return strings.HasPrefix(name, "Nats-")
+	})
+	room := func(name string) int { // for the text of a further header
+		size := m.Size()
+		return min(int(d.feed.nc.MaxPayload())-size, maxHeaders-size+len(m.Data)) - len(name) - len("NATS/1.0\r\n: \r\n\r\n")
+	}
+	if id := d.id(); len(id) <= room(jetstream.MsgIDHeader) {
+		m.Header.Set(jetstream.MsgIDHeader, id)
+	}
+	if most := room(ErrorHeader); most > 0 {
+		text := fmt.Sprint(err) // not Error, which may panic
+		m.Header.Set(ErrorHeader, text[:min(len(text), most, 4096)])
+	}
+	return m
 }
 
 // isPermanent reports whether err is marked as those of pipeline.Permanent are.

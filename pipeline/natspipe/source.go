@@ -84,7 +84,7 @@ func (s *Source[T]) All(ctx context.Context) iter.Seq2[Msg[T], error] {
 // decode returns the value of a message, or why there is none. A panic of the codec is an
 // error: it must not end each process that receives the message.
 func (s *Source[T]) decode(d *delivery) (v T, err error) {
-	if d.delivered > 2*s.feed.maxDeliver {
+	if (d.delivered-1)/2 >= s.feed.maxDeliver {
 		return v, fmt.Errorf("natspipe: delivered %d times, and no process has answered: they may have crashed", d.delivered-1)
 	}
 	defer func() {
