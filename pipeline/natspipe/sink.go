@@ -107,28 +107,38 @@ func (s *Sink[T]) store(ctx context.Context, m Msg[T]) (none T, err error) {
 		return none, pipeline.Permanent(err)
 	}
 	msg := &nats.Msg{Subject: s.place(m.Value), Data: data, Header: nats.Header{jetstream.MsgIDHeader: {m.ID() + ">" + s.subject}}}
-	for {
-		one, cancel := context.WithTimeout(ctx, sendAgain)
-		defer cancel()
-		ack, err := s.js.PublishMsg(one, msg)
-		api, ok := errors.AsType[*jetstream.APIError](err)
-		switch {
-		case err == nil:
-			if ack.Duplicate {
-				s.duplicates.Add(1)
-			} else {
-				s.stored.Add(1)
-			}
-			m.share.settle(done, nil)
-			return m.Value, nil
-		case ctx.Err() != nil:
-			return none, context.Cause(ctx)
-		case ok && api.Code != temporary, errors.Is(err, nats.ErrMaxPayload), errors.Is(err, nats.ErrConnectionClosed):
-			return none, fmt.Errorf("natspipe: subject %q: %w", msg.Subject, err)
+	for stored := false; !stored; {
+		if stored, err = s.send(ctx, msg); err != nil {
+			return none, err
 		}
-		s.onError(fmt.Errorf("natspipe: subject %q: a value is sent again: %w", msg.Subject, err))
-		<-one.Done()
 	}
+	m.share.settle(done, nil)
+	return m.Value, nil
+}
+
+// send sends a message once. If it may be stored the next time, send reports false when it is
+// time for that.
+func (s *Sink[T]) send(ctx context.Context, msg *nats.Msg) (stored bool, err error) {
+	one, cancel := context.WithTimeout(ctx, sendAgain)
+	defer cancel()
+	ack, err := s.js.PublishMsg(one, msg)
+	api, ok := errors.AsType[*jetstream.APIError](err)
+	switch {
+	case err == nil:
+		if ack.Duplicate {
+			s.duplicates.Add(1)
+		} else {
+			s.stored.Add(1)
+		}
+		return true, nil
+	case ctx.Err() != nil:
+		return false, context.Cause(ctx)
+	case ok && api.Code != temporary, errors.Is(err, nats.ErrMaxPayload), errors.Is(err, nats.ErrConnectionClosed):
+		return false, fmt.Errorf("natspipe: subject %q: %w", msg.Subject, err)
+	}
+	s.onError(fmt.Errorf("natspipe: subject %q: a value is sent again: %w", msg.Subject, err))
+	<-one.Done()
+	return false, nil
 }
 
 // Stats returns a snapshot of this Sink.
