@@ -133,6 +133,35 @@ func TestUndecodableMessage(t *testing.T) {
 	}
 }
 
+// brittle panics where it should decode.
+type brittle struct{}
+
+func (brittle) Encode(n int) ([]byte, error) { return fmt.Append(nil, n), nil }
+
+func (brittle) Decode(data []byte) (int, error) { panic("brittle " + string(data)) }
+
+// A codec that panics is an error: of the task, of the result in each call of Wait, and of a dead
+// letter, which can be listed all the same.
+func TestPanicOfACodec(t *testing.T) {
+	t.Parallel()
+	js := connect(t, natsserver.Start(t).URL())
+	fn := func(_ context.Context, n int) (int, error) { return n, nil }
+	p := newPool(t, js, newName(t), 1, fn, natspool.WithResultCodec(brittle{}))
+	f := must(p.Submit(soon(t), 5))
+	for range 2 {
+		if _, err := f.Wait(soon(t)); err == nil || !strings.Contains(err.Error(), "undecodable result") || !strings.Contains(err.Error(), "brittle 5") {
+			t.Errorf("the result: %v", err)
+		}
+	}
+	p = newPool(t, js, newName(t), 1, fn, natspool.WithTaskCodec(brittle{}), natspool.WithMaxDeliver(1))
+	if _, err := p.Do(soon(t), 6); err == nil || !strings.Contains(err.Error(), "brittle 6") {
+		t.Errorf("the task: %v", err)
+	}
+	if all := letters(t, p); len(all) != 1 || all[0].Undecodable == nil || string(all[0].Data) != "6" {
+		t.Errorf("dead letters %+v", all)
+	}
+}
+
 // While a dead letter cannot be stored, the task and its error are kept.
 func TestDeadLetterCannotBeWritten(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ func (p *Pool[T, R]) Pending(ctx context.Context) iter.Seq2[PendingTask[T], erro
 	c := p.in(ctx, "Pending")
 	return stored(ctx, c, "pending tasks", c.stream, c.subject, func(m *jetstream.RawStreamMsg) (t PendingTask[T]) {
 		t = PendingTask[T]{ID: m.Sequence, Data: m.Data, MessageID: decodeID(m.Header.Get(jetstream.MsgIDHeader)), Time: m.Time}
-		t.Task, t.Undecodable = p.tasks.Decode(m.Data)
+		t.Task, t.Undecodable = decode(p.tasks, m.Data)
 		return t
 	})
 }

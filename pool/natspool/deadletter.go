@@ -134,7 +134,7 @@ func (p *Pool[T, R]) letter(m *jetstream.RawStreamMsg) DeadLetter[T] {
 	if f := parseFailure(m.Header); f != nil {
 		l.Err, l.Attempts = f.err(), f.Attempts
 	}
-	l.Task, l.Undecodable = p.tasks.Decode(m.Data)
+	l.Task, l.Undecodable = decode(p.tasks, m.Data)
 	return l
 }
 

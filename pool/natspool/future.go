@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+
+	"github.com/tandemgo/tandem/pool"
 )
 
 // A Future is the pending result of one submitted task. Any number of goroutines may
@@ -35,10 +37,13 @@ func (f *Future[R]) Wait(ctx context.Context) (R, error) {
 		if f.err = f.of.err; f.err != nil {
 			return
 		}
-		var err error
-		if f.value, err = f.decode(f.of.data); err != nil {
-			f.err = fmt.Errorf("natspool: undecodable result: %w", err)
-		}
+		err := pool.ErrGoexit // unless the codec returns
+		defer func() {
+			if err != nil {
+				f.err = fmt.Errorf("natspool: undecodable result: %w", err)
+			}
+		}()
+		f.value, err = f.decode(f.of.data)
 	})
 	return f.value, f.err
 }

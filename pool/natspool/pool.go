@@ -102,7 +102,7 @@ func (p *Pool[T, R]) Submit(ctx context.Context, task T) (*Future[R], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Future[R]{of: of, id: of.seq, decode: p.results.Decode}, nil
+	return &Future[R]{of: of, id: of.seq, decode: p.result}, nil
 }
 
 // Do submits a task, waits for it, and returns its result. If ctx ends first, Do
@@ -117,12 +117,14 @@ func (p *Pool[T, R]) Do(ctx context.Context, task T) (R, error) {
 		var zero R
 		return zero, err
 	}
-	v, err := (&Future[R]{of: of, decode: p.results.Decode}).Wait(ctx)
+	v, err := (&Future[R]{of: of, decode: p.result}).Wait(ctx)
 	if err != nil {
 		p.core.forget(of) // without effect if it has a result
 	}
 	return v, err
 }
+
+func (p *Pool[T, R]) result(data []byte) (R, error) { return decode(p.results, data) }
 
 // in returns the core for a call.
 func (p *Pool[T, R]) in(ctx context.Context, call string) *core {

@@ -115,7 +115,7 @@ func (p *Pool[T, R]) Schedules(ctx context.Context) iter.Seq2[ScheduledTask[T], 
 	return stored(ctx, c, "schedules", c.plan, c.planSubj+".*", func(m *jetstream.RawStreamMsg) (s ScheduledTask[T]) {
 		name, _ := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(m.Subject, c.planSubj+"."))
 		s = ScheduledTask[T]{Name: string(name), When: whenOf(m.Header), Data: m.Data, Time: m.Time}
-		s.Task, s.Undecodable = p.tasks.Decode(m.Data)
+		s.Task, s.Undecodable = decode(p.tasks, m.Data)
 		return s
 	})
 }
