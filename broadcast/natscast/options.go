@@ -10,6 +10,7 @@ const (
 	defaultCapacity  = 1024
 	defaultQueue     = 16384
 	defaultHeartbeat = time.Second
+	mostHeartbeat    = 30 * 24 * time.Hour // so that no multiple of it overflows
 
 	longestOrigin = 128
 )
@@ -56,9 +57,9 @@ func WithCapacity(n int) Option {
 // WithQueue sets how many messages can wait in this process while subscribers with the
 // policy Block or the codec are slow. On core NATS messages that do not fit are lost
 // and counted; on JetStream the process requests only as many as fit. The default is
-// 16384. It panics if n is less than 1.
+// 16384. It panics if n is not 1 to 16,777,216.
 func WithQueue(n int) Option {
-	require(n >= 1, "WithQueue: size must be at least 1, got %d", n)
+	require(n >= 1 && n <= 1<<24, "WithQueue: size must be 1 to 16777216, got %d", n)
 	return func(o *options) { o.queue = n }
 }
 
@@ -69,10 +70,11 @@ func WithQueue(n int) Option {
 // no value is sent, a process that was disconnected may need that long to learn how
 // many values it has missed. An origin that is silent for 96 times its d, and has not
 // been closed, is a gap of unknown size. On JetStream a stream that is silent for 3
-// times d is read anew. The default is 1 s. It panics if d is less than 100 ms.
+// times d is read anew. The default is 1 s; more than 30 days count as 30 days. It panics
+// if d is less than 100 ms.
 func WithHeartbeat(d time.Duration) Option {
 	require(d >= 100*time.Millisecond, "WithHeartbeat: duration must be at least 100ms, got %v", d)
-	return func(o *options) { o.heartbeat = d }
+	return func(o *options) { o.heartbeat = min(d, mostHeartbeat) }
 }
 
 // WithOrigin sets the name of this sender. Two broadcasts that are open at once, on

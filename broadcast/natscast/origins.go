@@ -51,7 +51,8 @@ func (t *origins) take(l label, now time.Time) (f finding) {
 		o.epoch, o.next = l.epoch, l.seq
 		f.unknown = true
 	}
-	o.heard, o.period, o.silent = now, time.Duration(l.period)*time.Millisecond, false
+	period := min(l.period, (longest * mostHeartbeat).Milliseconds())
+	o.heard, o.period, o.silent = now, time.Duration(period)*time.Millisecond, false
 	switch {
 	case l.seq > o.next:
 		f.missed = l.seq - o.next

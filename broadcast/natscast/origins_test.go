@@ -119,6 +119,17 @@ func TestOriginsAreForgotten(t *testing.T) {
 	}
 }
 
+// An origin may say that it is silent for as long as it likes.
+func TestAnOriginOfLongSilence(t *testing.T) {
+	all := origins{known: map[string]*origin{}}
+	for _, name := range []string{"own", "o"} {
+		all.take(label{kindBeat, name, "e", 0, 1<<63 - 1}, time.Unix(0, 0))
+	}
+	if n := all.silent(time.Unix(3600, 0), "own"); n != 0 || len(all.known) != 2 {
+		t.Errorf("%d are silent, %d known", n, len(all.known))
+	}
+}
+
 // A written label is read unchanged.
 func TestLabels(t *testing.T) {
 	var r labelReader
