@@ -44,6 +44,10 @@ type Topics[K comparable, T any] struct {
 	closed  bool
 }
 
+// absurd is more values than can have been sent. A number beyond it comes from elsewhere, such as
+// the request of a client, and no topic is to begin there: it would soon be out of numbers.
+const absurd = 1 << 62
+
 // A feed is the log of a key, or of a subscription to several keys.
 type feed[K comparable, T any] struct {
 	b     *Broadcast[T]
@@ -185,7 +189,7 @@ func (t *Topics[K, T]) subscribe(call string, x *feed[K, T], own bool, opts []Su
 // addLocked adds x to the feeds. From is where a subscription to several keys has been in another feed.
 func (t *Topics[K, T]) addLocked(x *feed[K, T], own bool, from *uint64) {
 	start := t.start
-	if from != nil && !own {
+	if from != nil && !own && *from < absurd {
 		start = max(start, *from+1)
 	}
 	x.b = newFrom[T](start, t.opts)

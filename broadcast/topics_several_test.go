@@ -156,6 +156,31 @@ func TestT5SeveralReturn(t *testing.T) {
 	}
 }
 
+// A place may come from the request of a client, and be one at which nothing ever was: there is
+// a gap, and no other subscription is the worse for it.
+func TestT5SeveralReturnFromNowhere(t *testing.T) {
+	for _, at := range []uint64{1<<62 - 1, 1 << 62, math.MaxInt64 - 1, math.MaxInt64, 1 << 63, math.MaxUint64 - 1, math.MaxUint64} {
+		x := broadcast.NewTopics[int, int]()
+		for range 2 {
+			back := must(x.SubscribeKeys([]int{1}, broadcast.WithStart(at)))
+			must0(x.TrySend(1, 5))
+			if gap := gapOf(t, errOf(back)); !gap.AtLeast {
+				t.Errorf("from %d: %v", at, gap)
+			}
+			if v := must(back.Next(t.Context())); v != 5 {
+				t.Errorf("from %d: got %d", at, v)
+			}
+			must0(back.Close())
+		}
+		s := must(x.Subscribe(1))
+		must0(x.TrySend(1, 6))
+		if v := must(s.Next(t.Context())); v != 6 {
+			t.Errorf("behind %d: got %d", at, v)
+		}
+		must0(s.Close())
+	}
+}
+
 // B1: senders at once: all subscriptions have the values of a key in the same order.
 func TestT5OneOrderForAKey(t *testing.T) {
 	const senders, each, keys = 4, 300, 3
