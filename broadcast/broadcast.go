@@ -69,7 +69,7 @@ func (b *Broadcast[T]) subscribe(release func(), o subscribeOptions) (*Subscript
 		s.done = o.ctx.Done()
 	}
 	if o.policy == Grow {
-		s.capacity = cmp.Or(uint64(o.most), growth*b.log.capacity)
+		s.capacity = cmp.Or(uint64(o.most), growth*min(b.log.capacity, 1<<57))
 	}
 	if b.traced {
 		s.caller = caller()

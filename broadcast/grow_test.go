@@ -2,6 +2,7 @@ package broadcast_test
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -100,6 +101,18 @@ func TestB8DefaultMaximum(t *testing.T) {
 	send(t, b, 0, 1)
 	if s.Missed() != 1 {
 		t.Errorf("missed %d", s.Missed())
+	}
+}
+
+// B8: 64 times a large capacity is not less.
+func TestB8DefaultMaximumOfALargeCapacity(t *testing.T) {
+	for _, n := range []int{1 << 58, 1 << 61, math.MaxInt} {
+		b := broadcast.New[int](broadcast.WithCapacity(n))
+		s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Grow)))
+		send(t, b, 0, 1000)
+		if s.Backlog() != 1000 {
+			t.Errorf("%d: backlog %d", n, s.Backlog())
+		}
 	}
 }
 
