@@ -70,6 +70,13 @@ func (b *breaker) wait(now time.Duration) time.Duration {
 	return b.pause
 }
 
+// is returns the state, and how often it has opened.
+func (b *breaker) is() (state BreakerState, trips uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state, b.trips
+}
+
 // leave notes the outcome of a call. The outcome of a call that began before the breaker
 // opened does not count.
 func (b *breaker) leave(probe bool, is outcome, now time.Duration) {

@@ -3,8 +3,6 @@ package redislimit
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
-	"math/bits"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,15 +17,9 @@ import (
 // prefix on the same Redis. It is made by [New] or [NewFunc], must not be copied, and is
 // safe for concurrent use. It is a [ratelimit.Taker].
 //
-// How it works. The state of a key is one value in Redis, and a claim is one run of the
-// script in take.lua, which nothing comes between. The permits that this process was granted are,
-// for the time when Redis is away, in a ratelimit.Keyed. The lease of a key is an entry in the
-// table of one of a number of shards, guarded by the shard's lock. No lock is held while
-// Redis is asked, nor while user code runs. With leases one goroutine asks for a key, that
-// is its flight; others park on the channel of the flight, which is closed when the answer
-// is in the entry, and look again. All callers of a flight that has failed fall back, so
-// that they don't wait one after the other. There is no goroutine and, but for Wait, no
-// timer.
+// The state of a key is one value in Redis, and a claim is one run of the script in take.lua,
+// which nothing comes between. No lock is held while Redis is asked, nor while user code runs.
+// There is no goroutine and, but for Wait, no timer.
 type Limiter[K comparable] struct {
 	options
 	client  redis.UniversalClient
@@ -42,10 +34,10 @@ type Limiter[K comparable] struct {
 	failed  atomic.Uint64
 	foreign atomic.Uint64
 
-	seed     maphash.Seed
-	shift    int // of a hash, to the index of its shard
-	perShard int // keys at most
-	shards   []shard[K]
+	mu     sync.Mutex
+	leases map[K]*lease
+	lines  map[K]*line
+	stats  Stats // those that a call counts when it returns
 
 	plansMu sync.Mutex
 	plans   map[ratelimit.Window][]*limits // those that several keys may have, by the first window
@@ -94,15 +86,12 @@ func newLimiter[K comparable](call string, client redis.UniversalClient, opts []
 		options: o,
 		client:  punctual(call, client),
 		base:    time.Now(),
-		seed:    maphash.MakeSeed(),
 		breaker: breaker{limit: o.failures, pause: o.pause},
 		name:    keyFunc[K](call),
+		leases:  map[K]*lease{},
+		lines:   map[K]*line{},
 		plans:   map[ratelimit.Window][]*limits{},
 	}
-	width := min(bits.Len(uint(o.maxKeys/64)), 8)
-	l.shift = 64 - width
-	l.shards = make([]shard[K], 1<<width)
-	l.perShard = (o.maxKeys + len(l.shards) - 1) / len(l.shards)
 	if o.policy == FailLocal {
 		l.local = l.newLocal()
 	}
@@ -133,10 +122,6 @@ func punctual(call string, client redis.UniversalClient) redis.UniversalClient {
 // now returns the time since the limiter was made. A clock that seems to have gone
 // back, as it does to one made outside a synctest bubble and used inside, stands still.
 func (l *Limiter[K]) now() time.Duration { return max(0, time.Since(l.base)) }
-
-func (l *Limiter[K]) shardOf(k K) *shard[K] {
-	return &l.shards[maphash.Comparable(l.seed, k)>>l.shift]
-}
 
 // limitsIn returns the limits of k. It calls user code.
 func (l *Limiter[K]) limitsIn(k K) *limits {
@@ -185,7 +170,7 @@ func (l *Limiter[K]) enter(ctx context.Context, call string, k K, n int, wait ti
 	if err := l.begin(ctx, call, n, 1); err != nil {
 		return answer{}, err
 	}
-	return l.take(ctx, l.shardOf(k), k, claim{n: uint64(n), wait: wait})
+	return l.take(ctx, k, claim{n: uint64(n), wait: wait})
 }
 
 // An answer is the result of a claim. If it is OK, the permits may be used after a delay;
@@ -197,33 +182,33 @@ type answer struct {
 	ticket ticket
 }
 
-func (l *Limiter[K]) take(ctx context.Context, sh *shard[K], k K, c claim) (answer, error) {
+func (l *Limiter[K]) take(ctx context.Context, k K, c claim) (answer, error) {
 	p := l.limitsIn(k)
 	switch {
 	case p.free || p.burst == 0: // which nothing in Redis can change
-		sh.mu.Lock()
-		defer sh.mu.Unlock()
-		sh.countLocked(p.free)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.countLocked(p.free)
 		return answer{Decision: p.decision(p.free, make([]amount, len(p.windows)), 0, c.n), limits: p}, nil
 	case l.lease > 0:
-		return l.takeLeased(ctx, sh, k, p, c)
+		return l.takeLeased(ctx, k, p, c)
 	}
-	return l.takeOne(ctx, sh, k, p, c)
+	return l.takeOne(ctx, k, p, c)
 }
 
 // takeOne makes a claim without a lease.
-func (l *Limiter[K]) takeOne(ctx context.Context, sh *shard[K], k K, p *limits, c claim) (answer, error) {
+func (l *Limiter[K]) takeOne(ctx context.Context, k K, p *limits, c claim) (answer, error) {
 	r, err := l.ask(ctx, k, p, c, 0)
-	return l.conclude(sh, k, p, c, r, err)
+	return l.conclude(k, p, c, r, err)
 }
 
 // conclude returns the answer to a claim, for which ask has returned r and err.
-func (l *Limiter[K]) conclude(sh *shard[K], k K, p *limits, c claim, r reply, err error) (answer, error) {
+func (l *Limiter[K]) conclude(k K, p *limits, c claim, r reply, err error) (answer, error) {
 	switch {
 	case r.failed:
-		return l.fallBack(sh, k, p, c, err)
+		return l.fallBack(k, p, c, err)
 	case err != nil:
-		return answer{}, sh.fails(err)
+		return answer{}, l.fails(err)
 	case r.ok:
 		l.spend(k, c.n+r.more)
 	}
@@ -232,17 +217,17 @@ func (l *Limiter[K]) conclude(sh *shard[K], k K, p *limits, c claim, r reply, er
 		a.delay = r.limits.late(r.debts)
 		a.ticket = ticket{c.n, r.debts, r.mark}
 	}
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.countLocked(a.OK)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.countLocked(a.OK)
 	return a, nil
 }
 
 // fallBack decides without Redis, which has failed with err.
-func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, c claim, err error) (a answer, _ error) {
+func (l *Limiter[K]) fallBack(k K, p *limits, c claim, err error) (a answer, _ error) {
 	switch l.policy {
 	case FailClosed:
-		return answer{}, sh.fails(err)
+		return answer{}, l.fails(err)
 	case FailOpen:
 		a.Decision = ratelimit.Decision{OK: c.n <= p.burst, Limit: int(p.burst)}
 		if !a.OK {
@@ -252,14 +237,14 @@ func (l *Limiter[K]) fallBack(sh *shard[K], k K, p *limits, c claim, err error) 
 		a = l.decide(k, p, c, l.breaker.wait(l.now()))
 	}
 	a.limits = p
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.policy == FailOpen {
-		sh.stats.Opened++
+		l.stats.Opened++
 	} else {
-		sh.stats.Local++
+		l.stats.Local++
 	}
-	sh.countLocked(a.OK)
+	l.countLocked(a.OK)
 	return a, nil
 }
 
@@ -288,12 +273,9 @@ func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
 
 // drop gives up the lease of k.
 func (l *Limiter[K]) drop(k K) {
-	sh := l.shardOf(k)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if e := sh.entries[k]; e != nil {
-		sh.dropLocked(k, e)
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropLocked(k)
 }
 
 // causeOf returns the cause of ctx if that has ended. The deadline of a connection

@@ -15,7 +15,7 @@ import (
 // they are due. So a process that ends leaves no more behind than the permits of one
 // caller, and a caller that gives up costs nothing while others are in front of it. If the
 // one in front gives up, the next gets its permits. The others are parked on channels
-// of their own. The lock of the shard guards all of it; the line is gone with the last of
+// of their own. The lock of the limiter guards all of it; the line is gone with the last of
 // them.
 type line struct {
 	callers list.List // of *waiter, the one in front included
@@ -80,19 +80,19 @@ func (l *Limiter[K]) wait(ctx context.Context, call string, k K, number int) err
 	if err := l.begin(ctx, call, number, 1); err != nil {
 		return err
 	}
-	sh, n := l.shardOf(k), uint64(number)
+	n := uint64(number)
 	w := &waiter{n: n, queued: n, ready: make(chan struct{})}
 	w.deadline, w.limited = ctx.Deadline()
-	x, err := l.lineUp(sh, k, w)
+	x, err := l.lineUp(k, w)
 	if err != nil {
-		return sh.fails(err)
+		return l.fails(err)
 	}
-	defer func() { l.leave(ctx, sh, k, x, w) }()
+	defer func() { l.leave(ctx, k, x, w) }()
 	if err = receive(ctx, w.ready); err == nil {
 		err = w.err
 	}
 	if err != nil {
-		return sh.fails(err)
+		return l.fails(err)
 	}
 	for {
 		until := forever
@@ -100,13 +100,13 @@ func (l *Limiter[K]) wait(ctx context.Context, call string, k K, number int) err
 			until = min(time.Until(w.deadline), forever)
 		}
 		asked := l.now()
-		a, due, err := l.claimInFront(ctx, sh, k, x, claim{n: n, wait: max(until, 1)})
+		a, due, err := l.claimInFront(ctx, k, x, claim{n: n, wait: max(until, 1)})
 		switch {
 		case err != nil:
 			return err
 		case a.OK:
-			l.answered(sh, x, w, a, asked)
-			return l.sleepInFront(ctx, sh, x, n, due, a.ticket)
+			l.answered(x, w, a, asked)
+			return l.sleepInFront(ctx, x, n, due, a.ticket)
 		case n > a.limits.burst:
 			return exceedsBurst(n, a.limits)
 		case w.limited && a.RetryAfter > until:
@@ -143,42 +143,39 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // lineUp puts a caller at the end of the line. The caller must leave then.
-func (l *Limiter[K]) lineUp(sh *shard[K], k K, w *waiter) (*line, error) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	x := sh.lines[k]
+func (l *Limiter[K]) lineUp(k K, w *waiter) (*line, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x := l.lines[k]
 	if x == nil {
 		x = &line{}
-		if sh.lines == nil {
-			sh.lines = map[K]*line{}
-		}
-		sh.lines[k] = x
+		l.lines[k] = x
 		close(w.ready)
 	} else if err := x.tooLate(w, x.queued, l.now()); err != nil {
 		return nil, err
 	}
 	w.node = x.callers.PushBack(w)
 	x.queued += w.n
-	sh.stats.Waiting++
+	l.stats.Waiting++
 	return x, nil
 }
 
 // leave takes a caller out of the line. If it was in front, the next one is.
-func (l *Limiter[K]) leave(ctx context.Context, sh *shard[K], k K, x *line, w *waiter) {
-	sh.mu.Lock()
-	sh.stats.Waiting--
+func (l *Limiter[K]) leave(ctx context.Context, k K, x *line, w *waiter) {
+	l.mu.Lock()
+	l.stats.Waiting--
 	x.queued -= w.queued
 	front := x.callers.Front() == w.node
 	x.callers.Remove(w.node)
 	if next := x.callers.Front(); next != nil {
-		defer sh.mu.Unlock()
+		defer l.mu.Unlock()
 		if w := next.Value.(*waiter); front && w.err == nil {
 			close(w.ready)
 		}
 		return
 	}
-	delete(sh.lines, k)
-	sh.mu.Unlock()
+	delete(l.lines, k)
+	l.mu.Unlock()
 	if rest := x.left; rest.n > 0 {
 		rest.ticket.n = min(rest.ticket.n, rest.n)
 		_, _ = l.giveBack(context.WithoutCancel(ctx), k, rest.ticket, rest.ticket.n)
@@ -187,41 +184,41 @@ func (l *Limiter[K]) leave(ctx context.Context, sh *shard[K], k K, x *line, w *w
 
 // claimInFront makes a claim for the caller in front, with the permits that another has given up. It
 // returns when the permits are due.
-func (l *Limiter[K]) claimInFront(ctx context.Context, sh *shard[K], k K, x *line, c claim) (a answer, due time.Duration, err error) {
-	sh.mu.Lock()
+func (l *Limiter[K]) claimInFront(ctx context.Context, k K, x *line, c claim) (a answer, due time.Duration, err error) {
+	l.mu.Lock()
 	rest := x.left // which only the caller in front changes
 	if rest.n >= c.n {
 		a.OK, a.ticket, due = true, rest.ticket, rest.due
 		if delay := due - l.now(); delay > c.wait {
-			sh.stats.Errors++
-			sh.mu.Unlock()
+			l.stats.Errors++
+			l.mu.Unlock()
 			return a, 0, tooLate(delay, c.wait)
 		}
 		x.left.n -= c.n
-		sh.countLocked(true)
-		sh.mu.Unlock()
+		l.countLocked(true)
+		l.mu.Unlock()
 		return a, due, nil
 	}
-	sh.mu.Unlock()
+	l.mu.Unlock()
 	c.n -= rest.n
-	a, err = l.take(ctx, sh, k, c)
+	a, err = l.take(ctx, k, c)
 	if err != nil || !a.OK {
 		return a, 0, err
 	}
 	if due = l.now() + a.delay; rest.n > 0 {
 		due = max(due, rest.due)
-		sh.mu.Lock()
+		l.mu.Lock()
 		x.left = left{}
-		sh.mu.Unlock()
+		l.mu.Unlock()
 	}
 	return a, due, nil
 }
 
 // answered notes the debts when w, in front, has been told when its permits are due. Those
 // behind it whose deadline is too soon are told so.
-func (l *Limiter[K]) answered(sh *shard[K], x *line, w *waiter, a answer, asked time.Duration) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
+func (l *Limiter[K]) answered(x *line, w *waiter, a answer, asked time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	x.queued, w.queued = x.queued-w.queued, 0
 	if a.delay == 0 || a.ticket.mark == nil {
 		return
@@ -268,15 +265,15 @@ func (x *line) tooLate(w *waiter, ahead uint64, now time.Duration) error {
 }
 
 // sleepInFront sleeps until n permits are due. If ctx ends first, they are left to others.
-func (l *Limiter[K]) sleepInFront(ctx context.Context, sh *shard[K], x *line, n uint64, due time.Duration, t ticket) error {
+func (l *Limiter[K]) sleepInFront(ctx context.Context, x *line, n uint64, due time.Duration, t ticket) error {
 	err := sleep(ctx, due-l.now())
 	if err == nil {
 		return nil
 	}
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.stats.Granted--
-	sh.stats.Errors++
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Granted--
+	l.stats.Errors++
 	x.left = left{x.left.n + n, due, t}
 	x.debts = nil
 	return err

@@ -26,7 +26,7 @@ func (l *Limiter[K]) Peek(ctx context.Context, k K) (ratelimit.Decision, error) 
 	case !r.failed && err == nil:
 		return r.limits.decision(r.limits.fits(r.debts, 0, 1), r.debts, 0, 1), nil
 	case !r.failed || l.policy == FailClosed:
-		return ratelimit.Decision{}, l.shardOf(k).fails(err)
+		return ratelimit.Decision{}, l.fails(err)
 	case l.policy == FailOpen:
 		return ratelimit.Decision{OK: true, Limit: int(p.burst), Remaining: int(p.burst)}, nil
 	}
@@ -60,9 +60,9 @@ func (l *Limiter[K]) Charge(ctx context.Context, k K, n int) error {
 	r, err := l.ask(ctx, k, p, c, 0)
 	switch {
 	case r.failed && l.policy == FailClosed, err != nil && !r.failed:
-		return l.shardOf(k).fails(err)
+		return l.fails(err)
 	case !r.failed && !r.ok:
-		return l.shardOf(k).fails(fmt.Errorf("redislimit: Charge: %d permits will never come back", n))
+		return l.fails(fmt.Errorf("redislimit: Charge: %d permits will never come back", n))
 	}
 	l.spend(k, c.n)
 	return nil
@@ -89,7 +89,7 @@ func (l *Limiter[K]) Set(ctx context.Context, k K, windows ...ratelimit.Window) 
 		return err
 	}
 	if _, err := l.ask(ctx, k, p, claim{op: opSet}, 0); err != nil {
-		return l.shardOf(k).fails(err)
+		return l.fails(err)
 	}
 	l.drop(k)
 	if l.local != nil {

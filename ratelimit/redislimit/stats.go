@@ -28,41 +28,37 @@ type Stats struct {
 	Waiting int // goroutines in Wait
 }
 
-// Stats returns a snapshot. It looks at one shard after the other, and is consistent for
-// each of them.
+// Stats returns a snapshot.
 func (l *Limiter[K]) Stats() Stats {
 	l.require("Stats")
-	st := Stats{Calls: l.calls.Load(), Failures: l.failed.Load(), Foreign: l.foreign.Load()}
-	l.breaker.mu.Lock()
-	st.Breaker, st.Trips = l.breaker.state, l.breaker.trips
-	l.breaker.mu.Unlock()
-	for i := range l.shards {
-		sh := &l.shards[i]
-		sh.mu.Lock()
-		st.add(&sh.stats)
-		st.Keys += len(sh.entries)
-		sh.mu.Unlock()
-	}
+	l.mu.Lock()
+	st := l.stats
+	st.Keys = len(l.leases)
+	l.mu.Unlock()
 	st.Asked = st.Granted + st.Denied + st.Errors
+	st.Calls, st.Failures, st.Foreign = l.calls.Load(), l.failed.Load(), l.foreign.Load()
+	st.Breaker, st.Trips = l.breaker.is()
 	if l.local != nil {
 		st.Keys = max(st.Keys, l.local.Stats().Keys)
 	}
 	return st
 }
 
-// add adds the figures of a shard.
-func (s *Stats) add(o *Stats) {
-	s.Granted += o.Granted
-	s.Denied += o.Denied
-	s.Errors += o.Errors
-	s.Local += o.Local
-	s.Opened += o.Opened
-	s.Leases += o.Leases
-	s.Leased += o.Leased
-	s.Expired += o.Expired
-	s.FromLease += o.FromLease
-	s.FromDenial += o.FromDenial
-	s.Waiting += o.Waiting
+// countLocked counts a decision.
+func (l *Limiter[K]) countLocked(ok bool) {
+	if ok {
+		l.stats.Granted++
+	} else {
+		l.stats.Denied++
+	}
+}
+
+// fails counts a call that returns err.
+func (l *Limiter[K]) fails(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.Errors++
+	return err
 }
 
 // String returns text such as "100 granted, 3 denied, 0 errors, breaker closed, 0 waiting".
