@@ -201,9 +201,6 @@ func (p *limits) parseKeys(r reply, is []any) (reply, error) {
 func (p *limits) read(r *reply, is []any) error {
 	r.debts = make([]amount, len(p.windows))
 	for i := range p.windows {
-		if p.windows[i].unlimited {
-			continue
-		}
 		if len(is) < 2 {
 			return errReply
 		}

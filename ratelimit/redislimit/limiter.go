@@ -184,13 +184,13 @@ type answer struct {
 
 func (l *Limiter[K]) take(ctx context.Context, k K, c claim) (answer, error) {
 	p := l.limitsIn(k)
-	switch {
-	case p.free || p.burst == 0: // which nothing in Redis can change
+	if d, ok := p.constant(c.n); ok {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.countLocked(p.free)
-		return answer{Decision: p.decision(p.free, make([]amount, len(p.windows)), 0, c.n), limits: p}, nil
-	case l.lease > 0:
+		l.countLocked(d.OK)
+		return answer{Decision: d, limits: p}, nil
+	}
+	if l.lease > 0 {
 		return l.takeLeased(ctx, k, p, c)
 	}
 	return l.takeOne(ctx, k, p, c)

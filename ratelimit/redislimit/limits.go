@@ -20,15 +20,13 @@ func check(call string, x ratelimit.Window) {
 }
 
 // limits are the windows of a key and of its parent: all of them grant, or none does. They
-// do not change.
+// do not change. Windows that are unlimited are left out.
 type limits struct {
 	said    []ratelimit.Window // what they are made of
 	parent  *limits            // nil for none
 	windows []window           // those of the parent at the end
-	burst   uint64             // the least of those that are not unlimited
-	free    bool               // all are unlimited
+	burst   uint64             // the least
 	ids     string             // what the script knows the windows of the key by
-	args    []any              // of a script that asks for one permit
 }
 
 // newLimits returns the windows of a key. call is the caller's name.
@@ -37,36 +35,45 @@ func newLimits(call string, said []ratelimit.Window, parent *limits) *limits {
 	var windows []window
 	for _, x := range said {
 		check(call, x)
+		if x.Rate == ratelimit.Unlimited {
+			continue
+		}
 		if w := newWindow(x.Rate, uint64(x.Burst)); !slices.Contains(windows, w) {
 			windows = append(windows, w)
 		}
 	}
 	p := limitsOf(windows, parent)
 	p.said = said
-	p.args = p.request(claim{n: 1}, 0)
 	return p
 }
 
 // limitsOf returns limits of windows, for the key alone.
 func limitsOf(windows []window, parent *limits) *limits {
-	p := &limits{parent: parent, windows: windows, burst: math.MaxUint64, free: true}
+	p := &limits{parent: parent, windows: windows, burst: math.MaxUint64}
 	var ids []byte
 	for i := range windows {
-		if w := &windows[i]; !w.unlimited {
-			ids = w.step.doubles(doubles(ids, w.unit(), float64(w.den)))
-			ids = w.capacity.doubles(ids)
-		}
+		w := &windows[i]
+		ids = w.step.doubles(doubles(ids, w.unit(), float64(w.den)))
+		ids = w.capacity.doubles(ids)
+		p.burst = min(p.burst, w.burst)
 	}
 	p.ids = string(ids)
 	if parent != nil {
-		p.windows = slices.Concat(windows, parent.windows)
-	}
-	for i := range p.windows {
-		if w := &p.windows[i]; !w.unlimited {
-			p.free, p.burst = false, min(p.burst, w.burst)
-		}
+		p.windows, p.burst = slices.Concat(windows, parent.windows), min(p.burst, parent.burst)
 	}
 	return p
+}
+
+// constant returns the decision about n permits if nothing in Redis can change it.
+func (p *limits) constant(n uint64) (d ratelimit.Decision, ok bool) {
+	switch {
+	case len(p.windows) == 0: // unlimited
+		burst := p.said[0].Burst
+		return ratelimit.Decision{OK: true, Limit: burst, Remaining: burst}, true
+	case p.burst == 0:
+		return p.decision(false, make([]amount, len(p.windows)), 0, n), true
+	}
+	return d, false
 }
 
 // An operation of the script.
@@ -87,12 +94,8 @@ type claim struct {
 
 // request returns the arguments of the script for a claim, and more permits if it can.
 func (p *limits) request(c claim, more uint64) []any {
-	plain := c.wait <= 0 && more == 0 && c.op == opTake
-	if c.n == 1 && plain && p.args != nil {
-		return p.args
-	}
 	args := []any{p.ids, need(p.own(), c)}
-	if !plain || p.parent != nil {
+	if c.wait > 0 || more > 0 || c.op != opTake || p.parent != nil {
 		wait := float64(max(c.wait, 0) / time.Microsecond)
 		args = append(args, string(doubles(nil, append([]float64{wait, float64(more), float64(c.op)}, c.mark...)...)))
 	}
@@ -115,9 +118,6 @@ func need(windows []window, c claim) string {
 	b := doubles(make([]byte, 0, 8+16*len(windows)), float64(c.n))
 	for i := range windows {
 		w := &windows[i]
-		if w.unlimited {
-			continue
-		}
 		cost := amount{w.capacity.whole + 1, 0} // never
 		if c.n <= w.burst || c.op == opCharge {
 			cost = w.cost(c.n)
@@ -201,23 +201,10 @@ func (p *limits) decision(ok bool, debts []amount, ago, n uint64) ratelimit.Deci
 	return d
 }
 
-// delay returns how long n permits take to come when so much is owed.
-func (w *window) delay(debt amount, n uint64) time.Duration {
-	switch {
-	case w.unlimited:
-		return 0
-	case n > w.burst:
-		return ratelimit.Never
-	}
-	return w.repaid(w.sub(w.add(debt, w.cost(n)), w.capacity))
-}
-
 // late returns how long it takes until no more than the burst is owed.
 func (p *limits) late(debts []amount) (d time.Duration) {
 	for i := range p.windows {
-		if w := &p.windows[i]; !w.unlimited {
-			d = max(d, w.repaid(w.sub(debts[i], w.capacity)))
-		}
+		d = max(d, p.windows[i].late(debts[i]))
 	}
 	return d
 }

@@ -248,15 +248,12 @@ func (x *line) tooLate(w *waiter, ahead uint64, now time.Duration) error {
 	n, until, delay := ahead+w.n, time.Until(w.deadline), time.Duration(0)
 	for i := range x.limits.windows {
 		w := &x.limits.windows[i]
-		if w.unlimited {
-			continue
-		}
 		if hi, lo := bits.Mul64(n, w.step.whole+1); hi > 0 || lo > 1<<exactBits {
 			delay = ratelimit.Never
 			break
 		}
 		debt := w.sub(x.debts[i], w.instant(micros(now-x.asked)))
-		delay = max(delay, w.repaid(w.sub(w.add(debt, w.cost(n)), w.capacity)))
+		delay = max(delay, w.late(w.add(debt, w.cost(n))))
 	}
 	if delay > until {
 		return tooLate(delay, until)

@@ -17,8 +17,8 @@ func (l *Limiter[K]) Peek(ctx context.Context, k K) (ratelimit.Decision, error) 
 		return ratelimit.Decision{}, err
 	}
 	p := l.limitsIn(k)
-	if p.free || p.burst == 0 {
-		return p.decision(p.free, make([]amount, len(p.windows)), 0, 1), nil
+	if d, ok := p.constant(1); ok {
+		return d, nil
 	}
 	// Redis denies more than any burst, changes nothing, and returns the debts.
 	r, err := l.ask(ctx, k, p, claim{n: 1 << 62}, 0)
@@ -48,14 +48,13 @@ func (l *Limiter[K]) Charge(ctx context.Context, k K, n int) error {
 		return err
 	}
 	p := l.limitsIn(k)
-	if p.free {
+	if len(p.windows) == 0 {
 		return nil
 	}
 	c := claim{n: uint64(n), wait: forever, op: opCharge}
 	for i := range p.windows {
-		if w := &p.windows[i]; !w.unlimited {
-			c.n = min(c.n, max(w.burst, maxCharge/(w.step.whole+1)))
-		}
+		w := &p.windows[i]
+		c.n = min(c.n, max(w.burst, maxCharge/(w.step.whole+1)))
 	}
 	r, err := l.ask(ctx, k, p, c, 0)
 	switch {

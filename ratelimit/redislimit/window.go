@@ -25,14 +25,13 @@ type amount struct{ whole, part uint64 }
 // one in 10^9 if there are fewer than 1e12 permits a second: the rate is never
 // exceeded. Of a rate of 0 the clock stands still, and a part is a permit.
 type window struct {
-	burst     uint64
-	unlimited bool
-	still     bool   // the rate is 0
-	shift     uint   // a whole is 2^shift microseconds
-	den       uint64 // parts of a whole
-	mul       uint64 // parts of a microsecond; 0 if a part is 2^(shift-51) of them
-	step      amount // what one permit costs
-	capacity  amount // what the burst costs
+	burst    uint64
+	still    bool   // the rate is 0
+	shift    uint   // a whole is 2^shift microseconds
+	den      uint64 // parts of a whole
+	mul      uint64 // parts of a microsecond; 0 if a part is 2^(shift-51) of them
+	step     amount // what one permit costs
+	capacity amount // what the burst costs
 }
 
 const (
@@ -42,10 +41,7 @@ const (
 )
 
 func newWindow(rate ratelimit.Rate, burst uint64) window {
-	w := window{burst: burst, unlimited: rate == ratelimit.Unlimited}
-	if w.unlimited {
-		return w
-	}
+	w := window{burst: burst}
 	permits, period := rate.Parts()
 	if permits == 0 {
 		w.still, w.shift, w.den, w.step = true, stillShift, 1<<coarseBits, amount{0, 1}
@@ -122,14 +118,22 @@ func (a amount) less(b amount) bool {
 
 // fits reports whether n permits can be granted when so much is owed.
 func (w *window) fits(debt amount, n uint64) bool {
-	return w.unlimited || n <= w.burst && !w.capacity.less(w.add(debt, w.cost(n)))
+	return n <= w.burst && !w.capacity.less(w.add(debt, w.cost(n)))
 }
+
+// delay returns how long n permits take to come when so much is owed.
+func (w *window) delay(debt amount, n uint64) time.Duration {
+	if n > w.burst {
+		return ratelimit.Never
+	}
+	return w.late(w.add(debt, w.cost(n)))
+}
+
+// late returns how long it takes until no more than the burst is owed.
+func (w *window) late(debt amount) time.Duration { return w.repaid(w.sub(debt, w.capacity)) }
 
 // remaining returns how many permits can be granted when so much is owed.
 func (w *window) remaining(debt amount) uint64 {
-	if w.unlimited {
-		return w.burst
-	}
 	free := w.sub(w.capacity, debt)
 	n := uint64(w.number(free) / w.number(w.step)) // or a few more or fewer
 	for free.less(w.cost(n)) {
