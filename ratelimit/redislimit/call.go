@@ -2,32 +2,11 @@ package redislimit
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
-
-//go:embed take.lua
-var source string
-
-// The script is known to Redis by its hash. Where it is not, since the server is new or its
-// scripts were flushed, it is sent along.
-var script = redis.NewScript(source)
-
-// A reply is the answer of Redis.
-type reply struct {
-	ok      bool      // the permits are granted
-	more    uint64    // so many more are; or of a reservation are given back
-	held    uint64    // so many are left of the lease
-	limits  *limits   // those of the caller, or those that were set
-	debts   []amount  // what is owed in each window
-	mark    []float64 // of each key, what is needed to settle
-	failed  bool      // it has said nothing
-	hurried bool      // it had less than the timeout, since the caller's deadline is soon
-}
 
 // leastTime is the least time that Redis must have had before a call counts as not
 // answered.
@@ -144,79 +123,10 @@ func (l *Limiter[K]) call(ctx context.Context, k K, p *limits, args []any) (repl
 	return r, err
 }
 
-var errReply = errors.New("what the script returns is not its own")
-
-// parse reads the reply of the script.
-func (p *limits) parse(is []any) (r reply, err error) {
-	more, ok := int64(0), false
-	if len(is) > 0 {
-		more, ok = is[0].(int64)
-	}
-	switch {
-	case !ok:
-		return r, errReply
-	case more == -2:
-		return r, ErrForeign
-	}
-	r.ok, r.more, r.limits = more >= 0, uint64(max(more, 0)), p
-	if len(is) > 1 {
-		if _, nested := is[1].([]any); nested {
-			return p.parseKeys(r, is[1:])
-		}
-	}
-	err = p.read(&r, is[1:])
-	return r, err
-}
-
-// parseKeys reads a table for each key.
-func (p *limits) parseKeys(r reply, is []any) (reply, error) {
-	own, parent, changed := p.own(), p.parent, false
-	var debts []any
-	for i, x := range is {
-		table, _ := x.([]any)
-		if len(table) < 4 {
-			return r, errReply
-		}
-		ids, _ := table[0].(string)
-		switch {
-		case i == 0 && ids != p.ids:
-			own, changed = windowsOf(ids), true
-		case i > 0 && ids != parent.ids:
-			parent, changed = limitsOf(windowsOf(ids), nil), true
-		}
-		for _, x := range table[1:4] {
-			n, _ := x.(int64)
-			r.mark = append(r.mark, float64(n))
-		}
-		debts = append(debts, table[4:]...)
-	}
-	if changed {
-		r.limits = limitsOf(own, parent)
-	}
-	err := r.limits.read(&r, debts)
-	return r, err
-}
-
-// read reads the debts of all windows.
-func (p *limits) read(r *reply, is []any) error {
-	r.debts = make([]amount, len(p.windows))
-	for i := range p.windows {
-		if len(is) < 2 {
-			return errReply
-		}
-		whole, _ := is[0].(int64)
-		part, _ := is[1].(int64)
-		if whole < 0 || part < 0 {
-			return errReply
-		}
-		r.debts[i], is = amount{uint64(whole), uint64(part)}, is[2:]
-	}
-	return nil
-}
-
-// A ticket is permits that were granted for later.
+// A ticket is permits that were granted for later. Until they are due they can be given back.
 type ticket struct {
 	n     uint64
+	due   time.Duration // since the base
 	debts []amount
 	mark  []float64 // nil if they can't be given back
 }
@@ -228,9 +138,12 @@ func (l *Limiter[K]) giveBack(ctx context.Context, k K, t ticket, n uint64) (ret
 		return 0, nil
 	}
 	var mark []float64
-	for i := 0; i < len(t.mark); i += 3 {
-		mark = append(mark, t.mark[i:i+3]...)
-		mark = append(mark, map[bool]float64{true: 1}[n == t.n])
+	all := 0.0
+	if n == t.n {
+		all = 1
+	}
+	for of := range slices.Chunk(t.mark, 3) {
+		mark = append(append(mark, of...), all)
 	}
 	r, err := l.ask(ctx, k, l.limitsIn(k), claim{n: n, op: opSettle, mark: mark}, 0)
 	return int(r.more), err

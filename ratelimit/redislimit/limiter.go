@@ -173,13 +173,11 @@ func (l *Limiter[K]) enter(ctx context.Context, call string, k K, n int, wait ti
 	return l.take(ctx, k, claim{n: uint64(n), wait: wait})
 }
 
-// An answer is the result of a claim. If it is OK, the permits may be used after a delay;
-// until then they can be given back.
+// An answer is the result of a claim.
 type answer struct {
 	ratelimit.Decision
 	limits *limits
-	delay  time.Duration
-	ticket ticket
+	ticket ticket // of a claim that can wait, if it is OK
 }
 
 func (l *Limiter[K]) take(ctx context.Context, k K, c claim) (answer, error) {
@@ -214,78 +212,10 @@ func (l *Limiter[K]) conclude(k K, p *limits, c claim, r reply, err error) (answ
 	}
 	a := answer{Decision: withHeld(r.limits.decision(r.ok, r.debts, 0, c.n), r.held), limits: r.limits}
 	if r.ok && c.wait > 0 {
-		a.delay = r.limits.late(r.debts)
-		a.ticket = ticket{c.n, r.debts, r.mark}
+		a.ticket = ticket{c.n, l.now() + r.limits.late(r.debts), r.debts, r.mark}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.countLocked(a.OK)
 	return a, nil
-}
-
-// fallBack decides without Redis, which has failed with err.
-func (l *Limiter[K]) fallBack(k K, p *limits, c claim, err error) (a answer, _ error) {
-	switch l.policy {
-	case FailClosed:
-		return answer{}, l.fails(err)
-	case FailOpen:
-		a.Decision = ratelimit.Decision{OK: c.n <= p.burst, Limit: int(p.burst)}
-		if !a.OK {
-			a.RetryAfter = ratelimit.Never
-		}
-	default:
-		a = l.decide(k, p, c, l.breaker.wait(l.now()))
-	}
-	a.limits = p
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.policy == FailOpen {
-		l.stats.Opened++
-	} else {
-		l.stats.Local++
-	}
-	l.countLocked(a.OK)
-	return a, nil
-}
-
-// Forget forgets the debt of k: all of its burst can be had. The debt of its parent stays.
-// Leases of other processes go on until they end, and a caller that waits keeps the place
-// that it has. Forget returns the cause of ctx, or an error that wraps ErrUnavailable, and
-// then does not know whether k is forgotten. It panics if ctx is nil.
-func (l *Limiter[K]) Forget(ctx context.Context, k K) error {
-	if err := l.begin(ctx, "Forget", 0, 0); err != nil {
-		return err
-	}
-	call, cancel := context.WithTimeout(ctx, l.timeout)
-	defer cancel()
-	if err := l.client.Del(call, l.prefix+l.name(k)).Err(); err != nil {
-		if cause := causeOf(ctx); cause != nil {
-			return cause
-		}
-		return unavailable(err)
-	}
-	l.drop(k)
-	if l.local != nil {
-		l.local.Forget(k)
-	}
-	return nil
-}
-
-// drop gives up the lease of k.
-func (l *Limiter[K]) drop(k K) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dropLocked(k)
-}
-
-// causeOf returns the cause of ctx if that has ended. The deadline of a connection
-// can be noticed before that of the context that it is taken from.
-func causeOf(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		return context.DeadlineExceeded
-	}
-	return nil
 }

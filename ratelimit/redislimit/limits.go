@@ -1,9 +1,7 @@
 package redislimit
 
 import (
-	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -76,94 +74,12 @@ func (p *limits) constant(n uint64) (d ratelimit.Decision, ok bool) {
 	return d, false
 }
 
-// An operation of the script.
-const (
-	opTake = iota
-	opCharge
-	opSet
-	opSettle
-)
-
-// A claim is a request of a caller: n permits, now or within the time that it can wait.
-type claim struct {
-	n    uint64
-	wait time.Duration
-	op   int
-	mark []float64 // of a reservation to settle
-}
-
-// request returns the arguments of the script for a claim, and more permits if it can.
-func (p *limits) request(c claim, more uint64) []any {
-	args := []any{p.ids, need(p.own(), c)}
-	if c.wait > 0 || more > 0 || c.op != opTake || p.parent != nil {
-		wait := float64(max(c.wait, 0) / time.Microsecond)
-		args = append(args, string(doubles(nil, append([]float64{wait, float64(more), float64(c.op)}, c.mark...)...)))
-	}
-	if p.parent != nil {
-		args = append(args, p.parent.ids, need(p.parent.windows, c))
-	}
-	return args
-}
-
 // own returns the windows without those of the parent.
 func (p *limits) own() []window {
 	if p.parent == nil {
 		return p.windows
 	}
 	return p.windows[:len(p.windows)-len(p.parent.windows)]
-}
-
-// need returns the cost of the permits of a claim.
-func need(windows []window, c claim) string {
-	b := doubles(make([]byte, 0, 8+16*len(windows)), float64(c.n))
-	for i := range windows {
-		w := &windows[i]
-		cost := amount{w.capacity.whole + 1, 0} // never
-		if c.n <= w.burst || c.op == opCharge {
-			cost = w.cost(c.n)
-		}
-		b = cost.doubles(b)
-	}
-	return string(b)
-}
-
-// doubles appends numbers as Lua reads them.
-func doubles(b []byte, numbers ...float64) []byte {
-	for _, x := range numbers {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x))
-	}
-	return b
-}
-
-func (a amount) doubles(b []byte) []byte { return doubles(b, float64(a.whole), float64(a.part)) }
-
-// unit returns how many microseconds a whole is, a power of two, or 0 if the clock
-// stands still.
-func (w *window) unit() float64 {
-	if w.still {
-		return 0
-	}
-	return math.Ldexp(1, int(w.shift))
-}
-
-// windowsOf returns the windows that a script knows by ids.
-func windowsOf(ids string) (windows []window) {
-	for ; len(ids) >= 48; ids = ids[48:] {
-		var x [6]float64
-		for i := range x {
-			x[i] = math.Float64frombits(binary.LittleEndian.Uint64([]byte(ids[8*i:])))
-		}
-		w := window{den: uint64(x[1]), step: amount{uint64(x[2]), uint64(x[3])}, capacity: amount{uint64(x[4]), uint64(x[5])}}
-		if w.still = x[0] == 0; w.still {
-			w.shift = stillShift
-		} else {
-			w.shift = uint(bits.Len64(uint64(x[0])) - 1)
-		}
-		w.mul = w.den >> w.shift
-		w.burst = w.remaining(amount{})
-		windows = append(windows, w)
-	}
-	return windows
 }
 
 // fits reports whether n permits can be granted if debts was owed so many

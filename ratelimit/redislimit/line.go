@@ -15,12 +15,15 @@ import (
 // they are due. So a process that ends leaves no more behind than the permits of one
 // caller, and a caller that gives up costs nothing while others are in front of it. If the
 // one in front gives up, the next gets its permits. The others are parked on channels
-// of their own. The lock of the limiter guards all of it; the line is gone with the last of
-// them.
+// of their own. The lock of the limiter guards the line, which is gone with the last of them.
 type line struct {
 	callers list.List // of *waiter, the one in front included
 	queued  uint64    // permits of those that have no answer yet
-	left    left
+
+	// So many permits of a ticket were given up by a caller in front. Only the one in front
+	// uses these, without the lock.
+	left   uint64
+	ticket ticket
 
 	// The debts when a caller in front was told to wait: a bound of when those behind are
 	// due. nil if that is not known.
@@ -37,13 +40,6 @@ type waiter struct {
 	ready     chan struct{} // closed when it is in front, or err is set
 	err       error
 	node      *list.Element
-}
-
-// left is permits that a caller in front has given up, and when they are due.
-type left struct {
-	n      uint64
-	due    time.Duration
-	ticket ticket
 }
 
 const (
@@ -99,14 +95,12 @@ func (l *Limiter[K]) wait(ctx context.Context, call string, k K, number int) err
 		if w.limited {
 			until = min(time.Until(w.deadline), forever)
 		}
-		asked := l.now()
-		a, due, err := l.claimInFront(ctx, k, x, claim{n: n, wait: max(until, 1)})
+		a, err := l.claimInFront(ctx, k, x, w, max(until, 1))
 		switch {
 		case err != nil:
 			return err
 		case a.OK:
-			l.answered(x, w, a, asked)
-			return l.sleepInFront(ctx, x, n, due, a.ticket)
+			return l.sleepInFront(ctx, x, n, a.ticket)
 		case n > a.limits.burst:
 			return exceedsBurst(n, a.limits)
 		case w.limited && a.RetryAfter > until:
@@ -140,6 +134,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	return receive(ctx, timer.C)
+}
+
+// receive receives from ch, or returns the cause of ctx if that ends first.
+func receive[T any](ctx context.Context, ch <-chan T) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // lineUp puts a caller at the end of the line. The caller must leave then.
@@ -176,42 +183,37 @@ func (l *Limiter[K]) leave(ctx context.Context, k K, x *line, w *waiter) {
 	}
 	delete(l.lines, k)
 	l.mu.Unlock()
-	if rest := x.left; rest.n > 0 {
-		rest.ticket.n = min(rest.ticket.n, rest.n)
-		_, _ = l.giveBack(context.WithoutCancel(ctx), k, rest.ticket, rest.ticket.n)
+	if x.left > 0 {
+		x.ticket.n = min(x.ticket.n, x.left)
+		_, _ = l.giveBack(context.WithoutCancel(ctx), k, x.ticket, x.ticket.n)
 	}
 }
 
-// claimInFront makes a claim for the caller in front, with the permits that another has given up. It
-// returns when the permits are due.
-func (l *Limiter[K]) claimInFront(ctx context.Context, k K, x *line, c claim) (a answer, due time.Duration, err error) {
-	l.mu.Lock()
-	rest := x.left // which only the caller in front changes
-	if rest.n >= c.n {
-		a.OK, a.ticket, due = true, rest.ticket, rest.due
-		if delay := due - l.now(); delay > c.wait {
-			l.stats.Errors++
-			l.mu.Unlock()
-			return a, 0, tooLate(delay, c.wait)
+// claimInFront makes a claim for w, in front, with the permits that another has given up.
+func (l *Limiter[K]) claimInFront(ctx context.Context, k K, x *line, w *waiter, wait time.Duration) (a answer, err error) {
+	asked, rest := l.now(), x.left
+	if rest >= w.n {
+		if delay := x.ticket.due - asked; delay > wait {
+			return a, l.fails(tooLate(delay, wait))
 		}
-		x.left.n -= c.n
-		l.countLocked(true)
-		l.mu.Unlock()
-		return a, due, nil
-	}
-	l.mu.Unlock()
-	c.n -= rest.n
-	a, err = l.take(ctx, k, c)
-	if err != nil || !a.OK {
-		return a, 0, err
-	}
-	if due = l.now() + a.delay; rest.n > 0 {
-		due = max(due, rest.due)
+		x.left -= w.n
 		l.mu.Lock()
-		x.left = left{}
-		l.mu.Unlock()
+		defer l.mu.Unlock()
+		l.countLocked(true)
+		a.OK, a.ticket = true, x.ticket
+		return a, nil
 	}
-	return a, due, nil
+	a, err = l.take(ctx, k, claim{n: w.n - rest, wait: wait})
+	if err != nil || !a.OK {
+		return a, err
+	}
+	if rest > 0 {
+		a.ticket.due, x.left = max(a.ticket.due, x.ticket.due), 0
+	}
+	if a.ticket.mark != nil && a.ticket.due > l.now() {
+		l.answered(x, w, a, asked)
+	}
+	return a, nil
 }
 
 // answered notes the debts when w, in front, has been told when its permits are due. Those
@@ -219,12 +221,9 @@ func (l *Limiter[K]) claimInFront(ctx context.Context, k K, x *line, c claim) (a
 func (l *Limiter[K]) answered(x *line, w *waiter, a answer, asked time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	x.queued, w.queued = x.queued-w.queued, 0
-	if a.delay == 0 || a.ticket.mark == nil {
-		return
-	}
 	known := x.debts != nil
 	x.limits, x.debts, x.asked = a.limits, a.ticket.debts, asked
+	x.queued, w.queued = x.queued-w.queued, 0
 	if known { // when they came
 		return
 	}
@@ -261,9 +260,10 @@ func (x *line) tooLate(w *waiter, ahead uint64, now time.Duration) error {
 	return nil
 }
 
-// sleepInFront sleeps until n permits are due. If ctx ends first, they are left to others.
-func (l *Limiter[K]) sleepInFront(ctx context.Context, x *line, n uint64, due time.Duration, t ticket) error {
-	err := sleep(ctx, due-l.now())
+// sleepInFront sleeps until n permits of a ticket are due. If ctx ends first, they are left to
+// others.
+func (l *Limiter[K]) sleepInFront(ctx context.Context, x *line, n uint64, t ticket) error {
+	err := sleep(ctx, t.due-l.now())
 	if err == nil {
 		return nil
 	}
@@ -271,7 +271,6 @@ func (l *Limiter[K]) sleepInFront(ctx context.Context, x *line, n uint64, due ti
 	defer l.mu.Unlock()
 	l.stats.Granted--
 	l.stats.Errors++
-	x.left = left{x.left.n + n, due, t}
-	x.debts = nil
+	x.left, x.ticket, x.debts = x.left+n, t, nil
 	return err
 }

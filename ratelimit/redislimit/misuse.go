@@ -43,16 +43,3 @@ func atLeast[N ~int | ~int64](n, least N, what string) {
 		panic(fmt.Sprintf("redislimit: %s must be at least %v, got %v", what, least, n))
 	}
 }
-
-// receive receives from ch, or returns the cause of ctx if that ends first.
-func receive[T any](ctx context.Context, ch <-chan T) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	select {
-	case <-ch:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

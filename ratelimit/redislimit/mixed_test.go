@@ -56,7 +56,7 @@ func (c *clocked) take(key string, p *limits, what claim, more uint64) (reply, t
 	} else if r.ok {
 		delete(c.expires, key) // it stays
 	}
-	return r, ticket{what.n, r.debts, r.mark}
+	return r, ticket{n: what.n, debts: r.debts, mark: r.mark}
 }
 
 // back gives permits back, and returns how many that were.

@@ -85,28 +85,6 @@ func WithBreaker(failures int, pause time.Duration) Option {
 	return func(o *options) { o.failures, o.pause = failures, pause }
 }
 
-// A FailurePolicy is the way in which calls are decided while Redis does not answer. See
-// [WithFailurePolicy].
-type FailurePolicy int
-
-const (
-	// FailLocal decides by a limiter of this process, which has seen the permits that this
-	// process was granted, and has its share of the limit (see [WithReplicas]).
-	FailLocal FailurePolicy = iota
-	// FailOpen grants everything that could ever be granted.
-	FailOpen
-	// FailClosed returns an error that wraps ErrUnavailable or ErrForeign.
-	FailClosed
-)
-
-// String returns the name of the policy, such as "FailLocal".
-func (p FailurePolicy) String() string {
-	if p < FailLocal || p > FailClosed {
-		return fmt.Sprintf("FailurePolicy(%d)", int(p))
-	}
-	return [...]string{"FailLocal", "FailOpen", "FailClosed"}[p]
-}
-
 // WithFailurePolicy sets how calls are decided while Redis does not answer. The default is
 // FailLocal. It panics if p is no FailurePolicy.
 func WithFailurePolicy(p FailurePolicy) Option {

@@ -43,7 +43,7 @@ func (l *Limiter[K]) Reserve(ctx context.Context, k K, n int) (r Reservation, er
 			return l.giveBack(ctx, k, t, uint64(-more))
 		}
 		a.ticket.n = uint64(n)
-		return Reservation{settle: settle, due: time.Now().Add(a.delay), ticket: a.ticket}, nil
+		return Reservation{settle: settle, due: l.base.Add(a.ticket.due), ticket: a.ticket}, nil
 	case uint64(n) > a.limits.burst:
 		return Reservation{err: exceedsBurst(uint64(n), a.limits)}, nil
 	}

@@ -2,11 +2,59 @@ package redislimit
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
 	"github.com/tandemgo/tandem/ratelimit"
 )
+
+// A FailurePolicy is the way in which calls are decided while Redis does not answer. See
+// [WithFailurePolicy].
+type FailurePolicy int
+
+const (
+	// FailLocal decides by a limiter of this process, which has seen the permits that this
+	// process was granted, and has its share of the limit (see [WithReplicas]).
+	FailLocal FailurePolicy = iota
+	// FailOpen grants everything that could ever be granted.
+	FailOpen
+	// FailClosed returns an error that wraps ErrUnavailable or ErrForeign.
+	FailClosed
+)
+
+// String returns the name of the policy, such as "FailLocal".
+func (p FailurePolicy) String() string {
+	if p < FailLocal || p > FailClosed {
+		return fmt.Sprintf("FailurePolicy(%d)", int(p))
+	}
+	return [...]string{"FailLocal", "FailOpen", "FailClosed"}[p]
+}
+
+// fallBack decides without Redis, which has failed with err.
+func (l *Limiter[K]) fallBack(k K, p *limits, c claim, err error) (a answer, _ error) {
+	switch l.policy {
+	case FailClosed:
+		return answer{}, l.fails(err)
+	case FailOpen:
+		a.Decision = ratelimit.Decision{OK: c.n <= p.burst, Limit: int(p.burst)}
+		if !a.OK {
+			a.RetryAfter = ratelimit.Never
+		}
+	default:
+		a = l.decide(k, p, c, l.breaker.wait(l.now()))
+	}
+	a.limits = p
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.policy == FailOpen {
+		l.stats.Opened++
+	} else {
+		l.stats.Local++
+	}
+	l.countLocked(a.OK)
+	return a, nil
+}
 
 // FailLocal decides by a ratelimit.Keyed with the share of this process. It is charged with
 // the permits that Redis grants to this process, as far as its burst goes.
@@ -66,7 +114,7 @@ func (l *Limiter[K]) decide(k K, p *limits, c claim, wait time.Duration) (a answ
 	if c.wait <= 0 {
 		a.Decision, _ = l.local.Take(context.Background(), k, int(c.n))
 	} else if r := l.local.Reserve(k, int(c.n)); r.Delay() <= c.wait {
-		a.Decision, a.delay = l.local.Peek(k), r.Delay()
+		a.Decision, a.ticket.due = l.local.Peek(k), l.now()+r.Delay()
 		a.OK, a.RetryAfter = true, 0
 		r.Settle(int(c.n)) // it cannot be given up, so the key need not be kept for it
 	} else {
