@@ -28,7 +28,8 @@ const (
 	minCost     = 1e6     // of a permit whose interval is rounded: by 1 ppm at most
 )
 
-// params is a rate and a burst in units.
+// params is a rate and a burst in units. With an unlimited rate, a permit costs nothing and
+// no burst is too small.
 type params struct {
 	Window
 	speed    uint64 // units that a nanosecond repays
@@ -43,11 +44,12 @@ func newParams(call string, w Window) params {
 	if w.Rate.period == 0 {
 		panic("ratelimit: " + call + ": the zero Rate is not usable, make one with Per or Every")
 	}
+	if w.Rate.unlimited {
+		return params{Window: w, burst: math.MaxUint64}
+	}
 	r, burst := w.Rate.reduced(), max(uint64(w.Burst), 1)
 	p := params{Window: w, speed: r.permits, cost: r.period, burst: uint64(w.Burst)}
 	switch hi, lo := bits.Mul64(burst, p.cost); {
-	case r.unlimited:
-		return p
 	case p.speed == 0: // nothing is repaid: the cost is only the unit of the debt
 		p.cost = min(p.cost, maxCapacity/burst)
 	case hi > 0 || lo > maxCapacity || p.speed > maxSpeed:
@@ -70,7 +72,7 @@ func (r Rate) reduced() Rate {
 	for b != 0 {
 		a, b = b, a%b
 	}
-	return Rate{permits: r.permits / a, period: r.period / a, unlimited: r.unlimited}
+	return Rate{permits: r.permits / a, period: r.period / a}
 }
 
 // rounded returns a unit in which the burst fits, and the cost of a permit in it, rounded
@@ -109,7 +111,7 @@ func (p *params) after(debt uint64, d time.Duration) uint64 {
 	if d <= 0 || debt == 0 {
 		return debt
 	}
-	return debt - min(product(uint64(d), p.speed), debt)
+	return debt - min(p.repaid(d), debt)
 }
 
 // time returns the nanoseconds in which units are repaid, rounded up; Never if that is
@@ -126,15 +128,12 @@ func (p *params) time(units uint64) time.Duration {
 
 // fits reports whether n permits can be granted, if so much is owed now.
 func (p *params) fits(debt, n uint64) bool {
-	return p.Rate.unlimited || n <= p.burst && debt+n*p.cost <= p.capacity
+	return n <= p.burst && debt+n*p.cost <= p.capacity
 }
 
 // delay returns the time until n permits can be granted, if so much is owed now.
 func (p *params) delay(debt, n uint64) time.Duration {
-	switch {
-	case p.Rate.unlimited:
-		return 0
-	case n > p.burst:
+	if n > p.burst {
 		return Never
 	}
 	return p.time(max(debt+n*p.cost, p.capacity) - p.capacity)
@@ -142,9 +141,6 @@ func (p *params) delay(debt, n uint64) time.Duration {
 
 // charged returns the debt after n more permits, which is at most maxDebt.
 func (p *params) charged(debt, n uint64) uint64 {
-	if p.Rate.unlimited {
-		return 0
-	}
 	return min(debt+product(n, p.cost), maxDebt)
 }
 
@@ -159,7 +155,7 @@ func (p *params) converted(debt uint64, to *params, promised time.Duration) uint
 	hi, lo := bits.Mul64(debt, to.cost)
 	lo, carry := bits.Add64(lo, p.cost-1, 0)
 	switch hi += carry; {
-	case p.Rate.unlimited || to.Rate.unlimited:
+	case p.cost == 0 || to.cost == 0:
 		return 0
 	case hi >= p.cost:
 		return maxDebt
@@ -168,10 +164,13 @@ func (p *params) converted(debt uint64, to *params, promised time.Duration) uint
 	return min(min(debt, maxDebt)+until, maxDebt)
 }
 
+// permits returns how many permits a debt is worth.
+func (p *params) permits(debt uint64) float64 { return float64(debt) / float64(max(p.cost, 1)) }
+
 // decision describes the answer to a call for n permits, after which so much is owed.
 func (p *params) decision(ok bool, debt, n uint64) Decision {
 	d := Decision{OK: ok, Limit: p.Burst, Remaining: p.Burst, ResetAfter: p.time(debt)}
-	if !p.Rate.unlimited {
+	if p.cost > 0 {
 		d.Remaining = int((max(p.capacity, debt) - debt) / p.cost)
 	}
 	if !ok {
@@ -240,7 +239,7 @@ func (m *meter) take(n uint64) (v verdict, debt uint64) {
 		switch {
 		case since-seen > m.horizon || debt > m.capacity:
 			return unsure, 0
-		case m.Rate.unlimited || n == 0:
+		case m.cost == 0 || n == 0:
 			return granted, debt
 		case n > m.burst || debt+n*m.cost > m.capacity:
 			return denied, debt

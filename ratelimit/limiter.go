@@ -79,11 +79,9 @@ func New(rate Rate, burst int, opts ...Option) *Limiter {
 	l.lock("New")
 	defer l.unlock()
 	for _, w := range l.windows {
-		if uint64(o.spent) > w.burst {
-			panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", w.burst, o.spent))
+		if o.spent > w.Burst {
+			panic(fmt.Sprintf("ratelimit: New: WithSpent must be at most the burst of %d, got %d", w.Burst, o.spent))
 		}
-	}
-	for _, w := range l.windows {
 		w.debt = w.charged(w.debt, uint64(o.spent))
 	}
 	return l

@@ -17,7 +17,7 @@ type Rate struct {
 
 // Unlimited is the rate without a limit: every call is granted at once, whatever the
 // burst is.
-var Unlimited = Rate{unlimited: true, permits: 1, period: 1}
+var Unlimited = Rate{unlimited: true, period: 1}
 
 // Per returns the rate of n permits in each d. A limiter of Per(0, d) grants its burst
 // once and then denies. Per panics if n is negative or d is not positive.

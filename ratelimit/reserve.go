@@ -316,7 +316,7 @@ func (r *Reservation) settle(actual uint64) (returned int) {
 func (l *Limiter) giveBack(n, spent uint64, above []uint64) (back uint64) {
 	back = n
 	for _, w := range l.windows {
-		if w.Rate.unlimited {
+		if w.cost == 0 {
 			continue
 		}
 		least := w.charged(max(w.debt-min(w.debt, w.capacity), w.repaid(l.promise())), l.spent-spent)

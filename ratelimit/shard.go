@@ -127,12 +127,12 @@ func (s *slot[K]) owes(now int64) (permits float64, stays bool) {
 	l := s.plan.l
 	if l == nil {
 		s.debt, s.last = s.plan.after(s.debt, time.Duration(now-s.last)), now
-		return float64(s.debt) / float64(s.plan.cost), false
+		return s.plan.permits(s.debt), false
 	}
 	l.lock("")
 	defer l.unlock()
 	for _, w := range l.windows {
-		permits = max(permits, float64(w.debt)/float64(w.cost))
+		permits = max(permits, w.permits(w.debt))
 	}
 	stays = l.inLine > 0 || l.unsettled > 0 && permits > 0
 	l.gone = permits == 0 && !stays
@@ -206,7 +206,7 @@ func (r *ref[K]) take(n uint64, really bool) (debt uint64, ok bool) {
 		}
 		r.l.unlock()
 		return 0, r.limiter(r.l).take(n, true)
-	case really && r.slot == nil && n <= p.burst && !p.Rate.unlimited && !r.keep():
+	case really && r.slot == nil && n <= p.burst && p.cost > 0 && !r.keep():
 		r.l = p.overflow
 	default:
 		if s := r.slot; s != nil {

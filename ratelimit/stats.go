@@ -25,7 +25,8 @@ func (l *Limiter) Stats() Stats {
 		}
 	}
 	for _, w := range l.windows {
-		st.Owed = max(st.Owed, int((w.debt+w.cost-1)/w.cost))
+		cost := max(w.cost, 1)
+		st.Owed = max(st.Owed, int((w.debt+cost-1)/cost))
 	}
 	return st
 }

@@ -253,7 +253,7 @@ func (l *Limiter) refuses(n uint64) error {
 			return ErrClosed
 		}
 		for _, w := range m.windows {
-			if n > w.burst && !w.Rate.unlimited {
+			if n > w.burst {
 				return fmt.Errorf("%w: asked for %d, the burst is %d", ErrExceedsBurst, n, w.burst)
 			}
 		}
