@@ -137,27 +137,6 @@ func (x *Keyed[K]) planOf(call string, windows []Window) *plan {
 	return p
 }
 
-// lock locks the shard of k. If known is set, a key without a slot has no plan. call is the
-// method of the caller.
-func (x *Keyed[K]) lock(call string, k K, known bool) ref[K] {
-	if x.shards == nil {
-		misuse.Zero(true, "ratelimit: "+call, "Keyed", keyedBy)
-	}
-	h := maphash.Comparable(x.seed, k)
-	r := ref[K]{x: x, sh: &x.shards[h>>x.shift], hash: uint32(h) | 1, key: k, plan: x.plan}
-	for {
-		r.sh.mu.Lock()
-		if i := r.sh.find(r.hash, k); i >= 0 && r.sh.slots[i].hash != 0 {
-			r.slot, r.plan = &r.sh.slots[i], r.sh.slots[i].plan
-		}
-		if r.plan != nil || known {
-			return r
-		}
-		r.sh.mu.Unlock()
-		r.plan = x.planOf("NewKeyedFunc", x.windows(k))
-	}
-}
-
 // Allow reports whether one permit of k can be had now, and takes it if so. It never
 // overtakes a caller that waits for k.
 func (x *Keyed[K]) Allow(k K) bool { return x.AllowN(k, 1) }
@@ -165,10 +144,12 @@ func (x *Keyed[K]) Allow(k K) bool { return x.AllowN(k, 1) }
 // AllowN is [Keyed.Allow] for n permits, all or none. It panics if n is less than 1.
 func (x *Keyed[K]) AllowN(k K, n int) bool {
 	misuse.Below(n, 1, "ratelimit: AllowN: number")
-	r := x.lock("Allow", k, false)
-	defer r.unlock()
+	r := ref[K]{x: x, key: k}
+	r.lock("Allow", false)
 	_, ok := r.take(uint64(n), true)
-	return r.sh.stats.count(ok)
+	r.sh.stats.count(ok)
+	r.unlock()
+	return ok
 }
 
 // Take takes n permits of k, all or none, and returns the decision. Its error is the cause
@@ -180,15 +161,18 @@ func (x *Keyed[K]) Take(ctx context.Context, k K, n int) (Decision, error) {
 	if sched.Err(ctx) != nil {
 		return Decision{}, context.Cause(ctx)
 	}
-	r := x.lock("Take", k, false)
+	r := ref[K]{x: x, key: k}
+	r.lock("Take", false)
 	defer r.unlock()
 	debt, ok := r.take(uint64(n), true)
-	return r.decision(r.sh.stats.count(ok), debt, uint64(n)), nil
+	r.sh.stats.count(ok)
+	return r.decision(ok, debt, uint64(n)), nil
 }
 
 // Peek returns the decision that Take would return for one permit of k, and takes nothing.
 func (x *Keyed[K]) Peek(k K) Decision {
-	r := x.lock("Peek", k, false)
+	r := ref[K]{x: x, key: k}
+	r.lock("Peek", false)
 	defer r.unlock()
 	debt, ok := r.take(1, false)
 	return r.decision(ok, debt, 1)
@@ -198,9 +182,10 @@ func (x *Keyed[K]) Peek(k K) Decision {
 // [Limiter.Charge].
 func (x *Keyed[K]) Charge(k K, n int) {
 	misuse.Below(n, 1, "ratelimit: Charge: number")
-	r := x.lock("Charge", k, false)
+	r := ref[K]{x: x, key: k}
+	r.lock("Charge", false)
 	defer r.unlock()
-	l := r.limiter(nil)
+	l := r.limiter()
 	l.spend(uint64(n))
 	l.root.serve(nil)
 }
@@ -208,9 +193,10 @@ func (x *Keyed[K]) Charge(k K, n int) {
 // Reserve takes n permits of k for later. See [Limiter.ReserveN].
 func (x *Keyed[K]) Reserve(k K, n int) Reservation {
 	misuse.Below(n, 1, "ratelimit: Reserve: number")
-	r := x.lock("Reserve", k, false)
+	r := ref[K]{x: x, key: k}
+	r.lock("Reserve", false)
 	defer r.unlock()
-	res := r.limiter(nil).reserve(uint64(n))
+	res := r.limiter().reserve(uint64(n))
 	r.sh.stats.count(res.OK())
 	return res
 }
@@ -228,14 +214,15 @@ func (x *Keyed[K]) WaitN(ctx context.Context, k K, n int) error {
 		return context.Cause(ctx)
 	}
 	deadline, limited := ctx.Deadline()
-	r := x.lock("Wait", k, false)
+	r := ref[K]{x: x, key: k}
+	r.lock("Wait", false)
 	var c *claim
 	var err error
 	if _, ok := r.take(uint64(n), true); !ok {
 		if r.l != nil {
 			r.l.unlock()
 		}
-		c, err = r.limiter(nil).lineUp(uint64(n), deadline, limited)
+		c, err = r.limiter().lineUp(uint64(n), deadline, limited)
 	}
 	switch {
 	case c != nil:
@@ -265,12 +252,13 @@ func (x *Keyed[K]) WaitN(ctx context.Context, k K, n int) error {
 func (x *Keyed[K]) Set(k K, w ...Window) {
 	misuse.Zero(x.shards == nil, "ratelimit: Set", "Keyed", keyedBy)
 	to := x.planOf("Set", w)
-	r := x.lock("Set", k, true)
+	r := ref[K]{x: x, key: k}
+	r.lock("Set", true)
 	defer r.unlock()
 	if r.slot == nil {
 		return
 	}
-	l := r.limiter(nil)
+	l := r.limiter()
 	r.plan.of = to
 	l.setWindows(to.all)
 	l.root.reconsider()
@@ -279,13 +267,14 @@ func (x *Keyed[K]) Set(k K, w ...Window) {
 // Forget forgets the debt of k, so that all of its burst can be had. It has no effect on a
 // key that has been evicted or shares a limiter.
 func (x *Keyed[K]) Forget(k K) {
-	r := x.lock("Forget", k, true)
+	r := ref[K]{x: x, key: k}
+	r.lock("Forget", true)
 	defer r.unlock()
 	if r.slot == nil {
 		return
 	}
 	if r.plan.l != nil {
-		l := r.limiter(nil)
+		l := r.limiter()
 		for _, w := range l.windows {
 			w.debt = 0
 		}
@@ -306,10 +295,11 @@ func (x *Keyed[K]) touch(k K, permits int) {
 		x.Charge(k, permits)
 		return
 	}
-	r := x.lock("Settle", k, true)
+	r := ref[K]{x: x, key: k}
+	r.lock("Settle", true)
 	defer r.unlock()
 	if r.slot != nil && r.plan.l != nil {
-		r.limiter(nil)
+		r.limiter()
 	}
 }
 

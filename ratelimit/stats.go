@@ -69,6 +69,14 @@ func (s KeyedStats) String() string {
 		s.Keys, s.Waiting, s.Granted, s.Denied, s.Waits, s.Evicted, s.Forgotten, s.Shared)
 }
 
+func (s *KeyedStats) count(ok bool) {
+	if ok {
+		s.Granted++
+	} else {
+		s.Denied++
+	}
+}
+
 // add adds the figures of a shard with so many keys.
 func (s *KeyedStats) add(o *KeyedStats, keys int) {
 	s.Keys += keys
