@@ -256,13 +256,19 @@ func (l *Limiter) lock(call string) {
 		rise = (word - m.put) >> 1
 	}
 	root.now = now
-	for _, w := range l.all {
-		w.debt, w.last = w.after(w.debt, time.Duration(now-w.last)), now
-	}
+	l.advance()
 	if rise > 0 {
 		w := root.windows[0]
 		w.debt = min(w.debt, w.capacity)  // more means that the clock has gone back
 		root.spent += (rise-1)/w.cost + 1 // or fewer
+	}
+}
+
+// advance moves the windows to now.
+func (l *Limiter) advance() {
+	now := l.root.now
+	for _, w := range l.all {
+		w.debt, w.last = w.after(w.debt, time.Duration(now-w.last)), now
 	}
 }
 

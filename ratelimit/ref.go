@@ -63,29 +63,28 @@ func (r *ref[K]) release() {
 // will owe something: a new key that is denied gets none.
 func (r *ref[K]) take(n uint64, really bool) (debt uint64, ok bool) {
 	p := r.plan
+	owes := really && n <= p.burst && p.cost > 0 // if it is granted
 	switch {
+	case p.single && (r.slot != nil || !owes || r.keep()):
+		if r.slot == nil {
+			return 0, p.fits(0, n)
+		}
+		r.slot.advance(int64(time.Since(r.x.base)))
+		if ok = p.fits(r.slot.debt, n); ok && really {
+			r.slot.debt += n * p.cost
+		}
+		return r.slot.debt, ok
+	case p.single:
+		r.use(p.overflow)
 	case p.l != nil:
 		r.use(p.l)
-	case !p.single:
+	default:
 		r.use(newLimiter(r.x.base, p.all, r.x.parent))
 		if ok = r.l.take(n, false); !ok || !really {
 			return 0, ok
 		}
 		r.l.unlock()
 		r.limiter()
-	case really && r.slot == nil && n <= p.burst && p.cost > 0 && !r.keep():
-		r.use(p.overflow)
-	default:
-		if s := r.slot; s != nil {
-			now := int64(time.Since(r.x.base))
-			debt = p.after(s.debt, time.Duration(now-s.last))
-			s.debt, s.last = debt, now
-		}
-		if ok = p.fits(debt, n); ok && really && r.slot != nil {
-			debt += n * p.cost
-			r.slot.debt = debt
-		}
-		return debt, ok
 	}
 	return 0, r.l.take(n, really)
 }

@@ -63,7 +63,8 @@ func (l *Limiter) reserve(n uint64) (r Reservation) {
 		return r
 	}
 	delay := l.forecast(n, l.promise())
-	if delay == Never || l.tooFar(n, delay) {
+	tooFar := func(w *window) bool { return w.charged(max(w.debt, w.repaid(delay)), n) == maxDebt }
+	if delay == Never || slices.ContainsFunc(l.windows, tooFar) {
 		r.err = errNever
 		return r
 	}
@@ -79,13 +80,6 @@ func (l *Limiter) reserve(n uint64) (r Reservation) {
 	}
 	r.paid = l.charge(n, delay)
 	return r
-}
-
-// tooFar reports whether 64 bits do not hold the debt after a reservation.
-func (l *Limiter) tooFar(n uint64, delay time.Duration) bool {
-	return slices.ContainsFunc(l.windows, func(w *window) bool {
-		return w.charged(max(w.debt, w.repaid(delay)), n) == maxDebt
-	})
 }
 
 // charge makes n permits owed that are used after a delay. Permits that come before are no
@@ -144,7 +138,7 @@ func (c *claim) comesLate() bool {
 			break
 		}
 	}
-	c.obstacle() // which moves the windows to now
+	c.l.advance()
 	return slices.ContainsFunc(c.l.windows, func(w *window) bool {
 		debt := w.charged(w.debt, ahead)
 		return w.time(debt-min(debt, w.capacity)) > time.Duration(c.due-c.l.root.now)

@@ -30,6 +30,11 @@ type slot[K comparable] struct {
 	key  K
 }
 
+// advance moves the debt to an instant.
+func (s *slot[K]) advance(now int64) {
+	s.debt, s.last = s.plan.after(s.debt, time.Duration(now-s.last)), now
+}
+
 // find returns the index of the slot of k, or of the empty one that is for it, or -1 if there
 // is no table. The upper bits of the whole hash have chosen the shard.
 func (sh *shard[K]) find(hash uint32, k K) int {
@@ -126,7 +131,7 @@ func (x *Keyed[K]) sweep(sh *shard[K], now int64, n int) (least int) {
 func (s *slot[K]) owes(now int64) (permits float64, stays bool) {
 	l := s.plan.l
 	if l == nil {
-		s.debt, s.last = s.plan.after(s.debt, time.Duration(now-s.last)), now
+		s.advance(now)
 		return s.plan.permits(s.debt), false
 	}
 	l.lock("")

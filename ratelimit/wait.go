@@ -3,7 +3,6 @@ package ratelimit
 import (
 	"context"
 	"fmt"
-	"iter"
 	"time"
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
@@ -155,10 +154,10 @@ func (root *Limiter) serve(self *claim) {
 		switch {
 		case at != nil:
 			c.at = at
-			c.wakeAt(delay, self)
-			for m := range c.places() {
+			for m := c.l; m != at.parent; m = m.parent {
 				m.blocked = root.round
 			}
+			c.wakeAt(delay, self)
 		case c.wake == nil:
 			c.pay()
 		default:
@@ -171,9 +170,7 @@ func (root *Limiter) serve(self *claim) {
 // obstacle returns the first limiter that does not let c pass, and for how long; Never if a
 // claim is in front of c there.
 func (c *claim) obstacle() (at *Limiter, delay time.Duration) {
-	for _, w := range c.l.all {
-		w.debt, w.last = w.after(w.debt, time.Duration(c.l.root.now-w.last)), c.l.root.now
-	}
+	c.l.advance()
 	for m := c.l; m != nil; m = m.parent {
 		if m.blocked == m.root.round {
 			return m, Never
@@ -199,17 +196,9 @@ func (c *claim) wakeAt(delay time.Duration, self *claim) {
 	}
 }
 
-// places are the limiters in the queues of which c is.
-func (c *claim) places() iter.Seq[*Limiter] {
-	return func(yield func(*Limiter) bool) {
-		for m := c.l; c.at != nil && yield(m) && m != c.at; m = m.parent {
-		}
-	}
-}
-
 // waitsAt reports whether c is in the queue of l.
 func (c *claim) waitsAt(l *Limiter) bool {
-	for m := range c.places() {
+	for m := c.l; c.at != nil && m != c.at.parent; m = m.parent {
 		if m == l {
 			return true
 		}
