@@ -9,10 +9,9 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// Charge takes n permits of k, even if more than the burst is owed then. It is for a cost
-// that is known only when it has arisen. Nothing is granted until the debt has come down to the
-// burst. It asks Redis once, and does not wait. A charge of more than 24 days' worth
-// of permits may be cut to that.
+// Charge takes n permits of k, even if more than the burst is owed then, see
+// [ratelimit.Limiter.Charge]. It asks Redis once, and does not wait. A charge of more than 24
+// days' worth of permits may be cut to that.
 //
 // If Redis does not answer, FailLocal charges the share of this process, up to its burst,
 // and FailOpen nothing. The errors of Charge are those of Take, and one if the rate is 0 and

@@ -71,9 +71,10 @@
 //
 // Redis is waited for no longer than [WithTimeout] says, and no longer than three quarters
 // of the time until the deadline of the caller's context, so that there is time for the
-// fallback. By default a limiter of this process decides then (see [WithFailurePolicy]),
-// which has seen the permits that this process was granted, and grants its share ([WithReplicas]) of the limit. In a window in which
-// Redis was away, r processes with a share of 1/r grant at most
+// fallback. By default a limiter of this process decides then (see [WithFailurePolicy]). It
+// has seen the permits that this process was granted, and grants its share of the limit
+// ([WithReplicas]). In a window in which Redis was away, r processes with a share of 1/r grant
+// at most
 //
 //	burst + rate · length   and once more   burst + r + rate · length
 //
@@ -117,14 +118,13 @@
 // # Cost
 //
 // A decision is a round trip, and some microseconds of the server's time; so is a wait,
-// however long. With a lease it
-// is a lock and a look at a map, without an allocation. The needs of 1,000 processes with
-// 100,000 decisions a second are in
+// however long. With a lease it is a lock, one for all keys of the Limiter, and a look at a map,
+// without an allocation. The needs of 1,000 processes with 100,000 decisions a second are in
 // https://github.com/tandemgo/tandem/blob/main/integration/redislimit/RESULTS.md.
 //
 // It works with Redis 5 and later, on a single server, with replicas, and on a cluster:
-// each call names one key, and its parent if there is one. There is no goroutine and nothing to close; the client is the
-// caller's.
+// each call names one key, and its parent if there is one. There is no goroutine and nothing to
+// close; the client is the caller's.
 //
 // # When not to use it
 //

@@ -9,9 +9,9 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// A Reservation is a number of permits that may be used from an instant on. It must not be
-// copied after its first use, and its methods must not be called concurrently. The zero
-// value is not OK.
+// A Reservation is a number of permits that may be used from an instant on, as a
+// [ratelimit.Reservation] is. It must not be copied after its first use, and its methods must
+// not be called concurrently. The zero value is not OK.
 type Reservation struct {
 	settle func(ctx context.Context, t ticket, more int) (returned int, err error) // nil: it is not OK
 	due    time.Time
@@ -62,11 +62,8 @@ func (r Reservation) Delay() time.Duration {
 	return max(0, time.Until(r.due))
 }
 
-// Wait waits until the permits may be used. If ctx ends first, or if its deadline comes
-// before the permits, it gives them back, as Cancel does, and returns the cause of ctx or at
-// once an error that wraps [context.DeadlineExceeded]. If the reservation is not OK, Wait
-// returns why: an error that wraps [ratelimit.ErrExceedsBurst], or another one. It panics if
-// ctx is nil.
+// Wait waits until the permits may be used. Its errors, and when it gives the permits back, are
+// those of [ratelimit.Reservation.Wait]. It panics if ctx is nil.
 func (r *Reservation) Wait(ctx context.Context) error {
 	err := enter(ctx, "Reservation.Wait", 0, 0)
 	if !r.OK() {
@@ -87,12 +84,9 @@ func (r *Reservation) Cancel(ctx context.Context) error {
 	return err
 }
 
-// Settle pays the real cost in place of what was reserved. If that is more, it takes the
-// rest as [Limiter.Charge] does, and returns how many permits that are as a negative
-// number. If it is less, it gives back as many as is safe, and returns that number:
-// all that have not come back by themselves if nothing was granted since, and otherwise as
-// many as cannot let more through in a window than the limit. Settle may be called again, as
-// the cost becomes known.
+// Settle pays the real cost in place of what was reserved, and returns how many permits it
+// gave back, or has charged as a negative number. It gives back the safe part, see
+// [ratelimit.Reservation.Settle]. It may be called again, as the cost becomes known.
 //
 // Settle asks Redis once if the cost has changed. It returns the cause of ctx, or an error
 // that wraps ErrUnavailable or ErrForeign; then nothing is settled, or it is unknown. It
