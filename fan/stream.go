@@ -28,8 +28,7 @@ type stream[In, Out any] struct {
 	items   *spsc.Ring[In]
 	results *spsc.Ring[Result[Out]] // nil if there is no consumer
 	workers *stage.Workers[In, Result[Out]]
-	unhook  func() bool          // keeps the end of ctx from waking the rings
-	woken   chan struct{}        // signalled when it has woken them
+	unwatch func()               // returns when the end of ctx wakes no ring any more
 	begun   sched.Uint64         // items that were begun, by workers that have ended
 	last    error                // the error of the source
 	stopped sched.Pointer[error] // why, if not because of the caller's context
@@ -39,18 +38,17 @@ type stream[In, Out any] struct {
 func (s *stream[In, Out]) start(ctx context.Context, consume bool) {
 	s.caller, s.ends = ctx, ctx.Done() != nil
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
-	s.group, s.woken, s.items = stage.NewGroup(), make(chan struct{}, 1), spsc.Adaptive[In](spsc.Base)
+	s.group, s.items = stage.NewGroup(), spsc.Adaptive[In](spsc.Base)
 	if consume {
 		s.results = spsc.Adaptive[Result[Out]](max(spsc.Base, 2*min(s.n, 1<<30)))
 	}
 	s.workers = stage.New(s.items, s.results, s.n, s.ordered, s.spawn)
 	s.workers.Order = s.order
-	s.unhook = sched.AfterFunc(s.ctx, func() {
+	s.unwatch = stage.Watch(s.ctx, func() {
 		s.items.Wake()
 		if s.results != nil {
 			s.results.Wake()
 		}
-		sched.Signal(s.woken)
 	})
 	s.spawn()
 }
@@ -186,9 +184,7 @@ func (s *stream[In, Out]) join(cause error) {
 		s.stop(cause)
 	}
 	s.group.Wait()
-	if !s.unhook() {
-		sched.Park(s.woken)
-	}
+	s.unwatch()
 	sched.Cancel(func() { s.cancel(errDone) })
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // A lifetime is a context that stages live in, and the flag and the rings that tell their
@@ -19,7 +20,7 @@ type lifetime struct {
 
 	// Goroutines park on rings and not on the context. These are called when it ends.
 	wakes []func()
-	stop  func() bool // of the AfterFunc that does so
+	stop  func() // returns when none is being called, and none will be
 }
 
 // newLifetime returns a lifetime in ctx. It is called before the goroutines of r start.
@@ -62,23 +63,11 @@ func (l *lifetime) cause() error {
 
 // watch has the goroutines woken when the context ends, or at once if it has. No ring may
 // change any more.
-func (r *run) watch(l *lifetime) {
-	r.wakers.Add()
-	l.stop = sched.AfterFunc(l.Context, func() {
-		defer r.wakers.Done()
+func (l *lifetime) watch() {
+	l.stop = stage.Watch(l.Context, func() {
 		l.setOver()
 		for _, wake := range l.wakes {
 			wake()
 		}
 	})
-}
-
-// unwatch returns when no goroutine is woken any more.
-func (r *run) unwatch() {
-	for _, l := range r.lifetimes {
-		if l.stop() {
-			r.wakers.Done()
-		}
-	}
-	r.wakers.Wait()
 }

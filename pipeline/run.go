@@ -40,7 +40,6 @@ type run struct {
 	group  *stage.Group
 
 	lifetimes []*lifetime
-	wakers    *stage.Group // lifetimes that may wake goroutines
 
 	starts  []func() // the goroutines
 	started bool
@@ -54,7 +53,7 @@ type run struct {
 }
 
 func newRun(caller context.Context) *run {
-	r := &run{caller: caller, group: stage.NewGroup(), wakers: stage.NewGroup()}
+	r := &run{caller: caller, group: stage.NewGroup()}
 	r.life = r.newLifetime(caller)
 	return r
 }
@@ -70,7 +69,7 @@ func (r *run) finally(fn func()) { r.finals = append(r.finals, fn) }
 // start starts the connected stages.
 func (r *run) start() {
 	for _, l := range r.lifetimes {
-		r.watch(l)
+		l.watch()
 	}
 	starts := r.starts
 	r.starts, r.started = nil, true
@@ -134,7 +133,9 @@ func (r *run) end(left bool) error {
 	}
 	r.settles, r.finals = nil, nil
 	r.group.Wait()
-	r.unwatch()
+	for _, l := range r.lifetimes {
+		l.stop()
+	}
 	r.life.end(nil)
 	for _, fn := range r.ended {
 		fn()

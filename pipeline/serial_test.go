@@ -31,7 +31,7 @@ func TestL4ADroppedItemIsNotTheEnd(t *testing.T) {
 			}
 		}), s).connect(scope{run: r, life: r.life}, out)
 		for _, l := range r.lifetimes {
-			r.watch(l)
+			l.watch()
 		}
 		if err := in.send(0); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // A Source makes the iterator that a run reads. [Values], [Seq], [Seq2] and [Chan] make
@@ -89,16 +90,9 @@ func Until[T any](stop context.Context, src Source[T]) Source[T] {
 			}
 			inner, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
-			stopped := make(chan struct{}, 1)
-			unhook := sched.AfterFunc(stop, func() {
+			defer stage.Watch(stop, func() {
 				sched.Cancel(func() { cancel(errStopped) })
-				sched.Signal(stopped)
-			})
-			defer func() {
-				if !unhook() {
-					sched.Park(stopped)
-				}
-			}()
+			})()
 			for v, err := range src(inner) {
 				if err != nil && sched.Err(stop) != nil && context.Cause(inner) == errStopped && follows(err, inner) {
 					return

@@ -1,5 +1,6 @@
-// Package stage provides the workers of a stage between two rings of package spsc, a
-// mutex that may be held over a wait, and a clock.
+// Package stage provides the workers of a stage between two rings of package spsc, and
+// what else the goroutines of a pipeline or a fan share: a mutex that may be held over a
+// wait, a clock, a group, and a hook for the end of a context.
 package stage
 
 import (
