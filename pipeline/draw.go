@@ -117,38 +117,31 @@ func (s Stage[In, Out]) String() string { return s.shape.text }
 // stage whose goroutines have been at work for the longest time each is marked:
 // that is the bottleneck.
 func (s Stage[In, Out]) Mermaid() string {
-	var stats Stats
-	busiest := -1
+	stats := make(Stats, len(s.shape.nodes)) // without figures
 	if s.shape.watch != nil {
 		stats = s.shape.watch.Stats()
-		busiest = bottleneck(stats)
 	}
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	escape := strings.NewReplacer("#", "#35;", `"`, "#quot;", "\n", " ", "|", "#124;")
 	for i, n := range s.shape.nodes {
-		text := escape.Replace(n.String())
-		if stats != nil {
-			text += figures(stats[i])
-		}
-		fmt.Fprintf(&b, "    s%d[\"%s\"]\n", i, text)
+		fmt.Fprintf(&b, "    s%d[\"%s%s\"]\n", i, escape.Replace(n.String()), figures(stats[i]))
 	}
 	for _, e := range s.shape.edges {
-		line := "-->"
+		arrow, label := "-->", escape.Replace(e.Label)
 		if e.Fused {
-			line = "==>"
+			arrow = "==>"
 		}
-		label := escape.Replace(e.Label)
-		if stats != nil && stats[e.To].Depth > 0 {
-			label = strings.TrimSpace(fmt.Sprintf("%s %d", label, stats[e.To].Depth))
+		if depth := stats[e.To].Depth; depth > 0 {
+			label = strings.TrimSpace(fmt.Sprintf("%s %d", label, depth))
 		}
 		if label != "" {
-			line += "|" + label + "|"
+			arrow += "|" + label + "|"
 		}
-		fmt.Fprintf(&b, "    s%d %s s%d\n", e.From, line, e.To)
+		fmt.Fprintf(&b, "    s%d %s s%d\n", e.From, arrow, e.To)
 	}
-	if busiest >= 0 {
-		fmt.Fprintf(&b, "    style s%d stroke-width:4px\n", busiest)
+	if i := bottleneck(stats); i >= 0 {
+		fmt.Fprintf(&b, "    style s%d stroke-width:4px\n", i)
 	}
 	return b.String()
 }

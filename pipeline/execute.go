@@ -24,7 +24,26 @@ const (
 // if ctx or src is nil.
 func (s Stage[In, Out]) Run(ctx context.Context, src Source[In]) iter.Seq2[Out, error] {
 	s.check(ctx, "Run", src == nil)
-	return func(yield func(Out, error) bool) { s.drive(ctx, src, yield) }
+	return func(yield func(Out, error) bool) {
+		r, out := s.start(ctx, src)
+		over := false
+		defer func() {
+			if !over { // break, panic or Goexit of the loop body
+				_ = r.end(true)
+			}
+		}()
+		for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
+			if !yield(v, nil) {
+				return
+			}
+		}
+		err := r.end(false)
+		over = true
+		if err != nil {
+			var zero Out
+			yield(zero, err)
+		}
+	}
 }
 
 // ForEach runs s on the items of src and calls fn with each result, on the goroutine of
@@ -158,28 +177,6 @@ func (s Stage[In, Out]) start(ctx context.Context, src Source[In]) (*run, *edge[
 	})
 	r.start()
 	return r, out
-}
-
-// drive runs s and yields its results, then its error.
-func (s Stage[In, Out]) drive(ctx context.Context, src Source[In], yield func(Out, error) bool) {
-	r, out := s.start(ctx, src)
-	over := false
-	defer func() {
-		if !over { // break, panic or Goexit of the loop body
-			_ = r.end(true)
-		}
-	}()
-	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
-		if !yield(v, nil) {
-			return
-		}
-	}
-	err := r.end(false)
-	over = true
-	if err != nil {
-		var zero Out
-		yield(zero, err)
-	}
 }
 
 // receive returns the next result of a run, with ok == false when the run has
