@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime"
@@ -115,9 +116,7 @@ func (g *Group[T, R]) Go(task T) bool {
 	t.Origin, t.Index, t.Arg = &g.origin, g.issued, task
 	g.issued++
 	g.mu.Unlock()
-	var zero T
-	err := g.pool.eng.Push(ctx, zero, t, true)
-	if err != nil {
+	if err := g.push(ctx, t); err != nil {
 		g.refused(t, err)
 		return false
 	}
@@ -129,6 +128,26 @@ func (g *Group[T, R]) Go(task T) bool {
 	}
 	return true
 }
+
+// push gives t to the pool. If a function of its order panics or calls Goexit, the pool has not
+// accepted t.
+func (g *Group[T, R]) push(ctx context.Context, t *taskpool.Task[T, R]) error {
+	var zero T
+	if g.pool.eng.Order == nil {
+		return g.pool.eng.Push(ctx, zero, t, true)
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			g.refused(t, errOrder)
+		}
+	}()
+	err := g.pool.eng.Push(ctx, zero, t, true)
+	returned = true
+	return err
+}
+
+var errOrder = errors.New("pool: the key or the priority of a task panicked")
 
 // refused ends a group of which the pool did not accept a task because of err.
 func (g *Group[T, R]) refused(t *taskpool.Task[T, R], err error) {

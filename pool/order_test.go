@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -281,6 +283,41 @@ func TestC4PanicOfTheKeyFunction(t *testing.T) {
 		t.Errorf("afterwards: %d, %v", v, err)
 	}
 	checkSum(t, p.Stats())
+}
+
+// C4: a group of which the key of a task panics does not wait for that task.
+func TestC4PanicOfTheKeyOfATaskOfAGroup(t *testing.T) {
+	for _, opts := range [][]pool.GroupOption{nil, {pool.CollectAll()}} {
+		var p *pool.Pool[int, int]
+		var g *pool.Group[int, int]
+		p = pool.NewOrdered(1, pool.ByKey(func(n int) int {
+			switch n {
+			case 1:
+				g.Go(3) // so that it is not the last one
+				panic("no key")
+			case 2:
+				runtime.Goexit()
+			}
+			return n
+		}), double)
+		for n := range 3 {
+			g = p.Group(t.Context(), opts...)
+			g.Go(0)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				defer func() { _ = recover() }()
+				g.Go(n)
+			}()
+			<-done
+			_, err := g.Wait(t.Context())
+			if failed := err != nil; failed != (n > 0) || failed && !strings.Contains(err.Error(), "pool: the key or the priority of a task panicked") {
+				t.Errorf("%d: %v", n, err)
+			}
+		}
+		must0(p.Close())
+		checkSum(t, p.Stats())
+	}
 }
 
 // counts leaves out what is too long to print.
