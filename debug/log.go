@@ -9,6 +9,7 @@ import (
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/internal/misuse"
+	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/pool"
 	"github.com/tandemgo/tandem/ratelimit"
 )
@@ -25,6 +26,7 @@ func LogErrors(l *slog.Logger, pool string) func(ctx context.Context, err error)
 
 func logError(ctx context.Context, l *slog.Logger, name string, err error) {
 	at := slog.String("pool", name)
+	err = outcome.Sound(err)
 	if p, ok := errors.AsType[*pool.PanicError](err); ok {
 		l.LogAttrs(ctx, slog.LevelError, "a task panicked", at, slog.Any("error", err), slog.String("stack", string(p.Stack)))
 		return

@@ -260,7 +260,7 @@ func (f *parallelFor) enter(w *worker, lo, hi int) {
 
 // fail ends the work with the error of an element, if that is the first error.
 func (f *parallelFor) fail(index int, err error) {
-	err = taskError(f.Context, index, err)
+	err = taskError(f.Context, index, outcome.Sound(err))
 	f.mu.Lock()
 	first := f.err == nil
 	if first {

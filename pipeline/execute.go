@@ -71,7 +71,10 @@ func (s Stage[In, Out]) ForEach(ctx context.Context, src Source[In], fn func(con
 		calling = true
 		failed := fn(r.life.Context, v)
 		calling = false
-		if failed != nil && !skips(failed) {
+		if failed == nil {
+			continue
+		}
+		if failed = outcome.Sound(failed); !skips(failed) {
 			r.fail(sinkName, index, failed)
 		}
 	}

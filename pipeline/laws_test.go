@@ -783,3 +783,41 @@ func TestL3NothingIsBegunAfterAnError(t *testing.T) {
 		})
 	})
 }
+
+// A hollow is an error of which a function returns a nil pointer.
+type hollow struct{ error }
+
+func (e *hollow) Unwrap() error { return e.error }
+
+// C4: a function may return a nil pointer for an error, with methods that panic.
+func TestC4HollowErrors(t *testing.T) {
+	hollowed := func(context.Context, int) (int, error) {
+		var e *hollow
+		return 0, e
+	}
+	good := pipeline.Map(func(_ context.Context, n int) (int, error) { return n, nil })
+	for name, run := range map[string]func() error{
+		"function": func() error {
+			_, err := pipeline.Map(hollowed, pipeline.WithRetry(pipeline.RetryPolicy{Attempts: 2})).Collect(t.Context(), pipeline.Values(1, 2))
+			return err
+		},
+		"workers": func() error {
+			_, err := pipeline.Map(hollowed, pipeline.WithWorkers(2)).Collect(t.Context(), pipeline.Values(1, 2))
+			return err
+		},
+		"source": func() error {
+			_, err := good.Collect(t.Context(), pipeline.Seq2(func(yield func(int, error) bool) { yield(hollowed(nil, 0)) }))
+			return err
+		},
+		"sink": func() error {
+			return good.ForEach(t.Context(), pipeline.Values(1), func(context.Context, int) error {
+				_, err := hollowed(nil, 0)
+				return err
+			})
+		},
+	} {
+		if _, ok := errors.AsType[*pipeline.PanicError](run()); !ok {
+			t.Errorf("%s: %v", name, run())
+		}
+	}
+}

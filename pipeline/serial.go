@@ -1,5 +1,7 @@
 package pipeline
 
+import "github.com/tandemgo/tandem/internal/outcome"
+
 // A serial is the one worker of a step. The stage before calls it for each item, or the
 // goroutine of an edge.
 type serial[In, Out any] struct {
@@ -45,7 +47,7 @@ func (w *serial[In, Out]) send(v In) error {
 			w.meter.skipped.Add(1)
 			return nil
 		}
-		return w.decided(w.failed(v, err))
+		return w.decided(w.failed(v, outcome.Sound(err)))
 	}
 	var none In
 	w.item = none

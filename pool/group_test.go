@@ -524,3 +524,26 @@ func TestC5NilOptionsAreIgnored(t *testing.T) {
 	}
 	must0(q.Close())
 }
+
+// A hollow is an error of which a function returns a nil pointer.
+type hollow struct{ error }
+
+func (e *hollow) Unwrap() error { return e.error }
+
+// C4: a task may return a nil pointer for an error, with methods that panic.
+func TestC4HollowErrorOfATask(t *testing.T) {
+	p := pool.New(1, func(context.Context, int) (int, error) {
+		var e *hollow
+		return 0, e
+	})
+	defer p.Close()
+	for _, opts := range [][]pool.GroupOption{nil, {pool.CollectAll()}} {
+		g := p.Group(t.Context(), opts...)
+		g.Go(1)
+		g.Go(2)
+		_, err := g.Wait(t.Context())
+		if _, ok := errors.AsType[*pool.PanicError](err); !ok {
+			t.Errorf("%v", err)
+		}
+	}
+}

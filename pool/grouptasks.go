@@ -84,7 +84,11 @@ func (o groupOwner[T, R]) Settle(t *taskpool.Task[T, R], err error) { o.g.settle
 
 // settle publishes how a task has ended.
 func (g *Group[T, R]) settle(t *taskpool.Task[T, R], err error) {
-	fails := err != nil && g.note(t.Index, err)
+	fails := false
+	if err != nil {
+		err = outcome.Sound(err)
+		fails = g.note(t.Index, err)
+	}
 	if fails {
 		g.context().End(err) // before Wait can return
 	}

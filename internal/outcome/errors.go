@@ -21,7 +21,7 @@ var ErrNotStarted = errors.New("tandem: not started")
 // NotStarted returns the error of a task or element that never started because of
 // cause. It matches ErrNotStarted and cause.
 func NotStarted(cause error) error {
-	if errors.Is(cause, ErrNotStarted) {
+	if cause = Sound(cause); errors.Is(cause, ErrNotStarted) {
 		return cause
 	}
 	return &notStarted{cause}
@@ -61,6 +61,22 @@ type PanicError struct {
 // Panicked returns the error of a call for which recover has returned r, not
 // nil. Panicked must be called by the deferred function that has recovered r.
 func Panicked(r any) error { return &PanicError{Value: r, Stack: debug.Stack(), place: panicPlace()} }
+
+// Sound returns err, or the error of the panic if a method of err panics when it is asked what it
+// is: that of a nil pointer may. The callers of Sound ask that outside of any call that catches
+// panics.
+func Sound(err error) (sound error) {
+	if err == nil {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			sound = Panicked(r)
+		}
+	}()
+	_ = errors.Is(err, ErrNotStarted) || IsPermanent(err)
+	return err
+}
 
 // panicPlace returns the function, file and line that the deferred function's
 // caller panicked in, "" if the stack does not tell.

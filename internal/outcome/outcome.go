@@ -36,7 +36,8 @@ func guard[T any](fn func() (T, error)) (v T, err error) {
 			err = Panicked(r)
 		}
 	}()
-	return fn()
+	v, err = fn()
+	return v, Sound(err)
 }
 
 // Spawn starts a goroutine that calls loop. If user code in loop ends the goroutine by
@@ -82,5 +83,8 @@ func Call[In, Out any](ctx context.Context, fn func(context.Context, In) (Out, e
 	}()
 	out, err = fn(ctx, v)
 	returned = true
+	if err != nil { // otherwise no call is made
+		err = Sound(err)
+	}
 	return out, err
 }

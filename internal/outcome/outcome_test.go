@@ -182,6 +182,30 @@ func TestC4APanicNamesItsPlace(t *testing.T) {
 	}
 }
 
+// A hollow is an error of which a function returns a nil pointer.
+type hollow struct{ error }
+
+func (e *hollow) Unwrap() error { return e.error }
+
+func hollowed() error {
+	var e *hollow
+	return e
+}
+
+// C4: an error whose methods panic, as those of a nil pointer do, is the error of that panic.
+func TestC4MethodsOfAnErrorPanic(t *testing.T) {
+	_, _, ran := settled(func() (int, error) { return 0, hollowed() })
+	_, called := outcome.Call(t.Context(), func(context.Context, int) (int, error) { return 0, hollowed() }, 1, func() {})
+	for name, err := range map[string]error{"Run": ran, "Call": called, "Sound": outcome.Sound(hollowed()), "NotStarted": outcome.NotStarted(hollowed())} {
+		if p, ok := errors.AsType[*outcome.PanicError](err); !ok || !strings.Contains(p.Error(), "hollow).Unwrap") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := outcome.Sound(io.EOF); err != io.EOF || outcome.Sound(nil) != nil {
+		t.Error("an error that is sound does not stay as it is")
+	}
+}
+
 // C11: the error of a task that never started matches ErrNotStarted and its cause.
 func TestC11NotStartedMatchesItsCause(t *testing.T) {
 	err := outcome.NotStarted(io.EOF)
