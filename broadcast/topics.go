@@ -104,9 +104,7 @@ func (t *Topics[K, T]) send(ctx context.Context, call string, key K, vs []T) (in
 // with a function, each in the order of Subscribe.
 func (t *Topics[K, T]) find(call string, key K) ([]*Broadcast[T], error) {
 	t.require(call)
-	t.mu.RLock()
-	logs, matches, closed := t.routes[key], t.matches, t.closed
-	t.mu.RUnlock()
+	logs, matches, closed := t.look(key)
 	if closed {
 		return nil, ErrClosed
 	}
@@ -117,6 +115,20 @@ func (t *Topics[K, T]) find(call string, key K) ([]*Broadcast[T], error) {
 		}
 	}
 	return logs, nil
+}
+
+// look returns the logs of key, and the feeds with a function.
+func (t *Topics[K, T]) look(key K) (logs []*Broadcast[T], matches []*feed[K, T], closed bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock() // also if K is an interface, and key cannot be compared
+	return t.routes[key], t.matches, t.closed
+}
+
+// feed returns the feed of key alone, or nil.
+func (t *Topics[K, T]) feed(key K) *feed[K, T] {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.own[key]
 }
 
 // require panics if t is the zero Topics.
@@ -248,9 +260,7 @@ func (t *Topics[K, T]) Keys() iter.Seq[K] {
 // reports false if no subscription has this key alone.
 func (t *Topics[K, T]) Stats(key K) (st Stats, ok bool) {
 	t.require("broadcast: Topics.Stats")
-	t.mu.RLock()
-	x := t.own[key]
-	t.mu.RUnlock()
+	x := t.feed(key)
 	if x == nil {
 		return st, false
 	}
