@@ -106,7 +106,7 @@ func TestB8DefaultMaximum(t *testing.T) {
 
 // B8: 64 times a large capacity is not less.
 func TestB8DefaultMaximumOfALargeCapacity(t *testing.T) {
-	for _, n := range []int{1 << 58, 1 << 61, math.MaxInt} {
+	for _, n := range []int{math.MaxInt>>5 + 1, math.MaxInt>>2 + 1, math.MaxInt} {
 		b := broadcast.New[int](broadcast.WithCapacity(n))
 		s := must(b.Subscribe(broadcast.WithOverflow(broadcast.Grow)))
 		send(t, b, 0, 1000)

@@ -2,7 +2,6 @@ package natscast_test
 
 import (
 	"context"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +22,7 @@ func TestMisusePanics(t *testing.T) {
 	testkit.Panics(t, map[string]func(){
 		"natscast: WithCapacity: capacity must be at least 1, got 0":                   func() { natscast.WithCapacity(0) },
 		"natscast: WithQueue: size must be 1 to 16777216, got 0":                       func() { natscast.WithQueue(0) },
-		"natscast: WithQueue: size must be 1 to 16777216, got 9223372036854775807":     func() { natscast.WithQueue(math.MaxInt) },
+		"natscast: WithQueue: size must be 1 to 16777216, got 16777217":                func() { natscast.WithQueue(1<<24 + 1) },
 		"natscast: WithHeartbeat: duration must be at least 100ms, got 99ms":           func() { natscast.WithHeartbeat(99 * time.Millisecond) },
 		`natscast: WithOrigin: name must have 1 to 128 bytes and no spaces, got "a b"`: func() { natscast.WithOrigin("a b") },
 		"natscast: WithReplay: number must not be negative, got -1":                    func() { natscast.WithReplay(-1) },

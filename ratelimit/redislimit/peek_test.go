@@ -3,6 +3,7 @@ package redislimit_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,9 +41,10 @@ func TestR6Peek(t *testing.T) {
 		take(1)
 		time.Sleep(9 * time.Second)
 		is(false, 0, 50*time.Second) // of the minute
-		large := redislimit.New[string](client, ratelimit.Per(1e9, time.Second), 1<<54, redislimit.WithPrefix("large:"))
+		const most = math.MaxInt>>9 + 1
+		large := redislimit.New[string](client, ratelimit.Per(1e9, time.Second), most, redislimit.WithPrefix("large:"))
 		for range 2 {
-			if d, err := large.Peek(t.Context(), "a"); err != nil || !d.OK || d.Remaining != 1<<54 {
+			if d, err := large.Peek(t.Context(), "a"); err != nil || !d.OK || d.Remaining != most {
 				t.Errorf("%+v, %v", d, err)
 			}
 		}
