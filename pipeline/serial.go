@@ -7,7 +7,8 @@ import "github.com/tandemgo/tandem/internal/outcome"
 type serial[In, Out any] struct {
 	between[Out]
 	worker[In, Out]
-	calling bool // the function
+	edge    *edge[Out] // the same as out, or nil: to call an interface costs more
+	calling bool       // the function
 }
 
 // connectInline is for one worker, on any goroutine.
@@ -18,6 +19,7 @@ func (p step[In, Out]) connectInline(s scope, out sink[Out]) (*lifetime, sink[In
 
 func newSerial[In, Out any](p step[In, Out], s scope, out sink[Out]) *serial[In, Out] {
 	w := &serial[In, Out]{between: between[Out]{out}}
+	w.edge, _ = out.(*edge[Out])
 	w.worker = newWorker(p, s, func(v Out, keep bool) {
 		if keep {
 			_ = sendGuarded(out, v) // if not, the next item will not come either
@@ -51,6 +53,9 @@ func (w *serial[In, Out]) send(v In) error {
 	}
 	var none In
 	w.item = none
+	if w.edge != nil {
+		return w.edge.send(out)
+	}
 	return w.out.send(out)
 }
 
