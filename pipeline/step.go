@@ -43,7 +43,6 @@ type worker[In, Out any] struct {
 	spent bool
 	// stopped: an item has ended the run, so the worker does no more.
 	stopped bool
-	exit    func()
 	// exited gets the result for an item whose function has called Goexit, while the
 	// goroutine unwinds.
 	exited func(out Out, keep bool)
@@ -80,13 +79,6 @@ func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
 		return out, false, w.refuse(v)
 	}
 	w.begun++
-	if w.exit == nil {
-		w.exit = func() {
-			if out, keep, err := w.judge(w.item, ErrGoexit); err == nil {
-				w.exited(out, keep)
-			}
-		}
-	}
 	if w.or != nil {
 		w.item = v
 	}
@@ -99,12 +91,12 @@ func (w *worker[In, Out]) work(v In) (out Out, keep bool, err error) {
 // call calls the function, with the time limit if there is one.
 func (w *worker[In, Out]) call(v In) (Out, error) {
 	if w.timeout == 0 {
-		return outcome.Call(w.life.Context, w.fn, v, w.exit)
+		return outcome.Call(w.life.Context, w.fn, v, w.goexit)
 	}
 	limit := &lateError{limit: w.timeout}
 	ctx, cancel := context.WithTimeoutCause(w.life.Context, w.timeout, limit)
 	defer cancel()
-	out, err := outcome.Call(ctx, w.fn, v, w.exit)
+	out, err := outcome.Call(ctx, w.fn, v, w.goexit)
 	if err != nil && sched.Err(ctx) != nil && sched.Err(w.life) == nil && !skips(err) && !panicked(err) {
 		if err == sched.Err(ctx) || err == error(limit) {
 			return out, limit
@@ -112,6 +104,13 @@ func (w *worker[In, Out]) call(v In) (Out, error) {
 		return out, &lateError{w.timeout, err}
 	}
 	return out, err
+}
+
+// goexit is called while the goroutine unwinds, as the function has called Goexit.
+func (w *worker[In, Out]) goexit() {
+	if out, keep, err := w.judge(w.item, ErrGoexit); err == nil {
+		w.exited(out, keep)
+	}
 }
 
 // A lateError is the error of a call that had no result within its time limit.
