@@ -104,12 +104,6 @@ func (r *Ring[T]) Sent() uint64 { return r.published.Load() / publishOne }
 // items taken by one, more if the ring has grown.
 func (r *Ring[T]) Freed() uint64 { return r.freed.Load() / giveOne }
 
-// Len returns how many items are in the ring, the one in the receiver's hand included.
-func (r *Ring[T]) Len() int {
-	freed := r.Freed() // first, so that the difference is not negative
-	return int(r.Sent() - freed)
-}
-
 // The sending end.
 
 // TryPush sends v if there is room, and reports whether there was.

@@ -115,8 +115,8 @@ func TestCapacity(t *testing.T) {
 			}
 			return put
 		}
-		if put := fill(); put != n+1 || l.Len() != n+1 {
-			t.Errorf("capacity %d: %d items without a receiver, and it says %d", n, put, l.Len())
+		if put := fill(); put != n+1 || l.Sent() != uint64(n)+1 || l.Freed() != 0 {
+			t.Errorf("capacity %d: %d items without a receiver, and it says %d sent, %d freed", n, put, l.Sent(), l.Freed())
 		}
 		if _, ok := l.TryPop(); !ok || l.TryPush(0) {
 			t.Errorf("capacity %d: the item in hand does not count", n)
