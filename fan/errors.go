@@ -11,6 +11,7 @@ import (
 	"github.com/tandemgo/tandem/internal/misuse"
 	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
+	"github.com/tandemgo/tandem/internal/stage"
 )
 
 // ErrNoQuorum is the error of First and Quorum when fewer functions succeeded than are
@@ -62,11 +63,8 @@ func ended(caller, calls context.Context) error {
 // taskError returns the error of the element at index, or the cause of the caller's
 // context if err only says that it has ended.
 func taskError(caller context.Context, index int, err error) error {
-	if sched.Err(caller) != nil {
-		cause := context.Cause(caller)
-		if errors.Is(err, context.Canceled) || errors.Is(err, sched.Err(caller)) || errors.Is(err, cause) {
-			return cause
-		}
+	if stage.Follows(err, caller) {
+		return context.Cause(caller)
 	}
 	return &TaskError{Index: index, Err: err}
 }

@@ -73,9 +73,8 @@ func (s *stream[In, Out]) stop(cause error) {
 
 // spawn starts a worker.
 func (s *stream[In, Out]) spawn() {
-	s.group.Add()
 	w := &streamWorker[In, Out]{stream: s}
-	outcome.Spawn(w.loop, s.group.Done)
+	s.group.Spawn(w.loop)
 }
 
 // feed sends the items of the source, until it has no more or none are wanted, and

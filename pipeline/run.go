@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/stage"
 )
@@ -78,15 +77,13 @@ func (r *run) start() {
 	}
 }
 
-// spawn starts a goroutine of the run, when the run starts if it has not. When user code ends
-// it by Goexit, loop is called again on a new one: it keeps its state outside.
+// spawn starts a goroutine of the run, when the run starts if it has not, see Group.Spawn.
 func (r *run) spawn(loop func()) {
 	if !r.started {
 		r.starts = append(r.starts, loop)
 		return
 	}
-	r.group.Add()
-	outcome.Spawn(loop, r.group.Done)
+	r.group.Spawn(loop)
 }
 
 // fail ends the run with an error of the named stage for its item number index, -1 for
@@ -94,13 +91,13 @@ func (r *run) spawn(loop func()) {
 // joined to that, and those that only follow from the end of the run are dropped.
 //
 // It reports whether err was recorded.
-func (r *run) fail(stage string, index int, err error) bool {
+func (r *run) fail(name string, index int, err error) bool {
 	r.failed.Store(true)
-	if follows(err, r.life) {
+	if stage.Follows(err, r.life) {
 		r.interrupted()
 		return false
 	}
-	own := &StageError{stage, index, err}
+	own := &StageError{name, index, err}
 	if r.life.end(own); context.Cause(r.life) != own {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -153,12 +150,6 @@ func (r *run) end(left bool) error {
 	return errors.Join(errs...)
 }
 
-// follows reports whether err is the end of ctx and nothing more.
-func follows(err error, ctx context.Context) bool {
-	end := sched.Err(ctx)
-	return end != nil && (errors.Is(err, context.Canceled) || errors.Is(err, end) || errors.Is(err, context.Cause(ctx)))
-}
-
 // A scope is the part of a run that a stage is connected in.
 type scope struct {
 	run   *run
@@ -183,6 +174,6 @@ func (s scope) under(l *lifetime) scope {
 }
 
 // fail is run.fail, unless the stages downstream have enough anyway.
-func (s scope) fail(stage string, index int, err error) (recorded bool) {
-	return context.Cause(s.life) != errEnough && s.run.fail(stage, index, err)
+func (s scope) fail(name string, index int, err error) (recorded bool) {
+	return context.Cause(s.life) != errEnough && s.run.fail(name, index, err)
 }

@@ -94,7 +94,7 @@ func Until[T any](stop context.Context, src Source[T]) Source[T] {
 				sched.Cancel(func() { cancel(errStopped) })
 			})()
 			for v, err := range src(inner) {
-				if err != nil && sched.Err(stop) != nil && context.Cause(inner) == errStopped && follows(err, inner) {
+				if err != nil && sched.Err(stop) != nil && context.Cause(inner) == errStopped && stage.Follows(err, inner) {
 					return
 				}
 				if !yield(v, err) || sched.Err(stop) != nil {

@@ -1,6 +1,9 @@
 package stage
 
-import "github.com/tandemgo/tandem/internal/sched"
+import (
+	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
+)
 
 // A Group counts goroutines, and one goroutine at a time waits for them. Make one with
 // NewGroup.
@@ -18,18 +21,21 @@ func NewGroup() *Group {
 
 // Go starts a goroutine that calls f.
 func (g *Group) Go(f func()) {
-	g.Add()
+	g.n.Add(1)
 	go func() {
-		defer g.Done() // also if f ends it by a Goexit
+		defer g.done() // also if f ends it by a Goexit
 		f()
 	}()
 }
 
-// Add adds a goroutine.
-func (g *Group) Add() { g.n.Add(1) }
+// Spawn starts a goroutine that calls loop, and another one in its place whenever user code
+// ends it by a Goexit: loop keeps its state outside.
+func (g *Group) Spawn(loop func()) {
+	g.n.Add(1)
+	outcome.Spawn(loop, g.done)
+}
 
-// Done notes that a goroutine has ended.
-func (g *Group) Done() {
+func (g *Group) done() {
 	if g.n.Add(^uint64(0)) == 0 {
 		sched.Signal(g.gone)
 	}
@@ -37,7 +43,7 @@ func (g *Group) Done() {
 
 // Wait waits until no goroutine is left.
 func (g *Group) Wait() {
-	g.Done()
+	g.done()
 	sched.Park(g.gone)
 	g.n.Store(1)
 }

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tandemgo/tandem/internal/sched"
 )
@@ -19,4 +20,10 @@ func Watch(ctx context.Context, f func()) (stop func()) {
 			sched.Park(called)
 		}
 	}
+}
+
+// Follows reports whether err is the end of ctx and nothing more.
+func Follows(err error, ctx context.Context) bool {
+	end := sched.Err(ctx)
+	return end != nil && (errors.Is(err, context.Canceled) || errors.Is(err, end) || errors.Is(err, context.Cause(ctx)))
 }
