@@ -16,7 +16,7 @@ const (
 // Adaptive returns a ring of the given capacity, the item in the receiver's hand included.
 // It grows while its ends are fast and shrinks back when they are not.
 func Adaptive[T any](base int) *Ring[T] {
-	r := New[T](base - 1)
+	r := &Ring[T]{room: make(chan struct{}, 1), ready: make(chan struct{}, 1)}
 	r.Adapt(base)
 	return r
 }
