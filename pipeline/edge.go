@@ -40,9 +40,9 @@ func (e *edge[T]) buffer(n int) {
 	e.ring.Bound(e.buffered)
 }
 
-// widen makes room for n results in work or waiting for their turn.
-func (e *edge[T]) widen(n int) {
-	n = min(n, most)
+// widen makes room for the results of the workers, in work or waiting for their turn: two each.
+func (e *edge[T]) widen(workers int) {
+	n := 2 * min(workers, most/2)
 	if e.buffered < 0 {
 		e.ring.Adapt(max(n, spsc.Base))
 		return

@@ -125,7 +125,7 @@ func (p flatMap[In, Out]) connectUnordered(s scope, out *edge[Out]) (*lifetime, 
 func (p flatMap[In, Out]) connectOrdered(s scope, out *edge[Out]) (*lifetime, *edge[In]) {
 	in := newEdge[In](s.life)
 	order := newEdge[*call[Out]](s.life)
-	order.widen(2 * min(p.workers, most))
+	order.widen(p.workers)
 	s.team = s.newTeam()
 	passes(s, out, nil) // on a goroutine that is not one of the workers
 	spare := calls[Out]{s: s, keeps: out.keeps}

@@ -10,7 +10,7 @@ import (
 
 // connectWorkers is for several workers.
 func (p step[In, Out]) connectWorkers(s scope, out *edge[Out]) (*lifetime, *edge[In]) {
-	out.widen(2 * min(p.workers, most))
+	out.widen(p.workers)
 	in := newEdge[In](s.life)
 	s.team = s.newTeam()
 	sends(s, out)

@@ -16,16 +16,8 @@ import (
 // [WithErrorHandler], and [ErrSkip] ends the run. Zip also panics if join is nil.
 func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out, opts ...Option) Stage[In, Out] {
 	misuse.Nil(join == nil, "pipeline: Zip: function")
-	a.require("Zip")
-	b.require("Zip")
-	for _, e := range []struct {
-		exact bool
-		shape
-	}{{a.exact, a.shape}, {b.exact, b.shape}} {
-		if !e.exact {
-			panic("pipeline: Zip: a branch must give one item for each it gets, in order, got " + e.text)
-		}
-	}
+	a.requireExact()
+	b.requireExact()
 	type pair struct {
 		a A
 		b B
@@ -76,6 +68,14 @@ func Zip[In, A, B, Out any](a Stage[In, A], b Stage[In, B], join func(A, B) Out,
 	})
 	s.exact = true
 	return s
+}
+
+// requireExact panics unless s may be a branch of Zip.
+func (s Stage[In, Out]) requireExact() {
+	s.require("Zip")
+	if !s.exact {
+		panic("pipeline: Zip: a branch must give one item for each it gets, in order, got " + s.shape.text)
+	}
 }
 
 // A teeing sends each item to two edges.
