@@ -275,6 +275,35 @@ func TestN4PartitionsMustAgree(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "must have 9 partitions, has 8") {
 		t.Errorf("another number: %v", err)
 	}
+	// A Source without partitions may have the name of the consumer of one.
+	must(natspipe.NewSource[int](soon(t), x.js, x.in, "v-7"))
+	_, err = natspipe.NewSource[int](soon(t), x.js, x.in, "v", natspipe.WithPartitions(x.in, 8))
+	if err == nil || !strings.Contains(err.Error(), `consumer "v-7" must have subject "`+x.in+`.7"`) {
+		t.Errorf("a consumer of another Source: %v", err)
+	}
+}
+
+// N3: ids that a header cannot hold as they are, are not taken for each other.
+func TestN3OddIDs(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	x := newTrial(t, s.URL(), 1)
+	ids := []string{"", " ", "  ", "a", " a", "a ", "\ta", "a b", "a\nb", "a\rb", "a\r\nb", "a\x00b", "%=a", "%=%20a", "%20a", "é", "\xff", "\xfe", "a>b"}
+	var all []natspipe.Msg[int]
+	for i, id := range ids {
+		all = append(all, natspipe.NewMsg(id, i))
+	}
+	sink := must(natspipe.NewSink[int](soon(t), x.js, x.out))
+	for _, duplicates := range []uint64{0, uint64(len(ids))} {
+		must(sink.Stage().Collect(soon(t), pipeline.Values(slices.Clone(all)...)))
+		if st := sink.Stats(); st.Stored != uint64(len(ids)) || st.Duplicates != duplicates {
+			t.Errorf("%+v", st)
+		}
+		for i, id := range ids {
+			all[i] = natspipe.NewMsg(id, i)
+		}
+	}
+	once(t, x.js, x.out, len(ids))
 }
 
 // N5: a value that fails is tried again, and at last becomes a dead letter, as does one

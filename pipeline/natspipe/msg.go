@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 )
 
 // A Msg is an envelope: a value on its way through a pipeline, and its share of the
@@ -28,13 +31,25 @@ type Msg[T any] struct {
 // with one id, the stream of a Sink stores the first within its duplicate window. An error
 // of its function ends the run, since no message can be delivered again.
 func NewMsg[T any](id string, v T) Msg[T] {
-	return Msg[T]{v, &share{id: func() string { return id }}}
+	return Msg[T]{v, &share{id: func() string { return headerID(id) }}}
+}
+
+// headerID returns an id as the value of a header. Two ids never have the same one: the client
+// trims values and replaces line breaks, so other ids than those of printable characters are
+// encoded, and so is one that looks like that.
+func headerID(id string) string {
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	if id == strings.Trim(id, " ") && !strings.HasPrefix(id, "%=") && utf8.ValidString(id) && !strings.ContainsFunc(id, control) {
+		return id
+	}
+	return "%=" + url.PathEscape(id)
 }
 
 // ID returns the message id under which a Sink would store the value, apart from the
 // subject of the Sink: the stream, the instant of its creation, the name of the consumer
 // and the number of the message, then the index of the value in each FlatMap. Behind a
-// Batch it is a hash of the ids of the members.
+// Batch it is a hash of the ids of the members. An id given to [NewMsg] that a header cannot
+// hold as it is, such as one with a line break, is percent-encoded.
 func (m Msg[T]) ID() string { return m.share.id() }
 
 // handBack is the function of OnDiscard.

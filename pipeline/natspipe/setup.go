@@ -126,6 +126,9 @@ func (f *feed) makeConsumer(ctx context.Context, l *lane) error {
 	if have := info.Config.Metadata[partitionsKey]; have != "" && have != strconv.Itoa(f.partitions) {
 		return fmt.Errorf("consumer %q must have %d partitions, has %s: use another name", l.consumer, f.partitions, have)
 	}
+	if is := info.Config; l.filter != "" && (is.FilterSubject != l.filter || is.MaxAckPending != 1) { // such as of a Source of that name
+		return fmt.Errorf("consumer %q must have subject %q and one message under way, has %q and %d: use another name", l.consumer, l.filter, is.FilterSubject, is.MaxAckPending)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	l.handle, l.floor, f.ackWait = c, info.AckFloor.Stream, info.Config.AckWait
