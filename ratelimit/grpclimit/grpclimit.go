@@ -140,7 +140,14 @@ func StreamClient[K comparable](limit Waiter[K], key Key[K], opts ...Option) grp
 		}
 		stream, err := open(ctx, desc, conn, method, opts...)
 		if err == nil && o.perMessage {
-			stream = &clientStream{stream, func() error { return wait(stream.Context(), limit, k) }}
+			// Not the context of the stream: a stream that is asked for that is not retried.
+			waiting, ended := context.WithCancel(ctx)
+			stream = &clientStream{stream, ended, func() error {
+				if err := wait(waiting, limit, k); waiting.Err() == nil || ctx.Err() != nil {
+					return err
+				}
+				return nil // the stream has ended, as SendMsg will say
+			}}
 		}
 		return stream, err
 	}
@@ -148,7 +155,8 @@ func StreamClient[K comparable](limit Waiter[K], key Key[K], opts ...Option) grp
 
 type clientStream struct {
 	grpc.ClientStream
-	wait func() error
+	ended func()
+	wait  func() error
 }
 
 // SendMsg waits for a permit, and then sends a message.
@@ -157,6 +165,15 @@ func (s *clientStream) SendMsg(m any) error {
 		return err
 	}
 	return s.ClientStream.SendMsg(m)
+}
+
+// RecvMsg receives a message. At the end of the stream, it ends a wait of SendMsg.
+func (s *clientStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	if err != nil {
+		s.ended()
+	}
+	return err
 }
 
 func require(noLimit, noKey bool, call string) {

@@ -153,6 +153,45 @@ func TestClientWaits(t *testing.T) {
 	}
 }
 
+// With PerMessage, a stream is retried as without it, and a wait for a message ends with the stream.
+func TestClientStreamsAreRetriedAndEnd(t *testing.T) {
+	limit := ratelimit.NewKeyed[string](ratelimit.Every(time.Hour), 2)
+	answers := []error{status.Error(codes.Unavailable, "not yet"), nil, status.Error(codes.Internal, "over")}
+	answer := grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		err := answers[0]
+		if answers = answers[1:]; err == nil {
+			err = handler(srv, stream)
+		}
+		return err
+	})
+	c := dial(t, []grpc.ServerOption{answer}, grpc.WithStreamInterceptor(grpclimit.StreamClient(limit, grpclimit.ByMethod, grpclimit.PerMessage())),
+		grpc.WithDefaultServiceConfig(`{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 2, "initialBackoff": "0.01s",
+			"maxBackoff": "0.01s", "backoffMultiplier": 1, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`))
+	if err := watch(t.Context(), c); err != nil {
+		t.Error(err)
+	}
+	limit.Forget(grpc_health_v1.Health_Watch_FullMethodName)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stream, err := c.Watch(ctx, &grpc_health_v1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- stream.SendMsg(&grpc_health_v1.HealthCheckRequest{}) }()
+	if _, err := stream.Recv(); status.Code(err) != codes.Internal {
+		t.Error(err)
+	}
+	select {
+	case err := <-sent:
+		if err == nil {
+			t.Error("a message is sent on a stream that has ended")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a wait goes on after the end of its stream")
+	}
+}
+
 type broken struct{}
 
 func (broken) Take(context.Context, string, int) (ratelimit.Decision, error) {
