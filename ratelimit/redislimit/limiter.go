@@ -3,6 +3,7 @@ package redislimit
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -102,10 +103,11 @@ func newLimiter[K comparable](call string, client redis.UniversalClient, opts []
 // Client.WithTimeout makes could be changed to, but is without the hooks of the client, and its
 // options are shared with all that use it.
 func punctual(call string, client redis.UniversalClient) redis.UniversalClient {
+	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		panic("redislimit: " + call + ": client must not be nil")
+	}
 	is, options := true, ""
 	switch c := client.(type) {
-	case nil:
-		panic("redislimit: " + call + ": client must not be nil")
 	case *redis.Client:
 		is, options = c.Options().ContextTimeoutEnabled, "Options"
 	case *redis.ClusterClient:

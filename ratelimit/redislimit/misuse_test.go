@@ -58,9 +58,13 @@ func TestMisusePanics(t *testing.T) {
 		testkit.Panics(t, map[string]func(){"redislimit: " + call + ": the zero Limiter is not usable, make one with New or NewFunc": fn})
 	}
 	testkit.Panics(t, map[string]func(){
-		"redislimit: New: client must not be nil":                                                      func() { redislimit.New[string](nil, rate, 1) },
-		"redislimit: New: burst must not be negative, got -1":                                          func() { redislimit.New[string](client, rate, -1) },
-		"redislimit: New: the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every": func() { redislimit.New[string](client, ratelimit.Rate{}, 1) },
+		"redislimit: New: client must not be nil": func() { redislimit.New[string](nil, rate, 1) },
+		"redislimit: NewFunc: client must not be nil": func() {
+			var client *redis.Client // never made
+			redislimit.NewFunc(client, func(string) []ratelimit.Window { return nil })
+		},
+		"redislimit: New: burst must not be negative, got -1":                                                                                             func() { redislimit.New[string](client, rate, -1) },
+		"redislimit: New: the zero Rate is not usable, make one with ratelimit.Per or ratelimit.Every":                                                    func() { redislimit.New[string](client, ratelimit.Rate{}, 1) },
 		"redislimit: New: keys must be strings, integers, booleans or values of a type that implements encoding.TextMarshaler, got redislimit_test.place": func() { redislimit.New[place](client, rate, 1) },
 		"redislimit: New: keys must be strings, integers, booleans or values of a type that implements encoding.TextMarshaler, got float64":               func() { redislimit.New[float64](client, rate, 1) },
 		"redislimit: NewFunc: burst must not be negative, got -2": func() {
