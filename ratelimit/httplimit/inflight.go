@@ -103,7 +103,7 @@ func (t *inFlightTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case err != nil || res == nil:
 		p.Release(outcome(err, 0))
-	case res.Body == nil: // of a base that is none of package http
+	case res.Body == nil || res.Body == http.NoBody: // that is its end; nil is of a base that is none of package http
 		p.Release(outcome(nil, res.StatusCode))
 	case res.StatusCode != http.StatusSwitchingProtocols:
 		kept = true

@@ -227,6 +227,31 @@ func TestAnswersOfSimpleRoundTrippers(t *testing.T) {
 	}
 }
 
+// An answer without a body is at its end: no permit waits for a Close that clients leave out.
+func TestInFlightAnswersWithoutABody(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	defer s.Close()
+	l := inflight.New(1)
+	client := http.Client{Transport: httplimit.NewInFlightTransport(nil, l)}
+	for _, method := range []string{http.MethodHead, http.MethodGet, http.MethodPost} {
+		r, err := http.NewRequestWithContext(t.Context(), method, s.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Do(r); err != nil { //nolint:bodyclose // that is tested
+			t.Fatal(err)
+		}
+		if st := l.Stats(); st.InFlight != 0 {
+			t.Errorf("%s: %v", method, st)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
 func TestC5InFlightMisusePanics(t *testing.T) {
 	testkit.Panics(t, map[string]func(){
 		"httplimit: InFlight: limiter must not be nil":             func() { httplimit.InFlight(nil, 0) },
