@@ -155,25 +155,19 @@ func (w *streamWorker[In, Out]) loop() {
 	}
 }
 
-// finish takes the result of the item in work.
+// finish takes the result of the item in work. Its error ends a stream without a consumer.
 func (w *streamWorker[In, Out]) finish(v Out, err error) {
-	w.job.Result, w.job.Keep = Result[Out]{v, err}, true
 	if err != nil {
-		w.fail(err)
+		index := w.job.Number()
+		if w.index != nil {
+			index = w.index(w.job.Item)
+		}
+		if w.results == nil {
+			w.stop(taskError(w.caller, index, err))
+		}
+		err = &TaskError{Index: index, Err: err}
 	}
-}
-
-// fail takes the error of the item in work.
-func (w *streamWorker[In, Out]) fail(err error) {
-	index := w.job.Number()
-	if w.index != nil {
-		index = w.index(w.job.Item)
-	}
-	if w.results != nil {
-		w.job.Result.Err = &TaskError{Index: index, Err: err}
-		return
-	}
-	w.stop(taskError(w.caller, index, err))
+	w.job.Result, w.job.Keep = Result[Out]{v, err}, true
 }
 
 // join waits for all goroutines and ends the context of the functions: with cause before
