@@ -54,10 +54,10 @@ func ExampleStage_FlatMap() {
 
 // Then is the way to a stage that is there already, or has no method.
 func ExampleStage_Then() {
-	fields := pipeline.Map(func(_ context.Context, line string) ([]string, error) { return strings.Fields(line), nil })
-	words := fields.Then(pipeline.Unbatch[string]())
-	fmt.Println(words.Collect(context.Background(), pipeline.Values("to be", "or not")))
-	// Output: [to be or not] <nil>
+	repeat := pipeline.Map(func(_ context.Context, n int) ([]int, error) { return slices.Repeat([]int{n}, n), nil })
+	all := repeat.Then(pipeline.Unbatch[int]())
+	fmt.Println(all.Collect(context.Background(), pipeline.Values(1, 2, 3)))
+	// Output: [1 2 2 3 3 3] <nil>
 }
 
 // Two cheap stages on one goroutine: the + says so.
@@ -117,11 +117,9 @@ func ExampleStage_Merge() {
 
 // The results of two stages for the same number are joined, in order.
 func ExampleStage_Zip() {
-	s := pipeline.Map(times2).Zip(pipeline.Map(times2), pipeline.Map(plus10), func(a, b int) string {
-		return fmt.Sprintf("%d+%d", a, b)
-	})
+	s := pipeline.Map(times2).Zip(pipeline.Map(times2), pipeline.Map(plus10), func(a, b int) int { return 100*a + b })
 	fmt.Println(s.Collect(context.Background(), pipeline.Values(1, 2)))
-	// Output: [4+12 8+14] <nil>
+	// Output: [412 814] <nil>
 }
 
 func ExampleStage_MapOr() {

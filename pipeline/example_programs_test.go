@@ -203,33 +203,34 @@ func productURLs(shop *httptest.Server, n int) iter.Seq[string] {
 	}
 }
 
-func getFrom(shop *httptest.Server) func(context.Context, string) ([]byte, error) {
-	return func(ctx context.Context, url string) ([]byte, error) {
+func getFrom(shop *httptest.Server) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, url string) (string, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		res, err := shop.Client().Do(req)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		defer res.Body.Close()
 		if res.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("%s: %s", req.URL.Path, res.Status)
+			return "", fmt.Errorf("%s: %s", req.URL.Path, res.Status)
 		}
-		return io.ReadAll(res.Body)
+		body, err := io.ReadAll(res.Body)
+		return string(body), err
 	}
 }
 
-func parseProduct(_ context.Context, body []byte) (p product, err error) {
-	err = json.Unmarshal(body, &p)
-	return p, err
+func parseProduct(_ context.Context, body string) (*product, error) {
+	p := new(product)
+	return p, json.Unmarshal([]byte(body), p)
 }
 
-func hasPrice(_ context.Context, p product) (bool, error) { return p.Price > 0, nil }
+func hasPrice(_ context.Context, p *product) (bool, error) { return p.Price > 0, nil }
 
 // storeProducts returns how many it has stored. A real one would tell a database.
-func storeProducts(_ context.Context, rows []product) (int, error) { return len(rows), nil }
+func storeProducts(_ context.Context, rows []*product) (int, error) { return len(rows), nil }
 
 // Eight products are fetched at a time, in order, those without a price are
 // dropped, and the others stored a hundred at a time, or when the first of them
@@ -240,7 +241,7 @@ func Example_fetchParseStore() {
 
 	fetched := pipeline.Map(getFrom(shop), pipeline.WithWorkers(8), pipeline.WithName("fetch"))
 	parsed := pipeline.Then(fetched, pipeline.Map(parseProduct, pipeline.WithName("parse")))
-	batched := pipeline.Then(parsed.Filter(hasPrice), pipeline.Batch[product](100, time.Second))
+	batched := pipeline.Then(parsed.Filter(hasPrice), pipeline.Batch[*product](100, time.Second))
 	stored := pipeline.Then(batched, pipeline.Map(storeProducts, pipeline.WithWorkers(2), pipeline.WithName("store")))
 
 	total := 0
@@ -316,11 +317,11 @@ func ExampleSplit() {
 // worked on in parallel.
 func ExampleByKey() {
 	type event struct{ user, what string }
-	handle := pipeline.Map(func(_ context.Context, e event) (event, error) { return e, nil })
-	s := pipeline.ByKey(4, func(e event) string { return e.user }, handle)
+	handle := pipeline.Map(func(_ context.Context, e *event) (*event, error) { return e, nil })
+	s := pipeline.ByKey(4, func(e *event) string { return e.user }, handle)
 
 	did := map[string][]string{}
-	for e, err := range s.Run(context.Background(), pipeline.Seq(slices.Values([]event{
+	for e, err := range s.Run(context.Background(), pipeline.Seq(slices.Values([]*event{
 		{"ann", "login"}, {"bob", "login"}, {"ann", "buy"}, {"bob", "logout"}, {"ann", "logout"},
 	}))) {
 		if err != nil {

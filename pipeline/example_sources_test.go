@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tandemgo/tandem/pipeline"
@@ -38,14 +39,14 @@ func ExampleChan() {
 
 // A source of one's own watches the context of the run, here to stop a ticker.
 func ExampleSource() {
-	ticks := pipeline.Source[time.Time](func(ctx context.Context) iter.Seq2[time.Time, error] {
-		return func(yield func(time.Time, error) bool) {
+	ticks := pipeline.Source[int](func(ctx context.Context) iter.Seq2[int, error] {
+		return func(yield func(int, error) bool) {
 			ticker := time.NewTicker(time.Millisecond)
 			defer ticker.Stop()
-			for {
+			for n := 0; ; n++ {
 				select {
-				case t := <-ticker.C:
-					if !yield(t, nil) {
+				case <-ticker.C:
+					if !yield(n, nil) {
 						return
 					}
 				case <-ctx.Done():
@@ -54,9 +55,8 @@ func ExampleSource() {
 			}
 		}
 	})
-	got, err := pipeline.Take[time.Time](3).Collect(context.Background(), ticks)
-	fmt.Println(len(got), err)
-	// Output: 3 <nil>
+	fmt.Println(pipeline.Take[int](3).Collect(context.Background(), ticks))
+	// Output: [0 1 2] <nil>
 }
 
 // Draining: when stop ends, as that of signal.NotifyContext does on SIGINT, the run works
@@ -105,28 +105,29 @@ func ExampleStateful() {
 	// Output: [{salt 1} {tea 5}] <nil>
 }
 
-// Session windows: clicks belong to one session until there are none for half an hour.
+// Session windows: clicks belong to one session until there are none for half an hour. Each
+// is the minute in which it came.
 func ExampleStateful_sessions() {
-	type window struct{ clicks []time.Duration }
+	type window struct{ clicks []int }
 	sessions := pipeline.Stateful(
 		func(context.Context) (*window, error) { return new(window), nil },
-		func(_ context.Context, w *window, at time.Duration, emit func([]time.Duration) error) error {
+		func(_ context.Context, w *window, minute int, emit func([]int) error) error {
 			var err error
-			if n := len(w.clicks); n > 0 && at-w.clicks[n-1] > 30*time.Minute {
+			if n := len(w.clicks); n > 0 && minute-w.clicks[n-1] > 30 {
 				err = emit(w.clicks)
 				w.clicks = nil
 			}
-			w.clicks = append(w.clicks, at)
+			w.clicks = append(w.clicks, minute)
 			return err
 		},
-		func(_ context.Context, w *window, emit func([]time.Duration) error) error {
+		func(_ context.Context, w *window, emit func([]int) error) error {
 			if len(w.clicks) == 0 {
 				return nil
 			}
 			return emit(w.clicks)
 		}, nil)
-	fmt.Println(sessions.Collect(context.Background(), pipeline.Values(0, time.Minute, time.Hour, 2*time.Hour, 2*time.Hour+time.Second)))
-	// Output: [[0s 1m0s] [1h0m0s] [2h0m0s 2h0m1s]] <nil>
+	fmt.Println(sessions.Collect(context.Background(), pipeline.Values(0, 1, 60, 120, 121)))
+	// Output: [[0 1] [60] [120 121]] <nil>
 }
 
 // Batches of at most ten bytes.
@@ -159,25 +160,26 @@ func ExampleStateful_batchByBytes() {
 // Batches of two items of one key each. The rest of each key comes at the end.
 func ExampleStateful_batchByKey() {
 	byProduct := pipeline.Stateful(
-		func(context.Context) (map[string][]sale, error) { return map[string][]sale{}, nil },
-		func(_ context.Context, open map[string][]sale, s sale, emit func([]sale) error) error {
-			batch := append(open[s.product], s)
+		func(context.Context) (map[string][]string, error) { return map[string][]string{}, nil },
+		func(_ context.Context, open map[string][]string, sale string, emit func([]string) error) error {
+			product, _, _ := strings.Cut(sale, "=")
+			batch := append(open[product], sale)
 			if len(batch) < 2 {
-				open[s.product] = batch
+				open[product] = batch
 				return nil
 			}
-			delete(open, s.product)
+			delete(open, product)
 			return emit(batch)
 		},
-		func(_ context.Context, open map[string][]sale, emit func([]sale) error) error {
+		func(_ context.Context, open map[string][]string, emit func([]string) error) error {
 			var errs error
 			for _, product := range slices.Sorted(maps.Keys(open)) {
 				errs = cmp.Or(errs, emit(open[product]))
 			}
 			return errs
 		}, nil)
-	fmt.Println(byProduct.Collect(context.Background(), pipeline.Values(sale{"tea", 1}, sale{"salt", 2}, sale{"tea", 3}, sale{"tea", 4})))
-	// Output: [[{tea 1} {tea 3}] [{salt 2}] [{tea 4}]] <nil>
+	fmt.Println(byProduct.Collect(context.Background(), pipeline.Values("tea=1", "salt=2", "tea=3", "tea=4")))
+	// Output: [[tea=1 tea=3] [salt=2] [tea=4]] <nil>
 }
 
 // Each connection is used and closed by one stage, or closed by OnDiscard.

@@ -288,7 +288,7 @@ func TestC8PassedItemsAreGarbage(t *testing.T) {
 	in := make(chan *blob)
 	s := pipeline.Then(
 		pipeline.Map(func(_ context.Context, b *blob) (*blob, error) { return b, nil }, pipeline.WithWorkers(2)),
-		pipeline.Map(func(_ context.Context, b *blob) (bool, error) { return b != nil, nil }))
+		pipeline.Map(func(context.Context, *blob) (*blob, error) { return nil, nil }))
 	out, wait := s.Execute(t.Context(), in)
 	for range 20 {
 		b := new(blob)
@@ -316,13 +316,14 @@ func TestC8PassedItemsAreGarbage(t *testing.T) {
 
 // C9: types flow through with no assertion.
 func TestC9TypesFlow(t *testing.T) {
+	type length int
 	s := pipeline.Then(
 		pipeline.Map(func(_ context.Context, s string) (int, error) { return len(s), nil }),
 		pipeline.Then(pipeline.Batch[int](2, 0),
-			pipeline.Map(func(_ context.Context, b []int) (time.Duration, error) { return time.Duration(len(b)), nil })))
-	var out []time.Duration
+			pipeline.Map(func(_ context.Context, b []int) (length, error) { return length(len(b)), nil })))
+	var out []length
 	out, err := s.Collect(t.Context(), pipeline.Values("a", "b", "c"))
-	if diff := cmp.Diff([]time.Duration{2, 1}, out); diff != "" || err != nil {
+	if diff := cmp.Diff([]length{2, 1}, out); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
 }

@@ -182,7 +182,7 @@ func TestC8TheLastItemIsGarbage(t *testing.T) {
 	type blob struct{ _ [1 << 12]byte }
 	testkit.Watchdog(t, func() {
 		in := make(chan *blob)
-		s := pipeline.Map(func(_ context.Context, b *blob) (bool, error) { return b != nil, nil })
+		s := pipeline.Map(func(context.Context, *blob) (*blob, error) { return nil, nil })
 		out, wait := s.Execute(t.Context(), in)
 		ref := func() weak.Pointer[blob] {
 			b := new(blob)
