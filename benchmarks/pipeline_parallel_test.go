@@ -29,7 +29,7 @@ func BenchmarkPipelineParallel(b *testing.B) {
 				b.StopTimer()
 				one += timeLoop(b, work.Count(n), slow)
 				b.StartTimer()
-				var t tally
+				var t checksum
 				err := run(b.Context(), work.Count(n), t.add)
 				t.check(b, err, n, stages, true)
 			}

@@ -36,7 +36,7 @@ func BenchmarkPipelineLatency(b *testing.B) {
 						<-got
 					}
 				}
-				var t tally
+				var t checksum
 				err := run(b.Context(), source, func(v int) {
 					t.add(v)
 					got <- struct{}{}
@@ -51,20 +51,20 @@ func BenchmarkPipelineLatency(b *testing.B) {
 func measureFlow(b *testing.B, run work.Flow, stages int, inOrder bool) {
 	b.Helper()
 	measure(b, func(ops int) {
-		var t tally
+		var t checksum
 		err := run(b.Context(), work.Count(ops), t.add)
 		t.check(b, err, ops, stages, inOrder)
 	})
 }
 
-// A tally counts the items that come out of a flow, and has their sum, and whether each
+// A checksum counts the items that come out of a flow, and has their sum, and whether each
 // was larger than the previous one.
-type tally struct {
+type checksum struct {
 	n, sum, last int
 	disorder     bool
 }
 
-func (t *tally) add(v int) {
+func (t *checksum) add(v int) {
 	if v <= t.last {
 		t.disorder = true
 	}
@@ -73,8 +73,8 @@ func (t *tally) add(v int) {
 	t.n++
 }
 
-// check fails b unless the tally is that of 0 to n-1 after each stage has added one.
-func (t *tally) check(b *testing.B, err error, n, stages int, inOrder bool) {
+// check fails b unless the checksum is that of 0 to n-1 after each stage has added one.
+func (t *checksum) check(b *testing.B, err error, n, stages int, inOrder bool) {
 	b.Helper()
 	want := n*(n-1)/2 + stages*n
 	if err != nil || t.n != n || t.sum != want || inOrder && t.disorder {

@@ -55,8 +55,8 @@ type task struct {
 	away bool
 }
 
-// A verdict is the result of a task. An empty reason means that the link is good.
-type verdict struct {
+// A result says how a task ended. An empty reason means that the link is good.
+type result struct {
 	task
 	reason string
 }
@@ -150,15 +150,15 @@ func firsts(tasks map[string][]task) iter.Seq[task] {
 	}
 }
 
-func (r *runner) check(ctx context.Context, t task) (verdict, error) {
+func (r *runner) check(ctx context.Context, t task) (result, error) {
 	if !t.away {
-		return verdict{t, r.src.check(t.link, t.url)}, nil
+		return result{t, r.src.check(t.link, t.url)}, nil
 	}
 	err := r.client.exists(ctx, t.url)
 	if err == nil {
-		return verdict{t, ""}, nil
+		return result{t, ""}, nil
 	}
-	return verdict{t, err.Error()}, ctx.Err()
+	return result{t, err.Error()}, ctx.Err()
 }
 
 // tell sends e to the subscribers, none of which can block the run.

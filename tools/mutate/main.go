@@ -151,10 +151,10 @@ func do(ctx context.Context, dir string, o options, stderr io.Writer) (*report, 
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		r.verdicts = append(r.verdicts, v)
-		fmt.Fprintf(stderr, "%d of %d  %s: %s\n", len(r.verdicts), len(all), v.id, v)
+		r.results = append(r.results, v)
+		fmt.Fprintf(stderr, "%d of %d  %s: %s\n", len(r.results), len(all), v.id, v)
 		return nil
 	})
-	slices.SortFunc(r.verdicts, func(a, b verdict) int { return slices.Index(all, a.mutant) - slices.Index(all, b.mutant) })
+	slices.SortFunc(r.results, func(a, b result) int { return slices.Index(all, a.mutant) - slices.Index(all, b.mutant) })
 	return r, err
 }

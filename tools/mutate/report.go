@@ -12,9 +12,9 @@ const least = 90
 
 // A report is the result of a run.
 type report struct {
-	verdicts []verdict
-	reasons  reasons
-	stale    []string
+	results []result
+	reasons reasons
+	stale   []string
 }
 
 // A counts counts outcomes.
@@ -28,9 +28,9 @@ func (t counts) share() float64 {
 	return 100 * float64(t.killed) / float64(t.killed+t.survived)
 }
 
-// count counts the verdicts for which is returns true.
-func (r *report) count(is func(verdict) bool) (t counts) {
-	for _, v := range r.verdicts {
+// count counts the results for which is returns true.
+func (r *report) count(is func(result) bool) (t counts) {
+	for _, v := range r.results {
 		switch {
 		case !is(v):
 		case v.outcome == killed:
@@ -46,29 +46,29 @@ func (r *report) count(is func(verdict) bool) (t counts) {
 	return t
 }
 
-func (r *report) all() counts { return r.count(func(verdict) bool { return true }) }
+func (r *report) all() counts { return r.count(func(result) bool { return true }) }
 
 // text returns the report.
 func (r *report) text() string {
 	var b strings.Builder
 	for _, table := range []struct {
 		title string
-		of    func(verdict) string
+		of    func(result) string
 	}{
-		{"package", func(v verdict) string { return v.pkg.path }},
-		{"operator", func(v verdict) string { return v.operator.name }},
-		{"killed by", func(v verdict) string { return v.stage.tests }},
+		{"package", func(v result) string { return v.pkg.path }},
+		{"operator", func(v result) string { return v.operator.name }},
+		{"killed by", func(v result) string { return v.stage.tests }},
 	} {
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		fmt.Fprintf(t, "%s\tkilled\tsurvived\tequivalent\tnot compiled\tshare\n", table.title)
 		var names []string
-		for _, v := range r.verdicts {
+		for _, v := range r.results {
 			if name := table.of(v); name != "" && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
 		for _, name := range names {
-			n := r.count(func(v verdict) bool { return table.of(v) == name })
+			n := r.count(func(v result) bool { return table.of(v) == name })
 			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%.1f%%\n", name, n.killed, n.survived, n.equivalent, n.notCompiled, n.share())
 		}
 		_ = t.Flush()
@@ -83,7 +83,7 @@ func (r *report) text() string {
 		{"Equivalent", r.reasons.isEquivalent},
 	} {
 		var items strings.Builder
-		for _, v := range r.verdicts {
+		for _, v := range r.results {
 			if v.outcome == survived && list.of(v.key) {
 				fmt.Fprintf(&items, "- %s\n  `%s`\n", v.id, v.key)
 				if reason := r.reasons[v.key]; reason != "" {

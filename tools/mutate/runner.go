@@ -19,15 +19,15 @@ const (
 	notCompiled = "not compiled"
 )
 
-// A verdict is the outcome of a mutant and the test that killed it.
-type verdict struct {
+// A result is the outcome of a mutant and the test that killed it.
+type result struct {
 	*mutant
 	outcome string
 	stage   stage // the stage that killed it
 	by      string
 }
 
-func (v verdict) String() string {
+func (v result) String() string {
 	if v.outcome == killed {
 		return "killed by " + v.by + " (" + v.stage.tests + ")"
 	}
@@ -70,9 +70,9 @@ func (r *runner) stages(p *source) []stage {
 	return all
 }
 
-// try returns the verdict of m. An error means that the tests could not be run at all.
-func (r *runner) try(ctx context.Context, m *mutant) (verdict, error) {
-	v := verdict{mutant: m, outcome: survived}
+// try returns the result of m. An error means that the tests could not be run at all.
+func (r *runner) try(ctx context.Context, m *mutant) (result, error) {
+	v := result{mutant: m, outcome: survived}
 	dir, err := os.MkdirTemp(r.temp, "mutant-")
 	if err != nil {
 		return v, err

@@ -145,7 +145,7 @@ func write(o options, raw io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	verdicts := bars.Judge(bars.All, r)
+	outcomes := bars.Judge(bars.All, r)
 	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	header, rows := page.Main(r)
 	fmt.Fprintf(t, "nanoseconds, medians of %d rounds\n\n%s\n", r.Rounds, strings.Join(header, "\t"))
@@ -153,20 +153,20 @@ func write(o options, raw io.Reader, stdout io.Writer) error {
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	fmt.Fprintln(t)
-	for _, v := range verdicts {
+	for _, v := range outcomes {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", v, v.Bar.Where(), v.Bar.Says(), v.Measured())
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\n%s.\n", bars.Count(verdicts))
+	fmt.Fprintf(stdout, "\n%s.\n", bars.Count(outcomes))
 	if o.summary != "" {
 		if err := page.Summarize(o.summary, r); err != nil {
 			return err
 		}
 	}
 	if o.out != "" {
-		files, err := page.Write(o.out, r, verdicts)
+		files, err := page.Write(o.out, r, outcomes)
 		if err != nil {
 			return err
 		}

@@ -50,7 +50,7 @@ func (b Bar) Where() string {
 	return (&results.Case{Work: b.Work, Name: strings.TrimPrefix(b.Case, EveryCase)}).Title()
 }
 
-// A State is the outcome of a bar.
+// A State says whether a bar holds.
 type State string
 
 const (
@@ -59,17 +59,17 @@ const (
 	FallsShort  State = "falls short"
 )
 
-// A Verdict is the judgement on a bar.
-type Verdict struct {
+// An Outcome is a bar with what was measured for it.
+type Outcome struct {
 	Bar     Bar
 	State   State
 	Value   results.Summary // the value compared with the limit
 	Against string          // the rival, the case or both; empty for a figure
 }
 
-// String returns the verdict in words. On the line means that the limit lies within the
-// interval: other rounds could reverse the verdict.
-func (v Verdict) String() string {
+// String returns the outcome in words. On the line means that the limit lies within the
+// interval: other rounds could reverse it.
+func (v Outcome) String() string {
 	if v.State != NotMeasured && v.Value.Within(v.Bar.limit()) {
 		return string(v.State) + ", on the line"
 	}
@@ -77,7 +77,7 @@ func (v Verdict) String() string {
 }
 
 // Measured returns the value compared with the limit, in words.
-func (v Verdict) Measured() string {
+func (v Outcome) Measured() string {
 	switch {
 	case v.State == NotMeasured:
 		return "–"
@@ -87,30 +87,30 @@ func (v Verdict) Measured() string {
 	return v.Value.Times() + ", against " + v.Against
 }
 
-// Judge returns the verdicts of all bars, in their order.
-func Judge(bars []Bar, r *results.Results) []Verdict {
-	verdicts := make([]Verdict, len(bars))
+// Judge returns the outcomes of all bars, in their order.
+func Judge(bars []Bar, r *results.Results) []Outcome {
+	outcomes := make([]Outcome, len(bars))
 	for i, b := range bars {
-		verdicts[i] = b.judge(r)
+		outcomes[i] = b.judge(r)
 	}
-	return verdicts
+	return outcomes
 }
 
 // Count returns the number of bars in each state, in words.
-func Count(verdicts []Verdict) string {
+func Count(outcomes []Outcome) string {
 	n := map[State]int{}
-	for _, v := range verdicts {
+	for _, v := range outcomes {
 		n[v.State]++
 	}
 	return fmt.Sprintf("Of %d bars %d hold, %d fall short and %d were not measured",
-		len(verdicts), n[Holds], n[FallsShort], n[NotMeasured])
+		len(outcomes), n[Holds], n[FallsShort], n[NotMeasured])
 }
 
-func (b Bar) judge(r *results.Results) Verdict {
+func (b Bar) judge(r *results.Results) Outcome {
 	if b.Case != EveryCase {
 		return b.judgeCase(r, r.Case(b.Work, b.Case))
 	}
-	worst := Verdict{Bar: b, State: NotMeasured}
+	worst := Outcome{Bar: b, State: NotMeasured}
 	for _, c := range r.Cases {
 		if c.Work != b.Work {
 			continue
@@ -124,8 +124,8 @@ func (b Bar) judge(r *results.Results) Verdict {
 	return worst
 }
 
-func (b Bar) judgeCase(r *results.Results, c *results.Case) Verdict {
-	v := Verdict{Bar: b, State: NotMeasured}
+func (b Bar) judgeCase(r *results.Results, c *results.Case) Outcome {
+	v := Outcome{Bar: b, State: NotMeasured}
 	ours := c.Ours().Figures
 	switch {
 	case b.Metric != "":

@@ -27,15 +27,15 @@ var (
 // A page is the data of a page being written.
 type page struct {
 	*results.Results
-	Verdicts []bars.Verdict
+	Outcomes []bars.Outcome
 	Least    int
 	charts   map[string][]byte // by the path of the file, from the folder of the page
 }
 
 // Write writes RESULTS.md, SCALING.md if there were sweeps, and their charts to a folder,
 // and returns the names of the files.
-func Write(dir string, r *results.Results, verdicts []bars.Verdict) ([]string, error) {
-	p := page{r, verdicts, results.Least, map[string][]byte{}}
+func Write(dir string, r *results.Results, outcomes []bars.Outcome) ([]string, error) {
+	p := page{r, outcomes, results.Least, map[string][]byte{}}
 	texts := map[string]string{"RESULTS.md": resultsText}
 	if slices.ContainsFunc(r.Cases, (*results.Case).Sweep) {
 		texts["SCALING.md"] = scalingText
@@ -100,19 +100,19 @@ func (p page) Versions() string {
 	return markdown.Versions(modules)
 }
 
-// Bars lists the verdicts, and the reasons of those that fall short.
+// Bars lists the outcomes, and the reasons of those that fall short.
 func (p page) Bars() string {
 	var rows [][]string
 	var reasons strings.Builder
-	for _, v := range p.Verdicts {
-		verdict := v.String()
+	for _, v := range p.Outcomes {
+		outcome := v.String()
 		if v.State == bars.FallsShort {
-			verdict = "**" + verdict + "**"
+			outcome = "**" + outcome + "**"
 			if v.Bar.Why != "" {
 				fmt.Fprintf(&reasons, "- %s, %s: %s\n", v.Bar.Where(), v.Bar.Says(), v.Bar.Why)
 			}
 		}
-		rows = append(rows, []string{v.Bar.Where(), v.Bar.Says(), v.Measured(), verdict})
+		rows = append(rows, []string{v.Bar.Where(), v.Bar.Says(), v.Measured(), outcome})
 	}
-	return bars.Count(p.Verdicts) + ".\n\n" + markdown.Table("llll", []string{"Measured by", "Bar", "Measured", "Verdict"}, rows) + "\n" + reasons.String()
+	return bars.Count(p.Outcomes) + ".\n\n" + markdown.Table("llll", []string{"Measured by", "Bar", "Measured", "Outcome"}, rows) + "\n" + reasons.String()
 }
