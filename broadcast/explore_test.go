@@ -150,7 +150,7 @@ func TestExploreStats(t *testing.T) {
 	})
 }
 
-// B7: what was replayed and what comes meet without a hole or a repetition.
+// B7: what was replayed and what comes meet without a gap or a repetition.
 func TestExploreReplayMeetsLive(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		b := broadcast.New[uint64](broadcast.WithCapacity(2))

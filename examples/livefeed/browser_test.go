@@ -91,9 +91,9 @@ func TestBrowserSlowViewer(t *testing.T) {
 }
 
 // What is missing is seen: where a page has lost samples, it shows how many, and where
-// none came, the lines of the charts have holes. That the server has restarted is said
+// none came, the lines of the charts have gaps. That the server has restarted is said
 // until its samples come, and stays in the charts.
-func TestBrowserShowsHoles(t *testing.T) {
+func TestBrowserShowsGaps(t *testing.T) {
 	if testing.Short() {
 		t.Skip("no browser in short mode")
 	}
@@ -105,8 +105,8 @@ func TestBrowserShowsHoles(t *testing.T) {
 	weak := open(b, "http://"+proxy.addr+"/")
 	for _, p := range []*browser.Page{good, weak} {
 		p.Wait("feed.received > 20 && statusIs('live')")
-		p.Never("holes.some(h => h.lost || h.restart)", "a hole, and nothing is missing")
-		p.Never("holes.length === 0 && !document.getElementById('holes').hidden", "a list of no holes")
+		p.Never("gaps.some(h => h.lost || h.restart)", "a gap, and nothing is missing")
+		p.Never("gaps.length === 0 && !document.getElementById('gaps').hidden", "a list of no gaps")
 	}
 
 	proxy.cut(true)
@@ -115,11 +115,11 @@ func TestBrowserShowsHoles(t *testing.T) {
 	weak.Eval("feed.last", &last)
 	good.Wait("feed.last > " + strconv.Itoa(last+4*c.retain))
 	proxy.cut(false)
-	weak.Wait("feed.missed > 0 && seesHole(feed.missed + ' lost') && statusIs('live')")
+	weak.Wait("feed.missed > 0 && seesGap(feed.missed + ' lost') && statusIs('live')")
 	weak.Wait("document.getElementById('missed').textContent === String(feed.missed)")
-	weak.Wait("document.querySelector('#holes li').textContent.includes(feed.missed + ' lost')")
-	weak.Wait("holes.some(h => h.lost === feed.missed) && linesHaveHoles()")
-	good.Never("holes.some(h => h.lost || h.restart)", "a hole of another page")
+	weak.Wait("document.querySelector('#gaps li').textContent.includes(feed.missed + ' lost')")
+	weak.Wait("gaps.some(h => h.lost === feed.missed) && linesHaveGaps()")
+	good.Never("gaps.some(h => h.lost || h.restart)", "a gap of another page")
 
 	stop()
 	for _, p := range []*browser.Page{good, weak} {
@@ -127,10 +127,10 @@ func TestBrowserShowsHoles(t *testing.T) {
 	}
 	start(t, addr, c)
 	for _, p := range []*browser.Page{good, weak} {
-		p.Wait("feed.resets === 1 && seesHole('restart') && statusIs('live')")
+		p.Wait("feed.resets === 1 && seesGap('restart') && statusIs('live')")
 	}
 	for _, p := range []*browser.Page{good, weak} {
-		p.Wait("holes.some(h => h.restart) && linesHaveHoles()")
+		p.Wait("gaps.some(h => h.restart) && linesHaveGaps()")
 		p.Never("document.body.innerText.includes('has restarted')", "the restart is said still")
 	}
 
@@ -138,7 +138,7 @@ func TestBrowserShowsHoles(t *testing.T) {
 	addr, _ = start(t, "127.0.0.1:0", config{every: time.Hour, retain: 1})
 	quiet := open(b, "http://"+addr+"/")
 	quiet.Eval("[10, 10.5, 11, 20, 20.5].forEach(at => add(at, [1, 2, 3, 4])); draw(); true", new(bool))
-	quiet.Wait("seesHole('no samples') && holes.length === 1 && holes[0].from === 11 && holes[0].to === 20 && linesHaveHoles()")
+	quiet.Wait("seesGap('no samples') && gaps.length === 1 && gaps[0].from === 11 && gaps[0].to === 20 && linesHaveGaps()")
 }
 
 // The page fits the screen, of a phone and of a desk, and its charts with it, also when
@@ -162,19 +162,19 @@ func TestBrowserFits(t *testing.T) {
 const helpers = `
 const statusIs = text => document.getElementById('status').textContent === text;
 
-// seesHole tells whether each chart has a mark that is seen and says text.
-const seesHole = text => charts.every(c => [...c.plot.over.querySelectorAll('.marks b')].some(b => {
+// seesGap tells whether each chart has a mark that is seen and says text.
+const seesGap = text => charts.every(c => [...c.plot.over.querySelectorAll('.marks b')].some(b => {
   const mark = b.getBoundingClientRect(), chart = c.plot.over.getBoundingClientRect();
   return b.checkVisibility() && b.textContent.includes(text) && mark.width > 0 && mark.height > 0 &&
     mark.left >= chart.left - 1 && mark.right <= chart.right + 1 && mark.top >= chart.top - 1 && mark.bottom <= chart.bottom + 1;
 }));
 
-// linesHaveHoles tells whether each line is interrupted at each hole, and nowhere else.
-const linesHaveHoles = () => charts.every(c => {
-  const [times, values] = c.data, here = holes.filter(h => h.from >= times[0]);
+// linesHaveGaps tells whether each line is interrupted at each gap, and nowhere else.
+const linesHaveGaps = () => charts.every(c => {
+  const [times, values] = c.data, here = gaps.filter(h => h.from >= times[0]);
   return values.slice(1).filter(v => v === null).length >= here.length && here.every(h =>
     values[times.indexOf(h.from) + 1] === null && times.indexOf(h.to) === times.indexOf(h.from) + 2) &&
-    values.every((v, i) => i === 0 || v !== null || holes.some(h => h.from <= times[i] && times[i] <= h.to));
+    values.every((v, i) => i === 0 || v !== null || gaps.some(h => h.from <= times[i] && times[i] <= h.to));
 });
 
 // chartsFit tells whether each chart is as wide as its card, and inside of the page.

@@ -6,7 +6,7 @@
 // Ten times a second a sample is sent to one broadcast, which every browser
 // follows by server-sent events. A browser that falls behind, or was away, goes
 // on where it was, or gets the number of samples it has missed; it never slows down the
-// others. Where samples are missing, the lines of the charts have a hole with the number
+// others. Where samples are missing, the lines of the charts have a gap with the number
 // of lost samples. A button adds a viewer that is too slow, and shows how many it misses;
 // /debug/tandem shows the server's side of it, see package debug. The pages need no
 // network but this server.

@@ -155,7 +155,7 @@ func TestForeignValuesAreDropped(t *testing.T) {
 		if err := nc.Publish("s", []byte("500")); err != nil { // a message makes the receiver check
 			t.Fatal(err)
 		}
-		_, unknown := f.holes()
+		_, unknown := f.missing()
 		return unknown > 0
 	})
 }

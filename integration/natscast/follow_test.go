@@ -103,8 +103,8 @@ func (f *follower) sum() int {
 	return f.values + int(f.missed)
 }
 
-// holes returns the number of missing values, and of gaps of unknown size.
-func (f *follower) holes() (missed uint64, unknown int) {
+// missing returns the number of missing values, and of gaps of unknown size.
+func (f *follower) missing() (missed uint64, unknown int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.missed, f.unknown

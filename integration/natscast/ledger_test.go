@@ -86,7 +86,7 @@ func TestConservation(t *testing.T) {
 			if n := f.sum(); n > accepted.Total()+doubtful.Total() {
 				t.Errorf("process %d: %d values came or are missing, %d were accepted and %d may have been", i, n, accepted.Total(), doubtful.Total())
 			}
-			missed, unknown := f.holes()
+			missed, unknown := f.missing()
 			t.Logf("process %d: %d came, %d are missing; %d accepted, %d doubtful", i, f.sum()-int(missed), missed, accepted.Total(), doubtful.Total())
 			if n := f.sum() - int(missed); n == 0 || kind == "stream" && missed != 0 {
 				t.Errorf("process %d: %d came, %d are missing", i, n, missed)

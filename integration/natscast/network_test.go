@@ -142,7 +142,7 @@ func TestReconnectWithoutEnd(t *testing.T) {
 			sent += 4
 			eventually(t, "all is accounted for", func() bool { return f.follower.sum() == sent })
 		}
-		missed, unknown := f.follower.holes()
+		missed, unknown := f.follower.missing()
 		if unknown != 0 || kind == "stream" && missed != 0 || kind == "core" && missed < 20 {
 			t.Errorf("%d are missing and %d gaps have no number", missed, unknown)
 		}

@@ -49,7 +49,7 @@ func TestServerIsRestarted(t *testing.T) {
 				return all[len(all)-1] == "19"
 			})
 		}
-		missed, unknown := f.follower.holes()
+		missed, unknown := f.follower.missing()
 		if unknown != 0 || kind == "stream" && missed != 0 {
 			t.Errorf("%d are missing, %d gaps have no number", missed, unknown)
 		}

@@ -80,7 +80,7 @@ func TestDiscarded(t *testing.T) {
 	}
 	send(t, from, 100, 101)
 	eventually(t, "the next value comes", func() bool { return f.has("100") })
-	if missed, _ := f.holes(); missed != 88 {
+	if missed, _ := f.missing(); missed != 88 {
 		t.Errorf("%d are missing: what was read before the purge is not", missed)
 	}
 }
@@ -145,7 +145,7 @@ func TestSmallQueueOnAStream(t *testing.T) {
 	sending.Wait()
 	f := followOn(t, b, block)
 	eventually(t, "all have come", func() bool { return f.sum() == 400 })
-	if missed, unknown := f.holes(); missed != 0 || unknown != 0 {
+	if missed, unknown := f.missing(); missed != 0 || unknown != 0 {
 		t.Errorf("%d are missing, %d gaps have no number", missed, unknown)
 	}
 }

@@ -78,7 +78,7 @@ func TestSeveralSubjects(t *testing.T) {
 			sendAll(50, 60)
 			network.Pass()
 			eventually(t, "all are accounted for", func() bool { return f.sum() == 240 })
-			if missed, unknown := f.holes(); unknown != 0 || kind == "core" && missed != 40 || kind == "stream" && missed != 0 {
+			if missed, unknown := f.missing(); unknown != 0 || kind == "core" && missed != 40 || kind == "stream" && missed != 0 {
 				t.Errorf("%d are missing and %d gaps have no number", missed, unknown)
 			}
 		})

@@ -4,12 +4,12 @@
 // sample of the run.
 const feed = { received: 0, missed: 0, resets: 0, first: null, last: null, run: null, goroutines: {} };
 
-// A hole is where samples are missing: between two of them at the times from and to.
+// A gap is where samples are missing: between two of them at the times from and to.
 // lost is how many, if that is known, at least that many if more is set.
-const holes = [];
-let hole = null; // the one that the next sample ends
+const gaps = [];
+let gap = null; // the one that the next sample ends
 
-const shown = 600; // samples, and values null where there is a hole
+const shown = 600; // samples, and values null where there is a gap
 const charts = [
   { title: 'goroutines', get: s => s.goroutines },
   { title: 'heap, MB', get: s => s.heap / 1e6 },
@@ -30,7 +30,7 @@ const charts = [
   return { ...chart, data: [[], []], plot };
 });
 
-// words says what a hole is, in as few words as fit into a chart.
+// words says what a gap is, in as few words as fit into a chart.
 function words({ lost, more, restart }) {
   const parts = [];
   if (restart) parts.push('restart');
@@ -39,12 +39,12 @@ function words({ lost, more, restart }) {
   return parts.join(', ') || 'no samples';
 }
 
-// mark shows the holes in a chart, each with its words, in a row where there is room.
+// mark shows the gaps in a chart, each with its words, in a row where there is room.
 function mark(plot) {
   const marks = plot.over.querySelector('.marks') ?? plot.over.appendChild(document.createElement('div'));
   marks.className = 'marks';
   const width = plot.over.clientWidth, rows = [0, 0, 0, 0, 0];
-  marks.replaceChildren(...holes.filter(h => h.to > plot.scales.x.min).flatMap(h => {
+  marks.replaceChildren(...gaps.filter(h => h.to > plot.scales.x.min).flatMap(h => {
     const left = plot.valToPos(h.from, 'x'), right = plot.valToPos(h.to, 'x');
     const band = document.createElement('i'), label = document.createElement('b');
     band.style.left = `${left}px`;
@@ -74,9 +74,9 @@ function draw() {
   });
 }
 
-// list lists the last holes, the newest first.
+// list lists the last gaps, the newest first.
 function list() {
-  const section = document.getElementById('holes'), last = holes.slice(-5).reverse();
+  const section = document.getElementById('gaps'), last = gaps.slice(-5).reverse();
   section.hidden = last.length === 0;
   section.querySelector('ol').replaceChildren(...last.map(h => {
     const item = document.createElement('li'), time = document.createElement('time');
@@ -97,18 +97,18 @@ function push(time, values) {
 
 let usual = null; // s between two samples
 
-// add adds a sample, behind a hole if something is missing before it, or nothing came
+// add adds a sample, behind a gap if something is missing before it, or nothing came
 // for much longer than usual.
 function add(time, values) {
   const last = charts[0].data[0].at(-1), since = time - last;
-  if (since > Math.max(1, 5 * usual)) hole ??= { lost: 0 };
+  if (since > Math.max(1, 5 * usual)) gap ??= { lost: 0 };
   if (last === undefined) {
-    hole = null; // what was before is not shown
-  } else if (hole) {
+    gap = null; // what was before is not shown
+  } else if (gap) {
     push(last + since / 2, null);
-    holes.push({ ...hole, from: last, to: time });
-    if (holes.length > 100) holes.shift();
-    hole = null;
+    gaps.push({ ...gap, from: last, to: time });
+    if (gaps.length > 100) gaps.shift();
+    gap = null;
   } else {
     usual = usual === null ? since : .9 * usual + .1 * since;
   }
@@ -150,13 +150,13 @@ function connect() {
     const { missed, atLeast } = JSON.parse(e.data), number = note(e.lastEventId);
     feed.first ??= number - missed + 1;
     feed.missed += missed;
-    hole = { ...hole, lost: (hole?.lost ?? 0) + missed, more: Boolean(hole?.more || atLeast) };
+    gap = { ...gap, lost: (gap?.lost ?? 0) + missed, more: Boolean(gap?.more || atLeast) };
     draw();
   });
   // It is said until the next sample comes. The charts show it from then on.
   source.addEventListener('reset', () => {
     feed.resets++;
-    hole = { lost: 0, ...hole, restart: true };
+    gap = { lost: 0, ...gap, restart: true };
     status('the server has restarted');
     draw();
   });
@@ -177,9 +177,9 @@ document.getElementById('slow').onclick = e => {
   if (slow.source) slow.source.close();
   Object.assign(slow, { source: slow.source ? null : new EventSource('slow'), received: 0, missed: 0 });
   e.target.textContent = slow.source ? 'Remove the slow viewer' : 'Add a slow viewer';
-  const gaps = document.getElementById('slow-gaps'), figures = document.getElementById('slow-figures');
+  const lines = document.getElementById('slow-gaps'), figures = document.getElementById('slow-figures');
   const say = () => { figures.textContent = slow.source ? `received ${slow.received}, missed ${slow.missed}` : ''; };
-  gaps.replaceChildren();
+  lines.replaceChildren();
   say();
   if (!slow.source) return;
   slow.source.onmessage = () => { slow.received++; say(); };
@@ -189,8 +189,8 @@ document.getElementById('slow').onclick = e => {
     slow.missed += missed;
     time.textContent = new Date().toLocaleTimeString();
     item.append(time, `a gap: ${missed} samples missed`);
-    gaps.prepend(item);
-    if (gaps.children.length > 5) gaps.lastChild.remove();
+    lines.prepend(item);
+    if (lines.children.length > 5) lines.lastChild.remove();
     say();
   });
 };
