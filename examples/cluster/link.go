@@ -25,10 +25,10 @@ func (s *speaker) say(format string, args ...any) {
 	fmt.Fprintf(s.out, s.name+format+"\n", args...)
 }
 
-// try calls f until it succeeds, for at most c.patience.
+// try calls f until it succeeds, for at most c.maxWait.
 func (c config) try(ctx context.Context, s *speaker, what string, f func(context.Context) error) error {
 	const each, pause = 3 * time.Second, 200 * time.Millisecond
-	end := time.Now().Add(c.patience)
+	end := time.Now().Add(c.maxWait)
 	for said := false; ; said = true {
 		one, cancel := context.WithTimeout(ctx, each)
 		err := f(one)
@@ -41,7 +41,7 @@ func (c config) try(ctx context.Context, s *speaker, what string, f func(context
 		case time.Now().After(end):
 			return fmt.Errorf("%s: %w", what, err)
 		case !said:
-			s.say("waiting for %s, for %v at most: %v", what, c.patience, err)
+			s.say("waiting for %s, for %v at most: %v", what, c.maxWait, err)
 		}
 		select {
 		case <-time.After(pause):
@@ -51,7 +51,7 @@ func (c config) try(ctx context.Context, s *speaker, what string, f func(context
 }
 
 // connect connects to NATS and waits for the server if it is away. If the server is
-// away for longer than c.patience, end is called.
+// away for longer than c.maxWait, end is called.
 func (c config) connect(ctx context.Context, s *speaker, end context.CancelCauseFunc) (*nats.Conn, jetstream.JetStream, error) {
 	var mu sync.Mutex
 	var tooLong *time.Timer
@@ -59,11 +59,11 @@ func (c config) connect(ctx context.Context, s *speaker, end context.CancelCause
 		if nc.IsClosed() {
 			return
 		}
-		s.say("the NATS server is away: waiting for it, for %v at most", c.patience)
+		s.say("the NATS server is away: waiting for it, for %v at most", c.maxWait)
 		mu.Lock()
 		defer mu.Unlock()
-		tooLong = time.AfterFunc(c.patience, func() {
-			end(fmt.Errorf("the NATS server has been away for %v", c.patience))
+		tooLong = time.AfterFunc(c.maxWait, func() {
+			end(fmt.Errorf("the NATS server has been away for %v", c.maxWait))
 		})
 	}
 	back := func(*nats.Conn) {

@@ -10,7 +10,7 @@
 // server in the middle and starts it again.
 //
 // A process waits for a NATS server that is away, prints that, and ends after
-// -patience. Workers end with the submitter that has started them, even if it is
+// -wait. Workers end with the submitter that has started them, even if it is
 // killed. Workers started by hand end when they have been idle for -idle.
 //
 // With -nats and -redis it uses existing servers, and workers can run on any machine
@@ -73,10 +73,10 @@ type config struct {
 	dir   string
 	files int
 
-	patience time.Duration
-	idleFor  time.Duration
-	outage   time.Duration
-	own      *natsServer // nil if the server is another process
+	maxWait time.Duration
+	idleFor time.Duration
+	outage  time.Duration
+	own     *natsServer // nil if the server is another process
 }
 
 func parseFlags(args []string, stderr io.Writer) (config, error) {
@@ -93,7 +93,7 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 	fl.IntVar(&c.size, "size", 512, "width and height of the picture, in pixels")
 	fl.IntVar(&c.tile, "tile", 64, "width and height of a tile, in pixels")
 	fl.DurationVar(&c.outage, "outage", 0, "stop the NATS server inside this process for so long, in the middle of the work")
-	fl.DurationVar(&c.patience, "patience", 30*time.Second, "how long to wait for a NATS server that is away")
+	fl.DurationVar(&c.maxWait, "wait", 30*time.Second, "how long to wait for a NATS server that is away")
 	fl.DurationVar(&c.idleFor, "idle", 5*time.Minute, "how long a worker waits for something to do")
 	fl.StringVar(&c.out, "o", "", "file to write the picture to, as PNG, or the counts; by default none")
 	fl.BoolVar(&c.words, "words", false, "count the words of text files, by 3 workers unless -start is given")
@@ -118,8 +118,8 @@ func parseFlags(args []string, stderr io.Writer) (config, error) {
 		return c, errors.New("a worker needs -nats and -redis: the servers that it shares with others")
 	case c.start < 0 || c.rate < 1 || c.tile < 1 || c.size < c.tile || c.size%c.tile != 0:
 		return c, errors.New("-start must not be negative, -rate at least 1, and -size a multiple of -tile")
-	case c.outage < 0 || c.patience <= 0 || c.idleFor <= 0:
-		return c, errors.New("-outage must not be negative, and -patience and -idle must be positive")
+	case c.outage < 0 || c.maxWait <= 0 || c.idleFor <= 0:
+		return c, errors.New("-outage must not be negative, and -wait and -idle must be positive")
 	case c.outage > 0 && c.nats != "":
 		return c, errors.New("-outage needs the NATS server inside this process, so no -nats")
 	case c.words && (c.outage > 0 || c.files < 1):

@@ -185,11 +185,11 @@ func TestWorkerEnds(t *testing.T) {
 		t.Errorf("idle: %v, it says:\n%s", err, said)
 	}
 	time.AfterFunc(500*time.Millisecond, stop)
-	said, err = worker("-patience", "500ms")
+	said, err = worker("-wait", "500ms")
 	if err == nil || !strings.Contains(said, "W: the NATS server is away: waiting for it, for 500ms at most") {
 		t.Errorf("away: %v, it says:\n%s", err, said)
 	}
-	said, err = worker("-patience", "500ms")
+	said, err = worker("-wait", "500ms")
 	if err == nil || !strings.Contains(said, "W: waiting for the NATS server, for 500ms at most") {
 		t.Errorf("not there: %v, it says:\n%s", err, said)
 	}
@@ -235,7 +235,7 @@ func TestCommandLine(t *testing.T) {
 		"-rate 0 -start 2 ":                   "-rate at least 1",
 		"-outage -1s":                         "-outage must not be negative",
 		"-words -outage 1s":                   "-words needs -files of at least 1, and no -outage",
-		"-patience 0s":                        "-patience and -idle must be positive",
+		"-wait 0s":                            "-wait and -idle must be positive",
 		"-outage 1s -nats nats://127.0.0.1:1": "-outage needs the NATS server inside this process",
 	} {
 		err := run(t.Context(), strings.Fields(args), io.Discard, io.Discard)

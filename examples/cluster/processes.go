@@ -29,7 +29,7 @@ func (c config) startWorkers() (*processes, error) {
 		name := fmt.Sprintf("worker %d", i+1)
 		cmd := exec.Command(program, "-role", "worker", "-name", name,
 			"-nats", c.nats, "-redis", c.redis, "-rate", strconv.Itoa(c.rate), "-start", strconv.Itoa(c.start),
-			"-patience", c.patience.String(), "-idle", c.idleFor.String(), fmt.Sprintf("-words=%t", c.words))
+			"-wait", c.maxWait.String(), "-idle", c.idleFor.String(), fmt.Sprintf("-words=%t", c.words))
 		cmd.Env = append(os.Environ(), childEnv+"=1")
 		cmd.Stderr = os.Stderr
 		input, err := cmd.StdinPipe()

@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// patience is the longest wait for an expected event.
-const patience = 30 * time.Second
+// maxWait is the longest wait for an expected event.
+const maxWait = 30 * time.Second
 
 var names atomic.Int64
 
@@ -53,9 +53,9 @@ func connect(t testing.TB, url string) jetstream.JetStream {
 	return js
 }
 
-// soon returns a context that ends after patience.
+// soon returns a context that ends after maxWait.
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -40,7 +40,7 @@ func (l *load) submit(p *natspool.Pool[int, int], sure bool) {
 	for s := range submitters {
 		l.wg.Go(func() {
 			for id := s; id < len(l.accepted); id += submitters {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 				err := p.Go(ctx, id)
 				cancel()
 				switch {

@@ -124,7 +124,7 @@ func startOther(t *testing.T, o server.Options) jetstream.JetStream {
 	s, err := server.NewServer(&o)
 	must0(err)
 	s.Start()
-	if !s.ReadyForConnections(patience) {
+	if !s.ReadyForConnections(maxWait) {
 		t.Fatal("the NATS server does not start")
 	}
 	t.Cleanup(func() {

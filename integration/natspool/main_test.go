@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// patience is the longest wait for an expected event.
-const patience = 30 * time.Second
+// maxWait is the longest wait for an expected event.
+const maxWait = 30 * time.Second
 
 var names atomic.Int64
 
@@ -58,7 +58,7 @@ func newPool[T, R any](t testing.TB, js jetstream.JetStream, name string, worker
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 		defer cancel()
 		if err := p.Shutdown(ctx); err != nil {
 			t.Errorf("at the end of the test: %v", err)
@@ -67,9 +67,9 @@ func newPool[T, R any](t testing.TB, js jetstream.JetStream, name string, worker
 	return p
 }
 
-// soon returns a context that ends after patience.
+// soon returns a context that ends after maxWait.
 func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 	t.Cleanup(cancel)
 	return ctx
 }

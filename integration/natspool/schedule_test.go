@@ -186,7 +186,7 @@ func TestDueTaskIsStoredOnce(t *testing.T) {
 	cfg := must(plan.PushConsumer(soon(t), "workers")).CachedInfo().Config
 	cfg.AckWait = 300 * time.Millisecond
 	must(plan.UpdatePushConsumer(soon(t), cfg))
-	m := must(due.NextMsg(patience))
+	m := must(due.NextMsg(maxWait))
 	meta := must(m.Metadata())
 	id := fmt.Sprintf("%%due-%d-%d", meta.Sequence.Stream, meta.Timestamp.UnixNano())
 	must(js.PublishMsg(soon(t), &nats.Msg{Subject: "natspool.tasks." + name, Data: m.Data, Header: nats.Header{"Nats-Msg-Id": {id}}}))

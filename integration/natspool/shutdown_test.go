@@ -43,7 +43,7 @@ func TestShutdownHandsBackWhatHasNotBegun(t *testing.T) {
 	})
 	ended := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience/2)
+		ctx, cancel := context.WithTimeout(context.Background(), maxWait/2)
 		defer cancel()
 		ended <- a.Shutdown(ctx)
 	}()

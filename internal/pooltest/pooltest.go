@@ -77,14 +77,14 @@ func Run(t *testing.T, newPool Make) {
 	}
 }
 
-// patience is the longest wait for an expected event.
-const patience = time.Minute
+// maxWait is the longest wait for an expected event.
+const maxWait = time.Minute
 
-// soon returns a context that ends after patience, when an expected event counts as
+// soon returns a context that ends after maxWait, when an expected event counts as
 // missing.
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	t.Cleanup(cancel)
 	return ctx
 }
