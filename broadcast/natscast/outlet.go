@@ -116,11 +116,11 @@ func (s *outlet) beat() {
 // goodbye sends the last beat. Senders that wait for turn then get ErrClosed. goodbye
 // gives up after a second if the connection does not accept data.
 func (s *outlet) goodbye() {
-	patience := time.NewTimer(time.Second)
-	defer patience.Stop()
+	limit := time.NewTimer(time.Second)
+	defer limit.Stop()
 	select {
 	case s.turn <- struct{}{}:
-	case <-patience.C:
+	case <-limit.C:
 		return
 	}
 	s.closed = true

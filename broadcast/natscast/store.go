@@ -51,15 +51,15 @@ func (s *store) send(ctx context.Context, data []byte) error {
 	defer context.AfterFunc(s.ctx, func() { cancel(ErrClosed) })()
 	id := s.id + strconv.FormatUint(s.sent.Add(1), 10)
 	begin, tried := time.Now(), false
-	for patience := ackTime; ; {
+	for ackWait := ackTime; ; {
 		switch {
 		case s.nc.IsConnected():
-			sure, err := s.try(ctx, patience, id, data)
+			sure, err := s.try(ctx, ackWait, id, data)
 			if sure {
 				return s.failed(tried, err)
 			}
 			tried = true
-			patience = min(2*patience, longestAckTime)
+			ackWait = min(2*ackWait, longestAckTime)
 			s.count.retried.Add(1)
 		case !s.buffering || s.nc.IsClosed():
 			return s.failed(tried, fmt.Errorf("%w: Send: the connection is %v", ErrDisconnected, s.nc.Status()))
@@ -69,7 +69,7 @@ func (s *store) send(ctx context.Context, data []byte) error {
 		switch {
 		case ctx.Err() != nil:
 			return s.failed(tried, context.Cause(ctx))
-		case tried && time.Since(begin)+2*patience > time.Duration(s.window.Load()):
+		case tried && time.Since(begin)+2*ackWait > time.Duration(s.window.Load()):
 			return s.failed(tried, fmt.Errorf("%w: the stream knows repetitions for %v", ErrDisconnected, time.Duration(s.window.Load())))
 		}
 	}
@@ -85,8 +85,8 @@ func (s *store) failed(tried bool, err error) error {
 }
 
 // try stores the value once. sure is false if the outcome is unknown.
-func (s *store) try(ctx context.Context, patience time.Duration, id string, data []byte) (sure bool, err error) {
-	limited, cancel := context.WithTimeout(ctx, patience)
+func (s *store) try(ctx context.Context, ackWait time.Duration, id string, data []byte) (sure bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
 	m := &nats.Msg{Subject: s.subject, Data: data}
 	_, err = s.js.PublishMsg(limited, m, jetstream.WithMsgID(id), jetstream.WithExpectStream(s.name))

@@ -54,7 +54,7 @@ func (d *delivery) settle(o outcome, reason error) {
 		d.worst = dead
 	}
 	if d.worst == dead {
-		f.background.Go(func() { f.bury(d) })
+		f.background.Go(func() { f.storeDeadLetter(d) })
 		f.mu.Unlock()
 		return
 	}
@@ -102,9 +102,9 @@ const ErrorHeader = "Natspipe-Error"
 // maxHeaders is the size of the headers that a stream stores at most.
 const maxHeaders = 1<<16 - 1
 
-// bury stores a dead letter, and then terminates the message. If the letter cannot be
+// storeDeadLetter stores a dead letter, and then terminates the message. If the letter cannot be
 // stored, the message is delivered again after a delay.
-func (f *feed) bury(d *delivery) {
+func (f *feed) storeDeadLetter(d *delivery) {
 	e := d.failure()
 	f.onError(e)
 	ctx, cancel := context.WithTimeout(context.Background(), maxCall)

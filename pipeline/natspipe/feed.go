@@ -33,7 +33,7 @@ const (
 // Goroutines: each lane has a pull, which takes messages as soon as they are there, so that
 // each is held, and kept by signs of life, from its arrival. All reads queue, envelopes call
 // settle from wherever they end, and keep does the periodic work. Only the pulls, survey
-// and bury wait for replies of the server.
+// and storeDeadLetter wait for replies of the server.
 type feed struct {
 	options
 	js     jetstream.JetStream
@@ -107,7 +107,7 @@ func (f *feed) close() {
 	f.mu.Lock()
 	f.shut()
 	for _, d := range f.held {
-		if d.left > 0 { // otherwise bury has it
+		if d.left > 0 { // otherwise storeDeadLetter has it
 			d.left = 1
 			left = append(left, d)
 		}

@@ -25,7 +25,7 @@ import (
 // calls reply, each task calls run on a goroutine of its own, and keep does the periodic
 // work: it sends signs of life, repeats lost messages and repeats requests. A worker that
 // becomes free requests a task. Only these calls wait for a reply of the server: submit;
-// count, for a task that has been delivered before; bury and handBack; move and check, on
+// count, for a task that has been delivered before; storeDeadLetter and handBack; move and check, on
 // goroutines of their own; and Close.
 //
 // Closing: begin stops submissions; finish, on its own goroutine, performs the

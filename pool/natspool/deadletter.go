@@ -26,11 +26,11 @@ type DeadLetter[T any] struct {
 	Undecodable error // why Data cannot be decoded, in this process
 }
 
-// bury stores the dead letter of a task, and tries again until it is stored: only this
+// storeDeadLetter stores the dead letter of a task, and tries again until it is stored: only this
 // process knows the error, and as long as it gives signs of life, the server delivers the
 // task to no other process. The worker is occupied by the first attempt only. If the pool
 // ends first, the task is handed back.
-func (c *core) bury(d *delivery, f *failure) {
+func (c *core) storeDeadLetter(d *delivery, f *failure) {
 	err := c.store(d, f)
 	c.mu.Lock()
 	c.free++

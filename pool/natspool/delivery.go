@@ -144,7 +144,7 @@ func (c *core) settle(d *delivery, result []byte, err error) {
 	c.mu.Unlock()
 	switch {
 	case letter:
-		c.bury(d, f)
+		c.storeDeadLetter(d, f)
 		return
 	case err != nil:
 		c.nak(ack, c.delay(d.attempt))

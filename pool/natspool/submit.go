@@ -15,9 +15,9 @@ import (
 // sent again; the time doubles with each attempt.
 const sendAgain = 2 * time.Second
 
-// patience makes a publication wait for a stream: a server that has just started
+// retries make a publication wait for a stream: a server that has just started
 // accepts connections before its streams are available.
-var patience = []jetstream.PublishOpt{jetstream.WithRetryAttempts(20), jetstream.WithRetryWait(250 * time.Millisecond)}
+var retries = []jetstream.PublishOpt{jetstream.WithRetryAttempts(20), jetstream.WithRetryWait(250 * time.Millisecond)}
 
 // submit sends a task, with a promise if wanted. id is a message id as the value of a
 // header.
@@ -106,7 +106,7 @@ func (c *core) send(ctx context.Context, m *nats.Msg, identified bool) (ack *jet
 	for ; ; wait *= 2 {
 		one, cancel := context.WithTimeout(ctx, wait)
 		stop := context.AfterFunc(c.patient, cancel)
-		ack, err = c.js.PublishMsg(one, m, patience...)
+		ack, err = c.js.PublishMsg(one, m, retries...)
 		stop()
 		cancel()
 		switch {
