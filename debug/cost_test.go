@@ -90,10 +90,10 @@ func look(h *debug.Handler) (leave func()) {
 }
 
 func poolRound(h *debug.Handler) (items int) {
-	p := pool.New(2, func(_ context.Context, _ int) (struct{}, error) {
+	p := pool.New(2, func(_ context.Context, _ int) (int, error) {
 		for start := time.Now(); time.Since(start) < time.Microsecond; {
 		}
-		return struct{}{}, nil
+		return 0, nil
 	})
 	if h != nil {
 		debug.Add(h, "p", p)

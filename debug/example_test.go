@@ -25,7 +25,7 @@ import (
 func ExampleHandler() {
 	mail := pool.New(4, func(_ context.Context, to string) (string, error) { return "sent to " + to, nil })
 	defer mail.Close()
-	prices := broadcast.New[float64](broadcast.Traced()) // says where each subscription was made
+	prices := broadcast.New[int](broadcast.Traced()) // says where each subscription was made
 	api := ratelimit.New(ratelimit.Per(50, time.Second), 10)
 	users := ratelimit.NewKeyed[string](ratelimit.Per(10, time.Second), 5)
 	var images pipeline.Observer // watches a pipeline, see pipeline.Stage.Observe
@@ -180,12 +180,12 @@ func ExampleLogErrors() {
 	}
 
 	started, release := make(chan struct{}), make(chan struct{})
-	backup := pool.New(1, func(context.Context, int) (struct{}, error) {
+	backup := pool.New(1, func(context.Context, string) (struct{}, error) {
 		close(started)
 		<-release // whatever its context
 		return struct{}{}, nil
 	})
-	if err := backup.Go(context.Background(), 1); err != nil {
+	if err := backup.Go(context.Background(), "disk"); err != nil {
 		fmt.Println(err)
 	}
 	<-started

@@ -30,7 +30,7 @@ const (
 type program struct {
 	h      debug.Handler
 	images pipeline.Observer
-	mail   *pool.Pool[int, struct{}]
+	mail   *pool.Pool[int, int]
 	prices *broadcast.Broadcast[int]
 	calls  *inflight.Limiter
 	api    *ratelimit.Limiter
@@ -73,12 +73,12 @@ func startProgram(t *testing.T, is fault) *program {
 	if is == fullQueue {
 		send = 300 * time.Millisecond
 	}
-	p.mail = pool.New(4, func(ctx context.Context, n int) (struct{}, error) {
+	p.mail = pool.New(4, func(ctx context.Context, n int) (int, error) {
 		pause(ctx, send)
 		if n%200 == 7 {
-			return struct{}{}, errBounced
+			return 0, errBounced
 		}
-		return struct{}{}, nil
+		return n, nil
 	}, pool.WithQueue(64), pool.WithErrorHandler(func(context.Context, error) {}))
 	wg.Go(func() {
 		for n := range ticks(ctx, 4*time.Millisecond) {

@@ -21,10 +21,12 @@ func TestCallsShareOneDone(t *testing.T) {
 		for range 200 {
 			var met sync.WaitGroup // all calls are at work at once
 			met.Add(n)
-			dones, err := fan.Map(t.Context(), n, numbers(n), func(ctx context.Context, _ int) (<-chan struct{}, error) {
+			var dones [n]<-chan struct{}
+			_, err := fan.Map(t.Context(), n, numbers(n), func(ctx context.Context, i int) (int, error) {
 				met.Done()
 				met.Wait()
-				return ctx.Done(), nil
+				dones[i] = ctx.Done()
+				return i, nil
 			})
 			if err != nil {
 				t.Fatal(err)

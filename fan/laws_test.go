@@ -298,8 +298,8 @@ func TestF2UnevenInputEndsBalanced(t *testing.T) {
 			total += in[i]
 		}
 		start := time.Now()
-		_, err := fan.Map(t.Context(), n, in, func(_ context.Context, d time.Duration) (int, error) {
-			time.Sleep(d)
+		_, err := fan.Map(t.Context(), n, numbers(len(in)), func(_ context.Context, i int) (int, error) {
+			time.Sleep(in[i])
 			return 0, nil
 		})
 		// The best that any order can do is total/n, and claiming may lose the
@@ -676,8 +676,9 @@ func TestC7TimeMoves(t *testing.T) {
 
 // C9: results come typed.
 func TestC9Typed(t *testing.T) {
-	lengths, err := fan.Map(t.Context(), 2, []string{"a", "bb"}, func(_ context.Context, s string) (int8, error) { return int8(len(s)), nil })
-	equal(t, "lengths", []int8{1, 2}, lengths)
+	type length int
+	lengths, err := fan.Map(t.Context(), 2, []string{"a", "bb"}, func(_ context.Context, s string) (length, error) { return length(len(s)), nil })
+	equal(t, "lengths", []length{1, 2}, lengths)
 	equal(t, "error", nil, err)
 }
 
