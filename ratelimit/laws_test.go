@@ -60,7 +60,7 @@ func TestR1WindowLaw(t *testing.T) {
 			var wg sync.WaitGroup
 			for range 120 {
 				k := 1 + rnd.IntN(burst)
-				patience := time.Duration(rnd.IntN(3 * int(d)))
+				giveUp := time.Duration(rnd.IntN(3 * int(d)))
 				switch rnd.IntN(5) {
 				case 0:
 					if l.AllowN(k) {
@@ -74,7 +74,7 @@ func TestR1WindowLaw(t *testing.T) {
 					wg.Go(func() {
 						ctx, cancel := context.WithCancel(t.Context())
 						defer cancel()
-						time.AfterFunc(patience, cancel)
+						time.AfterFunc(giveUp, cancel)
 						if l.WaitN(ctx, k) == nil {
 							granted(k)
 						}
@@ -82,8 +82,8 @@ func TestR1WindowLaw(t *testing.T) {
 				case 3:
 					r := l.ReserveN(k)
 					delay := r.Delay()
-					if patience < delay && rnd.IntN(2) == 0 {
-						wg.Go(func() { time.Sleep(patience); r.Cancel() })
+					if giveUp < delay && rnd.IntN(2) == 0 {
+						wg.Go(func() { time.Sleep(giveUp); r.Cancel() })
 					} else {
 						wg.Go(func() { time.Sleep(delay); granted(k) })
 					}
