@@ -36,7 +36,7 @@ func (s *Scope) Over() bool { return s.Mortal() && sched.Err(s.Submitted) != nil
 // Context returns the context for a task of s that runs as worker. last is the context of
 // the task that ran there before, or nil; it is used again if it will do.
 func (s *Scope) Context(r *Root, last *Context, worker int) *Context {
-	if last != nil && !last.cancellable && last.Lane == nil && Identical(last.submitted, s.Submitted) {
+	if last != nil && !last.Single() && Identical(last.submitted, s.Submitted) {
 		return last
 	}
 	return &Context{
@@ -53,59 +53,45 @@ func (s *Scope) Own(r *Root, worker int) *Context {
 }
 
 // An ender is a context that ends with the one that work was submitted under, with the
-// root of the pool and, if it is cancellable, by End.
+// root of the pool and, if it is cancellable, by End. The root is itself one, under the context
+// that the pool was made under.
 //
 // The first call of Done joins it to the others. Most tasks never call Done, and a joined
 // context costs more than everything else that a pool does for a task. Err asks the others,
 // so it reports their end at once; the Done channel is closed a little later.
 type ender struct {
 	submitted   context.Context
-	root        *Root // nil for a group or a walk: the contexts of their tasks have it
+	root        *Root // nil for a root, a group or a walk: the contexts of their tasks have it
 	cancellable bool
 	joined      sched.Pointer[joined]
 }
 
 // Done returns a channel that is closed when the context ends.
-func (c *ender) Done() <-chan struct{} {
-	if j := c.joined.Load(); j != nil {
-		return j.Done()
-	}
-	if !c.cancellable && c.submitted.Done() == nil {
-		return c.root.Done()
-	}
-	return c.join().Done()
-}
+func (c *ender) Done() <-chan struct{} { return c.source().Done() }
 
 // Err returns why the context has ended, or nil.
 func (c *ender) Err() error {
-	by := c.endedBy()
+	var by context.Context
+	err := sched.Err(c.submitted)
+	if err != nil {
+		by = c.submitted
+	} else if c.root != nil {
+		by, err = c.root, sched.Err(c.root)
+	}
 	j := c.joined.Load()
-	switch {
-	case j != nil && by != nil:
+	if j == nil {
+		return err
+	}
+	if err != nil {
 		j.link.fire(by)
-		return sched.Err(j)
-	case j != nil:
-		return sched.Err(j)
-	case by != nil:
-		return sched.Err(by)
 	}
-	return nil
-}
-
-// endedBy returns the context that c ends with and that has ended, or nil.
-func (c *ender) endedBy() context.Context {
-	switch {
-	case sched.Err(c.submitted) != nil:
-		return c.submitted
-	case c.root != nil && sched.Err(c.root) != nil:
-		return c.root
-	}
-	return nil
+	return sched.Err(j)
 }
 
 // Value looks in the submitter's context, then in the root.
 func (c *ender) Value(key any) any {
 	if key == cancelKey || key == any(watchKey{}) {
+		_ = sched.Err(c) // context.Cause asks for the key before it calls Err
 		return c.source().Value(key)
 	}
 	if v := c.submitted.Value(key); v != nil || c.root == nil {
@@ -116,17 +102,10 @@ func (c *ender) Value(key any) any {
 
 // source returns the context that has the cause of c, and whose Done channel c has.
 func (c *ender) source() context.Context {
-	if j := c.joined.Load(); j != nil {
-		_ = sched.Err(c) // context.Cause asks for the source before it calls Err
-		return j
-	}
-	if by := c.endedBy(); by != nil {
-		return by
-	}
-	if c.root != nil && !c.cancellable && c.submitted.Done() == nil {
+	if !c.cancellable && !canEnd(c.submitted) {
 		return c.root
 	}
-	return c.submitted
+	return c.join()
 }
 
 // Deadline returns the earlier deadline of the submitter's context and the root.
@@ -135,7 +114,7 @@ func (c *ender) Deadline() (time.Time, bool) {
 	if c.root == nil {
 		return d, ok
 	}
-	if r, rok := c.root.under.Deadline(); rok && (!ok || r.Before(d)) {
+	if r, rok := c.root.Deadline(); rok && (!ok || r.Before(d)) {
 		return r, true
 	}
 	return d, ok
@@ -180,10 +159,9 @@ var ends sched.Uint64
 // calls of End for which no Common of the chain had ended.
 type Common struct {
 	ender
-	from   context.Context
-	below  context.Context // the first one that is not a Common
-	mortal bool            // it can end
-	alive  sched.Uint64    // 1 more than the count; 0 if c was not asked yet
+	from  context.Context
+	below context.Context // the first one that is not a Common
+	alive sched.Uint64    // 1 more than the count; 0 if c was not asked yet
 }
 
 // NewCommon returns a Common that is made from ctx, and the scope of tasks under it.
@@ -193,14 +171,13 @@ func NewCommon(r *Root, ctx context.Context) (*Common, *Scope) {
 	if last, ok := c.submitted.(*Common); ok {
 		c.below = last.below
 	}
-	c.mortal = canEnd(c.below)
 	return c, &Scope{Submitted: c, labels: labelsOf(c), mortal: true}
 }
 
 // Err returns why the context has ended, or nil.
 func (c *Common) Err() error {
 	n := ends.Load() // before the look: who ends a context counts afterwards
-	if j := c.joined.Load(); c.alive.Load() == n+1 && (!c.mortal || sched.Err(c.below) == nil) && (j == nil || sched.Err(j) == nil) {
+	if j := c.joined.Load(); c.alive.Load() == n+1 && sched.Err(c.below) == nil && (j == nil || sched.Err(j) == nil) {
 		return nil
 	}
 	err := sched.Err(&c.ender)
@@ -212,12 +189,11 @@ func (c *Common) Err() error {
 
 // Value returns the value of the context that c was made from.
 func (c *Common) Value(key any) any {
-	_, task := key.(taskKey)
-	switch {
-	case task:
+	if _, task := key.(taskKey); task {
 		return c.from.Value(key)
-	case key == cancelKey || key == any(watchKey{}):
-		return c.source().Value(key)
+	}
+	if key == cancelKey || key == any(watchKey{}) {
+		return c.ender.Value(key)
 	}
 	return c.below.Value(key) // a Common has no values of its own
 }
@@ -337,7 +313,7 @@ func (r *Root) inherited(ctx context.Context) context.Context {
 	case !t.cancellable && Identical(below, t.submitted):
 		return t
 	}
-	return &Context{ender: ender{submitted: below, root: t.root}, Worker: t.Worker, Outer: t.Outer, Lane: t.Lane, Labels: t.Labels}
+	return &Context{ender: ender{submitted: below, root: t.root}, Worker: t.Worker, Labels: t.Labels}
 }
 
 // A valuesContext has the end of one context and the values of another.

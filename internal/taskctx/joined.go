@@ -34,17 +34,15 @@ type joined struct {
 // join returns a context that ends with the first of parents that does.
 func join(parents ...context.Context) *joined {
 	l := &parentLink{open: make(chan struct{})}
-	for _, p := range parents {
-		if sched.Err(p) != nil {
-			l.by, l.over = p, true
-			sched.Opaque("a parent had ended")
-			close(l.open)
-			break
-		}
-	}
 	h := &joined{link: l}
 	h.Context, h.cancel = context.WithCancelCause(l)
-	if !l.over && len(parents) > 0 {
+	for _, p := range parents {
+		if sched.Err(p) != nil {
+			l.fire(p)
+			return h
+		}
+	}
+	if len(parents) > 0 {
 		l.done = weak.Make(addressOf(h.Done()))
 		runtime.AddCleanup(h, (*parentLink).contextCollected, l)
 		l.watch(parents)
@@ -67,7 +65,7 @@ func (h *joined) Value(key any) any {
 // package context sees, which makes it the source of the context's error and cause.
 type parentLink struct {
 	mu     sched.Mutex
-	open   chan struct{}      // closed only if a parent had ended when the link was made
+	open   chan struct{}      // never closed: the link ends the context itself
 	end    func()             // ends the context; nil if it has ended or has been collected
 	done   weak.Pointer[byte] // the channel of the context
 	by     context.Context    // the parent that has ended
@@ -176,11 +174,10 @@ func (l *parentLink) endedBy() context.Context {
 // same however deep ctx is, and it does not keep the values that ctx adds to it.
 func endOf(ctx context.Context) context.Context {
 	done := ctx.Done()
-	if k, ok := ctx.Value(watchKey{}).(context.Context); ok && k.Done() == done {
-		return k
-	}
-	if k, ok := ctx.Value(cancelKey).(context.Context); ok && k.Done() == done {
-		return k
+	for _, key := range []any{watchKey{}, cancelKey} {
+		if k, ok := ctx.Value(key).(context.Context); ok && k.Done() == done {
+			return k
+		}
 	}
 	return ctx
 }
