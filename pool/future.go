@@ -62,12 +62,11 @@ type call[T, R any] struct {
 	taskpool.Task[T, R]
 	origin taskpool.Origin[T, R] // of this task alone; its scope is nil once it has landed
 	pool   *Pool[T, R]
-	own    bool // the task can be cancelled on its own
 	err    error
 
 	mu      sched.Mutex
 	watched bool             // unwatch is set, or is about to be
-	ctx     *taskctx.Context // while the task runs, if own
+	ctx     *taskctx.Context // while the task runs, if it can be cancelled on its own
 	cause   error            // of cancel; nil if it was not called
 	done    chan struct{}    // closed when the task has ended; nil until it is needed
 	notify  chan<- struct{}  // signalled then; may be nil
@@ -89,8 +88,9 @@ func (p *Pool[T, R]) call(ctx context.Context, task T, wait, own bool, notify ch
 	if err != nil {
 		return nil, err
 	}
-	c := &call[T, R]{pool: p, own: own || !taskctx.Identical(h.scope.Submitted, ctx), notify: notify}
+	c := &call[T, R]{pool: p, notify: notify}
 	c.of, c.origin.Owner, c.Origin, c.Arg = c, c, &c.origin, task
+	c.origin.Single = own || !taskctx.Identical(h.scope.Submitted, ctx)
 	c.origin.Open(&h.scope, false)
 	var zero T
 	if err := p.eng.Push(ctx, zero, &c.Task, wait); err != nil {
@@ -100,12 +100,8 @@ func (p *Pool[T, R]) call(ctx context.Context, task T, wait, own bool, notify ch
 	return c, nil
 }
 
-// Context returns the context to run the task with.
-func (c *call[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	if !c.own {
-		return c.origin.Context(r, last, worker)
-	}
-	ctx := c.origin.Scope().Own(r, worker)
+// Starts is called with the context of the task.
+func (c *call[T, R]) Starts(ctx *taskctx.Context) {
 	c.mu.Lock()
 	c.ctx = ctx
 	cause := c.cause
@@ -113,7 +109,6 @@ func (c *call[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int)
 	if cause != nil {
 		ctx.End(cause)
 	}
-	return ctx
 }
 
 // Settle publishes how the task has ended.

@@ -76,9 +76,7 @@ func (g *Group[T, R]) dropQueued() {
 // A groupOwner keeps the methods that the engine calls apart from those of the group.
 type groupOwner[T, R any] struct{ g *Group[T, R] }
 
-func (o groupOwner[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	return o.g.origin.Context(r, last, worker)
-}
+func (groupOwner[T, R]) Starts(*taskctx.Context) {}
 
 func (o groupOwner[T, R]) Settle(t *taskpool.Task[T, R], err error) { o.g.settle(t, err) }
 

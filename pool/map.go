@@ -39,7 +39,7 @@ func (p *Pool[T, R]) Map(ctx context.Context, tasks iter.Seq[T], opts ...MapOpti
 	return func(yield func(R, error) bool) {
 		common, _ := taskctx.NewCommon(p.eng.Root, ctx)
 		w := &walk[T, R]{
-			pool: p, unordered: o.unordered, ctx: ctx, common: common, window: p.eng.Window(), inside: p.eng.Root.Inside(ctx) != nil,
+			pool: p, unordered: o.unordered, ctx: ctx, common: common, window: 2 * min(max(p.eng.Stats().Limit, 1), 1<<29), inside: p.eng.Root.Inside(ctx) != nil,
 			ready: make(chan struct{}, 1), room: make(chan struct{}, 1), fed: make(chan struct{}, 1),
 		}
 		defer w.leave()

@@ -215,12 +215,12 @@ func (p *Pool[T, R]) end(ctx context.Context, call string) error {
 	case ErrInside:
 		return err
 	}
-	running, cancelled := p.eng.Abort(ErrClosed, err, false)
+	running, cancelled, closing := p.eng.Abort(ErrClosed, err, false)
 	if running > 0 || cancelled > 0 {
 		return fmt.Errorf("pool: %s: %d tasks still running, %d cancelled in the queue: %w", call, running, cancelled, err)
 	}
-	if left := p.eng.Closing(); left > 0 {
-		return fmt.Errorf("pool: %s: no task is left, %d workers have not closed their state: %w", call, left, err)
+	if closing > 0 {
+		return fmt.Errorf("pool: %s: no task is left, %d workers have not closed their state: %w", call, closing, err)
 	}
 	return p.Close() // the workers are about to end
 }
@@ -271,9 +271,8 @@ func (p *Pool[T, R]) header(ctx context.Context) (*header[T, R], error) {
 	}
 	if h == nil {
 		h = &header[T, R]{under: ctx, scope: taskctx.NewScope(p.eng.Root, ctx)}
-		h.origin.Detached = true
 		h.origin.Open(&h.scope, false)
-		h.mortal = h.origin.Mortal || p.eng.Root.Mortal()
+		h.mortal = h.scope.Mortal() || p.eng.Root.Mortal()
 		h.task.Origin = &h.origin
 		p.slot(ctx).Store(h)
 	}

@@ -38,45 +38,33 @@ type Engine[T, R any] struct {
 	Waits, Runs Recorder // times of sampled tasks: in the queue, and of running
 
 	// Read after each task and written rarely, so kept away from the fields that submitters write.
-	_      [64]byte
-	alert  sched.Uint64 // crowded, stopped
-	drowsy sched.Bool   // a submitter has to wake a worker
-	_      [64]byte
+	_       [64]byte
+	crowded sched.Bool // a submitter waits for room
+	_       [64]byte
 
-	mu         shortlock.Mutex // guards what follows, up to the queue
-	limit      int             // workers allowed
-	resume     int             // limit before a pause
-	closed     bool
-	why        error // returned for tasks that a closed engine does not accept
+	mu         shortlock.Mutex // guards what follows
+	queue      queue[T, R]
+	limit      int   // workers allowed
+	resume     int   // limit before a pause
+	closed     error // returned for tasks that a closed engine does not accept; nil if it is open
 	workers    []*worker[T, R]
-	idle       []*worker[T, R] // the last one is woken first
-	ids        []bool          // ids[i]: worker i exists
-	searching  int             // workers that were woken or started and have not looked yet
-	leaving    int             // former workers that close their state, and sweeps
-	sweeping   bool            // a goroutine has been started to sweep and has not begun
-	waiting    int             // tasks that wait for one which runs in their place
-	dead       int             // tasks in the queue that have been claimed elsewhere
-	fills      uint64          // run queues filled so far
-	turn       int             // of the worker whose run queue is looked at
+	idle       []*worker[T, R]   // the last one is woken first
+	ids        []bool            // ids[i]: worker i exists
+	searching  *worker[T, R]     // that was woken or started and has not looked yet; nil if there is none
+	leaving    int               // former workers that close their state, sweeps, and the goroutine that reports
+	untold     []unstarted[T, R] // whose errors are to be reported
+	telling    bool              // a goroutine does that
+	waiting    int               // tasks that wait for one which runs in their place
+	dead       int               // tasks in the queue that have been claimed elsewhere
+	turn       int               // of the worker whose run queue is looked at
 	blocked    fifo.List[*submitter[T, R]]
 	quiet      chan struct{} // closed when all accepted tasks have ended; nil if no one waits for that
 	gone       chan struct{} // likewise, when nothing is left of a closed engine
-	retirement *time.Timer   // of idle workers
-	retiring   bool          // it is set
+	retirement *time.Timer   // of idle workers; nil unless it is set
 	unwatch    func() bool   // ends the watch on the context that the pool was made under
 
 	completed, failed, cancelled uint64
-
-	_     [64]byte
-	queue queue[T, R]
-	_     [64]byte
 }
-
-// Bits of Engine.alert, which a worker reads before it runs a task.
-const (
-	crowded uint64 = 1 << iota // a submitter waits for room
-	stopped                    // Root has ended, or is about to
-)
 
 // New returns an engine. It starts no goroutine.
 func New[T, R any](c Config[T, R]) *Engine[T, R] {
@@ -94,13 +82,18 @@ func New[T, R any](c Config[T, R]) *Engine[T, R] {
 	return e
 }
 
-// lock locks the engine for a caller that may accept tasks. It finds out first whether the
-// context of the pool has ended, since methods of users' contexts are not called under a lock.
+// lock locks the engine for a caller that may accept tasks. It closes an engine if the context of
+// the pool has ended, and finds that out first, since methods of users' contexts are not called
+// under a lock.
 func (e *Engine[T, R]) lock() {
+	var why error
 	if e.Root.Over() {
-		e.alert.Or(stopped)
+		why = e.rootError()
 	}
 	e.mu.Lock()
+	if why != nil {
+		e.closeLocked(why)
+	}
 }
 
 func (e *Engine[T, R]) now() time.Duration { return time.Since(e.queue.base) }
@@ -122,43 +115,38 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 	return nil
 }
 
-// acceptLocked puts a task into the queue, and returns one whose context may have ended, or nil.
-// The caller wakes a worker.
-func (e *Engine[T, R]) acceptLocked(it item[T, R], p *place[T, R]) (suspect *Task[T, R]) {
-	q := &e.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	suspect = q.admit(it.task)
-	if q.order == nil {
-		q.push(it)
-	} else {
-		q.order.push(p, q.accepted, e.now())
-		q.accepted++
-	}
-	return suspect
+// foldLocked takes over the counts of w, and returns the word that they were in.
+func (e *Engine[T, R]) foldLocked(w *worker[T, R]) (word uint64) {
+	word = w.run.fold()
+	e.countLocked(word)
+	return word
 }
 
-// foldLocked takes over the counts of w.
-func (e *Engine[T, R]) foldLocked(w *worker[T, R]) { e.countLocked(w.run.fold()) }
-
 // countLocked counts tasks that have ended.
-func (e *Engine[T, R]) countLocked(c uint64) {
-	completed, failed, cancelled := uint64(uint8(c>>completedShift)), uint64(uint8(c>>failedShift)), uint64(uint8(c>>cancelledShift))
-	e.completed += completed
-	e.failed += failed
-	e.cancelled += cancelled
-	e.dead -= int(uint8(c >> skippedShift))
+func (e *Engine[T, R]) countLocked(word uint64) {
+	e.completed += uint64(uint8(word >> completedShift))
+	e.failed += uint64(uint8(word >> failedShift))
+	e.cancelled += uint64(uint8(word >> cancelledShift))
+	e.dead -= int(uint8(word >> skippedShift))
+}
+
+// endedLocked returns the number of tasks that have ended.
+func (e *Engine[T, R]) endedLocked() uint64 {
+	for _, w := range e.workers {
+		e.foldLocked(w)
+	}
+	return e.completed + e.failed + e.cancelled
 }
 
 // unfinishedLocked returns the number of accepted tasks that have not ended. Tasks that
 // wait for one which runs in their place have not.
 func (e *Engine[T, R]) unfinishedLocked() int {
-	for _, w := range e.workers {
-		e.foldLocked(w)
-	}
-	e.queue.mu.Lock()
-	defer e.queue.mu.Unlock()
-	return int(e.queue.accepted - e.completed - e.failed - e.cancelled)
+	return int(e.queue.accepted - e.endedLocked())
+}
+
+// goneLocked reports whether the engine is closed and nothing of it is left.
+func (e *Engine[T, R]) goneLocked() bool {
+	return e.closed != nil && len(e.workers)+e.leaving+e.waiting == 0
 }
 
 // unlock unlocks the engine after a change that may be what a call of Wait waits for.
@@ -204,15 +192,13 @@ func (e *Engine[T, R]) Wait(ctx context.Context, gone bool) error {
 // until the engine is closed.
 func (e *Engine[T, R]) Resize(workers int) {
 	e.lock()
-	if e.closed && workers == 0 {
+	if e.closed != nil && workers == 0 {
 		workers = e.resume
 	}
 	if e.limit = workers; workers > 0 {
 		e.resume = workers
 	}
-	e.queue.mu.Lock()
 	e.queue.room = 0
-	e.queue.mu.Unlock()
 	e.admitLocked()
 	if surplus := len(e.workers) - workers; surplus > 0 {
 		e.recallLocked() // what the workers have taken is not theirs any more
@@ -220,13 +206,6 @@ func (e *Engine[T, R]) Resize(workers int) {
 	}
 	e.wakeLocked()
 	e.unlock()
-}
-
-// Window returns how many tasks of a walk may be under way at once.
-func (e *Engine[T, R]) Window() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return 2 * min(max(e.limit, 1), 1<<29)
 }
 
 // Stats are the figures of an engine at one instant.
@@ -241,21 +220,14 @@ type Stats struct {
 func (e *Engine[T, R]) Stats() Stats {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.queue.mu.Lock()
-	defer e.queue.mu.Unlock()
-	s := Stats{
-		Limit: e.limit, Workers: len(e.workers),
-		Queued: e.queue.len() - e.dead, Waiting: e.waiting, Blocked: e.blocked.Len(),
-		Accepted: e.queue.accepted, Completed: e.completed, Failed: e.failed, Cancelled: e.cancelled,
-	}
+	s := Stats{Limit: e.limit, Workers: len(e.workers), Waiting: e.waiting, Blocked: e.blocked.Len(), Accepted: e.queue.accepted}
 	for _, w := range e.workers {
-		x := w.run.word.Load() // once, so that the sums agree
-		s.Queued += int(uint8(x>>tailShift)) - int(uint8(x)) + int(uint8(x>>skippedShift))
-		s.Running += int(uint8(x >> runningShift))
-		s.Completed += uint64(uint8(x >> completedShift))
-		s.Failed += uint64(uint8(x >> failedShift))
-		s.Cancelled += uint64(uint8(x >> cancelledShift))
+		word := e.foldLocked(w) // one look, so that the sums agree
+		s.Queued += int(uint8(word>>tailShift)) - int(uint8(word))
+		s.Running += int(uint8(word >> runningShift))
 	}
+	s.Queued += e.queue.len() - e.dead
+	s.Completed, s.Failed, s.Cancelled = e.completed, e.failed, e.cancelled
 	if s.Queued < 0 { // workers are at tasks that have been claimed elsewhere
 		s.Running, s.Queued = s.Running+s.Queued, 0
 	}

@@ -86,7 +86,7 @@ func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration)
 		l = &lane[T, R]{key: p.key}
 		o.lanes[p.key] = l
 	}
-	if !p.task.Origin.Detached {
+	if p.task.Origin.Owner != nil {
 		o.of[p.task] = l
 	}
 	o.n++
@@ -110,20 +110,6 @@ func (o *orderedQueue[T, R]) sample(at uint64) *Task[T, R] {
 		}
 	}
 	return nil
-}
-
-// takeFirst takes the task that comes first, in a chunk of its own or the one that is given, and
-// returns its lane if it has a key.
-func (o *orderedQueue[T, R]) takeFirst(c *chunk[T, R]) (*chunk[T, R], *lane[T, R]) {
-	if len(o.ready) == 0 {
-		return nil, nil
-	}
-	if c == nil {
-		c = &chunk[T, R]{items: make([]item[T, R], 1)}
-	}
-	p, l := o.take(o.ready[0])
-	c.items[0], c.n = p.item, 1
-	return c, l
 }
 
 // take takes the first task of a lane that is ready. If the task has a key, the lane is

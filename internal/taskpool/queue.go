@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"time"
 	"unsafe"
-
-	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
 // An item is a task in the queue. The value is here if the origin of the task is detached, and
@@ -18,7 +16,7 @@ type item[T, R any] struct {
 
 // arg returns the value.
 func (it *item[T, R]) arg() T {
-	if it.task.Origin.Detached {
+	if it.task.Origin.Owner == nil {
 		return it.value
 	}
 	return it.task.Arg
@@ -30,14 +28,13 @@ const chunkSize = 32
 type chunk[T, R any] struct {
 	next  *chunk[T, R]
 	n     int    // items in use
-	seq   uint64 // number of items[0] in the order of acceptance; those of others follow
+	seq   uint64 // how many tasks were accepted before items[0]; those of the others are more
 	items []item[T, R]
 }
 
-// A queue holds accepted tasks, first in, first out, in a list of chunks, or in an ordered pool in
+// A queue, which Engine.mu guards, holds accepted tasks, first in, first out, in a list of chunks, or in an ordered pool in
 // the order that it has.
 type queue[T, R any] struct {
-	mu       shortlock.Mutex
 	base     time.Time // of all times that are kept as durations
 	accepted uint64    // tasks so far
 	room     uint64    // the number of accepted tasks below which there is room for sure
@@ -52,10 +49,6 @@ type queue[T, R any] struct {
 	swept    uint64 // accepted when tasks were last looked for whose context has ended
 }
 
-func newChunk[T, R any]() *chunk[T, R] {
-	return &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
-}
-
 // itemsPerChunk bounds a chunk in bytes as well, for large tasks.
 func itemsPerChunk[T, R any]() int {
 	const bytes = 8 << 10
@@ -68,46 +61,57 @@ func mostSpares[T, R any]() int {
 	return min(bytes/(itemsPerChunk[T, R]()*int(unsafe.Sizeof(item[T, R]{}))+1), 2*1024/chunkSize)
 }
 
-// admit makes t a task of the queue, to which it is about to be added. It returns one whose context
-// may have ended, or nil.
-func (q *queue[T, R]) admit(t *Task[T, R]) (suspect *Task[T, R]) {
-	if !t.Origin.Detached {
-		t.state.Store(queued)
-	}
-	if q.mortal = q.mortal || t.Origin.Lingers; q.due() {
-		return q.sample()
-	}
-	return nil
-}
-
 // len returns the number of tasks.
 func (q *queue[T, R]) len() int { return q.n + q.order.len() }
 
-// push adds a task at the end of a queue without an order.
-func (q *queue[T, R]) push(it item[T, R]) {
+// push accepts a task, which has a place if the queue has an order. It returns a queued task whose
+// context may have ended, or nil.
+func (q *queue[T, R]) push(it item[T, R], p *place[T, R]) (suspect *Task[T, R]) {
+	o := it.task.Origin
+	if o.Owner != nil {
+		it.task.state.Store(queued)
+	}
+	if q.mortal = q.mortal || o.Lingers; q.due() {
+		suspect = q.sample()
+	}
+	if p != nil {
+		q.order.push(p, q.accepted, time.Since(q.base))
+	} else {
+		if q.sampler.left--; q.sampler.left < 0 {
+			it.at = q.sampler.take(time.Since(q.base))
+		}
+		q.append(it, q.accepted)
+	}
+	q.accepted++
+	return suspect
+}
+
+// append adds an item, which was accepted after seq others, at the end.
+func (q *queue[T, R]) append(it item[T, R], seq uint64) {
 	c := q.tail
 	if c == nil || c.n == len(c.items) {
 		c = q.grow()
-	}
-	if q.sampler.left--; q.sampler.left < 0 {
-		it.at = q.sampler.take(time.Since(q.base))
+		c.seq = seq
 	}
 	c.items[c.n] = it
 	c.n++
 	q.n++
-	q.accepted++
+}
+
+// blank returns an empty chunk.
+func (q *queue[T, R]) blank() *chunk[T, R] {
+	c := q.spare
+	if c == nil {
+		return &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
+	}
+	q.spare, c.next = c.next, nil
+	q.spares--
+	return c
 }
 
 // grow adds a chunk at the end.
 func (q *queue[T, R]) grow() *chunk[T, R] {
-	c := q.spare
-	if c == nil {
-		c = newChunk[T, R]()
-	} else {
-		q.spare, c.next = c.next, nil
-		q.spares--
-	}
-	c.seq = q.accepted
+	c := q.blank()
 	if q.tail == nil {
 		q.head = c
 	} else {
@@ -120,41 +124,38 @@ func (q *queue[T, R]) grow() *chunk[T, R] {
 // ready reports whether there is a task for a worker to take.
 func (q *queue[T, R]) ready() bool { return q.n > 0 || q.order != nil && len(q.order.ready) > 0 }
 
-// take removes the first chunk, or returns nil. The worker gives the one back that it has used. In an
-// ordered pool the chunk has one task, and take returns its lane if it has a key.
-func (q *queue[T, R]) take(used *chunk[T, R]) (*chunk[T, R], *lane[T, R]) {
-	if q.order != nil {
-		return q.order.takeFirst(used)
-	}
-	c := q.head
-	if c == nil {
+// take removes the first chunk, or returns nil. In an ordered pool the chunk has one task, and take
+// returns its lane if it has a key.
+func (q *queue[T, R]) take() (c *chunk[T, R], l *lane[T, R]) {
+	switch {
+	case !q.ready():
 		return nil, nil
+	case q.order != nil:
+		p, l := q.order.take(q.order.ready[0])
+		c = q.blank()
+		c.items[0], c.n = p.item, 1
+		return c, l
 	}
+	c = q.head
 	if q.head, c.next = c.next, nil; q.head == nil {
 		q.tail = nil
 	}
 	q.n -= c.n
-	if used != nil {
-		q.recycle(used)
-	}
 	return c, nil
 }
 
-// putBack makes chunks, a list, the first ones of the queue.
+// putBack makes c the first chunk of the queue.
 func (q *queue[T, R]) putBack(c *chunk[T, R]) {
-	last := c
-	for q.n += c.n; last.next != nil; last = last.next {
-		q.n += last.next.n
-	}
-	if last.next = q.head; q.head == nil {
-		q.tail = last
+	if c.next = q.head; q.head == nil {
+		q.tail = c
 	}
 	q.head = c
+	q.n += c.n
 }
 
-// recycle keeps a chunk whose items have been cleared.
+// recycle keeps a chunk whose items have been cleared. c may be nil.
 func (q *queue[T, R]) recycle(c *chunk[T, R]) {
-	if q.spares < mostSpares[T, R]() {
+	if c != nil && q.spares < mostSpares[T, R]() {
 		c.n, c.next, q.spare = 0, q.spare, c
 		q.spares++
 	}
@@ -175,31 +176,18 @@ func (q *queue[T, R]) keep(wanted func(item[T, R]) bool) (removed int) {
 	if q.order != nil {
 		return q.order.keep(wanted)
 	}
-	first := q.head
+	c := q.head
 	q.head, q.tail, q.n = nil, nil, 0
-	for c := first; c != nil; {
-		next, n := c.next, 0
+	for c != nil {
+		next := c.next
 		for i := range c.n {
-			it := c.pull(i)
-			if !wanted(it) {
-				removed++
-				continue
-			}
-			c.items[n] = it
-			n++
-		}
-		c.next, c.n = nil, n
-		if n == 0 {
-			q.recycle(c)
-		} else {
-			if q.tail == nil {
-				q.head = c
+			if it := c.pull(i); wanted(it) {
+				q.append(it, c.seq+uint64(i))
 			} else {
-				q.tail.next = c
+				removed++
 			}
-			q.tail = c
-			q.n += n
 		}
+		q.recycle(c)
 		c = next
 	}
 	return removed

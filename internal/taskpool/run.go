@@ -39,14 +39,14 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 		case r == nil:
 			next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
 			e.handOver(w, next, ok)
-		case e.Crash || e.Unhandled && t.Origin.Detached:
+		case e.Crash || e.Unhandled && t.Origin.Owner == nil:
 			crash(r)
 		default:
 			next, ok = e.finish(w, t, outcome.Panicked(r), oneFailed)
 		}
 	}()
 	for next, ok = i, true; ok; {
-		if e.alert.Load()&crowded != 0 {
+		if e.crowded.Load() {
 			e.relieve()
 		}
 		it := w.run.chunk.pull(next)
@@ -64,7 +64,7 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 					continue
 				}
 			}
-			if !t.Origin.Detached {
+			if t.Origin.Owner != nil {
 				it.value = t.Arg
 			}
 		}
@@ -84,7 +84,7 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 		case err == nil && t == w.plain:
 			next, ok = w.run.next(oneCompleted)
 			continue
-		case !t.Origin.Detached:
+		case t.Origin.Owner != nil:
 			t.Value = v
 		}
 		if err != nil {
@@ -105,7 +105,7 @@ func (e *Engine[T, R]) handOver(w *worker[T, R], next int, ok bool) {
 
 // finish counts the task that has ended and publishes its end. It claims the next one.
 func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
-	if err != nil && t.Origin.Detached {
+	if err != nil && t.Origin.Owner == nil {
 		reported := false
 		defer func() {
 			if !reported { // the error handler has called Goexit
@@ -121,7 +121,7 @@ func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count u
 }
 
 func (e *Engine[T, R]) settle(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
-	if w.single {
+	if w.ctx.Single() {
 		w.rest()
 	}
 	if w.outer != nil {
@@ -129,7 +129,7 @@ func (e *Engine[T, R]) settle(w *worker[T, R], t *Task[T, R], err error, count u
 	} else {
 		next, ok = w.run.next(count)
 	}
-	if !t.Origin.Detached {
+	if t.Origin.Owner != nil {
 		t.Origin.Owner.Settle(t, err)
 	}
 	return next, ok
@@ -156,8 +156,8 @@ func (e *Engine[T, R]) prepare(w *worker[T, R], t *Task[T, R]) {
 		w.rest() // the context is for this task alone
 	}
 	o, last := t.Origin, w.ctx
-	w.origin, w.ctx = o, o.contextOf(e.Root, last, w.id)
-	w.mortal = w.fn == nil || o.Mortal || e.Root.Mortal()
+	w.origin, w.ctx = o, o.context(e.Root, last, w.id)
+	w.mortal = w.fn == nil || o.Scope().Mortal() || e.Root.Mortal()
 	if w.ctx != last {
 		if last != nil {
 			last.Finish()
@@ -168,9 +168,8 @@ func (e *Engine[T, R]) prepare(w *worker[T, R], t *Task[T, R]) {
 		w.ctx.Outer = w.outer
 		w.ctx.Begin()
 	}
-	w.single = w.ctx.Single()
 	w.plain = nil
-	if o.Detached && !w.mortal && w.outer == nil && e.queue.order == nil {
+	if o.Owner == nil && !w.mortal && w.outer == nil && e.queue.order == nil {
 		w.plain = t
 	}
 }

@@ -68,9 +68,6 @@ func (q *runQueue[T, R]) unclaimed() int {
 // steal moves the earlier half of the unclaimed tasks, or all of them, to dst, which is empty,
 // and returns how many there were.
 func (q *runQueue[T, R]) steal(dst *chunk[T, R], all bool) int {
-	if q.chunk == nil {
-		return 0
-	}
 	for {
 		old := q.word.Load()
 		head, tail := int(uint8(old)), int(uint8(old>>tailShift))
@@ -78,7 +75,10 @@ func (q *runQueue[T, R]) steal(dst *chunk[T, R], all bool) int {
 		if all {
 			n = tail - head
 		}
-		if n > 0 && !q.word.CompareAndSwap(old, old+uint64(n)*oneHead) {
+		if n == 0 {
+			return 0
+		}
+		if !q.word.CompareAndSwap(old, old+uint64(n)*oneHead) {
 			continue
 		}
 		c := q.chunk
@@ -89,12 +89,12 @@ func (q *runQueue[T, R]) steal(dst *chunk[T, R], all bool) int {
 	}
 }
 
-// fold returns the counts and sets them to zero.
+// fold sets the counts to zero, and returns the word as it was.
 func (q *runQueue[T, R]) fold() uint64 {
 	for {
 		old := q.word.Load()
 		if old&countsOf == 0 || q.word.CompareAndSwap(old, old&^countsOf) {
-			return old & countsOf
+			return old
 		}
 	}
 }

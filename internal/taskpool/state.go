@@ -3,7 +3,10 @@ package taskpool
 import (
 	"context"
 	"fmt"
+	"runtime/pprof"
 
+	"github.com/tandemgo/tandem/internal/outcome"
+	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
@@ -33,4 +36,17 @@ func (e *Engine[T, R]) closeState(closeState func() error) {
 		err = fmt.Errorf("pool: closing the state of a worker: %w", err)
 		_ = e.contain(ctx, func() error { e.Report(ctx, err, true); return nil })
 	}
+}
+
+// contain calls fn on another goroutine, with the labels of ctx, so that a Goexit in it is an
+// error and nothing worse, and waits for it.
+func (e *Engine[T, R]) contain(ctx context.Context, fn func() error) (err error) {
+	done := make(chan struct{}, 1)
+	go func() {
+		defer sched.Signal(done)
+		pprof.SetGoroutineLabels(ctx)
+		outcome.Run(func() (struct{}, error) { return struct{}{}, fn() }, func(_ struct{}, e error) { err = e })
+	}()
+	sched.Park(done)
+	return err
 }

@@ -21,20 +21,25 @@ type submitter[T, R any] struct {
 // wait ErrQueueFull. The caller has asked Ended. With wait Push blocks while there is no room, first
 // come, first served; a task that is submitted inside a task is accepted beyond the bound.
 func (e *Engine[T, R]) Push(ctx context.Context, value T, t *Task[T, R], wait bool) error {
-	q := &e.queue
-	q.mu.Lock()
-	if q.accepted >= q.room {
-		q.mu.Unlock()
+	e.mu.Lock()
+	if e.queue.accepted >= e.queue.room {
+		e.mu.Unlock()
 		return e.pushSlowly(ctx, item[T, R]{value: value, task: t}, wait)
 	}
-	suspect := q.admit(t)
-	q.push(item[T, R]{value: value, task: t})
-	q.mu.Unlock()
-	if e.drowsy.Load() {
-		e.wakeOne()
-	}
-	e.sweepIf(suspect)
+	e.acceptAndUnlock(item[T, R]{value: value, task: t}, nil)
 	return nil
+}
+
+// acceptAndUnlock accepts a task, which has a place in an ordered pool.
+func (e *Engine[T, R]) acceptAndUnlock(it item[T, R], p *place[T, R]) {
+	suspect := e.queue.push(it, p)
+	if e.ableLocked() {
+		e.wakeLocked()
+	}
+	e.mu.Unlock()
+	if suspect.over() {
+		e.sweep(false)
+	}
 }
 
 // pushSlowly is Push for a queue that may be full, and for an ordered pool.
@@ -53,17 +58,11 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 		e.lock()
 		room := e.blocked.Len() == 0 && e.roomLocked() > 0 || inside && wait
 		switch {
-		case e.closed:
+		case e.closed != nil:
 			defer e.mu.Unlock()
-			return e.why
-		case e.alert.Load()&stopped != 0:
-			e.mu.Unlock()
-			return e.rootError()
+			return e.closed
 		case room:
-			suspect := e.acceptLocked(it, p)
-			e.wakeLocked()
-			e.mu.Unlock()
-			e.sweepIf(suspect)
+			e.acceptAndUnlock(it, p)
 			return nil
 		case last:
 			return e.waitForRoom(ctx, done, it, p)
@@ -92,39 +91,28 @@ const submitYields = 8
 // accepted beyond the bound. Queued and running tasks both take room, so that it does not depend on
 // how fast workers pick tasks up.
 func (e *Engine[T, R]) roomLocked() int {
-	q := &e.queue
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	bound := min(uint64(e.Room)+uint64(max(e.limit, 1)), 1<<62)
-	for _, w := range e.workers {
-		e.foldLocked(w)
-	}
 	// A task that waits for one which runs in its place leaves its room to that one.
-	most := e.completed + e.failed + e.cancelled + uint64(e.waiting) + bound
-	q.room = 0
-	if !e.closed && e.blocked.Len() == 0 && q.order == nil {
-		q.room = most
+	most := e.endedLocked() + uint64(e.waiting) + min(uint64(e.Room)+uint64(max(e.limit, 1)), 1<<62)
+	e.queue.room = 0
+	if e.closed == nil && e.blocked.Len() == 0 && e.queue.order == nil {
+		e.queue.room = most
 	}
-	return int(most - q.accepted)
+	return int(most - e.queue.accepted)
 }
 
 // waitForRoom parks the caller until its task is accepted. The caller holds the lock.
 func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, it item[T, R], p *place[T, R]) error {
 	s := &submitter[T, R]{it: it, place: p, wake: make(chan struct{}, 1), done: done}
 	node := e.blocked.PushBack(s)
-	e.queue.mu.Lock()
 	e.queue.room = 0 // no one is to overtake
-	e.queue.mu.Unlock()
-	e.alert.Or(crowded)
-	e.admitLocked() // a worker may have looked at the alert just before
+	e.crowded.Store(true)
+	e.admitLocked() // a worker may have looked at crowded just before
 	e.mu.Unlock()
 
 	sched.ParkCtx(ctx, s.wake)
 	e.lock()
 	left := e.blocked.Remove(node)
-	if e.blocked.Len() == 0 {
-		e.alert.And(^crowded)
-	}
+	e.crowded.Store(e.blocked.Len() > 0)
 	e.mu.Unlock()
 	if left || s.over {
 		return context.Cause(ctx)
@@ -134,19 +122,17 @@ func (e *Engine[T, R]) waitForRoom(ctx context.Context, done <-chan struct{}, it
 
 // admitLocked accepts the tasks of blocked submitters as far as there is room.
 func (e *Engine[T, R]) admitLocked() {
-	if e.blocked.Len() == 0 || e.closed || e.alert.Load()&stopped != 0 {
+	if e.blocked.Len() == 0 || e.closed != nil {
 		return
 	}
 	for room := e.roomLocked(); room > 0 && e.blocked.Len() > 0; {
 		s, _ := e.blocked.Pop()
 		if s.over = sched.Ended(s.done); !s.over {
-			e.acceptLocked(s.it, s.place)
+			e.queue.push(s.it, s.place)
 			room--
 		}
 		sched.Signal(s.wake)
 	}
-	if e.blocked.Len() == 0 {
-		e.alert.And(^crowded)
-	}
+	e.crowded.Store(e.blocked.Len() > 0)
 	e.wakeLocked()
 }

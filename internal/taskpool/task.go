@@ -6,7 +6,7 @@
 // # Structure
 //
 // queue.go has the bounded queue: tasks by value in chunks of up to 32, first come, first
-// served, behind one lock. runqueue.go has the run queue of a worker: the chunk that it
+// served. runqueue.go has the run queue of a worker: the chunk that it
 // took from the queue, with one word that tells which of its tasks are unclaimed and how
 // many have ended. The worker claims them one by one with a compare-and-swap, and workers
 // that are idle steal from it. run.go has the way of a task through a worker. workers.go has the
@@ -16,19 +16,18 @@
 //
 // # Locks
 //
-// Engine.mu guards the workers and the counts of ended tasks. queue.mu guards the queue;
-// it is taken alone or after Engine.mu. A run queue is filled under Engine.mu by its worker;
-// after that only its word decides. No code of the user runs under a lock.
+// Engine.mu guards the queue, the workers and the counts of ended tasks. A run queue is filled under
+// it by its worker; after that only its word decides. No code of the user runs under the lock.
 //
 // # Parking and waking
 //
-// A worker that finds nothing puts itself on the idle stack under Engine.mu, looks at the
-// queue once more, and parks on its own channel. The goroutine that takes it off the stack
-// owes it one signal. At most one worker is searching: it has been woken or started, and has
-// not looked at the queue yet. When it finds a task and there are more, it wakes the next.
+// A worker that finds nothing under Engine.mu puts itself on the idle stack, and parks on its own
+// channel. The goroutine that takes it off the stack owes it one signal. At most one worker is
+// searching: it has been woken or started, and has not looked at the queue yet. When it finds a
+// task and there are more, it wakes the next.
 //
-// A submitter that finds no room puts itself on the list of blocked submitters, sets the
-// alert, looks for room once more, and parks. Workers look at the alert after each task
+// A submitter that finds no room puts itself on the list of blocked submitters, says that the
+// pool is crowded, looks for room once more, and parks. Workers look at that after each task
 // that they have counted. The goroutine that takes a submitter off the list decides its
 // fate before it wakes it: its task is accepted, or the pool is closed.
 package taskpool
@@ -47,18 +46,17 @@ type Func[T, R any] = func(ctx context.Context, task T) (R, error)
 // An Origin is common to tasks that were submitted together: those of Pool.Go under one context,
 // those of a group or a walk, or a single one.
 type Origin[T, R any] struct {
-	Owner    Owner[T, R] // nil if Detached
-	Detached bool        // no one waits for the tasks
-	Mortal   bool        // the scope can end
-	Lingers  bool        // it can, and it is the engine that drops queued tasks then
-	scope    sched.Pointer[taskctx.Scope]
+	Owner   Owner[T, R] // nil if the tasks are detached: no one waits for them
+	Single  bool        // the one task can be cancelled on its own
+	Lingers bool        // the scope can end, and the engine drops queued tasks then
+	scope   sched.Pointer[taskctx.Scope]
 }
 
 // An Owner waits for tasks.
 type Owner[T, R any] interface {
-	// Context returns the context to run a task with, see [Origin.Context]. It is called once
-	// for successive tasks of an origin, after the first of them has been claimed.
-	Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context
+	// Starts is called with the context of a task that can be cancelled on its own, after the task
+	// has been claimed and before it runs.
+	Starts(ctx *taskctx.Context)
 	// Settle publishes how a task has ended, after it has been counted.
 	Settle(t *Task[T, R], err error)
 }
@@ -66,8 +64,7 @@ type Owner[T, R any] interface {
 // Open sets the scope of the tasks. When it ends, the owner drops those that are queued if drops
 // is true, and the engine if it is not.
 func (o *Origin[T, R]) Open(s *taskctx.Scope, drops bool) {
-	o.Mortal = s.Mortal()
-	o.Lingers = o.Mortal && !drops
+	o.Lingers = s.Mortal() && !drops
 	o.scope.Store(s)
 }
 
@@ -77,17 +74,14 @@ func (o *Origin[T, R]) Close() { o.scope.Store(nil) }
 // Scope returns the scope of the tasks, or nil if all of them have ended.
 func (o *Origin[T, R]) Scope() *taskctx.Scope { return o.scope.Load() }
 
-// Context returns the context to run tasks with, which may be last, the one of the task before.
-func (o *Origin[T, R]) Context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	return o.Scope().Context(r, last, worker)
-}
-
-// contextOf returns the context to run a task of o with.
-func (o *Origin[T, R]) contextOf(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
-	if o.Detached {
-		return o.Context(r, last, worker)
+// context returns the context to run a task with, which may be last, the one of the task before.
+func (o *Origin[T, R]) context(r *taskctx.Root, last *taskctx.Context, worker int) *taskctx.Context {
+	if !o.Single {
+		return o.Scope().Context(r, last, worker)
 	}
-	return o.Owner.Context(r, last, worker)
+	ctx := o.Scope().Own(r, worker)
+	o.Owner.Starts(ctx)
+	return ctx
 }
 
 // A Task is one task and then its result, or if its origin is detached any number of tasks, of
@@ -109,18 +103,15 @@ const (
 	settled
 )
 
-// Reset makes t a task that has not been accepted.
-func (t *Task[T, R]) Reset() { t.state.Store(fresh) }
-
 // Claimed reports whether someone has claimed the task.
 func (t *Task[T, R]) Claimed() bool { return t.state.Load() >= claimed }
 
 // Queued reports whether no one has claimed the task.
-func (t *Task[T, R]) Queued() bool { return t.Origin.Detached || t.state.Load() == queued }
+func (t *Task[T, R]) Queued() bool { return t.Origin.Owner == nil || t.state.Load() == queued }
 
 // Claim reports whether the caller is to run or cancel the task. Only one call for a task does.
 func (t *Task[T, R]) Claim() bool {
-	return t.Origin.Detached || t.state.CompareAndSwap(queued, claimed)
+	return t.Origin.Owner == nil || t.state.CompareAndSwap(queued, claimed)
 }
 
 // Land is called when the result of the task is there.
