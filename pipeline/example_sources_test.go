@@ -80,29 +80,25 @@ func ExampleUntil() {
 	// map: in 5, done 5, skipped 0, failed 0, discarded 0, out 5
 }
 
-type sale struct {
-	product string
-	n       int
-}
-
 // Totals: nothing comes out before the input has come to its end.
 func ExampleStateful() {
 	totals := pipeline.Stateful(
 		func(context.Context) (map[string]int, error) { return map[string]int{}, nil },
-		func(_ context.Context, sold map[string]int, s sale, _ func(sale) error) error {
-			sold[s.product] += s.n
+		func(_ context.Context, sold map[string]int, product string, _ func(string) error) error {
+			sold[product]++
 			return nil
 		},
-		func(_ context.Context, sold map[string]int, emit func(sale) error) error {
+		func(_ context.Context, sold map[string]int, emit func(string) error) error {
 			for _, product := range slices.Sorted(maps.Keys(sold)) {
-				if err := emit(sale{product, sold[product]}); err != nil {
+				if err := emit(fmt.Sprintf("%d %s", sold[product], product)); err != nil {
 					return err
 				}
 			}
 			return nil
 		}, nil, pipeline.WithName("totals"))
-	fmt.Println(totals.Collect(context.Background(), pipeline.Values(sale{"tea", 2}, sale{"salt", 1}, sale{"tea", 3})))
-	// Output: [{salt 1} {tea 5}] <nil>
+	out, err := totals.Collect(context.Background(), pipeline.Values("tea", "salt", "tea"))
+	fmt.Printf("%q %v\n", out, err)
+	// Output: ["1 salt" "2 tea"] <nil>
 }
 
 // Session windows: clicks belong to one session until there are none for half an hour. Each
