@@ -54,15 +54,18 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// A wide is a task that is larger than what a queue keeps of each task itself.
+type wide [64]byte
+
 // A queue that fills again and again takes its memory once, whatever the size of
 // its tasks.
 func TestAQueueIsUsedAgain(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector uses memory of its own")
 	}
-	const size, length, rounds = 64, 1024, 50
+	const length, rounds = 1024, 50
 	gate := make(chan struct{})
-	p := pool.New(1, func(_ context.Context, task [size]byte) (int, error) {
+	p := pool.New(1, func(_ context.Context, task wide) (int, error) {
 		if task[0] == 1 {
 			gate <- struct{}{}
 			<-gate
@@ -70,10 +73,10 @@ func TestAQueueIsUsedAgain(t *testing.T) {
 		return 0, nil
 	}, pool.WithQueue(length))
 	fill := func() {
-		must0(p.Go(t.Context(), [size]byte{1}))
+		must0(p.Go(t.Context(), wide{1}))
 		<-gate // the worker is at it
 		for range length {
-			must0(p.Go(t.Context(), [size]byte{}))
+			must0(p.Go(t.Context(), wide{}))
 		}
 		gate <- struct{}{}
 	}
@@ -85,8 +88,8 @@ func TestAQueueIsUsedAgain(t *testing.T) {
 		fill()
 	}
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > rounds*length*size/4 {
-		t.Errorf("%d bytes for %d tasks of %d", got, rounds*length, size)
+	if got := after.TotalAlloc - before.TotalAlloc; got > rounds*length*uint64(len(wide{}))/4 {
+		t.Errorf("%d bytes for %d tasks of %d", got, rounds*length, len(wide{}))
 	}
 	must0(p.Close())
 }
@@ -97,21 +100,22 @@ func TestMemoryOfWaitingTasks(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector uses memory of its own")
 	}
-	const n = 500_000
+	const n = 200_000
 	gate := make(chan struct{})
-	p := pool.New(1, func(_ context.Context, task [3]int64) (int, error) {
-		if task[0] == 0 {
+	p := pool.New(1, func(_ context.Context, task wide) (int, error) {
+		if task[0] == 1 {
 			<-gate
 		}
 		return 0, nil
 	}, pool.WithQueue(n))
 	before := testkit.Heap()
-	for i := range n {
-		must0(p.Go(t.Context(), [3]int64{int64(i)}))
+	must0(p.Go(t.Context(), wide{1}))
+	for range n - 1 {
+		must0(p.Go(t.Context(), wide{}))
 	}
 	waiting := float64(testkit.Heap()-before) / n
-	if waiting > 24+32 {
-		t.Errorf("a waiting task of 24 bytes takes %.1f", waiting)
+	if waiting > float64(len(wide{})+32) {
+		t.Errorf("a waiting task of %d bytes takes %.1f", len(wide{}), waiting)
 	}
 	close(gate)
 	p.Close()
@@ -158,13 +162,16 @@ func TestMemoryOfCancelledTasks(t *testing.T) {
 // stands for all when they are quick.
 func TestStatsTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pool.New(1, func(_ context.Context, d time.Duration) (int, error) { time.Sleep(d); return 0, nil })
+		p := pool.New(1, func(_ context.Context, ms int) (int, error) {
+			time.Sleep(time.Duration(ms) * time.Millisecond)
+			return 0, nil
+		})
 		for i := range 100 {
-			d := 10 * time.Millisecond
+			ms := 10
 			if i%10 == 0 {
-				d = time.Second
+				ms = 1000
 			}
-			must0(p.Go(t.Context(), d))
+			must0(p.Go(t.Context(), ms))
 			time.Sleep(2 * time.Second)
 		}
 		s := p.Stats()
@@ -185,7 +192,7 @@ func TestStatsTimes(t *testing.T) {
 		if w := s.QueueWait.Quantile(1); w > 64 {
 			t.Errorf("waited %v, want nothing", w)
 		}
-		must0(p.Go(t.Context(), time.Minute))
+		must0(p.Go(t.Context(), 60_000))
 		must0(p.Go(t.Context(), 0))
 		p.Close()
 		within("the one that waited", p.Stats().QueueWait.Quantile(1), time.Minute)

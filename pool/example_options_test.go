@@ -130,9 +130,9 @@ func ExampleCrashOnPanic() {
 	if os.Getenv("APP_ENV") == "development" {
 		opts = append(opts, pool.CrashOnPanic())
 	}
-	p := pool.New(1, func(_ context.Context, xs []int) (int, error) { return xs[0], nil }, opts...)
+	p := pool.New(1, func(_ context.Context, n int) (int, error) { return 100 / n, nil }, opts...)
 	defer p.Close()
-	_, err := p.Do(context.Background(), nil)
+	_, err := p.Do(context.Background(), 0)
 	_, panicked := errors.AsType[*pool.PanicError](err)
 	fmt.Println(panicked)
 	// Output: true

@@ -250,18 +250,18 @@ func ExampleWithLimit() {
 func ExampleGroup_Go() {
 	type page struct {
 		path  string
-		crawl *pool.Group[page, int]
+		crawl *pool.Group[*page, int]
 	}
 	links := map[string][]string{"/": {"/a", "/b"}, "/a": {"/a/1", "/a/2"}}
-	p := pool.New(2, func(_ context.Context, at page) (int, error) {
+	p := pool.New(2, func(_ context.Context, at *page) (int, error) {
 		for _, link := range links[at.path] {
-			at.crawl.Go(page{link, at.crawl})
+			at.crawl.Go(&page{link, at.crawl})
 		}
 		return len(links[at.path]), nil
 	}, pool.WithQueue(math.MaxInt))
 	defer p.Close()
 	g := p.Group(context.Background())
-	g.Go(page{"/", g})
+	g.Go(&page{"/", g})
 	counts, err := g.Wait(context.Background())
 	fmt.Println(len(counts), "pages,", err)
 	// Output: 5 pages, <nil>
@@ -381,7 +381,7 @@ func ExamplePool_Stop() {
 // Wait waits for all tasks of a phase. The pool stays open for the next one.
 func ExamplePool_Wait() {
 	var done atomic.Int64
-	p := pool.New(4, func(context.Context, int) (struct{}, error) { done.Add(1); return struct{}{}, nil })
+	p := pool.New(4, func(_ context.Context, n int) (int, error) { done.Add(1); return n, nil })
 	defer p.Close()
 	for phase := range 2 {
 		for n := range 50 {
@@ -448,16 +448,16 @@ func ExampleWorkerID() {
 
 // A panic is an error with a stack, and costs no worker.
 func ExamplePanicError() {
-	p := pool.New(1, func(_ context.Context, xs []int) (int, error) { return xs[0], nil })
+	p := pool.New(1, func(_ context.Context, n int) (int, error) { return 100 / n, nil })
 	defer p.Close()
-	_, err := p.Do(context.Background(), nil)
+	_, err := p.Do(context.Background(), 0)
 	if pe, ok := errors.AsType[*pool.PanicError](err); ok {
 		fmt.Println(pe.Value, len(pe.Stack) > 0)
 	}
-	fmt.Println(p.Do(context.Background(), []int{7}))
+	fmt.Println(p.Do(context.Background(), 7))
 	// Output:
-	// runtime error: index out of range [0] with length 0 true
-	// 7 <nil>
+	// runtime error: integer divide by zero true
+	// 14 <nil>
 }
 
 // The changes of one account are made in order, those of different accounts at
@@ -468,14 +468,14 @@ func ExampleByKey() {
 		amount  int
 	}
 	balance := map[string]*int{"ann": new(int), "bob": new(int)}
-	byAccount := pool.ByKey(func(c change) string { return c.account })
-	p := pool.NewOrdered(8, byAccount, func(_ context.Context, c change) (int, error) {
+	byAccount := pool.ByKey(func(c *change) string { return c.account })
+	p := pool.NewOrdered(8, byAccount, func(_ context.Context, c *change) (int, error) {
 		*balance[c.account] += c.amount // no lock: one change of an account at a time
 		return *balance[c.account], nil
 	})
 	for n := range 100 {
-		_ = p.Go(context.Background(), change{"ann", n})
-		_ = p.Go(context.Background(), change{"bob", -n})
+		_ = p.Go(context.Background(), &change{"ann", n})
+		_ = p.Go(context.Background(), &change{"bob", -n})
 	}
 	p.Close()
 	fmt.Println(*balance["ann"], *balance["bob"])
@@ -514,14 +514,14 @@ func ExampleOrder_Priority() {
 		user   string
 		urgent int
 	}
-	var order pool.Order[job] = pool.ByKey(func(j job) string { return j.user })
-	order = order.Priority(time.Minute, func(j job) int { return j.urgent })
-	p := pool.NewOrdered(1, order, func(_ context.Context, j job) (int, error) {
+	var order pool.Order[*job] = pool.ByKey(func(j *job) string { return j.user })
+	order = order.Priority(time.Minute, func(j *job) int { return j.urgent })
+	p := pool.NewOrdered(1, order, func(_ context.Context, j *job) (int, error) {
 		fmt.Println(j.user, j.urgent)
 		return 0, nil
 	})
 	p.Resize(0) // until all of them are there
-	for _, j := range []job{{"ann", 0}, {"ann", 9}, {"bob", 1}} {
+	for _, j := range []*job{{"ann", 0}, {"ann", 9}, {"bob", 1}} {
 		_ = p.Go(context.Background(), j)
 	}
 	p.Close()

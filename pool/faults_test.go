@@ -244,17 +244,17 @@ func TestFaultFP17RootDeadlineShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		root, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		p := pool.New(1, func(ctx context.Context, after time.Duration) (time.Duration, error) {
+		p := pool.New(1, func(ctx context.Context, _ string) (string, error) {
 			d, _ := ctx.Deadline()
-			return time.Until(d), nil
+			return time.Until(d).String(), nil
 		}, pool.WithContext(root))
 		defer p.Close()
-		if d, err := p.Do(t.Context(), 0); d != time.Minute || err != nil {
+		if d, err := p.Do(t.Context(), ""); d != "1m0s" || err != nil {
 			t.Errorf("got %v, %v", d, err)
 		}
 		sooner, cancelSooner := context.WithTimeout(t.Context(), time.Second)
 		defer cancelSooner()
-		if d, err := p.Do(sooner, 0); d != time.Second || err != nil {
+		if d, err := p.Do(sooner, ""); d != "1s" || err != nil {
 			t.Errorf("got %v, %v", d, err)
 		}
 	})

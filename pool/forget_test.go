@@ -99,28 +99,28 @@ func TestP12CancelledTasksKeepNothing(t *testing.T) {
 	const n = 20_000
 	type task struct {
 		n int
-		b *[1 << 10]byte
+		_ [1 << 10]byte
 	}
-	byKey := func(k task) int { return k.n }
-	for shape, order := range map[string]*pool.Order[task]{
+	byKey := func(k *task) int { return k.n }
+	for shape, order := range map[string]*pool.Order[*task]{
 		"plain": nil,
-		"key":   new(pool.ByKey(byKey)), "one key": new(pool.ByKey(func(task) int { return 1 })),
+		"key":   new(pool.ByKey(byKey)), "one key": new(pool.ByKey(func(*task) int { return 1 })),
 		"priority": new(pool.ByPriority(time.Second, byKey)),
 	} {
 		for _, how := range []string{"Cancel", "context"} {
 			t.Run(shape+" "+how, func(t *testing.T) {
 				gate := make(chan struct{})
-				p := build(1, order, func(context.Context, task) (int, error) { <-gate; return 0, nil }, pool.WithQueue(n+1))
-				must0(p.Go(context.Background(), task{n: -1}))
-				var last weak.Pointer[[1 << 10]byte]
+				p := build(1, order, func(context.Context, *task) (int, error) { <-gate; return 0, nil }, pool.WithQueue(n+1))
+				must0(p.Go(context.Background(), &task{n: -1}))
+				var last weak.Pointer[task]
 				before := testkit.Heap()
 				func() {
 					ctx, cancel := context.WithCancel(context.Background())
 					var fs []*pool.Future[int]
 					for i := range n {
-						b := new([1 << 10]byte)
+						b := &task{n: i}
 						last = weak.Make(b)
-						fs = append(fs, must(p.Submit(ctx, task{i, b})))
+						fs = append(fs, must(p.Submit(ctx, b)))
 					}
 					if how == "Cancel" {
 						for _, f := range fs {
@@ -129,7 +129,7 @@ func TestP12CancelledTasksKeepNothing(t *testing.T) {
 					}
 					cancel()
 				}()
-				must0(p.Go(context.Background(), task{n: -2})) // the next operation on the queue
+				must0(p.Go(context.Background(), &task{n: -2})) // the next operation on the queue
 				for try := 0; try < 1000 && p.Stats().Cancelled < n; try++ {
 					runtime.Gosched()
 					<-time.After(time.Millisecond)
@@ -600,15 +600,18 @@ func TestP5SourceUsesThePool(t *testing.T) {
 func TestP4SlowNeighboursDoNotWaitForEachOther(t *testing.T) {
 	for _, c := range []struct{ size, n, slow, from int }{{1000, 8, 8, 500}, {1000, 8, 8, 0}, {64, 2, 2, 30}, {1000, 16, 16, 500}, {1000, 8, 2, 992}} {
 		synctest.Test(t, func(t *testing.T) {
-			p := pool.New(c.n, func(_ context.Context, d time.Duration) (int, error) { time.Sleep(d); return 0, nil })
+			p := pool.New(c.n, func(_ context.Context, ms int) (int, error) {
+				time.Sleep(time.Duration(ms) * time.Millisecond)
+				return 0, nil
+			})
 			g := p.Group(t.Context())
 			start := time.Now()
 			for i := range c.size {
-				d := 20 * time.Millisecond
+				ms := 20
 				if c.from <= i && i < c.from+c.slow {
-					d = 10 * time.Second
+					ms = 10_000
 				}
-				accept(g.Go(d))
+				accept(g.Go(ms))
 			}
 			must(g.Wait(t.Context()))
 			work := time.Duration(c.slow)*10*time.Second + time.Duration(c.size-c.slow)*20*time.Millisecond

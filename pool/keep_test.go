@@ -125,7 +125,6 @@ var submissions = map[string]func(ctx context.Context, p *blobPool, b *blob, w w
 // their values, however it was submitted and ended; a future and a group that are kept have
 // their results, and nothing else.
 func TestC8AnIdlePoolKeepsNothing(t *testing.T) {
-	type value struct{}
 	for shape, opts := range map[string][]pool.Option{
 		"plain":    nil,
 		"min":      {pool.WithMinWorkers(2)},
@@ -135,71 +134,79 @@ func TestC8AnIdlePoolKeepsNothing(t *testing.T) {
 		"handler":  {pool.WithMinWorkers(2), pool.WithErrorHandler(func(context.Context, error) {})},
 		"stateful": {pool.WithMinWorkers(2)},
 	} {
-		for name, submit := range submissions {
-			for _, ends := range []string{"returns", "asks", "fails", "panics", "exits", "refused"} {
-				for _, then := range []string{"rests", "Background", "closes", "ends", "is lost"} {
-					if then != "rests" && (shape != "plain" && shape != "key" || ends != "returns" && ends != "asks") {
-						continue
-					}
-					t.Run(fmt.Sprint(shape, "/", name, "/", ends, "/", then), func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) {
-							w := watched{}
-							run := func(ctx context.Context, b *blob) (*blob, error) {
-								switch ends {
-								case "asks":
-									_ = ctx.Done()
-								case "fails":
-									return nil, errors.New("fails")
-								case "panics":
-									panic("panics")
-								case "exits":
-									runtime.Goexit()
-								}
-								return nil, nil
-							}
-							root, endRoot := context.WithCancel(context.Background())
-							defer endRoot()
-							all := append(slices.Clip(opts), pool.WithContext(root))
-							if ends == "panics" && shape != "handler" {
-								all = append(all, ignoreErrors()) // the panic of a task of Go would end the program
-							}
-							p := build(2, blobOrders[shape], run, all...)
-							if shape == "stateful" {
-								p = pool.NewStateful(2, func(context.Context) (int, error) { return 0, nil },
-									func(ctx context.Context, _ int, b *blob) (*blob, error) { return run(ctx, b) },
-									func(int) error { return nil }, all...)
-							}
-							if ends == "refused" {
-								p.Close()
-							}
-							long, cancel := context.WithCancel(context.Background()) // lives longer
-							defer cancel()
-							handle := func() any {
-								ctx := context.WithValue(long, value{}, w.make("value"))
-								if then == "ends" || then == "is lost" {
-									var cancel context.CancelFunc
-									ctx, cancel = context.WithCancel(context.WithValue(context.Background(), value{}, w.make("value below")))
-									defer map[string]func(){"ends": cancel, "is lost": func() {}}[then]()
-									ctx = context.WithValue(ctx, value{}, w.make("value above"))
-								}
-								return submit(ctx, p, w.make("task"), w)
-							}()
-							synctest.Wait()
-							switch then {
-							case "Background":
-								_ = p.Go(context.Background(), nil)
-							case "closes":
-								p.Close()
-							}
-							w.check(t)
-							runtime.KeepAlive(handle)
-							runtime.KeepAlive(p)
-							p.Close()
-						})
-					})
+		for _, ends := range []string{"returns", "asks", "fails", "panics", "exits", "refused"} {
+			for _, then := range []string{"rests", "Background", "closes", "ends", "is lost"} {
+				if then != "rests" && (shape != "plain" && shape != "key" || ends != "returns" && ends != "asks") {
+					continue
 				}
+				t.Run(fmt.Sprint(shape, "/", ends, "/", then), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { idlePoolKeepsNothing(t, shape, ends, then, opts) })
+				})
 			}
 		}
+	}
+}
+
+// idlePoolKeepsNothing tries every way to submit, with a pool for each.
+func idlePoolKeepsNothing(t *testing.T, shape, ends, then string, opts []pool.Option) {
+	type value struct{}
+	w := watched{}
+	run := func(ctx context.Context, b *blob) (*blob, error) {
+		switch ends {
+		case "asks":
+			_ = ctx.Done()
+		case "fails":
+			return nil, errors.New("fails")
+		case "panics":
+			panic("panics")
+		case "exits":
+			runtime.Goexit()
+		}
+		return nil, nil
+	}
+	var pools []*blobPool
+	var handles []any
+	for name, submit := range submissions {
+		root, endRoot := context.WithCancel(context.Background())
+		defer endRoot()
+		all := append(slices.Clip(opts), pool.WithContext(root))
+		if ends == "panics" && shape != "handler" {
+			all = append(all, ignoreErrors()) // the panic of a task of Go would end the program
+		}
+		p := build(2, blobOrders[shape], run, all...)
+		if shape == "stateful" {
+			p = pool.NewStateful(2, func(context.Context) (int, error) { return 0, nil },
+				func(ctx context.Context, _ int, b *blob) (*blob, error) { return run(ctx, b) },
+				func(int) error { return nil }, all...)
+		}
+		if ends == "refused" {
+			p.Close()
+		}
+		long, cancel := context.WithCancel(context.Background()) // lives longer
+		defer cancel()
+		handle := func() any {
+			ctx := context.WithValue(long, value{}, w.make(name+": value"))
+			if then == "ends" || then == "is lost" {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithCancel(context.WithValue(context.Background(), value{}, w.make(name+": value below")))
+				defer map[string]func(){"ends": cancel, "is lost": func() {}}[then]()
+				ctx = context.WithValue(ctx, value{}, w.make(name+": value above"))
+			}
+			return submit(ctx, p, w.make(name+": task"), w)
+		}()
+		synctest.Wait()
+		switch then {
+		case "Background":
+			_ = p.Go(context.Background(), nil)
+		case "closes":
+			p.Close()
+		}
+		pools, handles = append(pools, p), append(handles, handle)
+	}
+	w.check(t)
+	runtime.KeepAlive(handles)
+	for _, p := range pools {
+		p.Close()
 	}
 }
 

@@ -230,16 +230,16 @@ func TestP4NoTaskWaitsForABusyWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const workers = 4
 		gate := make(chan struct{})
-		p := pool.New(workers, func(_ context.Context, slow bool) (int, error) {
-			if slow {
+		p := pool.New(workers, func(_ context.Context, slow int) (int, error) {
+			if slow == 1 {
 				<-gate
 			}
 			return 0, nil
 		})
 		for range workers - 1 {
-			must(p.Submit(t.Context(), true))
+			must(p.Submit(t.Context(), 1))
 			for range 100 {
-				must(p.Submit(t.Context(), false))
+				must(p.Submit(t.Context(), 0))
 			}
 			synctest.Wait()
 			// All that are fast have run, however many workers are held.

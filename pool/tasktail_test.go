@@ -3,6 +3,7 @@ package pool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -140,55 +141,69 @@ func TestP11OtherPackagesGoOn(t *testing.T) {
 	for _, ends := range []string{"submitter", "root"} {
 		for _, closes := range []bool{false, true} {
 			for run, submit := range runs {
-				for name, call := range elsewhere {
-					synctest.Test(t, func(t *testing.T) {
-						root, endRoot := context.WithCancelCause(context.Background())
-						ctx, cancel := context.WithCancelCause(context.Background())
-						p := pool.New(1, func(ctx context.Context, task func(context.Context)) (int, error) {
-							task(ctx)
-							return 0, nil
-						}, pool.WithContext(root))
-						var steps atomic.Int64
-						ended := make(chan error, 1)
-						submit(ctx, p)(func(ctx context.Context) {
-							go func() { ended <- call(ctx, func() { steps.Add(1) }) }()
-						})
-						synctest.Wait()
-						must(p.Do(context.Background(), func(context.Context) {}))
-						if closes {
-							must0(p.Close())
-						}
-						collect()
-						time.Sleep(time.Hour)
-						synctest.Wait()
-						select {
-						case err := <-ended:
-							t.Errorf("%s, %s, closed %v: ended with %v", run, name, closes, err)
-						default:
-						}
-						if n := steps.Load(); n != 1 {
-							t.Errorf("%s, %s, closed %v: %d steps", run, name, closes, n)
-						}
-						if ends == "root" {
-							endRoot(errRoot)
-						} else {
-							cancel(errRoot)
-						}
-						synctest.Wait()
-						select {
-						case err := <-ended:
-							if !errors.Is(err, errRoot) {
-								t.Errorf("%s, %s, closed %v, %s: ended with %v", run, name, closes, ends, err)
-							}
-						default:
-							t.Errorf("%s, %s, closed %v: does not end with the %s", run, name, closes, ends)
-						}
-						p.Close()
-						cancel(nil)
-						endRoot(nil)
-					})
-				}
+				t.Run(fmt.Sprint(ends, "/", run, "/closed ", closes), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { otherPackagesGoOn(t, ends, submit, closes) })
+				})
 			}
 		}
+	}
+}
+
+// otherPackagesGoOn makes all calls elsewhere, in a pool for each.
+func otherPackagesGoOn(t *testing.T, ends string, submit func(context.Context, *tailPool) func(tailTask), closes bool) {
+	type call struct {
+		name            string
+		p               *tailPool
+		endRoot, endCtx context.CancelCauseFunc
+		steps           atomic.Int64
+		ended           chan error
+	}
+	var calls []*call
+	for name, fn := range elsewhere {
+		c := &call{name: name, ended: make(chan error, 1)}
+		calls = append(calls, c)
+		var root, ctx context.Context
+		root, c.endRoot = context.WithCancelCause(context.Background())
+		ctx, c.endCtx = context.WithCancelCause(context.Background())
+		c.p = newTailPool(pool.WithContext(root))
+		submit(ctx, c.p)(func(ctx context.Context) error {
+			go func() { c.ended <- fn(ctx, func() { c.steps.Add(1) }) }()
+			return nil
+		})
+		synctest.Wait()
+		must(c.p.Do(context.Background(), func(context.Context) error { return nil }))
+		if closes {
+			must0(c.p.Close())
+		}
+	}
+	collect()
+	time.Sleep(time.Hour)
+	synctest.Wait()
+	for _, c := range calls {
+		select {
+		case err := <-c.ended:
+			t.Errorf("%s: ended with %v", c.name, err)
+		default:
+		}
+		if n := c.steps.Load(); n != 1 {
+			t.Errorf("%s: %d steps", c.name, n)
+		}
+		if ends == "root" {
+			c.endRoot(errRoot)
+		} else {
+			c.endCtx(errRoot)
+		}
+		synctest.Wait()
+		select {
+		case err := <-c.ended:
+			if !errors.Is(err, errRoot) {
+				t.Errorf("%s: ended with %v", c.name, err)
+			}
+		default:
+			t.Errorf("%s: does not end with the %s", c.name, ends)
+		}
+		c.p.Close()
+		c.endCtx(nil)
+		c.endRoot(nil)
 	}
 }
