@@ -60,7 +60,7 @@ func soak(t *testing.T, seed uint64) int {
 		runtime.Goexit,
 	}
 	end := plan.IntN(len(ends) + 1) // the last one: the loop is left
-	fate := pipeline.Map(func(ctx context.Context, v int) (int, error) {
+	ending := pipeline.Map(func(ctx context.Context, v int) (int, error) {
 		if v == at && end < len(ends) {
 			ends[end]()
 			return 0, errItem
@@ -73,7 +73,7 @@ func soak(t *testing.T, seed uint64) int {
 	s := pipeline.Tap(func(int) {})
 	for i := range stages + 1 {
 		if i == where {
-			s = pipeline.Then(s, fate)
+			s = pipeline.Then(s, ending)
 		} else {
 			next, keeps := someStage(plan)
 			s, ordered = pipeline.Then(s, next), ordered && keeps

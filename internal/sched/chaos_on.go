@@ -16,19 +16,19 @@ var chaos = fromEnvironment()
 // giveWay yields to other goroutines at random if chaos is set.
 func giveWay() {
 	if chaos != nil {
-		chaos.stir()
+		chaos.maybeYield()
 	}
 }
 
-// An unrest makes goroutines yield at random before their operations.
-type unrest struct {
+// A randomYield makes goroutines yield at random before their operations.
+type randomYield struct {
 	yield func()
 	state uint64
 }
 
-// fromEnvironment returns the unrest with the seed in TANDEM_CHAOS, and prints the
+// fromEnvironment returns the randomYield with the seed in TANDEM_CHAOS, and prints the
 // seed.
-func fromEnvironment() *unrest {
+func fromEnvironment() *randomYield {
 	s := os.Getenv("TANDEM_CHAOS")
 	if s == "" {
 		return nil
@@ -41,7 +41,7 @@ func fromEnvironment() *unrest {
 		}
 	}
 	fmt.Fprintf(os.Stderr, "TANDEM_CHAOS=%d\n", seed)
-	return &unrest{yield: runtime.Gosched, state: seed}
+	return &randomYield{yield: runtime.Gosched, state: seed}
 }
 
 // long is how many times a goroutine yields in place of a sleep: enough for all others
@@ -49,17 +49,17 @@ func fromEnvironment() *unrest {
 // bubble of testing/synctest, and tests check the time.
 const long = 200
 
-// stir yields zero times, once, or long times.
-func (u *unrest) stir() {
+// maybeYield yields zero times, once, or long times.
+func (r *randomYield) maybeYield() {
 	times := 0
-	switch n := u.draw() % 64; {
+	switch n := r.draw() % 64; {
 	case n == 0:
 		times = long
 	case n < 16:
 		times = 1
 	}
 	for range times {
-		u.yield()
+		r.yield()
 	}
 }
 
@@ -71,9 +71,9 @@ func (u *unrest) stir() {
 // is harmless.
 //
 //go:norace
-func (u *unrest) draw() uint64 {
-	u.state += 0x9e3779b97f4a7c15
-	z := u.state
+func (r *randomYield) draw() uint64 {
+	r.state += 0x9e3779b97f4a7c15
+	z := r.state
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31

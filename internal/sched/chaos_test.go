@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// stirred returns how many times each of the given number of operations yields, with a
+// yields returns how many times each of the given number of operations yields, with a
 // seed.
-func stirred(t *testing.T, seed uint64, calls int) (times []int) {
+func yields(t *testing.T, seed uint64, calls int) (times []int) {
 	t.Helper()
 	n, before := 0, chaos
 	defer func() { chaos = before }()
 	var x Uint64
-	chaos = &unrest{yield: func() { n++ }, state: seed}
+	chaos = &randomYield{yield: func() { n++ }, state: seed}
 	for range calls {
 		n = 0
 		x.Load()
@@ -29,7 +29,7 @@ func stirred(t *testing.T, seed uint64, calls int) (times []int) {
 func TestChaosGivesWay(t *testing.T) {
 	const calls = 1000
 	kinds := map[int]int{}
-	a, b, other := stirred(t, 7, calls), stirred(t, 7, calls), stirred(t, 8, calls)
+	a, b, other := yields(t, 7, calls), yields(t, 7, calls), yields(t, 8, calls)
 	same := true
 	for i, n := range a {
 		kinds[n]++
@@ -52,7 +52,7 @@ func TestChaosGivesWay(t *testing.T) {
 func TestChaosYieldsToAHook(t *testing.T) {
 	hooked := 0
 	defer Attach(counter{&hooked})()
-	for _, n := range stirred(t, 7, 100) {
+	for _, n := range yields(t, 7, 100) {
 		if n > 0 {
 			t.Error("an operation gave way")
 		}

@@ -113,7 +113,7 @@ func TestExploreTheReceiverLeaves(t *testing.T) {
 			if err := sends(ctx, l, 0, 9); err != errEnough {
 				t.Errorf("sender: %v", err)
 			}
-			// The bell does not ring for him again.
+			// It is not woken again.
 			if err := l.Push(ctx, 9); err != nil && err != errEnough {
 				t.Errorf("sender, once more: %v", err)
 			}

@@ -159,8 +159,8 @@ func TestExploreAllAreWoken(t *testing.T) {
 	})
 }
 
-// The context ends while three workers are parked, or about to be, and a bell rings
-// once at each end: whoever it wakes wakes the next.
+// The context ends while three workers are parked, or about to be, and one is woken at
+// each ring: whoever is woken wakes the next.
 func TestExploreWorkersAreCancelled(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		in, out := spsc.New[int](2), spsc.New[int](7)
