@@ -60,7 +60,10 @@ func TestBrowser(t *testing.T) {
 		t.Skip("no Chromium on this machine: apt-get install chromium")
 	}
 	for _, over := range []transport{transports[0], transports[2]} {
-		t.Run(over.name, func(t *testing.T) { browse(t, browser, over) })
+		t.Run(over.name, func(t *testing.T) {
+			t.Parallel() // it waits for heartbeats most of the time
+			browse(t, browser, over)
+		})
 	}
 }
 
