@@ -127,7 +127,7 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "only GET is allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	at, err := h.subscribe(req)
+	v, err := h.subscribe(req)
 	if errors.Is(err, broadcast.ErrClosed) {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -136,12 +136,13 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "cannot subscribe", http.StatusInternalServerError)
 		return
 	}
-	defer at.sub.Close()
-	events := h.share(afterclose.Log(at.sub))
-	defer h.unshare(events)
+	defer v.sub.Close()
+	var leave func()
+	v.events, leave = h.share(afterclose.Log(v.sub))
+	defer leave()
 	values, n := make([]T, batch), 0
-	if at.closed { // then this does not wait
-		n, err = at.sub.NextBatch(req.Context(), values)
+	if v.closed { // then this does not wait
+		n, err = v.sub.NextBatch(req.Context(), values)
 		if errors.Is(err, broadcast.ErrClosed) && h.After == nil {
 			w.WriteHeader(http.StatusNoContent)
 			return
@@ -156,24 +157,28 @@ func (h *Handler[T]) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		before = ev
 	}
-	out := newStream(w, req, cmp.Or(h.WriteTimeout, 10*time.Second), func() { _ = at.sub.Close() })
-	if !out.begin(h.Retry, h.id(at.seq-1)) {
+	sub := v.sub // a timer that is stopped may keep its function, which is to keep no more
+	v.out = &stream{
+		w: w, ctl: http.NewResponseController(w), req: req,
+		timeout: cmp.Or(h.WriteTimeout, 10*time.Second), late: func() { _ = sub.Close() },
+	}
+	if !v.out.begin(h.Retry, h.id(v.seq-1)) {
 		return
 	}
 	if h.Before != nil {
-		h.extra(out, before, at.seq)
+		h.extra(v.out, before, v.seq)
 	}
-	if at.reset {
-		out.event(Event{Name: "reset", Data: []byte("{}")})
+	if v.reset {
+		v.out.event(Event{Name: "reset", Data: []byte("{}")})
 	}
-	v := &viewer[T]{h: h, out: out, sub: at.sub, events: events, wrote: time.Now()}
+	v.wrote = time.Now()
 	if h.Filter != nil {
 		v.filter = h.Filter(req)
 	}
 	if v.stream(req.Context(), values, n, err) {
-		h.end(req, out, at.sub.Position())
+		h.end(req, v.out, v.sub.Position())
 	} else {
-		out.arm() // net/http may have something to write yet
+		v.out.arm() // net/http may have something to write yet
 	}
 }
 
@@ -183,28 +188,22 @@ func (h *Handler[T]) check() {
 	misuse.Negative(h.Heartbeat, "sse: Handler.ServeHTTP: Heartbeat")
 	misuse.Negative(h.WriteTimeout, "sse: Handler.ServeHTTP: WriteTimeout")
 	misuse.Negative(h.Retry, "sse: Handler.ServeHTTP: Retry")
-	if !comesBack(h.Run) {
+	// A browser could not send another one back: a server refuses a header with control characters.
+	if !utf8.ValidString(h.Run) || strings.ContainsFunc(h.Run, unicode.IsControl) || strings.HasPrefix(h.Run, " ") {
 		panic(fmt.Sprintf("sse: Handler.ServeHTTP: Run must be UTF-8 without control characters, and not begin with a space, got %q", h.Run))
 	}
 }
 
-// A start is where a connection begins.
-type start[T any] struct {
-	sub    *broadcast.Subscription[T]
-	seq    uint64 // number of the value, or the gap, that comes first
-	reset  bool   // the viewer names a place at which it was never in this run
-	closed bool   // the broadcast is closed: reading does not wait
-}
-
-// subscribe begins behind the id that the viewer names, if it does.
-func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
+// subscribe returns a viewer that begins behind the id that it names, if it does.
+func (h *Handler[T]) subscribe(req *http.Request) (*viewer[T], error) {
+	v := &viewer[T]{h: h, heartbeat: cmp.Or(h.Heartbeat, 15*time.Second)}
 	name := req.RemoteAddr
 	if h.Name != nil {
 		name = h.Name(req)
 	}
 	opts := []broadcast.SubscribeOption{
 		broadcast.WithName(name), broadcast.WithOverflow(h.Overflow),
-		afterclose.Option(&at.closed).(broadcast.SubscribeOption),
+		afterclose.Option(&v.closed).(broadcast.SubscribeOption),
 	}
 	last := req.Header.Get("Last-Event-ID")
 	next, ours := h.after(last)
@@ -213,22 +212,23 @@ func (h *Handler[T]) subscribe(req *http.Request) (at start[T], err error) {
 	case ours:
 		begin = broadcast.WithStart(next)
 	case last != "":
-		at.reset, begin = true, broadcast.WithReplay(math.MaxInt)
+		v.reset, begin = true, broadcast.WithReplay(math.MaxInt)
 	}
 	for {
-		if at.sub, err = h.Source(req, append(opts, begin)...); err != nil {
-			return at, err
+		var err error
+		if v.sub, err = h.Source(req, append(opts, begin)...); err != nil {
+			return nil, err
 		}
-		at.seq = at.sub.Position()
+		v.seq = v.sub.Position()
 		if !ours {
-			return at, nil
+			return v, nil
 		}
-		if at.seq >= next {
-			at.seq = next // a gap begins there, if it is not the position
-			return at, nil
+		if v.seq >= next {
+			v.seq = next // a gap begins there, if it is not the position
+			return v, nil
 		}
-		_ = at.sub.Close() // the values sent so far do not reach up to next
-		ours, at.reset, begin = false, true, broadcast.WithReplay(math.MaxInt)
+		_ = v.sub.Close() // the values sent so far do not reach up to next
+		ours, v.reset, begin = false, true, broadcast.WithReplay(math.MaxInt)
 	}
 }
 
@@ -297,10 +297,4 @@ func (h *Handler[T]) end(req *http.Request, out *stream, next uint64) {
 	}
 	h.extra(out, ev, next)
 	_ = out.send() // the viewer is gone, if it fails
-}
-
-// comesBack reports whether a browser sends an id that begins with run as it got it.
-// A server refuses a header with control characters.
-func comesBack(run string) bool {
-	return utf8.ValidString(run) && !strings.ContainsFunc(run, unicode.IsControl) && !strings.HasPrefix(run, " ")
 }

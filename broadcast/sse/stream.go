@@ -34,10 +34,6 @@ type stream struct {
 	buf     bytes.Buffer
 }
 
-func newStream(w http.ResponseWriter, req *http.Request, timeout time.Duration, late func()) *stream {
-	return &stream{w: w, ctl: http.NewResponseController(w), req: req, timeout: timeout, late: late}
-}
-
 // begin sets the header and collects the lines before all events: retry, if not 0,
 // and the id of the place at which the stream begins. If the response can't be
 // streamed, begin answers so and reports false.
@@ -120,8 +116,6 @@ func writeField(buf *bytes.Buffer, name, value string) {
 		buf.WriteString(name + ": " + oneLine.Replace(value) + "\n")
 	}
 }
-
-func (s *stream) comment() { s.buf.WriteString(":\n\n") }
 
 // id sets the id that the browser names when it comes back, without an event.
 func (s *stream) id(id string) {

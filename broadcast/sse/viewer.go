@@ -2,7 +2,6 @@ package sse
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -15,12 +14,16 @@ import (
 
 // A viewer is one connection.
 type viewer[T any] struct {
-	h      *Handler[T]
-	out    *stream
-	sub    *broadcast.Subscription[T]
-	filter func(T) bool // nil: all values
-	events *encoded
-	wrote  time.Time // when something was last written
+	h         *Handler[T]
+	sub       *broadcast.Subscription[T]
+	seq       uint64 // number of the value, or the gap, that comes first
+	reset     bool   // the viewer names a place at which it was never in this run
+	closed    bool   // the broadcast is closed: reading does not wait
+	out       *stream
+	filter    func(T) bool // nil: all values
+	events    *encoded
+	heartbeat time.Duration
+	wrote     time.Time // when something was last written
 }
 
 // stream writes n values or the error that were read ahead, and those that follow. It
@@ -35,31 +38,28 @@ func (v *viewer[T]) stream(ctx context.Context, values []T, n int, err error) (e
 		}
 		v.write(next-uint64(n), values[:n])
 		clear(values[:n])
-		switch idle := time.Since(v.wrote) >= v.heartbeat(); {
-		case v.out.buf.Len() > 0:
-		case !idle:
-			n, err = v.next(ctx, values)
-			continue // the filter has let nothing through
+		switch idle := time.Since(v.wrote) >= v.heartbeat; {
+		case v.out.buf.Len() > 0 || !idle:
 		case v.filter != nil:
 			v.out.id(v.h.id(next - 1)) // or the viewer would come back for all that it does not get
 		default:
-			v.out.comment()
+			v.out.buf.WriteString(":\n\n") // a comment
 		}
-		if v.out.flush() != nil {
-			return false
+		if v.out.buf.Len() > 0 { // or the filter has let nothing through
+			if v.out.flush() != nil {
+				return false
+			}
+			v.wrote = time.Now()
 		}
-		v.wrote = time.Now()
 		n, err = v.next(ctx, values)
 	}
 }
-
-func (v *viewer[T]) heartbeat() time.Duration { return cmp.Or(v.h.Heartbeat, 15*time.Second) }
 
 // next is NextBatch that ends with errIdle when it is time for a heartbeat.
 func (v *viewer[T]) next(ctx context.Context, values []T) (int, error) {
 	if v.sub.Backlog() == 0 {
 		var cancel func()
-		ctx, cancel = context.WithTimeoutCause(ctx, v.heartbeat()-time.Since(v.wrote), errIdle)
+		ctx, cancel = context.WithTimeoutCause(ctx, v.heartbeat-time.Since(v.wrote), errIdle)
 		defer cancel()
 	}
 	return v.sub.NextBatch(ctx, values)
@@ -100,7 +100,6 @@ func (v *viewer[T]) event(number uint64, value T) []byte {
 // An encoded has the events of the last values of a broadcast, each made by the viewer
 // that needs it first.
 type encoded struct {
-	log     any
 	viewers int // Handler.mu
 	slots   [256]atomic.Pointer[event]
 }
@@ -135,27 +134,25 @@ const mostKept = 64 << 10
 // forget lets go of an event. Viewers that have found it before get it all the same.
 func (x *encoded) forget(e *event) { x.slots[e.number%uint64(len(x.slots))].CompareAndSwap(e, nil) }
 
-// share returns the events of a broadcast.
-func (h *Handler[T]) share(log any) *encoded {
+// share returns the events of a broadcast, and a function that forgets them when the last viewer
+// has left.
+func (h *Handler[T]) share(log any) (x *encoded, leave func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	x := h.shared[log]
+	x = h.shared[log]
 	if x == nil {
 		if h.shared == nil {
 			h.shared = map[any]*encoded{}
 		}
-		x = &encoded{log: log}
+		x = new(encoded)
 		h.shared[log] = x
 	}
 	x.viewers++
-	return x
-}
-
-// unshare forgets the events when the last viewer has left.
-func (h *Handler[T]) unshare(x *encoded) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if x.viewers--; x.viewers == 0 {
-		delete(h.shared, x.log)
+	return x, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if x.viewers--; x.viewers == 0 {
+			delete(h.shared, log)
+		}
 	}
 }
