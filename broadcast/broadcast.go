@@ -14,14 +14,14 @@ import (
 // A Broadcast sends values of type T to its subscriptions. It is made by [New],
 // must not be copied, and is safe for concurrent use.
 type Broadcast[T any] struct {
-	mu       sched.Mutex
-	asleep   chan struct{}                   // readers that sleep park on it, see wake; nil if none does
+	mu       monitor                         // readers sleep until something is sent
 	senders  []*sender[T]                    // those that wait for room, in line
 	blocking []*Subscription[T]              // the Block subscriptions
-	lowest   uint64                          // no position of them is lower
+	limit    uint64                          // they have room for the values before this number
 	subs     []weak.Pointer[Subscription[T]] // in the order of Subscribe; some ended
 	grows    bool                            // there may be a Grow subscription
 	look     uint64                          // the number of values sent at which to look for late subscriptions
+	tend     uint64                          // the number of values sent at which to call tendLocked
 	log      log[T]
 	lag      func(name string, backlog uint64) // of WithLagHandler, or nil
 	traced   bool                              // whether subscriptions record where they were made
@@ -38,6 +38,11 @@ func newFrom[T any](start uint64, opts []Option) *Broadcast[T] {
 	return b
 }
 
+// require panics if b is the zero Broadcast.
+func (b *Broadcast[T]) require(call string) {
+	misuse.Zero(b.log.capacity == 0, call, "Broadcast", "New")
+}
+
 func (b *Broadcast[T]) closedLocked() bool { return b.log.published.Load()&closed != 0 }
 
 // news returns the channel that a reader parks on until there is something behind cursor, a
@@ -48,16 +53,13 @@ func (b *Broadcast[T]) news(cursor uint64, passed tally) <-chan struct{} {
 	if b.log.published.Load() != cursor*publishOne || b.log.holes.Load().all() != passed {
 		return nil
 	}
-	if b.asleep == nil {
-		b.asleep = make(chan struct{})
-	}
-	return b.asleep
+	return b.mu.sleepLocked()
 }
 
 // Subscribe returns a new subscription to the values sent from now on. It returns
 // ErrClosed when the broadcast is closed.
 func (b *Broadcast[T]) Subscribe(opts ...SubscribeOption) (*Subscription[T], error) {
-	misuse.Zero(b.log.capacity == 0, "broadcast: Subscribe", "Broadcast", "New")
+	b.require("broadcast: Subscribe")
 	return b.subscribe(nil, apply(subscribeOptions{}, opts))
 }
 
@@ -84,14 +86,14 @@ func (b *Broadcast[T]) subscribe(release func(), o subscribeOptions) (*Subscript
 	s.startLocked(&b.log, o)
 	if o.policy == Block {
 		b.blocking = append(b.blocking, s)
-		b.lowest = min(b.lowest, s.needs())
+		b.limit = min(b.limit, s.needs()+b.log.capacity)
 	}
 	if len(b.subs) == cap(b.subs) { // rather than let them grow
-		b.openLocked(func(*Subscription[T]) {})
+		b.openLocked()
 	}
 	b.subs = append(b.subs, weak.Make(s))
 	b.grows = b.grows || o.policy == Grow
-	b.look = 0 // it may begin far behind
+	b.look, b.tend = 0, 0 // it may begin far behind
 	b.mu.Unlock()
 	if s.done != nil || release != nil {
 		s.watch(o.ctx, release)
@@ -123,33 +125,31 @@ func (s *Subscription[T]) startLocked(l *log[T], o subscribeOptions) {
 	s.pos.Store(s.held * publishOne)
 }
 
-// openLocked calls f with the subscriptions that are open, and forgets those that have ended or
+// openLocked returns the subscriptions that are open, and forgets those that have ended or
 // were collected.
-func (b *Broadcast[T]) openLocked(f func(s *Subscription[T])) {
+func (b *Broadcast[T]) openLocked() (open []*Subscription[T]) {
 	b.subs = slices.DeleteFunc(b.subs, func(p weak.Pointer[Subscription[T]]) bool {
 		s := p.Value()
 		if s == nil || s.over() {
 			return true
 		}
-		f(s)
+		open = append(open, s)
 		return false
 	})
+	return open
 }
 
 // Close ends the broadcast: nothing more is sent, senders that wait get
 // ErrClosed, and subscribers get it once they have read their backlog. It does
 // not wait for them, and returns nil.
 func (b *Broadcast[T]) Close() error {
-	misuse.Zero(b.log.capacity == 0, "broadcast: Close", "Broadcast", "New")
+	b.require("broadcast: Close")
 	b.mu.Lock()
 	b.log.published.Or(closed)
 	for _, x := range b.senders {
 		sched.Signal(x.served)
 	}
 	b.senders = nil
-	asleep := b.asleep
-	b.asleep = nil
-	b.mu.Unlock()
-	wake(asleep)
+	b.mu.unlock(true)
 	return nil
 }

@@ -73,6 +73,7 @@ func forward[T any](s *Subscription[T], done chan<- struct{}, ch chan<- T, gone 
 func (s *Subscription[T]) takeBack() {
 	s.mu.Lock()
 	s.pos.Add(^uint64(publishOne - 1)) // one less
-	s.left++
+	s.final.Delivered--
+	s.final.Backlog++
 	s.mu.Unlock()
 }

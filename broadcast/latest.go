@@ -20,12 +20,9 @@ import (
 // Set and Get take a lock for a few instructions and never wait longer. A
 // walk costs nothing while nothing changes; it keeps no value, and no goroutine.
 type Latest[T any] struct {
-	// The lock guards everything. A walk that has seen version joins the sleepers under the lock
-	// at which it found that; Set takes them under the lock, too, and wakes them outside.
-	mu      sched.Mutex
+	mu      monitor // walks sleep until the value is set
 	value   T
-	version uint64        // how often it was set
-	asleep  chan struct{} // walks that sleep park on it; nil if none does
+	version uint64 // how often it was set
 }
 
 // Set makes v the value. From then on Get and Changes return v or a newer value.
@@ -38,10 +35,7 @@ func (l *Latest[T]) Set(v T) {
 func (l *Latest[T]) setLocked(v T) {
 	l.value = v
 	l.version++
-	asleep := l.asleep
-	l.asleep = nil
-	l.mu.Unlock()
-	wake(asleep)
+	l.mu.unlock(true)
 }
 
 // Update sets the value to fn of the present one, the zero value of T if none has been
@@ -89,18 +83,12 @@ func (l *Latest[T]) Changes(ctx context.Context) iter.Seq[T] {
 				v := l.value
 				seen = l.version
 				l.mu.Unlock()
-				if sched.Err(ctx) != nil { // asked again, or v could have been set since
-					break
-				}
-				if !yield(v) {
+				if sched.Err(ctx) != nil || !yield(v) { // asked again, or v could have been set since
 					return
 				}
 				continue
 			}
-			if l.asleep == nil {
-				l.asleep = make(chan struct{})
-			}
-			changed := l.asleep
+			changed := l.mu.sleepLocked()
 			l.mu.Unlock()
 			sched.ParkCtx(ctx, changed)
 		}

@@ -41,7 +41,7 @@ type log[T any] struct {
 
 	// published is the number of the next value, times 2, and the bit closed.
 	published sched.Uint64
-	holes     sched.Pointer[holes] // nil while there are none
+	holes     sched.Pointer[hole] // the last one
 	_         [cacheLine - 16]byte
 
 	first, last sched.Pointer[chunk[T]]
@@ -109,12 +109,12 @@ func (b *Broadcast[T]) cutLocked() {
 	if b.grows {
 		needed := l.sent
 		b.grows = false
-		b.openLocked(func(s *Subscription[T]) {
+		for _, s := range b.openLocked() {
 			if s.policy == Grow {
 				b.grows = true
 				needed = min(needed, max(s.needs(), l.back(s.capacity)))
 			}
-		})
+		}
 		if needed < old.end() {
 			l.keep = l.sent + uint64(l.size) // look again then
 			return

@@ -79,7 +79,8 @@ func (s *Subscription[T]) holdLocked(n int, more bool) (at uint64, vs []T, err e
 // passLocked goes on with the value with number next, behind a gap. It returns the gap. Before is
 // all that is missing in the log itself up to there.
 func (s *Subscription[T]) passLocked(before tally, next uint64) error {
-	gap := before.minus(s.passed).gap(next - s.held)
+	inLog := before.minus(s.passed)
+	gap := &GapError{Missed: next - s.held + inLog.lost, AtLeast: inLog.unknown > 0}
 	s.passed = before
 	s.missed += gap.Missed
 	if next != s.held {
@@ -133,7 +134,7 @@ func (s *Subscription[T]) claim(at uint64, n int) bool {
 	if !s.pos.CompareAndSwap(at*publishOne, (at+uint64(n))*publishOne) {
 		return false
 	}
-	if s.marked.Load() { // after the move, see roomLocked
+	if s.marked.Load() { // after the move, see limitLocked
 		if b := s.log(); b != nil {
 			b.moved(s)
 		}

@@ -34,16 +34,16 @@ type Subscription[T any] struct {
 	mu        sched.Mutex
 	b         *Broadcast[T] // these three are nil once it has ended
 	ctx       context.Context
-	leave     func()        // ends the watch on ctx, and more, see watch
-	held      uint64        // readers may take the values from pos to held without the lock
-	chunk     *chunk[T]     // where the value before held is, nil if it is to be looked for
-	delivered uint64        // up to held
-	missed    uint64        // up to held
-	passed    tally         // of the holes, those up to held
-	left      uint64        // the backlog when the subscription ended
-	err       error         // why it has ended, nil while it is open
-	gone      chan struct{} // closed when it ends; nil until someone waits for that
-	forwarder *forwarder    // of Chan, nil before
+	leave     func()            // ends the watch on ctx, and more, see watch
+	held      uint64            // readers may take the values from pos to held without the lock
+	chunk     *chunk[T]         // where the value before held is, nil if it is to be looked for
+	delivered uint64            // up to held
+	missed    uint64            // up to held
+	passed    tally             // of the holes, those up to held
+	final     SubscriptionStats // the figures when it ended
+	err       error             // why it has ended, nil while it is open
+	gone      chan struct{}     // closed when it ends; nil until someone waits for that
+	forwarder *forwarder        // of Chan, nil before
 }
 
 // Next waits for the next value and returns it. Where values are missing it
@@ -94,32 +94,25 @@ func (s *Subscription[T]) needs() uint64 { return max(s.at(), s.first) }
 
 // Backlog returns how many values can be read now. Once the subscription has
 // ended, it is how many were left unread.
-func (s *Subscription[T]) Backlog() uint64 {
-	_, backlog := s.books("broadcast: Backlog")
-	return backlog
-}
+func (s *Subscription[T]) Backlog() uint64 { return s.books("broadcast: Backlog").Backlog }
 
 // Missed returns how many values are missing so far, those included that Next
 // has not reported yet.
-func (s *Subscription[T]) Missed() uint64 {
-	missed, _ := s.books("broadcast: Missed")
-	return missed
-}
+func (s *Subscription[T]) Missed() uint64 { return s.books("broadcast: Missed").Missed }
 
-// books returns how many values s has missed and how many it can read.
-func (s *Subscription[T]) books(call string) (missed, backlog uint64) {
+// books returns the figures of s, once it has ended those at its end.
+func (s *Subscription[T]) books(call string) SubscriptionStats {
 	s.require(call)
 	_ = s.expire()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.b == nil {
-		return s.missed, s.left // as it was left
+		return s.final
 	}
-	st := s.statsLocked(s.b.log.published.Load() / publishOne)
-	return st.Missed, st.Backlog
+	return s.statsLocked(s.b.log.published.Load() / publishOne)
 }
 
-// statsLocked returns the books of s when sent have been sent. It is called while s
+// statsLocked returns the figures of s when sent have been sent. It is called while s
 // is open, or as it ends.
 func (s *Subscription[T]) statsLocked(sent uint64) SubscriptionStats {
 	unread := s.held - s.at()
@@ -219,18 +212,16 @@ func (s *Subscription[T]) close(why error) error {
 		return s.err
 	}
 	s.pos.Or(closed) // no reader takes anything from here on
-	st := s.statsLocked(cmp.Or(s.until, b.log.sent))
-	s.missed, s.left = st.Missed, st.Backlog
+	s.final = s.statsLocked(cmp.Or(s.until, b.log.sent))
 	leave, gone := s.leave, s.gone
 	s.err, s.b, s.ctx, s.leave, s.chunk = why, nil, nil, nil, nil
 	s.mu.Unlock()
+	served := false
 	if s.policy == Block {
 		b.blocking = slices.DeleteFunc(b.blocking, func(x *Subscription[T]) bool { return x == s })
+		served = b.serveLocked()
 	}
-	b.mu.Unlock()
-	if s.policy == Block {
-		b.moved(s)
-	}
+	b.mu.unlock(served)
 	if gone != nil {
 		sched.End(gone)
 	}

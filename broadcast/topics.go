@@ -71,12 +71,11 @@ func (t *Topics[K, T]) Send(ctx context.Context, key K, v T) error {
 
 // TrySend is Send that does not wait: it returns ErrFull instead.
 func (t *Topics[K, T]) TrySend(key K, v T) error {
-	const call = "broadcast: Topics.TrySend"
-	logs, err := t.find(call, key)
+	logs, err := t.find("broadcast: Topics.TrySend", key)
 	if len(logs) == 0 {
 		return err
 	}
-	return logs[0].trySend(call, []T{v}, logs[1:])
+	return logs[0].send(context.Background(), &batch[T]{left: []T{v}, also: logs[1:], try: true})
 }
 
 // SendBatch is Send for several values, in order, see [Broadcast.SendBatch].
@@ -97,7 +96,7 @@ func (t *Topics[K, T]) send(ctx context.Context, call string, key K, vs []T) (in
 	case len(logs) == 0:
 		return len(vs), nil
 	}
-	return logs[0].send(ctx, call, vs, logs[1:])
+	return logs[0].sendBatch(ctx, vs, logs[1:])
 }
 
 // find returns the logs of key: its own first, then those of feeds with a list, then those
