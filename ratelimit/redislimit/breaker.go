@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A breaker keeps callers away from a server that does not answer. After a number of
-// failures in a row it is open; after a pause one caller may try, and its success
+// A breaker keeps callers away from a server that does not answer, and counts the calls. After
+// a number of failures in a row it is open; after a pause one caller may try, and its success
 // closes it. There is no goroutine: the caller that comes after the pause is the one.
 // No goroutine holds mu for longer than a few instructions.
 type breaker struct {
@@ -17,7 +17,9 @@ type breaker struct {
 	state    BreakerState
 	failures int           // in a row, while closed
 	until    time.Duration // no caller tries before that, while open
-	trips    uint64
+	usual    time.Duration // how long an answer has taken lately
+
+	calls, failed, foreign, trips uint64 // see Stats
 }
 
 // A BreakerState is whether Redis is asked.
@@ -42,6 +44,7 @@ type outcome int
 
 const (
 	answered outcome = iota
+	foreign          // so it has answered
 	failed
 	unknown // the caller has gone away
 )
@@ -50,14 +53,14 @@ const (
 func (b *breaker) enter(now time.Duration) (ok, probe bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case b.state == Closed:
-		return true, false
-	case b.state == HalfOpen || now < b.until:
+	if b.state == HalfOpen || b.state == Open && now < b.until {
 		return false, false
 	}
-	b.state = HalfOpen
-	return true, true
+	b.calls++
+	if probe = b.state == Open; probe {
+		b.state = HalfOpen
+	}
+	return true, probe
 }
 
 // wait returns when it makes sense to ask again.
@@ -70,21 +73,38 @@ func (b *breaker) wait(now time.Duration) time.Duration {
 	return b.pause
 }
 
-// is returns the state, and how often it has opened.
-func (b *breaker) is() (state BreakerState, trips uint64) {
+// usually returns how long an answer has taken lately.
+func (b *breaker) usually() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.state, b.trips
+	return b.usual
 }
 
-// leave notes the outcome of a call. The outcome of a call that began before the breaker
-// opened does not count.
-func (b *breaker) leave(probe bool, is outcome, now time.Duration) {
+// report fills in what the breaker knows.
+func (b *breaker) report(st *Stats) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	st.Breaker, st.Calls, st.Failures, st.Foreign, st.Trips = b.state, b.calls, b.failed, b.foreign, b.trips
+}
+
+// leave notes the outcome of a call. That of a call that began before the breaker opened does
+// not change its state.
+func (b *breaker) leave(probe bool, is outcome, asked, now time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch took := now - asked; {
+	case is == foreign:
+		b.foreign++
+	case is == failed:
+		b.failed++
+	case is == answered && b.usual == 0:
+		b.usual = took
+	case is == answered:
+		b.usual += (took - b.usual) / 4
+	}
 	switch {
 	case b.state != Closed && !probe:
-	case is == answered:
+	case is == answered || is == foreign:
 		b.state, b.failures = Closed, 0
 	case is == failed && !probe && b.failures+1 < b.limit:
 		b.failures++

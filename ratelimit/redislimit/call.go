@@ -27,16 +27,7 @@ func (l *Limiter[K]) patience(ctx context.Context) (d time.Duration, hurried boo
 // fair reports whether Redis, if it has not answered in time d, has failed. A caller whose
 // deadline comes sooner than an answer usually does must not bring others to think so.
 func (l *Limiter[K]) fair(d time.Duration) bool {
-	return d >= l.timeout || d >= max(leastTime, 2*time.Duration(l.usual.Load()))
-}
-
-// took notes how long an answer took. If two do at once, one of them is lost.
-func (l *Limiter[K]) took(d time.Duration) {
-	if usual := l.usual.Load(); usual > 0 {
-		l.usual.Store(usual + (int64(d)-usual)/4)
-	} else {
-		l.usual.Store(int64(d))
-	}
+	return d >= l.timeout || d >= max(leastTime, 2*l.breaker.usually())
 }
 
 // ask makes a claim on k, and takes up to so many permits more. If Redis does not answer,
@@ -53,23 +44,19 @@ func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint
 		return reply{failed: true}, errResting
 	}
 	is := unknown // should the client panic
-	defer func() { l.breaker.leave(probe, is, l.now()) }()
-	l.calls.Add(1)
+	defer func() { l.breaker.leave(probe, is, asked, l.now()) }()
 	call, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	r, err := l.call(call, k, p, p.request(c, more))
 	took := l.now() - asked
-	if err == nil {
+	switch {
+	case err == nil:
 		is = answered
-		l.took(took)
 		return r, nil
-	}
-	if errors.Is(err, ErrForeign) { // at this key, which says nothing about others
-		is = answered
-		l.foreign.Add(1)
+	case errors.Is(err, ErrForeign): // at this key, which says nothing about others
+		is = foreign
 		return reply{failed: true}, err
-	}
-	if errors.Is(ctx.Err(), context.Canceled) {
+	case errors.Is(ctx.Err(), context.Canceled):
 		return reply{}, context.Cause(ctx)
 	}
 	// The deadline of a connection can be noticed before that of the context that it is
@@ -79,7 +66,6 @@ func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint
 		return reply{}, tooSoon(ctx)
 	}
 	is = failed
-	l.failed.Add(1)
 	return reply{failed: true, hurried: late && hurried}, unavailable(err)
 }
 

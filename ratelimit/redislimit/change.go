@@ -66,7 +66,7 @@ func (l *Limiter[K]) Set(ctx context.Context, k K, windows ...ratelimit.Window) 
 	}
 	l.drop(k)
 	if l.local != nil {
-		l.local.Set(k, l.shares(p.said)...)
+		l.local.Set(k, l.shares(p.given)...)
 	}
 	return nil
 }

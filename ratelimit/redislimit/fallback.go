@@ -84,14 +84,14 @@ func (o *options) shares(windows []ratelimit.Window) (is []ratelimit.Window) {
 func (l *Limiter[K]) newLocal() *ratelimit.Keyed[K] {
 	opts := []ratelimit.KeyedOption{ratelimit.WithMaxKeys(l.maxKeys)}
 	if l.parent != nil {
-		said := l.shares(l.parent.said)
+		all := l.shares(l.parent.given)
 		var more []ratelimit.Option
-		for _, w := range said[1:] {
+		for _, w := range all[1:] {
 			more = append(more, ratelimit.WithWindow(w.Rate, w.Burst))
 		}
-		opts = append(opts, ratelimit.WithParent(ratelimit.New(said[0].Rate, said[0].Burst, more...)))
+		opts = append(opts, ratelimit.WithParent(ratelimit.New(all[0].Rate, all[0].Burst, more...)))
 	}
-	return ratelimit.NewKeyedFunc(func(k K) []ratelimit.Window { return l.shares(l.limitsIn(k).said) }, opts...)
+	return ratelimit.NewKeyedFunc(func(k K) []ratelimit.Window { return l.shares(l.limitsIn(k).given) }, opts...)
 }
 
 // spend charges this process with n permits that Redis has granted for k.
@@ -131,6 +131,6 @@ func (l *Limiter[K]) decide(k K, p *limits, c claim, wait time.Duration) (a answ
 // renew has the share of k follow the windows of k.
 func (l *Limiter[K]) renew(k K, p *limits) {
 	if l.windows != nil {
-		l.local.Set(k, l.shares(p.said)...)
+		l.local.Set(k, l.shares(p.given)...)
 	}
 }

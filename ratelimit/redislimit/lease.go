@@ -24,8 +24,8 @@ import (
 // which is closed when the answer is in the lease, and look again. All callers of a flight that
 // has failed fall back, so that they don't wait one after the other.
 type lease struct {
-	said   *limits // of this process
-	limits *limits // said, or those that were set
+	own    *limits // of this process
+	limits *limits // own, or those that were set
 
 	left, taken uint64        // permits
 	until       time.Duration // counted from before Redis was asked, so no later than it should be
@@ -33,7 +33,7 @@ type lease struct {
 	flight      *flight       // of the caller that asks
 
 	debts []amount      // what was owed in Redis, nil if that is not known
-	asked time.Duration // before it said so
+	asked time.Duration // before it answered so
 	heard time.Duration // after that
 }
 
@@ -58,7 +58,7 @@ func micros(d time.Duration) uint64 { return uint64(d / time.Microsecond) }
 // may be more than k may have now.
 func (l *Limiter[K]) leaseLocked(k K, p *limits, now time.Duration) *lease {
 	x := l.leases[k]
-	if x != nil && x.said == p {
+	if x != nil && x.own == p {
 		return x
 	}
 	l.dropLocked(k)
@@ -74,7 +74,7 @@ func (l *Limiter[K]) leaseLocked(k K, p *limits, now time.Duration) *lease {
 	if len(l.leases) >= l.maxKeys {
 		return nil
 	}
-	x = &lease{said: p, limits: p}
+	x = &lease{own: p, limits: p}
 	l.leases[k] = x
 	return x
 }
@@ -206,7 +206,7 @@ func (l *Limiter[K]) fly(ctx context.Context, k K, x *lease, f *flight, c claim,
 		close(f.done)
 	}()
 	asked := l.now()
-	if r, err = l.ask(ctx, k, x.said, c, more); err != nil {
+	if r, err = l.ask(ctx, k, x.own, c, more); err != nil {
 		if r.failed && !r.hurried { // others may have more time
 			f.err = err
 		}

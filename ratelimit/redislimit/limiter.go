@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -30,15 +29,11 @@ type Limiter[K comparable] struct {
 	name    func(K) string
 	local   *ratelimit.Keyed[K] // of FailLocal
 	breaker breaker
-	usual   atomic.Int64 // nanoseconds that an answer of Redis has taken lately
-	calls   atomic.Uint64
-	failed  atomic.Uint64
-	foreign atomic.Uint64
 
 	mu     sync.Mutex
 	leases map[K]*lease
 	lines  map[K]*line
-	stats  Stats // those that a call counts when it returns
+	stats  Stats // without those that the breaker counts
 
 	plansMu sync.Mutex
 	plans   map[ratelimit.Window][]*limits // those that several keys may have, by the first window
@@ -139,7 +134,7 @@ func (l *Limiter[K]) plan(call string, windows []ratelimit.Window) *limits {
 	l.plansMu.Lock()
 	defer l.plansMu.Unlock()
 	for _, p := range l.plans[windows[0]] {
-		if slices.Equal(p.said[:len(p.said)-len(l.further)], windows) {
+		if slices.Equal(p.given[:len(p.given)-len(l.further)], windows) {
 			return p
 		}
 	}

@@ -20,7 +20,7 @@ func check(call string, x ratelimit.Window) {
 // limits are the windows of a key and of its parent: all of them grant, or none does. They
 // do not change. Windows that are unlimited are left out.
 type limits struct {
-	said    []ratelimit.Window // what they are made of
+	given   []ratelimit.Window // they are made of these
 	parent  *limits            // nil for none
 	windows []window           // those of the parent at the end
 	burst   uint64             // the least
@@ -28,10 +28,10 @@ type limits struct {
 }
 
 // newLimits returns the windows of a key. call is the caller's name.
-func newLimits(call string, said []ratelimit.Window, parent *limits) *limits {
-	atLeast(len(said), 1, call+": number of windows")
+func newLimits(call string, given []ratelimit.Window, parent *limits) *limits {
+	atLeast(len(given), 1, call+": number of windows")
 	var windows []window
-	for _, x := range said {
+	for _, x := range given {
 		check(call, x)
 		if x.Rate == ratelimit.Unlimited {
 			continue
@@ -41,7 +41,7 @@ func newLimits(call string, said []ratelimit.Window, parent *limits) *limits {
 		}
 	}
 	p := limitsOf(windows, parent)
-	p.said = said
+	p.given = given
 	return p
 }
 
@@ -66,7 +66,7 @@ func limitsOf(windows []window, parent *limits) *limits {
 func (p *limits) constant(n uint64) (d ratelimit.Decision, ok bool) {
 	switch {
 	case len(p.windows) == 0: // unlimited
-		burst := p.said[0].Burst
+		burst := p.given[0].Burst
 		return ratelimit.Decision{OK: true, Limit: burst, Remaining: burst}, true
 	case p.burst == 0:
 		return p.decision(false, make([]amount, len(p.windows)), 0, n), true

@@ -108,7 +108,7 @@ type reply struct {
 	limits  *limits   // those of the caller, or those that were set
 	debts   []amount  // what is owed in each window
 	mark    []float64 // of each key, what is needed to settle
-	failed  bool      // it has said nothing
+	failed  bool      // it has not answered
 	hurried bool      // it had less than the timeout, since the caller's deadline is soon
 }
 
@@ -127,27 +127,36 @@ func (p *limits) parse(is []any) (r reply, err error) {
 		return r, ErrForeign
 	}
 	r.ok, r.more, r.limits = more >= 0, uint64(max(more, 0)), p
-	if len(is) > 1 {
-		if _, nested := is[1].([]any); nested {
-			return p.parseKeys(r, is[1:])
+	debts := is[1:]
+	if len(debts) > 0 {
+		if _, tables := debts[0].([]any); tables {
+			if debts, err = r.parseTables(debts); err != nil {
+				return r, err
+			}
 		}
 	}
-	err = p.read(&r, is[1:])
-	return r, err
+	if len(debts) < 2*len(r.limits.windows) {
+		return r, errReply
+	}
+	for i := range r.limits.windows {
+		whole, _ := debts[2*i].(int64)
+		part, _ := debts[2*i+1].(int64)
+		r.debts = append(r.debts, amount{uint64(max(whole, 0)), uint64(max(part, 0))})
+	}
+	return r, nil
 }
 
-// parseKeys reads a table for each key.
-func (p *limits) parseKeys(r reply, is []any) (reply, error) {
-	own, parent, changed := p.own(), p.parent, false
-	var debts []any
+// parseTables reads a table for each key, and returns the debts in all of them.
+func (r *reply) parseTables(is []any) (debts []any, err error) {
+	own, parent, changed := r.limits.own(), r.limits.parent, false
 	for i, x := range is {
 		table, _ := x.([]any)
 		if len(table) < 4 {
-			return r, errReply
+			return nil, errReply
 		}
 		ids, _ := table[0].(string)
 		switch {
-		case i == 0 && ids != p.ids:
+		case i == 0 && ids != r.limits.ids:
 			own, changed = windowsOf(ids), true
 		case i > 0 && ids != parent.ids:
 			parent, changed = limitsOf(windowsOf(ids), nil), true
@@ -161,23 +170,5 @@ func (p *limits) parseKeys(r reply, is []any) (reply, error) {
 	if changed {
 		r.limits = limitsOf(own, parent)
 	}
-	err := r.limits.read(&r, debts)
-	return r, err
-}
-
-// read reads the debts of all windows.
-func (p *limits) read(r *reply, is []any) error {
-	r.debts = make([]amount, len(p.windows))
-	for i := range p.windows {
-		if len(is) < 2 {
-			return errReply
-		}
-		whole, _ := is[0].(int64)
-		part, _ := is[1].(int64)
-		if whole < 0 || part < 0 {
-			return errReply
-		}
-		r.debts[i], is = amount{uint64(whole), uint64(part)}, is[2:]
-	}
-	return nil
+	return debts, nil
 }

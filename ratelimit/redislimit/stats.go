@@ -36,8 +36,7 @@ func (l *Limiter[K]) Stats() Stats {
 	st.Keys = len(l.leases)
 	l.mu.Unlock()
 	st.Asked = st.Granted + st.Denied + st.Errors
-	st.Calls, st.Failures, st.Foreign = l.calls.Load(), l.failed.Load(), l.foreign.Load()
-	st.Breaker, st.Trips = l.breaker.is()
+	l.breaker.report(&st)
 	if l.local != nil {
 		st.Keys = max(st.Keys, l.local.Stats().Keys)
 	}
