@@ -1,6 +1,7 @@
 package redislimit
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"time"
@@ -26,6 +27,7 @@ import (
 type lease struct {
 	own    *limits // of this process
 	limits *limits // own, or those that were set
+	place  *list.Element
 
 	left, taken uint64        // permits
 	until       time.Duration // counted from before Redis was asked, so no later than it should be
@@ -62,19 +64,18 @@ func (l *Limiter[K]) leaseLocked(k K, p *limits, now time.Duration) *lease {
 		return x
 	}
 	l.dropLocked(k)
-	looked := 0
-	for other, x := range l.leases { // which begins anywhere
-		if x.idle(now, l.ttl) {
-			l.dropLocked(other)
-		}
-		if looked++; looked == sweepLeases {
-			break
+	for range min(sweepLeases, l.sweep.Len()) {
+		place := l.sweep.Front()
+		if other := l.leases[place.Value.(K)]; other != nil && other.idle(now, l.ttl) {
+			l.dropLocked(place.Value.(K))
+		} else {
+			l.sweep.MoveToBack(place)
 		}
 	}
 	if len(l.leases) >= l.maxKeys {
 		return nil
 	}
-	x = &lease{own: p, limits: p}
+	x = &lease{own: p, limits: p, place: l.sweep.PushBack(k)}
 	l.leases[k] = x
 	return x
 }
@@ -84,6 +85,7 @@ func (l *Limiter[K]) dropLocked(k K) {
 		l.stats.Expired += x.left
 		x.left = 0
 		delete(l.leases, k)
+		l.sweep.Remove(x.place)
 	}
 }
 

@@ -1,6 +1,7 @@
 package redislimit
 
 import (
+	"container/list"
 	"context"
 	"fmt"
 	"reflect"
@@ -32,6 +33,7 @@ type Limiter[K comparable] struct {
 
 	mu     sync.Mutex
 	leases map[K]*lease
+	sweep  list.List // of K: the keys with leases, in the order in which they are looked at
 	lines  map[K]*line
 	stats  Stats // without those that the breaker counts
 
