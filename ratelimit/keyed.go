@@ -144,8 +144,8 @@ func (x *Keyed[K]) Allow(k K) bool { return x.AllowN(k, 1) }
 // AllowN is [Keyed.Allow] for n permits, all or none. It panics if n is less than 1.
 func (x *Keyed[K]) AllowN(k K, n int) bool {
 	misuse.Below(n, 1, "ratelimit: AllowN: number")
-	r := ref[K]{x: x, key: k}
-	r.lock("Allow", false)
+	var r ref[K]
+	r.lock(x, "Allow", k, false)
 	_, ok := r.take(uint64(n), true)
 	r.sh.stats.count(ok)
 	r.unlock()
@@ -161,9 +161,8 @@ func (x *Keyed[K]) Take(ctx context.Context, k K, n int) (Decision, error) {
 	if sched.Err(ctx) != nil {
 		return Decision{}, context.Cause(ctx)
 	}
-	r := ref[K]{x: x, key: k}
-	r.lock("Take", false)
-	defer r.unlock()
+	var r ref[K]
+	defer r.lock(x, "Take", k, false).unlock()
 	debt, ok := r.take(uint64(n), true)
 	r.sh.stats.count(ok)
 	return r.decision(ok, debt, uint64(n)), nil
@@ -171,9 +170,8 @@ func (x *Keyed[K]) Take(ctx context.Context, k K, n int) (Decision, error) {
 
 // Peek returns the decision that Take would return for one permit of k, and takes nothing.
 func (x *Keyed[K]) Peek(k K) Decision {
-	r := ref[K]{x: x, key: k}
-	r.lock("Peek", false)
-	defer r.unlock()
+	var r ref[K]
+	defer r.lock(x, "Peek", k, false).unlock()
 	debt, ok := r.take(1, false)
 	return r.decision(ok, debt, 1)
 }
@@ -182,9 +180,8 @@ func (x *Keyed[K]) Peek(k K) Decision {
 // [Limiter.Charge].
 func (x *Keyed[K]) Charge(k K, n int) {
 	misuse.Below(n, 1, "ratelimit: Charge: number")
-	r := ref[K]{x: x, key: k}
-	r.lock("Charge", false)
-	defer r.unlock()
+	var r ref[K]
+	defer r.lock(x, "Charge", k, false).unlock()
 	l := r.limiter()
 	l.spend(uint64(n))
 	l.root.serve(nil)
@@ -193,9 +190,8 @@ func (x *Keyed[K]) Charge(k K, n int) {
 // Reserve takes n permits of k for later. See [Limiter.ReserveN].
 func (x *Keyed[K]) Reserve(k K, n int) Reservation {
 	misuse.Below(n, 1, "ratelimit: Reserve: number")
-	r := ref[K]{x: x, key: k}
-	r.lock("Reserve", false)
-	defer r.unlock()
+	var r ref[K]
+	defer r.lock(x, "Reserve", k, false).unlock()
 	res := r.limiter().reserve(uint64(n))
 	r.sh.stats.count(res.OK())
 	return res
@@ -214,8 +210,8 @@ func (x *Keyed[K]) WaitN(ctx context.Context, k K, n int) error {
 		return context.Cause(ctx)
 	}
 	deadline, limited := ctx.Deadline()
-	r := ref[K]{x: x, key: k}
-	r.lock("Wait", false)
+	var r ref[K]
+	r.lock(x, "Wait", k, false)
 	var c *claim
 	var err error
 	if _, ok := r.take(uint64(n), true); !ok {
@@ -252,9 +248,8 @@ func (x *Keyed[K]) WaitN(ctx context.Context, k K, n int) error {
 func (x *Keyed[K]) Set(k K, w ...Window) {
 	misuse.Zero(x.shards == nil, "ratelimit: Set", "Keyed", keyedBy)
 	to := x.planOf("Set", w)
-	r := ref[K]{x: x, key: k}
-	r.lock("Set", true)
-	defer r.unlock()
+	var r ref[K]
+	defer r.lock(x, "Set", k, true).unlock()
 	if r.slot == nil {
 		return
 	}
@@ -267,9 +262,8 @@ func (x *Keyed[K]) Set(k K, w ...Window) {
 // Forget forgets the debt of k, so that all of its burst can be had. It has no effect on a
 // key that has been evicted or shares a limiter.
 func (x *Keyed[K]) Forget(k K) {
-	r := ref[K]{x: x, key: k}
-	r.lock("Forget", true)
-	defer r.unlock()
+	var r ref[K]
+	defer r.lock(x, "Forget", k, true).unlock()
 	if r.slot == nil {
 		return
 	}
@@ -295,9 +289,8 @@ func (x *Keyed[K]) touch(k K, permits int) {
 		x.Charge(k, permits)
 		return
 	}
-	r := ref[K]{x: x, key: k}
-	r.lock("Settle", true)
-	defer r.unlock()
+	var r ref[K]
+	defer r.lock(x, "Settle", k, true).unlock()
 	if r.slot != nil && r.plan.l != nil {
 		r.limiter()
 	}

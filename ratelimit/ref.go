@@ -18,25 +18,24 @@ type ref[K comparable] struct {
 	l    *Limiter // locked as well, if it is not nil
 }
 
-// lock locks the shard of the key. If known is set, a key without a slot has no plan. call is
-// the method of the caller.
-func (r *ref[K]) lock(call string, known bool) {
-	x := r.x
+// lock locks the shard of k, and returns r. If known is set, a key without a slot has no plan.
+// call is the method of the caller.
+func (r *ref[K]) lock(x *Keyed[K], call string, k K, known bool) *ref[K] {
 	if x.shards == nil {
 		misuse.Zero(true, "ratelimit: "+call, "Keyed", keyedBy)
 	}
-	h := maphash.Comparable(x.seed, r.key)
-	r.hash, r.sh, r.plan = uint32(h)|1, &x.shards[h>>x.shift], x.plan
+	h := maphash.Comparable(x.seed, k)
+	r.x, r.key, r.hash, r.sh, r.plan = x, k, uint32(h)|1, &x.shards[h>>x.shift], x.plan
 	for {
 		r.sh.mu.Lock()
-		if i := r.sh.find(r.hash, r.key); i >= 0 && r.sh.slots[i].hash != 0 {
+		if i := r.sh.find(r.hash, k); i >= 0 && r.sh.slots[i].hash != 0 {
 			r.slot, r.plan = &r.sh.slots[i], r.sh.slots[i].plan
 		}
 		if r.plan != nil || known {
-			return
+			return r
 		}
 		r.sh.mu.Unlock()
-		r.plan = x.planOf("NewKeyedFunc", x.windows(r.key))
+		r.plan = x.planOf("NewKeyedFunc", x.windows(k))
 	}
 }
 
