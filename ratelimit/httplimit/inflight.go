@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -29,15 +28,13 @@ func InFlight(l *inflight.Limiter, retryAfter time.Duration, opts ...Option) fun
 	misuse.Nil(l == nil, "httplimit: InFlight: limiter")
 	misuse.Negative(retryAfter, "httplimit: InFlight: pause")
 	o := newOptions(opts)
-	after := strconv.FormatInt(max(1, seconds(retryAfter)), 10)
+	after := pause(retryAfter)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			p, ok := l.TryAcquire(o.cost(r))
 			if !ok {
 				w.Header().Set("Retry-After", after)
-				withoutBody(w, r, func() {
-					http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-				})
+				withoutBody(w, r, func() { fail(w, http.StatusServiceUnavailable) })
 				return
 			}
 			defer p.Release(inflight.Ignored)
@@ -113,11 +110,7 @@ func (t *inFlightTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // CloseIdleConnections closes the idle connections of base, if base can do so.
-func (t *inFlightTransport) CloseIdleConnections() {
-	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
+func (t *inFlightTransport) CloseIdleConnections() { closeIdle(t.base) }
 
 // An inFlightBody is an answer that keeps its permit as long as it is read.
 type inFlightBody struct {

@@ -34,9 +34,7 @@ func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) 
 				o.failed(w, r, err)
 				return
 			case err != nil:
-				withoutBody(w, r, func() {
-					http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
-				})
+				withoutBody(w, r, func() { fail(w, http.StatusServiceUnavailable) })
 				return
 			}
 			if o.headers {
@@ -47,7 +45,7 @@ func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) 
 				return
 			}
 			if d.RetryAfter != ratelimit.Never {
-				w.Header().Set("Retry-After", strconv.FormatInt(max(1, seconds(d.RetryAfter)), 10))
+				w.Header().Set("Retry-After", pause(d.RetryAfter))
 			}
 			withoutBody(w, r, func() { o.denied(w, r, d) })
 		})
@@ -55,8 +53,11 @@ func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) 
 }
 
 func tooMany(w http.ResponseWriter, _ *http.Request, _ ratelimit.Decision) {
-	http.Error(w, http.StatusText(http.StatusTooManyRequests), http.StatusTooManyRequests)
+	fail(w, http.StatusTooManyRequests)
 }
+
+// fail answers with a status and its text.
+func fail(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
 
 // maxUnread bounds the body of a request that is read for no other reason than to
 // keep the connection.
@@ -135,6 +136,9 @@ func parseStanding(text string) (s standing, ok bool) {
 	}
 	return s, err == nil
 }
+
+// pause returns the value of a Retry-After, which is never 0.
+func pause(d time.Duration) string { return strconv.FormatInt(max(1, seconds(d)), 10) }
 
 // seconds rounds up.
 func seconds(d time.Duration) int64 {

@@ -223,8 +223,10 @@ func delay(text string) (d time.Duration, ok bool) {
 
 // CloseIdleConnections closes the idle connections of base, if base can do so.
 // [http.Client.CloseIdleConnections] calls it.
-func (t *Transport[K]) CloseIdleConnections() {
-	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+func (t *Transport[K]) CloseIdleConnections() { closeIdle(t.base) }
+
+func closeIdle(base http.RoundTripper) {
+	if c, ok := base.(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
