@@ -296,3 +296,40 @@ func TestExploreReportedGapWakes(t *testing.T) {
 		})
 	})
 }
+
+// B2: the log may move on, and forget gaps, while a subscription looks where it is.
+func TestExploreGapsAreForgotten(t *testing.T) {
+	looks := map[string]func(k *book) uint64{
+		"Missed": func(k *book) uint64 { return k.s.Missed() },
+		"Next": func(k *book) uint64 {
+			_ = k.read(context.Background(), -1)
+			return k.missed
+		},
+	}
+	for name, look := range looks {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				b := broadcast.New[uint64](broadcast.WithCapacity(1))
+				k := newBook(t, b)
+				_ = b.ReportGap(5)
+				_ = b.TrySend(5)
+				if err := k.read(t.Context(), 1); err != nil {
+					t.Error(err)
+				}
+				r.Go("reader", func() {
+					if missed := look(k); missed < 5 || missed > 5+1+1+3 {
+						t.Errorf("B2: %d missed", missed)
+					}
+				})
+				r.Go("sender", func() {
+					_ = b.TrySend(6)
+					_ = b.ReportGap(1)
+					_ = b.TrySend(8)
+					_ = b.TrySend(9)
+					_ = b.ReportGap(1) // the first gap is forgotten
+					_ = b.Close()
+				})
+			})
+		})
+	}
+}

@@ -48,6 +48,9 @@ func (s *Subscription[T]) holdLocked(n int, more bool) (at uint64, vs []T, err e
 		before, limit := s.passed, sent
 		if h.all() != before {
 			before, limit = h.upTo(next, sent)
+			if s.b.log.first.Load().base > next { // the log has moved on, and may have forgotten holes
+				continue
+			}
 		}
 		gap := next != at || before != s.passed
 		switch {

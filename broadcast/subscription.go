@@ -109,7 +109,13 @@ func (s *Subscription[T]) books(call string) SubscriptionStats {
 	if s.b == nil {
 		return s.final
 	}
-	return s.statsLocked(s.b.log.published.Load() / publishOne)
+	for {
+		sent := s.b.log.published.Load() / publishOne
+		st := s.statsLocked(sent)
+		if s.b.log.first.Load().base <= sent { // or the log has moved on, and may have forgotten holes
+			return st
+		}
+	}
 }
 
 // statsLocked returns the figures of s when sent have been sent. It is called while s
