@@ -15,17 +15,17 @@ import (
 )
 
 // Eight products are fetched at a time, in order, those without a price are
-// dropped, and the others stored a hundred at a time, or when the first of them
-// is a second old, by two writers. The first error ends it all.
+// dropped, and the prices of the others stored a hundred at a time, or when the first
+// of them is a second old, by two writers. The first error ends it all.
 func ExampleStage_Map() {
 	shop := newShop()
 	defer shop.Close()
 
 	load := pipeline.Map(getFrom(shop), pipeline.WithWorkers(8), pipeline.WithName("fetch")).
-		Map(parseProduct, pipeline.WithName("parse")).
+		Map(parsePrice, pipeline.WithName("parse")).
 		Filter(hasPrice).
 		Batch(100, time.Second).
-		Map(storeProducts, pipeline.WithWorkers(2), pipeline.WithName("store"))
+		Map(storePrices, pipeline.WithWorkers(2), pipeline.WithName("store"))
 
 	total := 0
 	err := load.ForEach(context.Background(), pipeline.Seq(productURLs(shop, 250)), func(_ context.Context, n int) error {

@@ -222,27 +222,28 @@ func getFrom(shop *httptest.Server) func(context.Context, string) (string, error
 	}
 }
 
-func parseProduct(_ context.Context, body string) (*product, error) {
-	p := new(product)
-	return p, json.Unmarshal([]byte(body), p)
+func parsePrice(_ context.Context, body string) (int, error) {
+	var p product
+	err := json.Unmarshal([]byte(body), &p)
+	return p.Price, err
 }
 
-func hasPrice(_ context.Context, p *product) (bool, error) { return p.Price > 0, nil }
+func hasPrice(_ context.Context, price int) (bool, error) { return price > 0, nil }
 
-// storeProducts returns how many it has stored. A real one would tell a database.
-func storeProducts(_ context.Context, rows []*product) (int, error) { return len(rows), nil }
+// storePrices returns how many it has stored. A real one would tell a database.
+func storePrices(_ context.Context, prices []int) (int, error) { return len(prices), nil }
 
 // Eight products are fetched at a time, in order, those without a price are
-// dropped, and the others stored a hundred at a time, or when the first of them
-// is a second old, by two writers. The first error ends it all.
+// dropped, and the prices of the others stored a hundred at a time, or when the first
+// of them is a second old, by two writers. The first error ends it all.
 func Example_fetchParseStore() {
 	shop := newShop()
 	defer shop.Close()
 
 	fetched := pipeline.Map(getFrom(shop), pipeline.WithWorkers(8), pipeline.WithName("fetch"))
-	parsed := pipeline.Then(fetched, pipeline.Map(parseProduct, pipeline.WithName("parse")))
-	batched := pipeline.Then(parsed.Filter(hasPrice), pipeline.Batch[*product](100, time.Second))
-	stored := pipeline.Then(batched, pipeline.Map(storeProducts, pipeline.WithWorkers(2), pipeline.WithName("store")))
+	parsed := pipeline.Then(fetched, pipeline.Map(parsePrice, pipeline.WithName("parse")))
+	batched := pipeline.Then(parsed.Filter(hasPrice), pipeline.Batch[int](100, time.Second))
+	stored := pipeline.Then(batched, pipeline.Map(storePrices, pipeline.WithWorkers(2), pipeline.WithName("store")))
 
 	total := 0
 	add := func(_ context.Context, n int) error { total += n; return nil }

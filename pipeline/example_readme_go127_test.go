@@ -14,7 +14,7 @@ import (
 func Example_readme() {
 	shop := newShop()
 	defer shop.Close()
-	fetch, parse, store := getFrom(shop), parseProduct, storeProducts
+	fetch, parse, store := getFrom(shop), parsePrice, storePrices
 	urls := pipeline.Seq(productURLs(shop, 250))
 
 	total := 0
