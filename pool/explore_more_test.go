@@ -297,31 +297,39 @@ func TestExploreMapIsRefused(t *testing.T) {
 	})
 }
 
-// P12: what a sweep drops is counted, and its error known, before Close returns.
+// P12: what a sweep drops is counted, and its error known, before Close returns, whether the worker
+// ends after the sweep or at any time.
 func TestExploreSweepMeetsClose(t *testing.T) {
-	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		ctx, cancel := context.WithCancelCause(context.Background())
-		swept := make(chan struct{}, 1)
-		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-			if n == 0 {
-				sched.Park(swept)
-			}
-			return n, nil
-		}, pool.WithQueue(1))
-		tr.goes(0)
-		synctest.Wait()
-		tr.may(ctx, 1, nil)
-		r.Go("cancels and submits", func() {
-			cancels(cancel)()
-			tr.may(context.Background(), 2, pool.ErrClosed)
-			sched.Signal(swept)
+	for name, early := range map[string]bool{"after the sweep": false, "at any time": true} {
+		t.Run(name, func(t *testing.T) {
+			explore.Explore(t, func(t testing.TB, r *explore.Run) {
+				ctx, cancel := context.WithCancelCause(context.Background())
+				ends := make(chan struct{}, 1)
+				tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+					if n == 0 {
+						sched.Park(ends)
+					}
+					return n, nil
+				}, pool.WithQueue(1))
+				tr.goes(0)
+				synctest.Wait()
+				tr.may(ctx, 1, nil)
+				r.Go("cancels and submits", func() {
+					cancels(cancel)()
+					if early {
+						sched.Signal(ends)
+					}
+					tr.may(context.Background(), 2, pool.ErrClosed)
+					sched.Signal(ends)
+				})
+				r.Go("closes", func() {
+					if err := tr.Close(); !errors.Is(err, errCause) {
+						t.Errorf("Close: %v", err)
+					}
+				})
+			})
 		})
-		r.Go("closes", func() {
-			if err := tr.Close(); !errors.Is(err, errCause) {
-				t.Errorf("Close: %v", err)
-			}
-		})
-	})
+	}
 }
 
 // P11: Stop hands back what a busy worker has taken and not begun.
