@@ -50,6 +50,21 @@ func TestExploreNothingStartsAfterTheRoot(t *testing.T) {
 	}
 }
 
+// P6: when the context of the pool has ended, the next task is refused, whether or not a worker has
+// noticed that.
+func TestExploreRefusedAfterTheRoot(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		root, cancel := context.WithCancelCause(context.Background())
+		tr := try(t, r, 1, quick, pool.WithQueue(2), pool.WithContext(root)).rested(0)
+		r.Go("ends and submits", func() {
+			cancels(cancel)()
+			if tr.may(context.Background(), 1, pool.ErrClosed) {
+				t.Error("task 1 is accepted")
+			}
+		})
+	})
+}
+
 // P11: a future is cancelled as its task returns: the next task is not.
 func TestExploreCancelMeetsTheNext(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {

@@ -297,39 +297,62 @@ func TestExploreMapIsRefused(t *testing.T) {
 	})
 }
 
-// P12: what a sweep drops is counted, and its error known, before Close returns, whether the worker
-// ends after the sweep or at any time.
+// P12: what a sweep drops is counted, and its error known, before Close returns.
 func TestExploreSweepMeetsClose(t *testing.T) {
-	for name, early := range map[string]bool{"after the sweep": false, "at any time": true} {
-		t.Run(name, func(t *testing.T) {
-			explore.Explore(t, func(t testing.TB, r *explore.Run) {
-				ctx, cancel := context.WithCancelCause(context.Background())
-				ends := make(chan struct{}, 1)
-				tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-					if n == 0 {
-						sched.Park(ends)
-					}
-					return n, nil
-				}, pool.WithQueue(1))
-				tr.goes(0)
-				synctest.Wait()
-				tr.may(ctx, 1, nil)
-				r.Go("cancels and submits", func() {
-					cancels(cancel)()
-					if early {
-						sched.Signal(ends)
-					}
-					tr.may(context.Background(), 2, pool.ErrClosed)
-					sched.Signal(ends)
-				})
-				r.Go("closes", func() {
-					if err := tr.Close(); !errors.Is(err, errCause) {
-						t.Errorf("Close: %v", err)
-					}
-				})
-			})
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		ends, closes := make(chan struct{}, 1), make(chan struct{}, 1)
+		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
+			if n == 0 {
+				sched.Park(ends)
+			}
+			return n, nil
+		}, pool.WithQueue(1))
+		tr.goes(0)
+		synctest.Wait()
+		asked := asked{Context: ctx}
+		tr.may(&asked, 1, nil)
+		asked.hook = func() { // the sweep has dropped the task, and asks why
+			sched.Signal(ends)
+			sched.Signal(closes)
+		}
+		r.Go("cancels and submits", func() {
+			cancels(cancel)()
+			tr.may(context.Background(), 2, pool.ErrClosed)
+			sched.Signal(ends)
+			sched.Signal(closes)
 		})
+		r.Go("closes", func() {
+			sched.Park(closes)
+			if err := tr.Close(); !errors.Is(err, errCause) {
+				t.Errorf("Close: %v", err)
+			}
+		})
+	})
+}
+
+// An asked is a context that calls hook when it is asked for a value, such as the cause.
+type asked struct {
+	context.Context
+	hook func()
+}
+
+func (c *asked) Value(key any) any {
+	if c.hook != nil {
+		c.hook()
 	}
+	return c.Context.Value(key)
+}
+
+// A paused pool runs what is queued when it is closed.
+func TestExploreClosePaused(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		tr := try(t, r, 1, quick)
+		tr.Resize(0)
+		tr.goes(0)
+		r.Go("closes", func() { _ = tr.Close() })
+		r.Go("looks", func() { checkSum(t, tr.Stats()) })
+	})
 }
 
 // P11: Stop hands back what a busy worker has taken and not begun.

@@ -364,15 +364,18 @@ func TestExploreStopAndWait(t *testing.T) {
 // What Stop hands back is in order, whichever worker had taken it.
 func TestExploreStopInOrder(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
-		tr := try(t, r, 2, quick).hurried()
-		for n := range 8 {
+		const tasks = 8
+		tr := try(t, r, 2, func(ctx context.Context, n int) (int, error) {
+			if n < tasks {
+				ended(ctx.Done()) // so each worker keeps what it has taken
+			}
+			return n, nil
+		}).hurried()
+		for n := range tasks {
 			tr.goes(n)
 		}
 		r.Go("stops", func() {
-			back, err := tr.Stop(context.Background())
-			if err != nil {
-				t.Errorf("Stop: %v", err)
-			}
+			back, _ := tr.Stop(over(pool.ErrClosed))
 			for _, n := range back {
 				tr.back.Note(n)
 			}
