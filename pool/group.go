@@ -35,19 +35,14 @@ type Group[T, R any] struct {
 	yielded int                     // tasks that ended first, which Results has yielded
 	walks   int                     // over Results, under way
 	closed  bool
-	failure error              // what ended the group before its tasks
-	errs    map[int]groupError // of tasks, by index
-	skipped bool               // a task never started
+	failure error         // what ended the group before its tasks
+	errs    map[int]error // of tasks, by index
+	follows map[int]bool  // of them: what follows from the end of the context
+	skipped bool          // a task never started
 	unwatch func() bool
 	values  []R // once the group is finished
 
 	ends ends
-}
-
-// A groupError is the error of a task of a group.
-type groupError struct {
-	error
-	follows bool // from the end of the context
 }
 
 // A Result is how one task of a group ended.
@@ -105,7 +100,7 @@ func (g *Group[T, R]) Go(task T) bool {
 	if over != nil && g.failure == nil {
 		g.failure = over
 	}
-	for g.limit > 0 && !g.refusesLocked() && g.issued-len(g.ends.order) >= g.limit {
+	for g.limit > 0 && !g.refusesLocked() && g.issued-g.ends.count() >= g.limit {
 		n := g.issued - g.limit + 1
 		g.mu.Unlock()
 		if g.await(ctx, n) != nil {
@@ -126,7 +121,7 @@ func (g *Group[T, R]) Go(task T) bool {
 		return false
 	}
 	if g.helped.Load() {
-		g.wake() // a waiter inside a task may have to run it
+		g.ends.wake() // a waiter inside a task may have to run it
 	}
 	if g.over.Load() { // the queued tasks may have been dropped before this one came
 		g.dropQueued()
@@ -167,21 +162,15 @@ func (g *Group[T, R]) refused(t *taskpool.Task[T, R], err error) {
 	if g.failure == nil {
 		g.failure = err
 	}
-	g.ends.wake() // a waiter may have counted it
 	g.mu.Unlock()
-	if !last {
+	if last {
+		g.ends.wake() // a waiter may have counted it
+	} else {
 		g.settle(t, outcome.NotStarted(err))
 	}
 	if fails {
 		g.end(err)
 	}
-}
-
-// wake makes the waiters look again.
-func (g *Group[T, R]) wake() {
-	g.mu.Lock()
-	g.ends.wake()
-	g.mu.Unlock()
 }
 
 // end ends the contexts of the tasks, and drops those that are queued.
@@ -245,9 +234,8 @@ func (g *Group[T, R]) Results(ctx context.Context) iter.Seq2[Result[T, R], error
 		defer func() {
 			g.mu.Lock()
 			g.walks--
-			closed := g.closed // then all tasks have ended
 			g.mu.Unlock()
-			if closed {
+			if g.isClosed() {
 				_, _ = g.finish()
 			}
 			if left {
@@ -314,9 +302,10 @@ func (g *Group[T, R]) await(ctx context.Context, n int) error {
 		var next *taskpool.Task[T, R]
 		g.mu.Lock()
 		need := min(n, g.issued) // fewer than n if the pool has refused one of them
-		there := g.closed || len(g.ends.order) >= need
+		there := g.closed || g.ends.count() >= need
 		if !there && (inside || yields >= sched.Spins(waitYields)) {
 			changed = g.ends.wait(need)
+			there = changed == nil
 		}
 		if !there && inside {
 			g.helped.Store(true)
@@ -356,12 +345,19 @@ func (g *Group[T, R]) seen() int {
 func (g *Group[T, R]) closeIf(n int) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.closed = g.closed || g.issued == n && len(g.ends.order) == n
+	g.closed = g.closed || g.issued == n && g.ends.count() == n
 	return g.closed
 }
 
 // finishedLocked reports whether the group has let go of its tasks.
 func (g *Group[T, R]) finishedLocked() bool { return g.closed && g.blocks == nil }
+
+// isClosed reports whether the group is closed. Then all of its tasks have ended.
+func (g *Group[T, R]) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
 
 // finish returns the results of a closed group, and lets go of all else that no walk needs.
 func (g *Group[T, R]) finish() ([]R, error) {

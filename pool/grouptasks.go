@@ -90,9 +90,7 @@ func (g *Group[T, R]) settle(t *taskpool.Task[T, R], err error) {
 	if fails {
 		g.context().End(err) // before Wait can return
 	}
-	g.mu.Lock()
 	g.ends.add(t.Index)
-	g.mu.Unlock()
 	if fails {
 		g.dropQueued()
 	}
@@ -109,9 +107,12 @@ func (g *Group[T, R]) note(i int, err error) (fails bool) {
 	g.skipped = g.skipped || errors.Is(err, ErrNotStarted)
 	err = &TaskError{Index: i, Err: err}
 	if g.errs == nil {
-		g.errs = make(map[int]groupError)
+		g.errs, g.follows = make(map[int]error), make(map[int]bool)
 	}
-	g.errs[i] = groupError{err, follows}
+	g.errs[i] = err
+	if follows {
+		g.follows[i] = true
+	}
 	switch {
 	case g.failure != nil:
 	case ended != nil:
@@ -126,34 +127,32 @@ func (g *Group[T, R]) note(i int, err error) (fails bool) {
 func (g *Group[T, R]) pop() (r Result[T, R], err error, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.yielded >= len(g.ends.order) || g.finishedLocked() {
+	i, ok := g.ends.at(g.yielded)
+	if !ok || g.finishedLocked() {
 		return r, nil, false
 	}
-	i := int(g.ends.order[g.yielded])
 	t := g.taskLocked(i)
 	g.yielded++
 	r = Result[T, R]{i, t.Arg, t.Value}
 	var zero T
 	t.Arg = zero
-	return r, g.errs[i].error, true
+	return r, g.errs[i], true
 }
 
 // errorLocked returns the error of the group. It says once, at the end, what follows from the
 // end of the context.
 func (g *Group[T, R]) errorLocked() error {
 	failure := g.failure
-	if !g.all {
+	if !g.all || failure == errLeft && len(g.errs) == len(g.follows) {
 		return failure
 	}
 	var errs []error
 	for _, i := range slices.Sorted(maps.Keys(g.errs)) {
-		if err := g.errs[i]; !err.follows {
-			errs = append(errs, err.error)
+		if !g.follows[i] {
+			errs = append(errs, g.errs[i])
 		}
 	}
 	switch {
-	case failure == errLeft && len(errs) == 0:
-		return failure
 	case failure == errLeft:
 		failure = nil
 	case failure != nil && g.skipped:
