@@ -18,12 +18,13 @@ func check(call string, x ratelimit.Window) {
 }
 
 // limits are the windows of a key and of its parent: all of them grant, or none does. They
-// do not change. Windows that are unlimited are left out.
+// do not change. Of windows that are unlimited, only the burst is kept, for decisions to tell.
 type limits struct {
 	given   []ratelimit.Window // they are made of these
 	parent  *limits            // nil for none
 	windows []window           // those of the parent at the end
 	burst   uint64             // the least
+	free    int                // the least burst of those that are unlimited
 	ids     string             // what the script knows the windows of the key by
 }
 
@@ -31,9 +32,11 @@ type limits struct {
 func newLimits(call string, given []ratelimit.Window, parent *limits) *limits {
 	atLeast(len(given), 1, call+": number of windows")
 	var windows []window
+	free := math.MaxInt
 	for _, x := range given {
 		check(call, x)
 		if x.Rate == ratelimit.Unlimited {
+			free = min(free, x.Burst)
 			continue
 		}
 		if w := newWindow(x.Rate, uint64(x.Burst)); !slices.Contains(windows, w) {
@@ -41,13 +44,13 @@ func newLimits(call string, given []ratelimit.Window, parent *limits) *limits {
 		}
 	}
 	p := limitsOf(windows, parent)
-	p.given = given
+	p.given, p.free = given, min(p.free, free)
 	return p
 }
 
 // limitsOf returns limits of windows, for the key alone.
 func limitsOf(windows []window, parent *limits) *limits {
-	p := &limits{parent: parent, windows: windows, burst: math.MaxUint64}
+	p := &limits{parent: parent, windows: windows, burst: math.MaxUint64, free: math.MaxInt}
 	var ids []byte
 	for i := range windows {
 		w := &windows[i]
@@ -57,7 +60,8 @@ func limitsOf(windows []window, parent *limits) *limits {
 	}
 	p.ids = string(ids)
 	if parent != nil {
-		p.windows, p.burst = slices.Concat(windows, parent.windows), min(p.burst, parent.burst)
+		p.windows = slices.Concat(windows, parent.windows)
+		p.burst, p.free = min(p.burst, parent.burst), min(p.free, parent.free)
 	}
 	return p
 }
@@ -66,8 +70,7 @@ func limitsOf(windows []window, parent *limits) *limits {
 func (p *limits) constant(n uint64) (d ratelimit.Decision, ok bool) {
 	switch {
 	case len(p.windows) == 0: // unlimited
-		burst := p.given[0].Burst
-		return ratelimit.Decision{OK: true, Limit: burst, Remaining: burst}, true
+		return ratelimit.Decision{OK: true, Limit: p.free, Remaining: p.free}, true
 	case p.burst == 0:
 		return p.decision(false, make([]amount, len(p.windows)), 0, n), true
 	}
@@ -109,6 +112,9 @@ func (p *limits) decision(ok bool, debts []amount, ago, n uint64) ratelimit.Deci
 		if !ok {
 			d.RetryAfter = max(d.RetryAfter, w.delay(debt, n))
 		}
+	}
+	if p.free < d.Remaining {
+		d.Limit, d.Remaining = p.free, p.free
 	}
 	if !ok {
 		// The permits may have come back while Redis answered.

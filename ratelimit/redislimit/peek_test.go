@@ -52,6 +52,15 @@ func TestR6Peek(t *testing.T) {
 		if d, err := free.Peek(t.Context(), "a"); err != nil || !d.OK || d.Remaining != 7 {
 			t.Errorf("%+v, %v", d, err)
 		}
+		// An unlimited window has a burst, which is told as by package ratelimit.
+		also := ratelimit.WithWindow(ratelimit.Unlimited, 5)
+		want := ratelimit.New(ratelimit.Every(time.Hour), 100, also).Take(1)
+		both := redislimit.NewFunc(client, func(string) []ratelimit.Window {
+			return []ratelimit.Window{{Rate: ratelimit.Every(time.Hour), Burst: 100}, {Rate: ratelimit.Unlimited, Burst: 5}}
+		}, redislimit.WithPrefix("both:"))
+		if d, err := both.Take(t.Context(), "a", 1); err != nil || !d.OK || d.Limit != want.Limit || d.Remaining != want.Remaining {
+			t.Errorf("%+v, %v, want %+v", d, err, want)
+		}
 	})
 }
 
