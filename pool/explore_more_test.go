@@ -147,30 +147,37 @@ func TestExploreWaitGivesUp(t *testing.T) {
 	})
 }
 
+// full makes a pool whose only worker is busy until free is signalled, and whose queue is full of
+// one task under ctx, which ends because of errCause.
+func full(ctx context.Context, t testing.TB, r *explore.Run) (tr *trial, free chan struct{}) {
+	free = make(chan struct{}, 1)
+	tr = try(t, r, 1, func(_ context.Context, n int) (int, error) {
+		if n == 0 {
+			sched.Park(free)
+		}
+		return n, nil
+	}, pool.WithQueue(1))
+	tr.goes(0)
+	synctest.Wait()
+	f, err := tr.Submit(ctx, 1)
+	tr.took(err)
+	r.After(func() {
+		_, err := f.Wait(context.Background())
+		tr.is(0, err, 0, errCause)
+	})
+	return tr, free
+}
+
 // P12: tasks in the queue whose context has ended make room for one that comes, although the
 // only worker is busy.
 func TestExploreSweep(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		swept := make(chan struct{}, 1)
-		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-			if n == 0 {
-				sched.Park(swept)
-			}
-			return n, nil
-		}, pool.WithQueue(1))
-		tr.goes(0)
-		synctest.Wait()
-		f, err := tr.Submit(ctx, 1)
-		tr.took(err)
-		r.After(func() {
-			_, err := f.Wait(context.Background())
-			tr.is(0, err, 0, errCause)
-		})
+		tr, free := full(ctx, t, r)
 		r.Go("cancels and submits", func() {
 			cancels(cancel)()
 			tr.goes(2)
-			sched.Signal(swept)
+			sched.Signal(free)
 		})
 		r.Go("looks", func() { checkSum(t, tr.Stats()) })
 	})
@@ -181,30 +188,16 @@ func TestExploreSweep(t *testing.T) {
 func TestExploreSweepLetsIn(t *testing.T) {
 	explore.Explore(t, func(t testing.TB, r *explore.Run) {
 		ctx, cancel := context.WithCancelCause(context.Background())
-		in := make(chan struct{}, 1)
-		tr := try(t, r, 1, func(_ context.Context, n int) (int, error) {
-			if n == 0 {
-				sched.Park(in)
-			}
-			return n, nil
-		}, pool.WithQueue(1))
-		tr.goes(0)
-		synctest.Wait()
-		f, err := tr.Submit(ctx, 1)
-		tr.took(err)
-		r.After(func() {
-			_, err := f.Wait(context.Background())
-			tr.is(0, err, 0, errCause)
-		})
+		tr, free := full(ctx, t, r)
 		r.Go("waits", func() {
 			tr.goes(2)
-			sched.Signal(in)
+			sched.Signal(free)
 		})
 		r.Go("cancels and tries", func() {
 			cancels(cancel)()
 			if err := tr.TryGo(context.Background(), 3); err == nil { // before the other one looked
 				_ = tr.took(nil)
-				sched.Signal(in)
+				sched.Signal(free)
 			} else if !errors.Is(err, pool.ErrQueueFull) {
 				t.Error(err)
 			}
