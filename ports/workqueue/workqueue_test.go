@@ -142,11 +142,11 @@ func TestNothingIsLostAtShutdown(t *testing.T) {
 // 23050: handlers that run have until the deadline of the shutdown. They are cancelled at once.
 func TestHandlersMayEnd(t *testing.T) {
 	both(t, func(t *testing.T, make newQueue, hasBug bool) {
-		cancelled := false
+		var cancelled atomic.Bool // two workers may share the items
 		q := make(config(), func(ctx context.Context, batch []int) []int {
 			select {
 			case <-ctx.Done():
-				cancelled = true
+				cancelled.Store(true)
 				return batch
 			case <-time.After(10 * time.Second):
 				return nil
@@ -155,8 +155,8 @@ func TestHandlersMayEnd(t *testing.T) {
 		push(t, q, 20)
 		time.Sleep(time.Second)
 		back, err := q.Shutdown(within(t, time.Minute))
-		if cancelled != hasBug || (len(back) == 20) != hasBug || (err != nil) && !hasBug {
-			t.Errorf("it is cancelled: %v; %d items come back, error %v", cancelled, len(back), err)
+		if cancelled.Load() != hasBug || (len(back) == 20) != hasBug || (err != nil) && !hasBug {
+			t.Errorf("it is cancelled: %v; %d items come back, error %v", cancelled.Load(), len(back), err)
 		}
 	})
 }
