@@ -39,6 +39,36 @@ func TestExploreGroupGrowsInside(t *testing.T) {
 	})
 }
 
+// P5: a task waits inside for a group. A task of the group runs on the other worker, and waits for
+// one that comes later, for which there is no worker.
+func TestExploreGroupIsHelpedLate(t *testing.T) {
+	explore.Explore(t, func(t testing.TB, r *explore.Run) {
+		g := newHandover[*pool.Group[int, int]]()
+		later := make(chan struct{}, 1)
+		var tr *trial
+		tr = try(t, r, 2, func(ctx context.Context, n int) (int, error) {
+			switch n {
+			case 0:
+				group := tr.Group(ctx)
+				tr.joins(group, 1)
+				g.give(group)
+				tr.busy.leave() // it lends its place
+				defer tr.busy.enter()
+				if vs, err := group.Wait(ctx); err != nil || len(vs) < 1 || vs[0] != 1 {
+					t.Errorf("got %v, %v", vs, err)
+				}
+			case 1:
+				sched.Park(later)
+			case 2:
+				sched.Signal(later)
+			}
+			return n, nil
+		})
+		tr.goes(0)
+		r.Go("adds", func() { tr.joins(g.take(), 2) })
+	})
+}
+
 // G: a group is waited for while the pool refuses a task of it.
 func TestExploreGroupIsRefused(t *testing.T) {
 	for name, opts := range map[string][]pool.GroupOption{"fail fast": nil, "all": {pool.CollectAll()}} {

@@ -158,6 +158,22 @@ func TestExploreSmall(t *testing.T) {
 			})
 			r.Go("cancels", cancels(cancel))
 		},
+		"a group that ends while a task comes, to a pool that is paused": func(t testing.TB, r *explore.Run) {
+			ctx, cancel := context.WithCancelCause(background)
+			tr := try(t, r, 1, quick)
+			tr.Resize(0)
+			g := tr.Group(ctx)
+			r.Go("adds", func() { tr.joins(g, 1) })
+			r.Go("cancels", cancels(cancel))
+			r.After(func() {
+				if s := tr.Stats(); s.Queued != 0 {
+					t.Errorf("the group has ended, and %s", brief(s))
+				}
+				if _, err := g.Wait(background); !errors.Is(err, errCause) {
+					t.Errorf("got %v", err)
+				}
+			})
+		},
 		"a walk that is left when its source has ended": func(t testing.TB, r *explore.Run) {
 			tr := try(t, r, 2, quick)                                   // with one, the window would be full
 			r.After(func() { tr.accepted.Store(tr.Stats().Submitted) }) // nobody is told

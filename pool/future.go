@@ -89,15 +89,20 @@ func (p *Pool[T, R]) call(ctx context.Context, task T, wait, own bool, notify ch
 		return nil, err
 	}
 	c := &call[T, R]{pool: p, notify: notify}
-	c.of, c.origin.Owner, c.Origin, c.Arg = c, c, &c.origin, task
+	c.of, c.origin.Owner = c, c
 	c.origin.Single = own || !taskctx.Identical(h.scope.Submitted, ctx)
 	c.origin.Open(&h.scope, false)
-	var zero T
-	if err := p.eng.Push(ctx, zero, &c.Task, wait); err != nil {
+	if err := p.eng.Push(ctx, task, &c.origin, wait); err != nil {
 		p.forget(ctx)
 		return nil, err
 	}
 	return c, nil
+}
+
+// Accept is called when the task is accepted.
+func (c *call[T, R]) Accept(task T) (*taskpool.Task[T, R], error) {
+	c.Arg = task
+	return &c.Task, nil
 }
 
 // Starts is called with the context of the task.
@@ -147,7 +152,7 @@ func (c *call[T, R]) wait(ctx context.Context) (v R, err error) {
 		switch {
 		case sched.Err(ctx) != nil:
 			return v, context.Cause(ctx)
-		case inside && c.Queued() && c.pool.eng.Help(ctx, &c.Task, wake):
+		case inside && c.Queued() && c.pool.eng.Help(ctx, &c.origin, &c.Task, wake):
 		case !inside && yields < sched.Spins(waitYields):
 			yields++
 			runtime.Gosched()

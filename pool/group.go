@@ -9,7 +9,6 @@ import (
 
 	"github.com/tandemgo/tandem/internal/ctxselect"
 	"github.com/tandemgo/tandem/internal/misuse"
-	"github.com/tandemgo/tandem/internal/outcome"
 	"github.com/tandemgo/tandem/internal/sched"
 	"github.com/tandemgo/tandem/internal/shortlock"
 	"github.com/tandemgo/tandem/internal/taskctx"
@@ -25,20 +24,19 @@ type Group[T, R any] struct {
 	limit  int                   // of tasks that run at once; 0: none
 	origin taskpool.Origin[T, R] // its scope is nil once the group is finished
 
+	failed sched.Bool // failure is set
 	over   sched.Bool // the group takes no more tasks, and queued ones are dropped
 	helped sched.Bool // a waiter was inside a task
 
-	mu      shortlock.Mutex
-	blocks  [][]taskpool.Task[T, R] // see taskLocked
-	issued  int                     // tasks in use
-	oldest  int                     // all tasks before it are claimed
-	yielded int                     // tasks that ended first, which Results has yielded
-	walks   int                     // over Results, under way
-	closed  bool
-	failure error         // what ended the group before its tasks
-	errs    map[int]error // of tasks, by index
-	follows map[int]bool  // of them: what follows from the end of the context
-	skipped bool          // a task never started
+	tasks tasks[T, R] // guarded by the lock of the engine, and written under mu as well once they are closed
+
+	mu      shortlock.Mutex // comes before the lock of the engine
+	yielded int             // tasks that ended first, which Results has yielded
+	walks   int             // over Results, under way
+	failure error           // what ended the group before its tasks
+	errs    map[int]error   // of tasks, by index
+	follows map[int]bool    // of them: what follows from the end of the context
+	skipped bool            // a task never started
 	unwatch func() bool
 	values  []R // once the group is finished
 
@@ -95,54 +93,47 @@ func (g *Group[T, R]) Go(task T) bool {
 		g.require("Go")
 		return false
 	}
-	over := g.pool.eng.Ended(ctx)
-	g.mu.Lock()
-	if over != nil && g.failure == nil {
-		g.failure = over
-	}
-	for g.limit > 0 && !g.refusesLocked() && g.issued-g.ends.count() >= g.limit {
-		n := g.issued - g.limit + 1
-		g.mu.Unlock()
-		if g.await(ctx, n) != nil {
+	for {
+		if ended := g.pool.eng.Ended(ctx); ended != nil {
+			g.fail(ended)
 			return false
 		}
-		g.mu.Lock()
+		switch err := g.push(ctx, task); err {
+		case nil:
+			if g.helped.Load() {
+				g.ends.wake() // a waiter inside a task may have to run it
+			}
+			if g.over.Load() { // the queued tasks may have been dropped before this one came
+				g.dropQueued()
+			}
+			return true
+		case errClosed:
+			return false
+		case errLimit:
+			_ = g.await(ctx, g.count()-g.limit+1)
+		default:
+			g.refused(err)
+			return false
+		}
 	}
-	if g.refusesLocked() {
-		g.mu.Unlock()
-		return false
-	}
-	t := g.taskLocked(g.issued)
-	t.Origin, t.Index, t.Arg = &g.origin, g.issued, task
-	g.issued++
-	g.mu.Unlock()
-	if err := g.push(ctx, t); err != nil {
-		g.refused(t, err)
-		return false
-	}
-	if g.helped.Load() {
-		g.ends.wake() // a waiter inside a task may have to run it
-	}
-	if g.over.Load() { // the queued tasks may have been dropped before this one came
-		g.dropQueued()
-	}
-	return true
 }
 
-// push gives t to the pool. If a function of its order panics or calls Goexit, the pool has not
-// accepted t.
-func (g *Group[T, R]) push(ctx context.Context, t *taskpool.Task[T, R]) error {
-	var zero T
+// push gives a task to the pool. If a function of its order panics or calls Goexit, the pool has not
+// accepted the task.
+func (g *Group[T, R]) push(ctx context.Context, task T) error {
+	if g.failed.Load() {
+		return errClosed
+	}
 	if g.pool.eng.Order == nil {
-		return g.pool.eng.Push(ctx, zero, t, true)
+		return g.pool.eng.Push(ctx, task, &g.origin, true)
 	}
 	returned := false
 	defer func() {
 		if !returned {
-			g.refused(t, errOrder)
+			g.refused(errOrder)
 		}
 	}()
-	err := g.pool.eng.Push(ctx, zero, t, true)
+	err := g.pool.eng.Push(ctx, task, &g.origin, true)
 	returned = true
 	return err
 }
@@ -150,27 +141,22 @@ func (g *Group[T, R]) push(ctx context.Context, t *taskpool.Task[T, R]) error {
 var errOrder = errors.New("pool: the key or the priority of a task panicked")
 
 // refused ends a group of which the pool did not accept a task because of err.
-func (g *Group[T, R]) refused(t *taskpool.Task[T, R], err error) {
-	g.mu.Lock()
-	last := t.Index == g.issued-1
-	if last { // as if there had been no such task
-		g.issued--
-		var zero T
-		t.Arg = zero
-	}
-	fails := g.failure == nil && !g.all
-	if g.failure == nil {
-		g.failure = err
-	}
-	g.mu.Unlock()
-	if last {
-		g.ends.wake() // a waiter may have counted it
-	} else {
-		g.settle(t, outcome.NotStarted(err))
-	}
-	if fails {
+func (g *Group[T, R]) refused(err error) {
+	if g.fail(err) && !g.all {
 		g.end(err)
 	}
+}
+
+// fail makes err what ended the group, and reports whether nothing else had.
+func (g *Group[T, R]) fail(err error) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.failure != nil || g.tasks.closed {
+		return false
+	}
+	g.failure = err
+	g.failed.Store(true)
+	return true
 }
 
 // end ends the contexts of the tasks, and drops those that are queued.
@@ -188,9 +174,6 @@ func (g *Group[T, R]) context() *taskctx.Common {
 	}
 	return nil
 }
-
-// refusesLocked reports whether the group takes no more tasks.
-func (g *Group[T, R]) refusesLocked() bool { return g.closed || g.failure != nil }
 
 // Wait waits until all tasks have ended, and returns their results by index, the zero value for
 // a task without one. It helps: inside a task of the pool it runs queued tasks in place. The
@@ -269,11 +252,7 @@ func (g *Group[T, R]) Results(ctx context.Context) iter.Seq2[Result[T, R], error
 // not call it.
 func (g *Group[T, R]) Close() error {
 	g.require("Close")
-	g.mu.Lock()
-	if !g.refusesLocked() {
-		g.failure = errLeft
-	}
-	g.mu.Unlock()
+	g.fail(errLeft)
 	ctx := context.Background()
 	if c := g.context(); c != nil {
 		ctx = context.WithoutCancel(c.From()) // so that it is known whether Close is called inside a task
@@ -295,21 +274,16 @@ func (g *Group[T, R]) await(ctx context.Context, n int) error {
 	inside := g.pool.eng.Root.Inside(ctx) != nil
 	var wake chan struct{} // signalled when the key of a task is free
 	if inside {
+		g.helped.Store(true)
 		wake = make(chan struct{}, 1)
 	}
 	for yields := 0; ; {
 		var changed <-chan struct{}
-		var next *taskpool.Task[T, R]
 		g.mu.Lock()
-		need := min(n, g.issued) // fewer than n if the pool has refused one of them
-		there := g.closed || g.ends.count() >= need
+		there := g.tasks.closed || g.ends.count() >= n
 		if !there && (inside || yields >= sched.Spins(waitYields)) {
-			changed = g.ends.wait(need)
+			changed = g.ends.wait(n)
 			there = changed == nil
-		}
-		if !there && inside {
-			g.helped.Store(true)
-			next = g.oldestQueuedLocked()
 		}
 		g.mu.Unlock()
 		switch {
@@ -317,7 +291,7 @@ func (g *Group[T, R]) await(ctx context.Context, n int) error {
 			return nil
 		case sched.Err(ctx) != nil:
 			return context.Cause(ctx)
-		case next != nil && g.pool.eng.Help(ctx, next, wake):
+		case inside && g.help(ctx, wake):
 		case changed == nil:
 			yields++
 			runtime.Gosched()
@@ -327,11 +301,26 @@ func (g *Group[T, R]) await(ctx context.Context, n int) error {
 	}
 }
 
+// help runs the oldest queued task in place, if there is one and its key is free.
+func (g *Group[T, R]) help(ctx context.Context, wake chan struct{}) bool {
+	for {
+		var next *taskpool.Task[T, R]
+		g.pool.eng.Guard(func() { next = g.tasks.oldestQueued() })
+		switch {
+		case next == nil:
+			return false
+		case g.pool.eng.Help(ctx, &g.origin, next, wake):
+			return true
+		case next.Queued(): // wake is signalled when its key is free
+			return false
+		}
+	}
+}
+
 // count returns how many tasks there are.
-func (g *Group[T, R]) count() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.issued
+func (g *Group[T, R]) count() (n int) {
+	g.pool.eng.Guard(func() { n = g.tasks.n })
+	return n
 }
 
 // seen returns how many results have been yielded.
@@ -341,22 +330,22 @@ func (g *Group[T, R]) seen() int {
 	return g.yielded
 }
 
-// closeIf closes the group if it has n tasks, and reports whether it is closed.
-func (g *Group[T, R]) closeIf(n int) bool {
+// closeIf closes the group if it has n tasks, all of which have ended, and reports whether it is closed.
+func (g *Group[T, R]) closeIf(n int) (closed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.closed = g.closed || g.issued == n && g.ends.count() == n
-	return g.closed
+	g.pool.eng.Guard(func() {
+		g.tasks.closed = g.tasks.closed || g.tasks.n == n && g.ends.count() == n
+		closed = g.tasks.closed
+	})
+	return closed
 }
-
-// finishedLocked reports whether the group has let go of its tasks.
-func (g *Group[T, R]) finishedLocked() bool { return g.closed && g.blocks == nil }
 
 // isClosed reports whether the group is closed. Then all of its tasks have ended.
 func (g *Group[T, R]) isClosed() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.closed
+	return g.tasks.closed
 }
 
 // finish returns the results of a closed group, and lets go of all else that no walk needs.
@@ -366,15 +355,15 @@ func (g *Group[T, R]) finish() ([]R, error) {
 	g.unwatch = nil
 	if g.origin.Scope() != nil {
 		g.origin.Close()
-		g.values = make([]R, 0, g.issued)
-		for _, block := range g.blocks {
-			for i := range block[:min(len(block), g.issued-len(g.values))] {
+		g.values = make([]R, 0, g.tasks.n)
+		for _, block := range g.tasks.blocks {
+			for i := range block[:min(len(block), g.tasks.n-len(g.values))] {
 				g.values = append(g.values, block[i].Value)
 			}
 		}
 	}
 	if g.walks == 0 {
-		g.blocks, g.ends.order = nil, nil
+		g.pool.eng.Guard(func() { g.tasks.blocks, g.tasks.free, g.ends.order = nil, nil, nil })
 	}
 	values, err := g.values, g.errorLocked()
 	g.mu.Unlock()

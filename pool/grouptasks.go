@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/bits"
 	"slices"
 	"unsafe"
 
@@ -13,36 +14,52 @@ import (
 	"github.com/tandemgo/tandem/internal/taskpool"
 )
 
-// tasksPerBlock returns the number of tasks of the first block, which is small since many groups
-// are, and of each of the others. They are 8 and 256, or fewer if tasks are large.
-func tasksPerBlock[T, R any]() (first, others int) {
-	const most, bytes = 256, 512 << 10
-	others = max(min(bytes/int(unsafe.Sizeof(taskpool.Task[T, R]{})), most), 1)
-	return max(others/32, 1), others
+// tasks are the tasks of a group that the pool has accepted, in blocks. The lock of the engine
+// guards them.
+type tasks[T, R any] struct {
+	blocks [][]taskpool.Task[T, R]
+	free   []taskpool.Task[T, R] // the rest of the last block
+	n      int
+	oldest int  // all tasks before it are claimed
+	closed bool // there will be no more
 }
 
-// taskLocked returns the task with an index. It makes the block if there is none yet.
-func (g *Group[T, R]) taskLocked(i int) *taskpool.Task[T, R] {
-	n, others := tasksPerBlock[T, R]()
-	k := 0
-	if i >= n {
-		i, k, n = (i-n)%others, 1+(i-n)/others, others
-	}
-	if k == len(g.blocks) {
-		g.blocks = append(g.blocks, make([]taskpool.Task[T, R], n))
-	}
-	return &g.blocks[k][i]
+// The first block has 8 tasks, since many groups are small, and the next ones twice as many each, up
+// to 256, or less if tasks are large.
+func firstBlock[T, R any]() int {
+	const bytes = 512 << 10
+	return max(min(bytes/int(unsafe.Sizeof(taskpool.Task[T, R]{})), 256)>>doublings, 1)
 }
 
-// oldestQueuedLocked returns the first task that can be claimed, or nil.
-func (g *Group[T, R]) oldestQueuedLocked() *taskpool.Task[T, R] {
-	for i := g.oldest; i < g.issued && !g.finishedLocked(); i++ {
-		t := g.taskLocked(i)
-		switch {
-		case t.Queued():
+const doublings = 5
+
+// add adds a task.
+func (s *tasks[T, R]) add(arg T) *taskpool.Task[T, R] {
+	if len(s.free) == 0 {
+		s.free = make([]taskpool.Task[T, R], firstBlock[T, R]()<<min(len(s.blocks), doublings))
+		s.blocks = append(s.blocks, s.free)
+	}
+	t := &s.free[0]
+	s.free = s.free[1:]
+	t.Index, t.Arg = s.n, arg
+	s.n++
+	return t
+}
+
+// at returns the task with an index.
+func (s *tasks[T, R]) at(i int) *taskpool.Task[T, R] {
+	first := firstBlock[T, R]()
+	block := min(bits.Len(uint(i/first+1))-1, doublings)
+	n := first << block // the length of that block, and of all after it if there are no more doublings
+	i -= n - first      // counted from it
+	return &s.blocks[block+i/n][i%n]
+}
+
+// oldestQueued returns the first task that can be claimed, or nil.
+func (s *tasks[T, R]) oldestQueued() *taskpool.Task[T, R] {
+	for ; s.oldest < s.n && s.blocks != nil; s.oldest++ {
+		if t := s.at(s.oldest); t.Queued() {
 			return t
-		case t.Claimed() && i == g.oldest:
-			g.oldest++
 		}
 	}
 	return nil
@@ -56,25 +73,46 @@ func (g *Group[T, R]) dropQueued() {
 		return
 	}
 	_ = sched.Err(ctx) // so that submitters which wait for room see its end
-	var dropped []*taskpool.Task[T, R]
-	g.mu.Lock()
-	for t := g.oldestQueuedLocked(); t != nil; t = g.oldestQueuedLocked() {
-		if t.Claim() {
-			dropped = append(dropped, t)
+	for {
+		const atOnce = 256 // so that the lock is not held for long
+		var dropped []*taskpool.Task[T, R]
+		g.pool.eng.Guard(func() {
+			for t := g.tasks.oldestQueued(); t != nil && len(dropped) < atOnce; t = g.tasks.oldestQueued() {
+				if t.Claim() {
+					dropped = append(dropped, t)
+				}
+			}
+		})
+		if len(dropped) == 0 {
+			return
 		}
-	}
-	g.mu.Unlock()
-	if len(dropped) == 0 {
-		return
-	}
-	g.pool.eng.Cancelled(len(dropped))
-	for _, t := range dropped {
-		g.settle(t, outcome.NotStarted(context.Cause(ctx)))
+		g.pool.eng.Cancelled(len(dropped))
+		for _, t := range dropped {
+			g.settle(t, outcome.NotStarted(context.Cause(ctx)))
+		}
 	}
 }
 
 // A groupOwner keeps the methods that the engine calls apart from those of the group.
 type groupOwner[T, R any] struct{ g *Group[T, R] }
+
+// Accept adds a task, unless the group takes no more or has as many unfinished as it may.
+func (o groupOwner[T, R]) Accept(arg T) (*taskpool.Task[T, R], error) {
+	g := o.g
+	switch {
+	case g.tasks.closed:
+		return nil, errClosed
+	case g.limit > 0 && g.tasks.n-g.ends.count() >= g.limit:
+		return nil, errLimit
+	}
+	return g.tasks.add(arg), nil
+}
+
+// Why a group does not accept a task.
+var (
+	errClosed = errors.New("pool: group closed")
+	errLimit  = errors.New("pool: group is full")
+)
 
 func (groupOwner[T, R]) Starts(*taskctx.Context) {}
 
@@ -120,6 +158,9 @@ func (g *Group[T, R]) note(i int, err error) (fails bool) {
 	case !g.all:
 		g.failure, fails = err, true
 	}
+	if g.failure != nil {
+		g.failed.Store(true)
+	}
 	return fails
 }
 
@@ -128,10 +169,11 @@ func (g *Group[T, R]) pop() (r Result[T, R], err error, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i, ok := g.ends.at(g.yielded)
-	if !ok || g.finishedLocked() {
+	if !ok {
 		return r, nil, false
 	}
-	t := g.taskLocked(i)
+	var t *taskpool.Task[T, R]
+	g.pool.eng.Guard(func() { t = g.tasks.at(i) })
 	g.yielded++
 	r = Result[T, R]{i, t.Arg, t.Value}
 	var zero T

@@ -159,7 +159,7 @@ func (w *walk[T, R]) next() (v R, err error, ok bool) {
 // help runs a queued task in place if the caller is inside a task of the pool.
 func (w *walk[T, R]) help(calls []*call[T, R]) bool {
 	return slices.ContainsFunc(calls, func(c *call[T, R]) bool {
-		return c.Queued() && w.pool.eng.Help(w.ctx, &c.Task, w.ready)
+		return c.Queued() && w.pool.eng.Help(w.ctx, &c.origin, &c.Task, w.ready)
 	})
 }
 

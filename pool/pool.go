@@ -123,7 +123,7 @@ func (p *Pool[T, R]) detach(ctx context.Context, task T, wait bool) error {
 	if err != nil {
 		return err
 	}
-	if err = p.eng.Push(ctx, task, &h.task, wait); err != nil {
+	if err = p.eng.Push(ctx, task, &h.origin, wait); err != nil {
 		p.forget(ctx)
 	}
 	return err
@@ -255,7 +255,6 @@ type header[T, R any] struct {
 	mortal bool // either the scope or the pool can end
 	scope  taskctx.Scope
 	origin taskpool.Origin[T, R]
-	task   taskpool.Task[T, R] // stands for all of them
 }
 
 // header returns the header of tasks under ctx, or why none is accepted. The pool remembers the
@@ -273,7 +272,6 @@ func (p *Pool[T, R]) header(ctx context.Context) (*header[T, R], error) {
 		h = &header[T, R]{under: ctx, scope: taskctx.NewScope(p.eng.Root, ctx)}
 		h.origin.Open(&h.scope, false)
 		h.mortal = h.scope.Mortal() || p.eng.Root.Mortal()
-		h.task.Origin = &h.origin
 		p.slot(ctx).Store(h)
 	}
 	return h, nil

@@ -22,32 +22,32 @@ func (e *Engine[T, R]) Cancelled(n int) {
 func (e *Engine[T, R]) vacateLocked(n int) {
 	const few = 64
 	if e.dead += n; e.dead > max(few, e.queue.len()/8) {
-		e.dead -= e.queue.keep(func(it item[T, R]) bool { return it.task.Queued() })
+		e.dead -= e.queue.keep(func(it item[T, R]) bool { return it.queued() })
 	}
 	e.admitLocked()
 }
 
-// over reports whether the context of t has ended, or t has ended itself since it was looked at,
-// perhaps with its context. t may be nil.
-func (t *Task[T, R]) over() bool {
-	if t == nil {
+// over reports whether the scope of o has ended, or all tasks have since one was looked at, perhaps
+// with the scope. o may be nil.
+func (o *Origin[T, R]) over() bool {
+	if o == nil {
 		return false
 	}
-	s := t.Origin.Scope()
+	s := o.Scope()
 	return s == nil || s.Over()
 }
 
 // sweepFull is sweep for a caller that has found no room. The call counts like an accepted task, and
 // it is also time to sweep when one of the oldest tasks is to be cancelled.
 func (e *Engine[T, R]) sweepFull() (found bool) {
-	var suspect *Task[T, R]
+	var old *Origin[T, R]
 	e.mu.Lock()
 	if e.queue.mortal {
 		e.queue.swept--
-		suspect = e.queue.sample()
+		old = e.queue.sample()
 	}
 	e.mu.Unlock()
-	return e.sweep(suspect.over())
+	return e.sweep(old.over())
 }
 
 // sweep cancels the queued tasks whose context has ended, if it is time to look for them or if sure,
@@ -64,25 +64,24 @@ func (e *Engine[T, R]) sweep(sure bool) (found bool) {
 	over := map[*taskctx.Scope]bool{}
 	q.swept = q.accepted
 	e.dead -= q.keep(func(it item[T, R]) bool {
-		if o := it.task.Origin; o.Lingers {
-			over[o.Scope()] = false
+		if it.origin.Lingers {
+			over[it.origin.Scope()] = false
 		}
-		return it.task.Queued()
+		return it.queued()
 	})
 	q.mortal = len(over) > 0
 	e.mu.Unlock()
 	for s := range over {
 		over[s] = s.Over() // contexts of users are asked without a lock
 	}
-	var dropped []*Task[T, R]
+	var dropped []item[T, R]
 	e.lock()
 	e.dead -= q.keep(func(it item[T, R]) bool {
-		t := it.task
-		if !over[t.Origin.Scope()] {
-			return t.Queued()
+		if !over[it.origin.Scope()] {
+			return it.queued()
 		}
-		if t.Claim() {
-			dropped = append(dropped, t)
+		if it.claim() {
+			dropped = append(dropped, it)
 			e.dead++ // it is not removed because someone else has claimed it
 		}
 		return false
@@ -112,18 +111,18 @@ func (e *Engine[T, R]) recallLocked() {
 // settleAll publishes that tasks which the caller has claimed and counted never started,
 // because of cause, or of the end of their context if cause is nil. The errors of detached tasks are
 // reported on another goroutine, one at a time: the handler may take its time.
-func (e *Engine[T, R]) settleAll(tasks []*Task[T, R], cause error) {
+func (e *Engine[T, R]) settleAll(tasks []item[T, R], cause error) {
 	var untold []unstarted[T, R]
-	for _, t := range tasks {
+	for _, it := range tasks {
 		why := cause
 		if why == nil {
-			why = context.Cause(t.Origin.Scope().Submitted)
+			why = context.Cause(it.origin.Scope().Submitted)
 		}
 		err := outcome.NotStarted(why)
-		if o := t.Origin.Owner; o != nil {
-			o.Settle(t, err)
+		if it.task != nil {
+			it.origin.Owner.Settle(it.task, err)
 		} else {
-			untold = append(untold, unstarted[T, R]{t, err})
+			untold = append(untold, unstarted[T, R]{it.origin, err})
 		}
 	}
 	if len(untold) == 0 {
@@ -144,8 +143,8 @@ func (e *Engine[T, R]) settleAll(tasks []*Task[T, R], cause error) {
 
 // An unstarted is a detached task that never started.
 type unstarted[T, R any] struct {
-	task *Task[T, R]
-	err  error
+	origin *Origin[T, R]
+	err    error
 }
 
 // tell reports the errors of detached tasks that never started.
@@ -160,7 +159,7 @@ func (e *Engine[T, R]) tell() {
 		u := e.untold[0]
 		e.untold[0], e.untold = unstarted[T, R]{}, e.untold[1:]
 		e.mu.Unlock()
-		ctx := u.task.Origin.context(e.Root, nil, -1)
+		ctx := u.origin.context(e.Root, nil, -1)
 		pprof.SetGoroutineLabels(ctx.Labels)
 		e.Report(ctx, u.err, false)
 	}

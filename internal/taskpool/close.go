@@ -40,7 +40,7 @@ func (e *Engine[T, R]) Drain(cause error) []T {
 	e.closeLocked(ErrClosed)
 	claimed, tasks := e.drainLocked()
 	e.unlock()
-	claimed = slices.DeleteFunc(claimed, func(t *Task[T, R]) bool { return t.Origin.Owner == nil })
+	claimed = slices.DeleteFunc(claimed, func(it item[T, R]) bool { return it.task == nil })
 	e.settleAll(claimed, cause)
 	return tasks
 }
@@ -68,11 +68,11 @@ func (e *Engine[T, R]) Abort(why, cause error, root bool) (running, dropped, clo
 
 // drainLocked claims all tasks that have not started, and counts them as cancelled. It returns
 // them, and their values.
-func (e *Engine[T, R]) drainLocked() (claimed []*Task[T, R], values []T) {
+func (e *Engine[T, R]) drainLocked() (claimed []item[T, R], values []T) {
 	e.recallLocked()
 	for _, it := range e.queue.drain() {
-		if it.task.Claim() {
-			claimed, values = append(claimed, it.task), append(values, it.arg())
+		if it.claim() {
+			claimed, values = append(claimed, it), append(values, it.arg())
 		} else {
 			e.dead--
 		}

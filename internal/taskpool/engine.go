@@ -115,6 +115,13 @@ func (e *Engine[T, R]) Ended(ctx context.Context) error {
 	return nil
 }
 
+// Guard calls f under the lock of the engine, which guards what [Owner.Accept] writes.
+func (e *Engine[T, R]) Guard(f func()) {
+	e.mu.Lock()
+	f()
+	e.mu.Unlock()
+}
+
 // foldLocked takes over the counts of w, and returns the word that they were in.
 func (e *Engine[T, R]) foldLocked(w *worker[T, R]) (word uint64) {
 	word = w.run.fold()

@@ -10,12 +10,12 @@ import (
 	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
-// Help makes progress for a caller inside a task that waits for t under ctx. If t is queued,
+// Help makes progress for a caller inside a task that waits for t, which is of o, under ctx. If t is queued,
 // Help runs it on the calling goroutine, since the worker that merely waited could be the one
 // that is needed; in a pool with keys it may run the tasks before t. It returns false if
 // there is nothing to run: t has started, or it waits for another task of its key. In the
 // latter case Help signals wake when that has changed.
-func (e *Engine[T, R]) Help(ctx context.Context, t *Task[T, R], wake chan struct{}) bool {
+func (e *Engine[T, R]) Help(ctx context.Context, o *Origin[T, R], t *Task[T, R], wake chan struct{}) bool {
 	at := e.Root.Inside(ctx)
 	if at == nil {
 		return false
@@ -30,7 +30,7 @@ func (e *Engine[T, R]) Help(ctx context.Context, t *Task[T, R], wake chan struct
 	e.waiting++
 	e.vacateLocked(1)
 	e.mu.Unlock()
-	e.runInPlace(ctx, at, item[T, R]{task: t}, nil)
+	e.runInPlace(ctx, at, item[T, R]{origin: o, task: t}, nil)
 	return true
 }
 
@@ -55,7 +55,7 @@ func (e *Engine[T, R]) helpInOrder(ctx context.Context, at *taskctx.Context, t *
 		e.mu.Unlock()
 		return false
 	}
-	if !p.task.Claim() { // it has been cancelled
+	if !p.claim() { // it has been cancelled
 		e.dead--
 		if l != nil {
 			o.done(l)
@@ -86,7 +86,8 @@ func holds[T, R any](at *taskctx.Context, l *lane[T, R]) bool {
 // another one of its lane, under outside. It does not return if the task calls Goexit.
 func (e *Engine[T, R]) runInPlace(outside context.Context, at *taskctx.Context, it item[T, R], l *lane[T, R]) {
 	w := &worker[T, R]{id: int(at.Worker), fn: e.Fn, outer: at, lane: l}
-	w.run.chunk = &chunk[T, R]{items: []item[T, R]{it}}
+	w.run.chunk = &chunk[T, R]{size: 1}
+	w.run.chunk.push(it)
 	defer pprof.SetGoroutineLabels(outside)
 	e.runTasks(w, 0)
 }

@@ -86,7 +86,7 @@ func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration)
 		l = &lane[T, R]{key: p.key}
 		o.lanes[p.key] = l
 	}
-	if p.task.Origin.Owner != nil {
+	if p.task != nil {
 		o.of[p.task] = l
 	}
 	o.n++
@@ -96,13 +96,13 @@ func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration)
 	}
 }
 
-// sample returns one of the tasks, see queue.sample. The choice depends on at.
-func (o *orderedQueue[T, R]) sample(at uint64) *Task[T, R] {
+// sample returns the origin of one of the tasks, see queue.sample. The choice depends on at.
+func (o *orderedQueue[T, R]) sample(at uint64) *Origin[T, R] {
 	looks := 0
 	for _, l := range o.lanes { // the first one differs each time
 		for i := range l.queue {
-			if t := l.queue[(at+uint64(i))%uint64(len(l.queue))].task; t.lingers() {
-				return t
+			if p := l.queue[(at+uint64(i))%uint64(len(l.queue))]; p.lingers() {
+				return p.origin
 			}
 			if looks++; looks == sampleLooks {
 				return nil

@@ -3,34 +3,7 @@ package taskpool
 import (
 	"cmp"
 	"time"
-	"unsafe"
 )
-
-// An item is a task in the queue. The value is here if the origin of the task is detached, and
-// in the task otherwise.
-type item[T, R any] struct {
-	value T
-	task  *Task[T, R]
-	at    sample // when it was accepted; 0: it is not in the sample
-}
-
-// arg returns the value.
-func (it *item[T, R]) arg() T {
-	if it.task.Origin.Owner == nil {
-		return it.value
-	}
-	return it.task.Arg
-}
-
-const chunkSize = 32
-
-// A chunk is a part of the queue, and later the run queue of the worker that took it.
-type chunk[T, R any] struct {
-	next  *chunk[T, R]
-	n     int    // items in use
-	seq   uint64 // how many tasks were accepted before items[0]; those of the others are more
-	items []item[T, R]
-}
 
 // A queue, which Engine.mu guards, holds accepted tasks, first in, first out, in a list of chunks, or in an ordered pool in
 // the order that it has.
@@ -49,32 +22,21 @@ type queue[T, R any] struct {
 	swept    uint64 // accepted when tasks were last looked for whose context has ended
 }
 
-// itemsPerChunk bounds a chunk in bytes as well, for large tasks.
-func itemsPerChunk[T, R any]() int {
-	const bytes = 8 << 10
-	return min(max(bytes/int(unsafe.Sizeof(item[T, R]{})), 1), chunkSize)
-}
-
-// mostSpares is as many chunks as a queue of 1,024 small tasks needs, and 0 for large tasks.
-func mostSpares[T, R any]() int {
-	const bytes = 80 << 10
-	return min(bytes/(itemsPerChunk[T, R]()*int(unsafe.Sizeof(item[T, R]{}))+1), 2*1024/chunkSize)
-}
-
 // len returns the number of tasks.
 func (q *queue[T, R]) len() int { return q.n + q.order.len() }
 
-// push accepts a task, which has a place if the queue has an order. It returns a queued task whose
-// context may have ended, or nil.
-func (q *queue[T, R]) push(it item[T, R], p *place[T, R]) (suspect *Task[T, R]) {
-	o := it.task.Origin
-	if o.Owner != nil {
-		it.task.state.Store(queued)
+// push accepts a task, which has a place if the queue has an order, unless its owner does not.
+func (q *queue[T, R]) push(it item[T, R], p *place[T, R]) (err error) {
+	if it.origin.Owner != nil {
+		if it.task, err = it.origin.Owner.Accept(it.value); err != nil {
+			return err
+		}
+		var zero T
+		it.value = zero
 	}
-	if q.mortal = q.mortal || o.Lingers; q.due() {
-		suspect = q.sample()
-	}
+	q.mortal = q.mortal || it.origin.Lingers
 	if p != nil {
+		p.item = it
 		q.order.push(p, q.accepted, time.Since(q.base))
 	} else {
 		if q.sampler.left--; q.sampler.left < 0 {
@@ -83,18 +45,17 @@ func (q *queue[T, R]) push(it item[T, R], p *place[T, R]) (suspect *Task[T, R]) 
 		q.append(it, q.accepted)
 	}
 	q.accepted++
-	return suspect
+	return nil
 }
 
 // append adds an item, which was accepted after seq others, at the end.
 func (q *queue[T, R]) append(it item[T, R], seq uint64) {
 	c := q.tail
-	if c == nil || c.n == len(c.items) {
+	if c == nil || c.n == c.size {
 		c = q.grow()
 		c.seq = seq
 	}
-	c.items[c.n] = it
-	c.n++
+	c.push(it)
 	q.n++
 }
 
@@ -102,7 +63,7 @@ func (q *queue[T, R]) append(it item[T, R], seq uint64) {
 func (q *queue[T, R]) blank() *chunk[T, R] {
 	c := q.spare
 	if c == nil {
-		return &chunk[T, R]{items: make([]item[T, R], itemsPerChunk[T, R]())}
+		return &chunk[T, R]{size: chunkSize[T]()}
 	}
 	q.spare, c.next = c.next, nil
 	q.spares--
@@ -133,7 +94,7 @@ func (q *queue[T, R]) take() (c *chunk[T, R], l *lane[T, R]) {
 	case q.order != nil:
 		p, l := q.order.take(q.order.ready[0])
 		c = q.blank()
-		c.items[0], c.n = p.item, 1
+		c.push(p.item)
 		return c, l
 	}
 	c = q.head
@@ -153,23 +114,17 @@ func (q *queue[T, R]) putBack(c *chunk[T, R]) {
 	q.n += c.n
 }
 
-// recycle keeps a chunk whose items have been cleared. c may be nil.
+// recycle keeps a chunk whose items have been pulled. c may be nil.
 func (q *queue[T, R]) recycle(c *chunk[T, R]) {
-	if c != nil && q.spares < mostSpares[T, R]() {
-		c.n, c.next, q.spare = 0, q.spare, c
+	if c != nil && q.spares < mostSpares[T]() {
+		c.clear()
+		c.next, q.spare = q.spare, c
 		q.spares++
 	}
 }
 
 // trim lets go of the chunks that are kept.
 func (q *queue[T, R]) trim() { q.spare, q.spares = nil, 0 }
-
-// pull takes item i out.
-func (c *chunk[T, R]) pull(i int) item[T, R] {
-	it := c.items[i]
-	c.items[i] = item[T, R]{}
-	return it
-}
 
 // keep removes the items for which wanted returns false, and returns how many there were.
 func (q *queue[T, R]) keep(wanted func(item[T, R]) bool) (removed int) {
@@ -210,9 +165,9 @@ func (q *queue[T, R]) due() bool {
 	return q.mortal && q.accepted-q.swept >= uint64(q.len())/8
 }
 
-// sample returns one of the oldest tasks that are queued and end with their context, another one
-// each time, or nil if it finds none.
-func (q *queue[T, R]) sample() *Task[T, R] {
+// sample returns the origin of one of the oldest tasks that are queued and end with their context,
+// of another one each time, or nil if it finds none.
+func (q *queue[T, R]) sample() *Origin[T, R] {
 	c, at := q.head, 2*q.accepted-q.swept
 	switch {
 	case q.order != nil:
@@ -222,8 +177,8 @@ func (q *queue[T, R]) sample() *Task[T, R] {
 	}
 	i := int(at % uint64(c.n))
 	for range sampleLooks {
-		if t := c.items[i].task; t.lingers() {
-			return t
+		if it := c.item(i); it.lingers() {
+			return it.origin
 		}
 		if i++; i == c.n {
 			c, i = cmp.Or(c.next, q.head), 0
@@ -235,6 +190,3 @@ func (q *queue[T, R]) sample() *Task[T, R] {
 // sampleLooks is how many tasks sample looks at. So many are not claimed in a short queue, see
 // vacateLocked.
 const sampleLooks = 128
-
-// lingers reports whether t is queued and the engine drops it when its context ends.
-func (t *Task[T, R]) lingers() bool { return t.Origin.Lingers && t.Queued() }

@@ -29,7 +29,8 @@ func (e *Engine[T, R]) work(w *worker[T, R], i int, ok bool) {
 // During a Goexit it starts another goroutine, which takes the worker over, and does not return.
 // A worker in place of another task has one task.
 func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
-	var t *Task[T, R]
+	var it item[T, R] // without its value
+	var zero T
 	running := false // the function of a task
 	defer func() {
 		if !running {
@@ -37,37 +38,36 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 		}
 		switch r := recover(); {
 		case r == nil:
-			next, ok := e.finish(w, t, outcome.ErrGoexit, oneFailed)
+			next, ok := e.finish(w, it, outcome.ErrGoexit, oneFailed)
 			e.handOver(w, next, ok)
-		case e.Crash || e.Unhandled && t.Origin.Owner == nil:
+		case e.Crash || e.Unhandled && it.task == nil:
 			crash(r)
 		default:
-			next, ok = e.finish(w, t, outcome.Panicked(r), oneFailed)
+			next, ok = e.finish(w, it, outcome.Panicked(r), oneFailed)
 		}
 	}()
 	for next, ok = i, true; ok; {
 		if e.crowded.Load() {
 			e.relieve()
 		}
-		it := w.run.chunk.pull(next)
-		if t = it.task; t != w.plain {
-			if w.outer == nil && !t.Claim() {
+		it = w.run.chunk.pull(next)
+		if it.origin != w.plain {
+			if w.outer == nil && !it.claim() {
 				next, ok = w.run.next(oneSkipped)
 				continue
 			}
-			if t.Origin != w.origin || w.lane != nil {
-				e.prepare(w, t)
+			if it.origin != w.origin || w.lane != nil {
+				e.prepare(w, it.origin)
 			}
 			if w.mortal {
-				if count, err := e.unfit(w, t.Origin.Scope()); err != nil {
-					next, ok = e.finish(w, t, outcome.NotStarted(err), count)
+				if count, err := e.unfit(w, it.origin.Scope()); err != nil {
+					next, ok = e.finish(w, it, outcome.NotStarted(err), count)
 					continue
 				}
 			}
-			if t.Origin.Owner != nil {
-				it.value = t.Arg
-			}
 		}
+		arg := it.arg()
+		it.value = zero
 		var start time.Duration
 		if it.at != 0 {
 			start = e.now()
@@ -75,22 +75,22 @@ func (e *Engine[T, R]) runTasks(w *worker[T, R], i int) (next int, ok bool) {
 		}
 		pprof.SetGoroutineLabels(w.ctx.Labels)
 		running = true
-		v, err := w.fn(w.ctx, it.value)
+		v, err := w.fn(w.ctx, arg)
 		running = false
 		if it.at != 0 {
 			e.Runs.add(e.now()-start, it.at.weight())
 		}
 		switch {
-		case err == nil && t == w.plain:
+		case err == nil && it.origin == w.plain:
 			next, ok = w.run.next(oneCompleted)
 			continue
-		case t.Origin.Owner != nil:
-			t.Value = v
+		case it.task != nil:
+			it.task.Value = v
 		}
 		if err != nil {
-			next, ok = e.finish(w, t, err, oneFailed)
+			next, ok = e.finish(w, it, err, oneFailed)
 		} else {
-			next, ok = e.settle(w, t, nil, oneCompleted)
+			next, ok = e.settle(w, it, nil, oneCompleted)
 		}
 	}
 	return next, ok
@@ -104,12 +104,12 @@ func (e *Engine[T, R]) handOver(w *worker[T, R], next int, ok bool) {
 }
 
 // finish counts the task that has ended and publishes its end. It claims the next one.
-func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
-	if err != nil && t.Origin.Owner == nil {
+func (e *Engine[T, R]) finish(w *worker[T, R], it item[T, R], err error, count uint64) (next int, ok bool) {
+	if err != nil && it.task == nil {
 		reported := false
 		defer func() {
 			if !reported { // the error handler has called Goexit
-				next, ok := e.settle(w, t, err, count)
+				next, ok := e.settle(w, it, err, count)
 				e.handOver(w, next, ok)
 			}
 		}()
@@ -117,10 +117,10 @@ func (e *Engine[T, R]) finish(w *worker[T, R], t *Task[T, R], err error, count u
 		e.Report(w.ctx, err, false)
 		reported = true
 	}
-	return e.settle(w, t, err, count)
+	return e.settle(w, it, err, count)
 }
 
-func (e *Engine[T, R]) settle(w *worker[T, R], t *Task[T, R], err error, count uint64) (next int, ok bool) {
+func (e *Engine[T, R]) settle(w *worker[T, R], it item[T, R], err error, count uint64) (next int, ok bool) {
 	if w.ctx.Single() {
 		w.rest()
 	}
@@ -129,8 +129,8 @@ func (e *Engine[T, R]) settle(w *worker[T, R], t *Task[T, R], err error, count u
 	} else {
 		next, ok = w.run.next(count)
 	}
-	if t.Origin.Owner != nil {
-		t.Origin.Owner.Settle(t, err)
+	if it.task != nil {
+		it.origin.Owner.Settle(it.task, err)
 	}
 	return next, ok
 }
@@ -150,12 +150,12 @@ func (e *Engine[T, R]) unfit(w *worker[T, R], s *taskctx.Scope) (count uint64, e
 	return 0, nil
 }
 
-// prepare gets ready to run t, which has been claimed, and those of its origin after it.
-func (e *Engine[T, R]) prepare(w *worker[T, R], t *Task[T, R]) {
+// prepare gets ready to run a task of o, which has been claimed, and those of o after it.
+func (e *Engine[T, R]) prepare(w *worker[T, R], o *Origin[T, R]) {
 	if w.lane != nil {
 		w.rest() // the context is for this task alone
 	}
-	o, last := t.Origin, w.ctx
+	last := w.ctx
 	w.origin, w.ctx = o, o.context(e.Root, last, w.id)
 	w.mortal = w.fn == nil || o.Scope().Mortal() || e.Root.Mortal()
 	if w.ctx != last {
@@ -170,7 +170,7 @@ func (e *Engine[T, R]) prepare(w *worker[T, R], t *Task[T, R]) {
 	}
 	w.plain = nil
 	if o.Owner == nil && !w.mortal && w.outer == nil && e.queue.order == nil {
-		w.plain = t
+		w.plain = o
 	}
 }
 

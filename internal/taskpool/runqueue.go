@@ -82,9 +82,10 @@ func (q *runQueue[T, R]) steal(dst *chunk[T, R], all bool) int {
 			continue
 		}
 		c := q.chunk
-		dst.n, dst.seq = n, c.seq+uint64(head)
-		copy(dst.items, c.items[head:head+n])
-		clear(c.items[head : head+n])
+		dst.seq = c.seq + uint64(head)
+		for i := range n {
+			dst.push(c.pull(head + i))
+		}
 		return n
 	}
 }

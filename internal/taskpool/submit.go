@@ -14,32 +14,37 @@ type submitter[T, R any] struct {
 	wake  chan struct{}
 	done  <-chan struct{} // of its context
 	over  bool            // its context had ended when its turn came; set before it is woken
-	err   error           // likewise
+	err   error           // likewise, or its owner does not accept its task
 }
 
-// Push accepts a task, or returns why it does not: ErrClosed, the cause of ctx, or without
-// wait ErrQueueFull. The caller has asked Ended. With wait Push blocks while there is no room, first
-// come, first served; a task that is submitted inside a task is accepted beyond the bound.
-func (e *Engine[T, R]) Push(ctx context.Context, value T, t *Task[T, R], wait bool) error {
+// Push accepts a task, or returns why it does not: the error of its owner, ErrClosed, the cause of
+// ctx, or without wait ErrQueueFull. The caller has asked Ended. With wait Push blocks while there is
+// no room, first come, first served; a task that is submitted inside a task is accepted beyond the
+// bound.
+func (e *Engine[T, R]) Push(ctx context.Context, value T, o *Origin[T, R], wait bool) error {
 	e.mu.Lock()
 	if e.queue.accepted >= e.queue.room {
 		e.mu.Unlock()
-		return e.pushSlowly(ctx, item[T, R]{value: value, task: t}, wait)
+		return e.pushSlowly(ctx, item[T, R]{value: value, origin: o}, wait)
 	}
-	e.acceptAndUnlock(item[T, R]{value: value, task: t}, nil)
-	return nil
+	return e.acceptAndUnlock(item[T, R]{value: value, origin: o}, nil)
 }
 
-// acceptAndUnlock accepts a task, which has a place in an ordered pool.
-func (e *Engine[T, R]) acceptAndUnlock(it item[T, R], p *place[T, R]) {
-	suspect := e.queue.push(it, p)
+// acceptAndUnlock accepts a task, which has a place in an ordered pool, unless its owner does not.
+func (e *Engine[T, R]) acceptAndUnlock(it item[T, R], p *place[T, R]) error {
+	var old *Origin[T, R]
+	if e.queue.due() {
+		old = e.queue.sample()
+	}
+	err := e.queue.push(it, p)
 	if e.ableLocked() {
 		e.wakeLocked()
 	}
 	e.mu.Unlock()
-	if suspect.over() {
+	if old.over() {
 		e.sweep(false)
 	}
+	return err
 }
 
 // pushSlowly is Push for a queue that may be full, and for an ordered pool.
@@ -62,8 +67,7 @@ func (e *Engine[T, R]) pushSlowly(ctx context.Context, it item[T, R], wait bool)
 			defer e.mu.Unlock()
 			return e.closed
 		case room:
-			e.acceptAndUnlock(it, p)
-			return nil
+			return e.acceptAndUnlock(it, p)
 		case last:
 			return e.waitForRoom(ctx, done, it, p)
 		}
@@ -128,8 +132,9 @@ func (e *Engine[T, R]) admitLocked() {
 	for room := e.roomLocked(); room > 0 && e.blocked.Len() > 0; {
 		s, _ := e.blocked.Pop()
 		if s.over = sched.Ended(s.done); !s.over {
-			e.queue.push(s.it, s.place)
-			room--
+			if s.err = e.queue.push(s.it, s.place); s.err == nil {
+				room--
+			}
 		}
 		sched.Signal(s.wake)
 	}

@@ -5,10 +5,9 @@
 //
 // # Structure
 //
-// queue.go has the bounded queue: tasks by value in chunks of up to 32, first come, first
-// served. runqueue.go has the run queue of a worker: the chunk that it
-// took from the queue, with one word that tells which of its tasks are unclaimed and how
-// many have ended. The worker claims them one by one with a compare-and-swap, and workers
+// queue.go has the bounded queue, first come, first served: a list of chunks (chunk.go) of up to 64
+// tasks. runqueue.go has the run queue of a worker: the chunk that it took from the queue, with one
+// word that tells which of its tasks are unclaimed and how many have ended. The worker claims them one by one with a compare-and-swap, and workers
 // that are idle steal from it. run.go has the way of a task through a worker. workers.go has the
 // workers, which are started when there is work and end when they have been idle. cancel.go and
 // close.go have the tasks that never start, and the end of an engine. order.go takes the place of
@@ -16,8 +15,8 @@
 //
 // # Locks
 //
-// Engine.mu guards the queue, the workers and the counts of ended tasks. A run queue is filled under
-// it by its worker; after that only its word decides. No code of the user runs under the lock.
+// Engine.mu guards the queue, the workers, the counts of ended tasks, and the tasks that a group has.
+// A run queue is filled under it by its worker; after that only its word decides. No code of the user runs under the lock.
 //
 // # Parking and waking
 //
@@ -54,6 +53,9 @@ type Origin[T, R any] struct {
 
 // An Owner waits for tasks.
 type Owner[T, R any] interface {
+	// Accept is called when a task is accepted, under the lock of the engine, and returns the task, or
+	// why it must not be accepted.
+	Accept(arg T) (*Task[T, R], error)
 	// Starts is called with the context of a task that can be cancelled on its own, after the task
 	// has been claimed and before it runs.
 	Starts(ctx *taskctx.Context)
@@ -84,21 +86,18 @@ func (o *Origin[T, R]) context(r *taskctx.Root, last *taskctx.Context, worker in
 	return ctx
 }
 
-// A Task is one task and then its result, or if its origin is detached any number of tasks, of
-// which the queue has the values. A worker claims a task when its turn comes, a waiter in order to
-// run it in place, and any goroutine in order to cancel it.
+// A Task is a task that someone waits for, and then its result. A worker claims it when its turn
+// comes, a waiter in order to run it in place, and any goroutine in order to cancel it.
 type Task[T, R any] struct {
-	Origin *Origin[T, R]
-	Index  int // for the owner
-	state  sched.Uint64
-	Arg    T
-	Value  R
+	state sched.Uint64
+	Index int // for the owner
+	Arg   T
+	Value R
 }
 
 // The states of a task.
 const (
-	fresh uint64 = iota // not accepted yet
-	queued
+	queued uint64 = iota
 	claimed
 	settled
 )
@@ -107,12 +106,10 @@ const (
 func (t *Task[T, R]) Claimed() bool { return t.state.Load() >= claimed }
 
 // Queued reports whether no one has claimed the task.
-func (t *Task[T, R]) Queued() bool { return t.Origin.Owner == nil || t.state.Load() == queued }
+func (t *Task[T, R]) Queued() bool { return t.state.Load() == queued }
 
 // Claim reports whether the caller is to run or cancel the task. Only one call for a task does.
-func (t *Task[T, R]) Claim() bool {
-	return t.Origin.Owner == nil || t.state.CompareAndSwap(queued, claimed)
-}
+func (t *Task[T, R]) Claim() bool { return t.state.CompareAndSwap(queued, claimed) }
 
 // Land is called when the result of the task is there.
 func (t *Task[T, R]) Land() { t.state.Store(settled) }

@@ -27,7 +27,7 @@ type worker[T, R any] struct {
 	origin *Origin[T, R]    // of the last task; nil while the worker rests
 	ctx    *taskctx.Context // likewise
 	mortal bool             // a task of the origin has to be looked at before it runs, see unfit
-	plain  *Task[T, R]      // that many tasks have in common which need not be looked at before they run, nor when they have completed; or nil
+	plain  *Origin[T, R]    // of tasks that need not be looked at before they run, nor when they have completed; or nil
 	lane   *lane[T, R]      // of the last task, in a pool with keys
 	outer  *taskctx.Context // of the task in whose place this one, the only one of the worker, runs; nil on a goroutine of its own
 	_      [64]byte
