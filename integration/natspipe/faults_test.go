@@ -42,7 +42,7 @@ func (x keyed) starts(url string, fn func(context.Context, int) (int, error)) *w
 func (x keyed) has(n int) {
 	x.t.Helper()
 	until(x.t, fmt.Sprintf("%d values are stored", n), func() bool {
-		s, err := x.js.Stream(soon(x.t), x.out)
+		s, err := x.js.Stream(brief(x.t), x.out)
 		return err == nil && s.CachedInfo().State.Msgs >= uint64(n)
 	})
 }
@@ -231,7 +231,7 @@ func TestN1LeaderChange(t *testing.T) {
 	x.has(200)
 	leader := ""
 	until(t, "the stream has a leader", func() bool {
-		s, err := x.js.Stream(soon(t), x.in)
+		s, err := x.js.Stream(brief(t), x.in)
 		if err == nil && s.CachedInfo().Cluster != nil {
 			leader = s.CachedInfo().Cluster.Leader
 		}

@@ -544,8 +544,8 @@ func (x *trial) nothingIsLeft(names ...string) {
 	x.t.Helper()
 	for _, name := range names {
 		until(x.t, "the consumer has settled everything", func() bool {
-			info := must(x.js.Consumer(soon(x.t), x.in, name)).CachedInfo()
-			return info.NumPending == 0 && info.NumAckPending == 0
+			c, err := x.js.Consumer(brief(x.t), x.in, name)
+			return err == nil && c.CachedInfo().NumPending == 0 && c.CachedInfo().NumAckPending == 0
 		})
 	}
 }

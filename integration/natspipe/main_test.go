@@ -60,6 +60,13 @@ func soon(t testing.TB) context.Context {
 	return ctx
 }
 
+// brief returns a context for a request that is made again if it is lost, as a server ends.
+func brief(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // until waits until cond returns true.
 func until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
