@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -242,6 +243,39 @@ func TestN4OrderPerKey(t *testing.T) {
 	_ = b.end(t)
 	until(t, "all is stored", func() bool { return messages(t, x.js, x.out) == n })
 	inOrderPerKey(t, x.js, x.out, n, keyOf)
+}
+
+// gated is JetStream that sends no value before n are under way at once.
+type gated struct {
+	jetstream.JetStream
+	n       int64
+	waiting atomic.Int64
+	once    sync.Once
+	open    chan struct{}
+}
+
+func (g *gated) PublishMsg(ctx context.Context, m *nats.Msg, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
+	defer g.waiting.Add(-1)
+	if g.waiting.Add(1) == g.n {
+		g.once.Do(func() { close(g.open) })
+	}
+	select {
+	case <-g.open:
+		return g.JetStream.PublishMsg(ctx, m, opts...)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// N4: a Sink sends the values of several keys at once, also if they have one partition.
+func TestN4KeysDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	x := newTrial(t, s.URL(), 1)
+	x.js = &gated{JetStream: x.js, n: 4, open: make(chan struct{})}
+	const n = 40
+	x.fill(n, natspipe.WithKey(1, strconv.Itoa))
+	once(t, x.js, x.in, n)
 }
 
 // inOrderPerKey fails the test unless a stream has the numbers from 0 to n-1 once, and

@@ -92,8 +92,8 @@ func WithPartitions(subject string, n int) Option {
 }
 
 // WithKey makes a Sink store each value in one of n partitions, which a stable hash of
-// its key chooses: in the subjects SUBJECT.0 to SUBJECT.n-1. Values of one partition are
-// stored in the order in which they come; each waits until the one before is confirmed.
+// its key chooses: in the subjects SUBJECT.0 to SUBJECT.n-1. Values of one key are stored
+// in the order in which they come; each waits until the one before is confirmed.
 // NewSink panics if key is for values of another type, WithKey if key is nil or n is not
 // 1 to 1,024.
 func WithKey[T any](n int, key func(value T) string) Option {

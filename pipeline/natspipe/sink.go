@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// senders is how many values a Sink without partitions sends at once.
+	// senders is how many values a Sink sends at once; with more partitions, as many as those.
 	senders = 64
 	// sendAgain is how long a value waits for its confirmation before it is sent again.
 	sendAgain = 2 * time.Second
@@ -76,18 +76,19 @@ func NewSink[T any](ctx context.Context, js jetstream.JetStream, subject string,
 // failed, as with an error in [Map].
 //
 // 64 values are sent at once, unless an option sets other workers, and are stored in any
-// order. With partitions one value of each is sent at a time, in the order in which they
+// order. With [WithKey] one value of each key is sent at a time, in the order in which they
 // come. Stage takes the options of [pipeline.Map].
 func (s *Sink[T]) Stage(opts ...pipeline.Option) pipeline.Stage[Msg[T], T] {
 	if s.key == nil {
 		parallel := []pipeline.Option{pipeline.WithWorkers(senders), pipeline.Unordered()}
 		return work("sink", slices.Concat(parallel, opts), s.store)
 	}
+	// There are lanes of keys, not of partitions: 16 lanes of 16 partitions would leave six idle.
 	lane := work("sink", slices.Concat(opts, []pipeline.Option{pipeline.WithWorkers(1)}), s.store)
-	return pipeline.ByKey(s.partitions, func(m Msg[T]) (subject string) {
+	return pipeline.ByKey(max(senders, s.partitions), func(m Msg[T]) (key string) {
 		defer func() { _ = recover() }() // store panics again
-		return s.place(m.Value)
-	}, lane, pipeline.WithName("by partition"))
+		return s.key(m.Value)
+	}, lane, pipeline.WithName("by key"))
 }
 
 // place returns the subject of a value.
