@@ -33,8 +33,8 @@ func bill(_ context.Context, o Order) (Invoice, error) {
 
 func deliverable(_ context.Context, o Order) (bool, error) { return len(o.Lines) > 0, nil }
 
-// A worker. More workers are more processes of this program. It ends on SIGTERM, when the
-// orders that it has begun are billed.
+// A worker, and an order for it. More workers are more processes of this program. A worker
+// ends on SIGTERM, when the orders that it has begun are billed; this one ends after one.
 func Example() {
 	nc, err := nats.Connect(nats.DefaultURL, nats.MaxReconnects(-1))
 	if err != nil {
@@ -48,6 +48,14 @@ func Example() {
 	ctx := context.Background()
 	stop, cancel := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer cancel()
+	for _, name := range []string{"orders", "invoices"} {
+		if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{name}}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if _, err := js.Publish(ctx, "orders", []byte(`{"ID": "1", "Customer": "Ann", "Lines": ["tea"]}`)); err != nil {
+		log.Fatal(err)
+	}
 
 	in, err := natspipe.NewSource[Order](ctx, js, "orders", "billing")
 	if err != nil {
@@ -62,6 +70,7 @@ func Example() {
 		pipeline.Then(natspipe.Map(bill, pipeline.WithWorkers(8)), out.Stage()))
 	err = work.ForEach(ctx, pipeline.Until(stop, in.All), func(_ context.Context, v Invoice) error {
 		fmt.Println("billed", v.Customer)
+		cancel() // as SIGTERM does
 		return nil
 	})
 	fmt.Println(err, in.Stats().Acked, out.Stats().Stored)

@@ -12,7 +12,7 @@ import (
 
 // The adapters whose first example needs nothing but a NATS server.
 // The line that the example prints identifies it.
-var outside = map[string]string{"pool/natspool": "HELLO", "broadcast/natscast": "import 17"}
+var outside = map[string]string{"pool/natspool": "HELLO", "broadcast/natscast": "import 17", "pipeline/natspipe": "billed Ann"}
 
 // The root may change inside without breaking an adapter that was released before.
 func TestAdaptersImportNoInternals(t *testing.T) {
