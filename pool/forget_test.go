@@ -412,6 +412,36 @@ func TestC8LargeTasksAndResults(t *testing.T) {
 	runtime.KeepAlive(g)
 }
 
+// C8: a pool with keys or priorities keeps no memory for the tasks of a long queue that has been
+// worked off, whether they were waited for or not.
+func TestC8LongOrderedQueue(t *testing.T) {
+	if testkit.Race {
+		t.Skip("the race detector uses memory of its own")
+	}
+	const n = 40_000
+	self := func(v int) int { return v }
+	for name, order := range map[string]pool.Order[int]{
+		"keys": pool.ByKey(self), "priorities": pool.ByPriority(time.Second, self), "both": pool.ByKey(self).Priority(time.Second, self),
+	} {
+		p := pool.NewOrdered(2, order, func(_ context.Context, v int) (int, error) { return v, nil }, pool.WithMinWorkers(2), pool.WithQueue(n))
+		before := testkit.Heap()
+		p.Resize(0)
+		g := p.Group(t.Context())
+		for i := range n / 2 {
+			must0(p.Go(t.Context(), i))
+			accept(g.Go(n - i))
+		}
+		p.Resize(2)
+		must(g.Wait(t.Context()))
+		must0(p.Wait(t.Context()))
+		g = nil
+		if kept := testkit.Heap() - before; kept > 512<<10 {
+			t.Errorf("%s: %d KiB are kept at rest", name, kept>>10)
+		}
+		must0(p.Close())
+	}
+}
+
 // P5: the cost of a wait inside a task does not depend on how deep it is: the context of the
 // first caller is asked as often at each level.
 func TestP5CostOfADeepWait(t *testing.T) {

@@ -29,6 +29,7 @@ type orderedQueue[T, R any] struct {
 	ready laneHeap[T, R]
 	lanes map[any]*lane[T, R]         // by key, or if there is none by the place of the task
 	of    map[*Task[T, R]]*lane[T, R] // the lanes of tasks that are waited for
+	most  int                         // the largest n since the queue was last empty or shrunk
 }
 
 // A place is a task in an ordered queue.
@@ -90,6 +91,7 @@ func (o *orderedQueue[T, R]) push(p *place[T, R], seq uint64, now time.Duration)
 		o.of[p.task] = l
 	}
 	o.n++
+	o.most = max(o.most, o.n)
 	l.queue = append(l.queue, p)
 	if len(l.queue) == 1 && !l.running {
 		heap.Push(&o.ready, l)
@@ -134,9 +136,20 @@ func (o *orderedQueue[T, R]) remove(l *lane[T, R], i int) *place[T, R] {
 	p := l.queue[i]
 	copy(l.queue[1:], l.queue[:i])
 	l.queue[0], l.queue = nil, l.queue[1:]
-	o.n--
 	delete(o.of, p.task)
+	if o.n--; o.n == 0 {
+		o.shrink()
+	}
 	return p
+}
+
+// shrink lets go of the memory of a long queue that is empty: maps and slices do not shrink.
+func (o *orderedQueue[T, R]) shrink() {
+	const few = 1024
+	if o.most > few {
+		o.ready, o.lanes, o.of = nil, maps.Collect(maps.All(o.lanes)), make(map[*Task[T, R]]*lane[T, R])
+	}
+	o.most = 0
 }
 
 // done is called when the running task of a lane has ended.
