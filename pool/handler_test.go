@@ -105,6 +105,41 @@ func TestC2ShutdownDoesNotWaitForAHandler(t *testing.T) {
 	})
 }
 
+// C6: the handler of an error of a closing state may shut the pool down, also when the worker has
+// been idle or the state was that of a task in place: Shutdown does not wait for its caller.
+func TestC6TheHandlerOfAClosingStateShutsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, last := range []int{0, 1} { // the number of tasks in place
+			var p *pool.Pool[int, int]
+			var got []error
+			open := func(context.Context) (int, error) { return 0, nil }
+			p = pool.NewStateful(1, open, func(ctx context.Context, _, n int) (int, error) {
+				if n > 0 {
+					return p.Do(ctx, n-1)
+				}
+				return 0, nil
+			}, func(int) error { return errTask }, pool.WithErrorHandler(func(ctx context.Context, err error) {
+				if !errors.Is(err, errTask) {
+					t.Errorf("the handler got %v", err)
+				}
+				got = append(got, p.Shutdown(ctx))
+			}))
+			must(p.Do(t.Context(), last))
+			time.Sleep(time.Minute) // the worker has been idle for too long
+			synctest.Wait()
+			if len(got) != 1+last || slices.ContainsFunc(got, func(err error) bool { return err != pool.ErrInside }) {
+				t.Errorf("Shutdown in the handler returned %v", got)
+			}
+			if err := p.Go(t.Context(), 0); err != pool.ErrClosed {
+				t.Errorf("Go after it: %v", err)
+			}
+			if err := p.Close(); !errors.Is(err, errTask) {
+				t.Errorf("Close: %v", err)
+			}
+		}
+	})
+}
+
 // C1: nil from Shutdown means that all is over, though its context has ended
 // long since; and while states are being closed it is not.
 func TestC1ShutdownOfAnIdlePool(t *testing.T) {

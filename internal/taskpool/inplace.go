@@ -96,7 +96,7 @@ func (e *Engine[T, R]) runInPlace(outside context.Context, at *taskctx.Context, 
 func (e *Engine[T, R]) countInPlace(w *worker[T, R], count uint64) {
 	w.rest()
 	if w.close != nil {
-		e.closeState(w.close) // it was opened for this task alone
+		e.closeState(w) // it was opened for this task alone
 	}
 	e.lock()
 	e.waiting--

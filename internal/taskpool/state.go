@@ -10,13 +10,9 @@ import (
 	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
-// openState opens the state of a worker. Calls under the context that it gives to the function
-// are inside a task.
+// openState opens the state of a worker.
 func (e *Engine[T, R]) openState(worker int) (fn Func[T, R], closeState func() error, err error) {
-	scope := taskctx.NewScope(e.Root, context.Background())
-	ctx := scope.Context(e.Root, nil, -1) // its labels are those of the pool alone
-	ctx.Worker = int32(worker)
-	ctx.Begin()
+	ctx := e.stateContext(worker)
 	defer ctx.Finish()
 	err = e.contain(ctx, func() (err error) {
 		fn, closeState, err = e.Open(ctx)
@@ -28,10 +24,22 @@ func (e *Engine[T, R]) openState(worker int) (fn Func[T, R], closeState func() e
 	return fn, closeState, nil
 }
 
-// closeState closes the state of a worker, and reports its error.
-func (e *Engine[T, R]) closeState(closeState func() error) {
-	ctx := e.Root.Named(context.Background(), -1)
-	err := e.contain(ctx, closeState)
+// stateContext returns a context for functions that open and close the state of a worker, and for
+// the handler of their errors. Calls under it are inside a task.
+func (e *Engine[T, R]) stateContext(worker int) *taskctx.Context {
+	scope := taskctx.NewScope(e.Root, context.Background())
+	ctx := scope.Context(e.Root, nil, -1) // its labels are those of the pool alone
+	ctx.Worker = int32(worker)
+	ctx.Begin()
+	return ctx
+}
+
+// closeState closes the state of a worker, and reports its error. A handler that shuts the pool
+// down must not wait for this worker.
+func (e *Engine[T, R]) closeState(w *worker[T, R]) {
+	ctx := e.stateContext(w.id)
+	defer ctx.Finish()
+	err := e.contain(ctx, w.close)
 	if err != nil {
 		err = fmt.Errorf("pool: closing the state of a worker: %w", err)
 		_ = e.contain(ctx, func() error { e.Report(ctx, err, true); return nil })

@@ -174,7 +174,7 @@ func (e *Engine[T, R]) retireLocked(w *worker[T, R]) {
 func (e *Engine[T, R]) leave(w *worker[T, R]) {
 	w.rest()
 	if w.close != nil {
-		e.closeState(w.close)
+		e.closeState(w)
 	}
 	e.left()
 }
