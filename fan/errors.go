@@ -104,7 +104,13 @@ func (u *unfinished) Error() string {
 	return u.err.Error() + " (not all items started)"
 }
 
-func (u *unfinished) Is(target error) bool { return target == ErrNotStarted }
+// Is and As answer for the error that ended the call. What they find is found without the list of
+// the other elements, of which there may be millions.
+func (u *unfinished) Is(target error) bool {
+	return target == ErrNotStarted || errors.Is(u.err, target)
+}
+
+func (u *unfinished) As(target any) bool { return errors.As(u.err, target) }
 
 // Unwrap returns the error that ended the call, and one for each element that never
 // started.

@@ -134,6 +134,20 @@ func listsWhatNeverStarted(t *testing.T, what string, n int, cost time.Duration,
 	}
 }
 
+// C11: errors.Is and errors.As find the error that ended the call, and ErrNotStarted, at no cost,
+// however many elements never started.
+func TestC11TheErrorIsFoundBeforeTheList(t *testing.T) {
+	_, err := fan.Map(t.Context(), 2, numbers(100_000), func(context.Context, int) (int, error) { return 0, errItem })
+	if n := testing.AllocsPerRun(10, func() {
+		var te *fan.TaskError
+		if !errors.Is(err, errItem) || !errors.Is(err, fan.ErrNotStarted) || !errors.As(err, &te) || te.Err != errItem {
+			t.Error(err)
+		}
+	}); n > 1 { // te
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // C11: so says an error of a call whose context has ended before all has started.
 func TestC11TheContextEndsBeforeTheStart(t *testing.T) {
 	for name, c := range calls {
