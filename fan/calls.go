@@ -7,8 +7,8 @@ import (
 )
 
 // A calls is the context of the functions of a Map or Reduce. It gets an end of its own
-// when Done is first called, or when it ends before the caller's context: to make such a
-// context costs as much as dozens of cheap elements.
+// when Done is first called, when it ends before the caller's context, or when it is used after
+// the work: to make such a context costs as much as dozens of cheap elements.
 type calls struct {
 	context.Context      // the caller's
 	ends            bool // the caller's context can end
@@ -30,6 +30,9 @@ func (c *calls) Value(key any) any { return c.current().Value(key) }
 func (c *calls) current() context.Context {
 	if own := c.own.Load(); own != nil {
 		return own
+	}
+	if c.over.Load() {
+		return c.makeOwn()
 	}
 	return c.Context
 }

@@ -40,17 +40,29 @@ func TestCallsShareOneDone(t *testing.T) {
 	})
 }
 
-// A context of a Map that is kept ends, also if Done is called only as the Map returns.
+// A context of a Map that is kept ends with the Map, whichever of its methods is called, and when.
 func TestKeptContextEnds(t *testing.T) {
 	testkit.Watchdog(t, func() {
 		var wg sync.WaitGroup
-		for range 500 {
+		for i := range 1000 {
 			_, _ = fan.Map(t.Context(), 1, numbers(1), func(ctx context.Context, _ int) (int, error) {
-				wg.Go(func() { <-ctx.Done() })
+				wg.Go(func() {
+					for i%2 == 0 && ctx.Err() == nil {
+						runtime.Gosched()
+					}
+					<-ctx.Done()
+				})
 				return 0, nil
 			})
 		}
 		wg.Wait()
+		var kept context.Context
+		for _, cause := range []func() error{func() error { return kept.Err() }, func() error { return context.Cause(kept) }} {
+			_, _ = fan.Map(t.Context(), 1, numbers(1), func(ctx context.Context, _ int) (int, error) { kept = ctx; return 0, nil })
+			if err := cause(); err != context.Canceled {
+				t.Errorf("after the Map: %v, want %v", err, context.Canceled)
+			}
+		}
 	})
 }
 
