@@ -48,7 +48,8 @@
 // Submit do not wait for room; [Group.Go], which has no context, does. A wait for a task that is still queued, by Do, [Future.Wait],
 // [Group.Wait], [Group.Results] or a walk, runs that task in place, on the waiting goroutine; if
 // the task calls [runtime.Goexit], it ends the waiting task as well. With keys, the tasks before
-// it of its key run first, in the same way. The stack grows with the depth of such waits. Wait,
+// it of its key run first, in the same way. The stack grows with the depth of such waits. If
+// several goroutines of a task wait, each of them runs a task, beyond the number of workers. Wait,
 // Shutdown and Stop take effect and return [ErrInside].
 //
 // A wait inside a task under another context, such as [context.Background], is a wait from

@@ -238,8 +238,9 @@ func (p *Pool[T, R]) Resize(workers int) {
 
 // WorkerID returns the id of the worker that runs the task which ctx was given to, or is
 // derived from one that was. Ids are 0 … workers-1; no two tasks run as the same worker at any
-// instant, unless one waits for the other in place. Per-worker state can be indexed by it. ok
-// is false outside tasks.
+// instant, apart from those that run in place inside another one. Per-worker state can be indexed
+// by it, unless goroutines of a task wait for tasks of the pool: these run at once. ok is false
+// outside tasks.
 func WorkerID(ctx context.Context) (id int, ok bool) {
 	c := taskctx.Of(ctx)
 	if c == nil {
