@@ -41,6 +41,7 @@ func (c *client) close() { c.http.CloseIdleConnections() }
 func (c *client) page(ctx context.Context, u string) (Page, error) {
 	var p Page
 	err := c.do(ctx, http.MethodGet, u, func(res *http.Response) error {
+		at := plain(res.Request.URL)
 		kind := kindOf(res.Request.URL.Path)
 		switch media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type")); {
 		case media == "text/html", media == "application/xhtml+xml":
@@ -50,41 +51,37 @@ func (c *client) page(ctx context.Context, u string) (Page, error) {
 		case media == "text/markdown":
 			kind = asMarkdown
 		case kind != asMarkdown:
-			p = Page{Name: u}
+			p = Page{Name: u, At: at, Other: true}
 			return nil
 		}
 		src, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
 		if err == nil && len(src) > maxDocument {
 			err = fmt.Errorf("larger than %d MiB", maxDocument>>20)
 		}
-		p = parseDocument(u, kind, src)
+		p = parseDocument(at, kind, src)
+		p.Name, p.At = u, at
 		return err
 	})
 	return p, err
 }
 
-// exists checks that u can be fetched and has its fragment.
-func (c *client) exists(ctx context.Context, u *url.URL) error {
+// exists checks that u can be fetched, and returns the page if u has a fragment.
+func (c *client) exists(ctx context.Context, u *url.URL) (Page, error) {
 	if u.Fragment != "" {
 		p, err := c.page(ctx, plain(u))
-		if err == nil && len(p.Anchors) > 0 && !p.HasAnchor(u.Fragment) {
-			// A page without any anchor may create them by script, so the fragment is
-			// not checked.
-			err = errors.New("no such anchor")
-		}
-		return err
+		p.Other = p.Other || len(p.Anchors) == 0 // they may be made by script
+		return p, err
 	}
-	err := c.do(ctx, http.MethodHead, u.String(), nil)
-	if status, ok := errors.AsType[statusError](err); ok && status != http.StatusNotFound && status != http.StatusGone {
-		// Many servers do not support HEAD correctly.
-		err = c.do(ctx, http.MethodGet, u.String(), nil)
+	err := c.do(ctx, http.MethodHead, plain(u), nil)
+	if _, late := errors.AsType[lateError](err); err != nil && !late && ctx.Err() == nil {
+		err = c.do(ctx, http.MethodGet, plain(u), nil) // many servers do not support HEAD correctly
 	}
-	return err
+	return Page{}, err
 }
 
 // do makes a request and passes a good response to use, which may be nil.
 func (c *client) do(ctx context.Context, method, u string, use func(*http.Response) error) error {
-	late := fmt.Errorf("no answer within %v", c.timeout)
+	late := lateError(c.timeout)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	req, err := http.NewRequestWithContext(ctx, method, u, nil)
@@ -114,6 +111,11 @@ func (c *client) do(ctx context.Context, method, u string, use func(*http.Respon
 	}
 	return err
 }
+
+// A lateError is the time within which a server has not answered.
+type lateError time.Duration
+
+func (e lateError) Error() string { return fmt.Sprintf("no answer within %v", time.Duration(e)) }
 
 // A statusError is an HTTP status code that means failure.
 type statusError int

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"mime"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -348,6 +351,147 @@ func TestExternal(t *testing.T) {
 	defer mu.Unlock()
 	if asked["HEAD /ok"] != 1 || asked["GET /nohead"] != 1 {
 		t.Errorf("asked: %v", asked)
+	}
+}
+
+// serve serves pages by their paths. A text such as "-> /x" leads there, and
+// SELF is the host.
+func serve(t *testing.T, pages map[string]string) (u string, asked func() map[string]int) {
+	t.Helper()
+	var mu sync.Mutex
+	count := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		count[req.Method+" "+req.URL.Path]++
+		mu.Unlock()
+		text, ok := pages[req.URL.Path]
+		to, leads := strings.CutPrefix(text, "-> ")
+		switch {
+		case !ok:
+			http.NotFound(w, req)
+		case leads:
+			http.Redirect(w, req, to, http.StatusFound)
+		default:
+			if kind := mime.TypeByExtension(path.Ext(req.URL.Path)); kind != "" {
+				w.Header().Set("Content-Type", kind)
+			} else {
+				w.Header().Set("Content-Type", "text/html")
+			}
+			fmt.Fprint(w, strings.ReplaceAll(text, "SELF", req.Host))
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, func() map[string]int {
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(count)
+	}
+}
+
+// The links of a page are relative to where its URL has led, and are those of the site only
+// if that is a part of it.
+func TestRedirects(t *testing.T) {
+	elsewhere, _ := serve(t, map[string]string{"/": "<a href=/gone>x</a>"})
+	elsewhere = strings.Replace(elsewhere, "127.0.0.1", "localhost", 1)
+	pages := map[string]string{
+		"/": "<a href=/docs>1</a> <a href=/docs#top>2</a> <a href=/docs#one>3</a> <a href=/out>4</a>", "/out": "-> " + elsewhere,
+		"/docs": "-> /docs/", "/docs/": "<p id=one><a href=a.html>5</a> <a href=gone.html>6</a>", "/docs/a.html": "<a href=../docs/>7</a>",
+	}
+	u, asked := serve(t, pages)
+	want := []string{u + "/docs/:1: gone.html: status 404 Not Found"}
+	for _, start := range []string{u, u + "/docs", u + "/docs/"} {
+		if _, r := report(t, start); !slices.Equal(broken(r), want) || r.Stopped != "" {
+			t.Errorf("%s: %+v", start, r)
+		}
+	}
+	if n := asked()["GET /docs/a.html"]; n != 3 {
+		t.Errorf("%d requests of a page in 3 runs", n)
+	}
+	moved, _ := serve(t, map[string]string{"/": "-> " + strings.Replace(u, "127.0.0.1", "LOCALHOST", 1) + "/docs/"})
+	if _, r := report(t, moved); r.Pages != 3 || len(r.Findings) != 1 {
+		t.Errorf("a host that leads to another one: %+v", r)
+	}
+}
+
+// A host has one name in any case, and //host has the scheme of its page.
+func TestOneHost(t *testing.T) {
+	u, _ := serve(t, map[string]string{"/": "<a href=//SELF/a>1</a>", "/a": "<a href=/gone>2</a>"})
+	_, r := report(t, strings.Replace(u, "127.0.0.1", "LOCALHOST", 1))
+	if want := []string{strings.Replace(u, "127.0.0.1", "localhost", 1) + "/a:1: /gone: status 404 Not Found"}; !slices.Equal(broken(r), want) {
+		t.Errorf("%+v, want %v", r, want)
+	}
+}
+
+// A link that is ignored is not followed either.
+func TestIgnoredLinksAreNotFollowed(t *testing.T) {
+	u, asked := serve(t, map[string]string{"/": "<a href=/logout>1</a>"})
+	if code, r := report(t, "-ignore", "^/logout", u); code != exitGood || asked()["GET /logout"] != 0 {
+		t.Errorf("exit %d, %+v, %v", code, r, asked())
+	}
+}
+
+// What a fragment means is known of documents only, and a text to look for is no anchor.
+func TestFragments(t *testing.T) {
+	u, asked := serve(t, map[string]string{
+		"/":      "<p id=b><a href=/a.pdf#page=2>1</a> <img src=/a.svg#icon> <a href='#b:~:text=x'>2</a> <a href='#c:~:text=x'>3</a> <a href='#:~:text=x'>4</a>",
+		"/a.pdf": "", "/a.svg": "",
+	})
+	if _, r := report(t, u); !slices.Equal(broken(r), []string{u + "/:1: #c:~:text=x: no such anchor"}) {
+		t.Errorf("%+v", r)
+	}
+	before := asked()["GET /"]
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.md": strings.ReplaceAll("[1](U/) [2](U/#b) [3](U/#d) [4](U#e) [5](U/#:~:text=x)", "U", u)})
+	want := []string{"a.md:1: " + u + "#e: no such anchor", "a.md:1: " + u + "/#d: no such anchor"}
+	if _, r := report(t, "-external", dir); !slices.Equal(broken(r), want) || asked()["GET /"] != before+1 || asked()["HEAD /"] != 0 {
+		t.Errorf("%+v, want %v; %v", r, want, asked())
+	}
+}
+
+// A server that refuses HEAD in any way is asked by GET.
+func TestHeadRefused(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		switch {
+		case req.Method != http.MethodHead:
+		case req.URL.Path == "/abort":
+			panic(http.ErrAbortHandler)
+		default:
+			http.NotFound(w, req)
+		}
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.md": strings.ReplaceAll("[1](U/404) [2](U/abort)", "U", server.URL)})
+	if code, r := report(t, "-external", dir); code != exitGood {
+		t.Errorf("exit %d, %+v", code, r)
+	}
+}
+
+// Links that other checkers have taken for broken.
+func TestGoodLinks(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"data.css": `a { background: url("data:image/svg+xml;utf8,<svg fill='#000' width='100%'></svg>") } @namespace svg url(gone); @namespace "gone";`,
+		"text.css": `a { background: url(a\ b.css); background: url("a\20 b.css"); background: url( "m'n.css" ); background: url("m\'n.css#x") }`,
+		"a b.css":  "", "m'n.css": "",
+		"a.html":    "<a href='javascript:\n f(\"100%\")'>1</a> <a href='mailto:a@b.c?subject=100%#%'>2</a> <img src='data:image/svg+xml,<svg\n>'> <a href='tel:1#%'>3</a>",
+		"b.html":    "<a href='a\n.ht\tml'>1</a> <link rel='dns-prefetch preconnect' href=gone> <link rel=PRECONNECT href=gone>",
+		"mark.md":   "\ufeff# Title\n\n[1](#title)",
+		"lines.md":  "# Title\r\n\r\n[1](#title)\r\n\r\nNext\r\n---\r\n\r\n[2](#next)",
+		"escape.md": "[1](i\\_j.md) [2](i&amp;j.md) [3](i\\(j\\).md) ![4](i&#38;j.md) [5](<i&amp;j.md>) [r]\n\n[r]: i\\_j.md",
+		"i_j.md":    "", "i&j.md": "", "i(j).md": "",
+		"head.md":  "<h1 align=center>\n  My <b>Title</b> &amp; more\n</h1>\n\n[1](#my-title--more)\n\n# My title & more\n\n[2](#my-title--more-1)",
+		"image.md": "# A ![badge](a.html)\n\n# ½ été x²\n\n[1](#a-) [2](#-été-x)",
+	})
+	if code, r := report(t, dir); code != exitGood {
+		t.Errorf("exit %d, %s", code, strings.Join(broken(r), "\n"))
+	}
+}
+
+// A finding is one line, whatever the link has in it.
+func TestFindingIsOneLine(t *testing.T) {
+	if got := (Finding{Page: "a", Line: 1, Target: "b\n\x1b[2Jc", Reason: "gone"}).String(); got != `a:1: "b\n\x1b[2Jc": gone` {
+		t.Errorf("%s", got)
 	}
 }
 

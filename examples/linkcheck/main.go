@@ -70,6 +70,11 @@ type config struct {
 	targets  []string // none for the built-in site
 }
 
+// ignores reports whether a link is not to be checked.
+func (c config) ignores(l Link) bool {
+	return slices.ContainsFunc(c.ignore, func(re *regexp.Regexp) bool { return re.MatchString(l.Target) })
+}
+
 func parseFlags(args []string, stderr io.Writer) (config, error) {
 	var c config
 	fl := flag.NewFlagSet("linkcheck", flag.ContinueOnError)
@@ -178,7 +183,7 @@ func check(ctx context.Context, c config, stderr io.Writer) (Report, error) {
 		watching.Go(func() { watch(stderr, sub) })
 	}
 
-	r := &runner{src: src, client: client, external: c.external, ignore: c.ignore, workers: c.workers, rec: rec, news: news}
+	r := &runner{src: src, client: client, external: c.external, ignored: c.ignores, workers: c.workers, rec: rec, news: news}
 	r.run(ctx)
 	_ = news.Close() // its only error is that it is closed
 	watching.Wait()
@@ -210,7 +215,7 @@ func open(c config, client *client) (src source, name string, done func(), err e
 			done()
 			return nil, "", nil, err
 		}
-		return &site{start: u, client: client, workers: c.workers, maxPages: c.maxPages}, target, done, nil
+		return &site{start: u, client: client, ignored: c.ignores, workers: c.workers, maxPages: c.maxPages}, target, done, nil
 	}
 	root, starts, err := openTree(c.targets)
 	if err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/tdewolff/parse/v2"
@@ -14,27 +16,42 @@ func parseCSS(p *Page, src []byte, line int, base string) {
 	lexer := css.NewLexer(parse.NewInputBytes(bytes.Clone(src))) // the lexer writes to its input
 	add := func(target string, line int) {
 		if !strings.HasPrefix(target, "#") {
-			p.addLink(line, against(base, target))
+			p.addLink(line, against(base, unescaped(target)))
 		}
 	}
-	imports := false
+	rule := "" // the name of the at-rule that is being read
 	for {
 		kind, text := lexer.Next()
 		switch kind {
 		case css.ErrorToken:
 			return
 		case css.URLToken:
-			url := strings.TrimSpace(string(text[len("url(") : len(text)-1]))
-			add(strings.Trim(url, `'"`), line)
-			imports = false
+			if rule != "@namespace" { // which has a name, and not a place
+				url := strings.TrimSpace(string(text[len("url(") : len(text)-1]))
+				add(strings.Trim(url, `'"`), line)
+			}
+			rule = ""
 		case css.StringToken:
-			if imports {
+			if rule == "@import" {
 				add(string(text[1:len(text)-1]), line)
 			}
-			imports = false
+			rule = ""
 		case css.AtKeywordToken:
-			imports = strings.EqualFold(string(text), "@import")
+			rule = strings.ToLower(string(text))
 		}
 		line += bytes.Count(text, []byte("\n"))
 	}
+}
+
+var escape = regexp.MustCompile(`\\(?:([0-9a-fA-F]{1,6})(?:\r\n|\s)?|\r\n|(?s:.))`)
+
+// unescaped returns the text that a string or a URL of a style sheet stands for.
+func unescaped(text string) string {
+	return escape.ReplaceAllStringFunc(text, func(s string) string {
+		if hex := escape.FindStringSubmatch(s)[1]; hex != "" {
+			code, _ := strconv.ParseUint(hex, 16, 32) // it fits
+			return string(rune(code))
+		}
+		return strings.TrimLeft(s[1:], "\r\n\f") // a line break that is escaped goes
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -18,10 +19,12 @@ var linkAttrs = map[string][]string{
 
 // parseHTML adds the links and anchors of src, which starts at the given line of the
 // page. Malformed HTML is parsed as browsers do, and is never an error. parseHTML works
-// on tokens, since they have positions in the source.
-func parseHTML(p *Page, src []byte, line int) {
+// on tokens, since they have positions in the source. It calls heading, if that is not nil,
+// with the text of each heading.
+func parseHTML(p *Page, src []byte, line int, heading func(text string)) {
 	z := html.NewTokenizer(bytes.NewReader(src))
 	base, style := "", false
+	var title *strings.Builder // not nil in a heading
 	for {
 		kind := z.Next()
 		if kind == html.ErrorToken {
@@ -33,9 +36,21 @@ func parseHTML(p *Page, src []byte, line int) {
 			parseCSS(p, raw, line, base)
 		}
 		style = false
+		if kind == html.TextToken && title != nil {
+			title.WriteString(html.UnescapeString(string(raw)))
+		}
+		if kind == html.EndTagToken {
+			if name, _ := z.TagName(); isHeading(string(name)) && title != nil {
+				heading(strings.Join(strings.Fields(title.String()), " "))
+				title = nil
+			}
+		}
 		if kind == html.StartTagToken || kind == html.SelfClosingTagToken {
 			tok := z.Token()
 			style = tok.Data == "style"
+			if isHeading(tok.Data) && heading != nil {
+				title = new(strings.Builder)
+			}
 			for _, a := range tok.Attr {
 				switch {
 				case a.Key == "id", a.Key == "name" && tok.Data == "a":
@@ -54,6 +69,10 @@ func parseHTML(p *Page, src []byte, line int) {
 	}
 }
 
+func isHeading(tag string) bool {
+	return len(tag) == 2 && tag[0] == 'h' && tag[1] >= '1' && tag[1] <= '6'
+}
+
 // targets returns the documents that a start tag refers to.
 func targets(tok html.Token) (list []string) {
 	attrs := map[string]string{}
@@ -61,7 +80,7 @@ func targets(tok html.Token) (list []string) {
 		attrs[a.Key] = a.Val
 	}
 	switch {
-	case tok.Data == "link" && (attrs["rel"] == "preconnect" || attrs["rel"] == "dns-prefetch"):
+	case tok.Data == "link" && isHint(attrs["rel"]):
 		return nil // a hint to the browser, which need not lead to a document
 	case tok.Data == "form" && !strings.EqualFold(attrs["method"], "get") && attrs["method"] != "":
 		return nil // only a POST would tell
@@ -78,6 +97,12 @@ func targets(tok html.Token) (list []string) {
 		}
 	}
 	return list
+}
+
+// isHint reports whether a link only names a host.
+func isHint(rel string) bool {
+	words := strings.Fields(strings.ToLower(rel))
+	return len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return w != "preconnect" && w != "dns-prefetch" })
 }
 
 // srcset returns the URLs of the image candidates of a srcset attribute, which are

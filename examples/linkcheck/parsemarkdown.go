@@ -10,14 +10,17 @@ import (
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 // parseMarkdown adds the links and anchors of a document in GitHub's Markdown, with
 // GitHub's anchors for headings, and embedded HTML.
 func parseMarkdown(p *Page, src []byte) {
+	src = bytes.TrimPrefix(src, []byte("\ufeff")) // some editors write a byte order mark
 	md := goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote))
 	doc := md.Parser().Parse(text.NewReader(src))
 	slugs := map[string]int{}
+	heading := func(text string) { p.addAnchor(slug(text, slugs)) }
 	line := lineCounter(src)
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
@@ -25,25 +28,31 @@ func parseMarkdown(p *Page, src []byte) {
 		}
 		switch n := n.(type) {
 		case *ast.Heading:
-			p.addAnchor(slug(plainText(n, src), slugs))
+			heading(plainText(n, src))
 		case *ast.Link:
-			p.addLink(line(position(n)), string(n.Destination))
+			p.addLink(line(position(n)), destination(n.Destination))
 		case *ast.Image:
-			p.addLink(line(position(n)), string(n.Destination))
+			p.addLink(line(position(n)), destination(n.Destination))
 		case *ast.AutoLink:
 			if n.AutoLinkType == ast.AutoLinkURL {
 				p.addLink(line(position(n)), string(n.URL(src)))
 			}
 		case *ast.RawHTML:
-			parseSegments(p, n.Segments, src, line)
+			parseSegments(p, n.Segments, src, line, nil)
 		case *ast.HTMLBlock:
-			parseSegments(p, n.Lines(), src, line)
+			parseSegments(p, n.Lines(), src, line, heading)
 		}
 		return ast.WalkContinue, nil
 	})
 }
 
-func parseSegments(p *Page, segs *text.Segments, src []byte, line func(int) int) {
+// destination returns the target of a link, in which backslashes and entities may stand for
+// characters.
+func destination(text []byte) string {
+	return string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(text))))
+}
+
+func parseSegments(p *Page, segs *text.Segments, src []byte, line func(int) int, heading func(string)) {
 	if segs.Len() == 0 {
 		return
 	}
@@ -53,7 +62,7 @@ func parseSegments(p *Page, segs *text.Segments, src []byte, line func(int) int)
 		seg := segs.At(i)
 		raw.Write(seg.Value(src))
 	}
-	parseHTML(p, raw.Bytes(), line(segs.At(0).Start))
+	parseHTML(p, raw.Bytes(), line(segs.At(0).Start), heading)
 }
 
 // position returns an offset into the source at or close before n.
@@ -84,11 +93,14 @@ func lineCounter(src []byte) func(pos int) int {
 	}
 }
 
+// plainText returns the text of a heading, to which GitHub does not count that of images.
 func plainText(n ast.Node, src []byte) string {
 	var b strings.Builder
 	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			switch n := n.(type) {
+			case *ast.Image:
+				return ast.WalkSkipChildren, nil
 			case *ast.Text:
 				b.Write(n.Value(src))
 				if n.SoftLineBreak() {
@@ -103,6 +115,9 @@ func plainText(n ast.Node, src []byte) string {
 	return b.String()
 }
 
+// word are the characters that GitHub keeps in anchors, besides "-".
+var word = []*unicode.RangeTable{unicode.L, unicode.Other_Alphabetic, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc}
+
 // slug returns the anchor that GitHub gives a heading: lower case, letters,
 // digits, "-" and "_" kept, spaces turned into "-", a number added to repeats.
 func slug(heading string, seen map[string]int) string {
@@ -110,11 +125,11 @@ func slug(heading string, seen map[string]int) string {
 		switch {
 		case r == ' ':
 			return '-'
-		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsMark(r):
+		case r == '-' || unicode.In(r, word...):
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, strings.TrimSpace(heading))
+	}, heading)
 	unique := s
 	for seen[unique] > 0 {
 		unique = fmt.Sprintf("%s-%d", s, seen[s])

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"unicode"
 )
 
 // A Finding is one broken link, or one document that could not be read. The latter has
@@ -22,7 +25,11 @@ func (f Finding) String() string {
 	if f.Target == "" {
 		return fmt.Sprintf("%s: %s", f.Page, f.Reason)
 	}
-	return fmt.Sprintf("%s:%d: %s: %s", f.Page, f.Line, f.Target, f.Reason)
+	target := f.Target
+	if strings.ContainsFunc(target, unicode.IsControl) {
+		target = strconv.Quote(target)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", f.Page, f.Line, target, f.Reason)
 }
 
 // A Report is the outcome of a run, complete or interrupted.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -32,10 +33,17 @@ func against(base, target string) string {
 	return t.String()
 }
 
+// other matches a URL with a scheme that is not checked. It may have any text behind that.
+var other = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:`)
+
 // parseTarget returns the URL of a link, or nil if it cannot be checked: it has another
 // scheme, or is a template that was not filled in.
 func parseTarget(target string) (*url.URL, error) {
 	if strings.Contains(target, "{{") || strings.Contains(target, "${") {
+		return nil, nil
+	}
+	target = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(target) // as browsers do
+	if scheme := strings.ToLower(other.FindString(target)); scheme != "" && scheme != "http:" && scheme != "https:" {
 		return nil, nil
 	}
 	u, err := url.Parse(target)
@@ -45,13 +53,6 @@ func parseTarget(target string) (*url.URL, error) {
 			err = e.Err
 		}
 		return nil, fmt.Errorf("not a URL: %w", err)
-	}
-	switch {
-	case u.Scheme == "http" || u.Scheme == "https":
-	case u.Scheme == "" && u.Host != "":
-		u.Scheme = "https"
-	case u.Scheme != "":
-		return nil, nil
 	}
 	if u.Scheme != "" && u.Host == "" {
 		return nil, fmt.Errorf("URL has no host")

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/tandemgo/tandem/broadcast"
@@ -42,13 +42,13 @@ type runner struct {
 	src      source
 	client   *client
 	external bool
-	ignore   []*regexp.Regexp
+	ignored  func(Link) bool
 	workers  int
 	rec      *recorder
 	news     *broadcast.Broadcast[Event]
 }
 
-// A task is a link to check: an internal link, or an external URL.
+// A task is a link to check: an internal link, or the first of those with one external URL.
 type task struct {
 	link Link
 	url  *url.URL
@@ -59,6 +59,7 @@ type task struct {
 type result struct {
 	task
 	reason string
+	page   Page // of an external URL, if a fragment is to be looked for
 }
 
 // run fills the recorder. If ctx ends, it returns early, and the recorder has the
@@ -97,15 +98,18 @@ func (r *runner) run(ctx context.Context) {
 	// The URLs of one host are requested one at a time, and many hosts at once. The
 	// pool bounds the number of concurrent requests.
 	i = 0
-	host := func(t task) string { return t.url.Host }
-	for v, err := range fan.ByKey(ctx, 4*r.workers, firsts(away), host, checks.Do) {
+	for v, err := range fan.ByKey(ctx, 4*r.workers, firsts(away), func(t task) string { return host(t.url) }, checks.Do) {
 		if err != nil {
 			r.failed(ctx, err)
 			return
 		}
 		i++
-		for _, t := range away[v.url.String()] {
-			r.tell(Event{Phase: "asking hosts", Done: i, Total: len(away), Finding: r.rec.link(t.link, v.reason)})
+		for _, t := range away[plain(v.url)] {
+			reason := v.reason
+			if reason == "" && !v.page.HasAnchor(t.url.Fragment) {
+				reason = "no such anchor"
+			}
+			r.tell(Event{Phase: "asking hosts", Done: i, Total: len(away), Finding: r.rec.link(t.link, reason)})
 		}
 	}
 }
@@ -117,12 +121,12 @@ func (r *runner) failed(ctx context.Context, err error) {
 	}
 }
 
-// sort divides the links that can be checked into the internal ones and, by URL, the
-// external ones. A link with an invalid URL is recorded as a finding.
+// sort divides the links that can be checked into the internal ones and, by URL without
+// fragment, the external ones. A link with an invalid URL is recorded as a finding.
 func (r *runner) sort() (inside []task, away map[string][]task) {
 	away = map[string][]task{}
 	for l := range r.src.links {
-		if slices.ContainsFunc(r.ignore, func(re *regexp.Regexp) bool { return re.MatchString(l.Target) }) {
+		if r.ignored(l) {
 			continue
 		}
 		u, err := parseTarget(l.Target)
@@ -133,17 +137,19 @@ func (r *runner) sort() (inside []task, away map[string][]task) {
 		case r.src.inside(u):
 			inside = append(inside, task{link: l, url: u})
 		case r.external:
-			away[u.String()] = append(away[u.String()], task{link: l, url: u, away: true})
+			u.Scheme = cmp.Or(u.Scheme, "https")
+			away[plain(u)] = append(away[plain(u)], task{link: l, url: u, away: true})
 		}
 	}
 	return inside, away
 }
 
-// firsts returns an iterator over one task of each URL.
+// firsts returns an iterator over one task of each URL, with a fragment if there is one.
 func firsts(tasks map[string][]task) iter.Seq[task] {
 	return func(yield func(task) bool) {
 		for _, u := range slices.Sorted(maps.Keys(tasks)) {
-			if !yield(tasks[u][0]) {
+			i := slices.IndexFunc(tasks[u], func(t task) bool { return t.url.Fragment != "" })
+			if !yield(tasks[u][max(i, 0)]) {
 				return
 			}
 		}
@@ -152,13 +158,13 @@ func firsts(tasks map[string][]task) iter.Seq[task] {
 
 func (r *runner) check(ctx context.Context, t task) (result, error) {
 	if !t.away {
-		return result{t, r.src.check(t.link, t.url)}, nil
+		return result{task: t, reason: r.src.check(t.link, t.url)}, nil
 	}
-	err := r.client.exists(ctx, t.url)
+	p, err := r.client.exists(ctx, t.url)
 	if err == nil {
-		return result{t, ""}, nil
+		return result{task: t, page: p}, nil
 	}
-	return result{t, err.Error()}, ctx.Err()
+	return result{task: t, reason: err.Error()}, ctx.Err()
 }
 
 // tell sends e to the subscribers, none of which can block the run.

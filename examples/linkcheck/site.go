@@ -3,24 +3,30 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/tandemgo/tandem/pipeline"
+	"github.com/tandemgo/tandem/ratelimit/httplimit"
 )
 
 // A site is all pages of one host that can be reached from a first page.
 type site struct {
 	start    *url.URL
 	client   *client
+	ignored  func(Link) bool
 	workers  int
 	maxPages int
+	hosts    []string        // of the first page, and where it has led to
 	pages    map[string]Page // by URL without fragment; read-only once load has returned
 }
 
 // load crawls the site level by level: links found on one level are fetched on the
 // next.
 func (s *site) load(ctx context.Context, seen func(Page)) error {
-	s.pages = map[string]Page{}
+	s.pages, s.hosts = map[string]Page{}, []string{host(s.start)}
 	fetch := pipeline.Map(func(ctx context.Context, u string) (Page, error) {
 		page, err := s.client.page(ctx, u)
 		if err != nil && ctx.Err() == nil {
@@ -39,17 +45,20 @@ func (s *site) load(ctx context.Context, seen func(Page)) error {
 			if err != nil {
 				return err
 			}
-			s.pages[page.Name] = page
+			if at, err := url.Parse(page.At); err == nil && page.Name == plain(s.start) {
+				s.hosts = append(s.hosts, host(at))
+			}
+			page = s.place(page, known)
 			if page.Err != nil && page.Name != plain(s.start) {
 				page.Err = nil // reported for each link to the page
 			}
 			seen(page)
 			for _, l := range page.Links {
 				u, err := s.resolve(l)
-				if err != nil || u == nil || !s.inside(u) || known[plain(u)] {
+				if err != nil || u == nil || !s.inside(u) || known[plain(u)] || s.ignored(l) {
 					continue
 				}
-				if len(known) == s.maxPages {
+				if len(known) >= s.maxPages {
 					return fmt.Errorf("more than %d pages (see -max-pages)", s.maxPages)
 				}
 				known[plain(u)] = true
@@ -61,9 +70,27 @@ func (s *site) load(ctx context.Context, seen func(Page)) error {
 	return nil
 }
 
+// place enters a page, and returns it. If its URL has led to another one, the links belong to
+// the page there, unless that is met by itself or is not a part of the site.
+func (s *site) place(page Page, known map[string]bool) Page {
+	if page.Err == nil && page.At != page.Name {
+		if at, err := url.Parse(page.At); err == nil && s.inside(at) && !known[page.At] {
+			known[page.At], s.pages[page.At] = true, page
+		} else {
+			page.Links = nil
+		}
+		bare := page
+		bare.Links = nil
+		s.pages[page.Name] = bare
+		return page
+	}
+	s.pages[page.Name] = page
+	return page
+}
+
 func (s *site) links(yield func(Link) bool) { eachLink(s.pages, yield) }
 
-func (s *site) inside(u *url.URL) bool { return u.Host == "" || u.Host == s.start.Host }
+func (s *site) inside(u *url.URL) bool { return u.Host == "" || slices.Contains(s.hosts, host(u)) }
 
 // resolve returns the absolute URL of l, or nil if it cannot be checked.
 func (s *site) resolve(l Link) (*url.URL, error) {
@@ -94,10 +121,15 @@ func (s *site) check(l Link, u *url.URL) string {
 	return ""
 }
 
-// plain returns u without its fragment, and with the path as in requests.
+// host returns the host of a URL, the same for all names of it, and its port if that is not
+// the usual one.
+func host(u *url.URL) string { return httplimit.ByHost(&http.Request{URL: u}) }
+
+// plain returns u without its fragment, and with the host and the path as in requests.
 func plain(u *url.URL) string {
 	c := *u
 	c.Fragment, c.RawFragment = "", ""
+	c.Host = strings.ToLower(c.Host)
 	if c.Path == "" {
 		c.Path = "/"
 	}

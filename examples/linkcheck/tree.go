@@ -27,7 +27,7 @@ func (t *tree) load(ctx context.Context, seen func(Page)) (err error) {
 func (t *tree) links(yield func(Link) bool) { eachLink(t.pages, yield) }
 
 // inside reports whether u refers to a file of the tree.
-func (t *tree) inside(u *url.URL) bool { return u.Scheme == "" }
+func (t *tree) inside(u *url.URL) bool { return u.Scheme == "" && u.Host == "" }
 
 // check returns the fault of a link to u inside the tree, or "" if the link is good.
 func (t *tree) check(l Link, u *url.URL) string {

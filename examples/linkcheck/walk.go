@@ -150,9 +150,10 @@ func parseDocument(name string, kind kind, src []byte) Page {
 	case asMarkdown:
 		parseMarkdown(&p, src)
 	case asCSS:
+		p.Other = true
 		parseCSS(&p, src, 1, "")
 	default:
-		parseHTML(&p, src, 1)
+		parseHTML(&p, src, 1, nil)
 	}
 	return p
 }
