@@ -97,9 +97,9 @@ func produce[S Stats](t target, figures S, o recordOptions) {
 	}
 }
 
-// valid returns a name as UTF-8: another one, perhaps from a client, would make the whole export
+// valid returns a text as UTF-8: another one, perhaps from a client, would make the whole export
 // by OTLP fail.
-func valid(name string) string { return strings.ToValidUTF8(name, "\ufffd") }
+func valid(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
 
 func (t target) waiters(now int, ever uint64) {
 	t.gauge("tandem.ratelimit.waiter.count", "{call}", "Callers that wait.", int64(now))

@@ -3,6 +3,7 @@ package oteltandem
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -58,7 +59,7 @@ func Trace[In, Out any](name string, fn func(context.Context, In) (Out, error), 
 			opt(&o)
 		}
 	}
-	tracer := o.provider.Tracer(scope)
+	tracer, name := o.provider.Tracer(scope), valid(name)
 	return func(ctx context.Context, in In) (Out, error) {
 		start := []trace.SpanStartOption{trace.WithAttributes(o.attributes...)}
 		if submitter := trace.SpanContextFromContext(ctx); !o.child {
@@ -79,8 +80,14 @@ func Trace[In, Out any](name string, fn func(context.Context, In) (Out, error), 
 		out, err := fn(ctx, in)
 		returned = true
 		if err != nil && !errors.Is(err, pipeline.ErrSkip) {
-			span.RecordError(err)
-			span.SetStatus(codes.Error, err.Error())
+			text := valid(err.Error())
+			if text == err.Error() {
+				span.RecordError(err)
+			} else {
+				span.AddEvent("exception", trace.WithAttributes(
+					attribute.String("exception.type", fmt.Sprintf("%T", err)), attribute.String("exception.message", text)))
+			}
+			span.SetStatus(codes.Error, text)
 		}
 		return out, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,6 +134,25 @@ func TestStatus(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// A name or the text of an error that is not UTF-8 does not make the export of spans fail.
+func TestSpansAreUTF8(t *testing.T) {
+	tp, spans := tracing(t, sdk.AlwaysSample())
+	bad := errors.New("no user a\xff")
+	fn := oteltandem.Trace("fn\xff", func(context.Context, int) (int, error) { return 0, bad }, oteltandem.WithTracerProvider(tp))
+	if _, err := fn(t.Context(), 0); err != bad {
+		t.Error(err)
+	}
+	got := spans.GetSpans()[0]
+	texts := []string{got.Name, got.Status.Description}
+	for _, a := range got.Events[0].Attributes {
+		texts = append(texts, string(a.Key)+" "+a.Value.AsString())
+	}
+	want := []string{"fn\ufffd", "no user a\ufffd", "exception.type *errors.errorString", "exception.message no user a\ufffd"}
+	if !slices.Equal(texts, want) {
+		t.Errorf("%q, want %q", texts, want)
 	}
 }
 
