@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/tandemgo/tandem/integration/internal/natsserver"
 	"github.com/tandemgo/tandem/pool/natspool"
 )
@@ -25,6 +28,42 @@ func letters[T, R any](t *testing.T, p *natspool.Pool[T, R]) (all []natspool.Dea
 		all = append(all, l)
 	}
 	return all
+}
+
+// A task that was stored by hand names a subject that is no inbox: its worker publishes nothing
+// there, such as an order to JetStream to delete a stream, and its failure is told to the handler.
+func TestResultsGoToInboxesOnly(t *testing.T) {
+	t.Parallel()
+	js, name := connect(t, natsserver.Start(t).URL()), newName(t)
+	if _, err := js.CreateStream(soon(t), jetstream.StreamConfig{Name: "victim", Subjects: []string{"victim.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	var told atomic.Int32
+	p := newPool(t, js, name, 1, func(_ context.Context, fails bool) (struct{}, error) {
+		if fails {
+			return struct{}{}, natspool.Permanent(errors.New("no"))
+		}
+		return struct{}{}, nil
+	}, natspool.WithErrorHandler(func(context.Context, error) { told.Add(1) }))
+	for _, reply := range []string{"$JS.API.STREAM.DELETE.victim", "victim.a", "victim.r.1", "$JS.API.STREAM.DELETE.victim" + nats.NewInbox() + ".r.1"} {
+		for _, task := range []string{"false", "true"} {
+			m := &nats.Msg{Subject: "natspool.tasks." + name, Data: []byte(task), Header: nats.Header{"Tandem-Reply": {reply}}}
+			if _, err := js.PublishMsg(soon(t), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	until(t, "all tasks have ended", func() bool { return p.Stats().Completed == 4 && told.Load() == 4 })
+	if _, err := p.Do(soon(t), false); err != nil { // behind all that was published before
+		t.Error(err)
+	}
+	s, err := js.Stream(soon(t), "victim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.CachedInfo().State.LastSeq; n != 0 {
+		t.Errorf("%d messages in another stream", n)
+	}
 }
 
 // A task that fails is delivered again after growing delays and then becomes a dead

@@ -71,7 +71,7 @@ func (c *core) run(d *delivery) {
 		}
 		defer c.settle(d, result, err) // also after a Goexit of the error handler
 		defer ctx.ended.Store(true)
-		if d.header.Get(replyHeader) == "" {
+		if replyTo(d.header) == "" {
 			c.tellOfTask(ctx, err)
 		}
 	}()

@@ -3,6 +3,7 @@ package natspool
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -105,9 +106,21 @@ func parseFailure(h nats.Header) *failure {
 	return f
 }
 
+// inboxed matches the subjects of results: an inbox, the kind and a token.
+var inboxed = regexp.MustCompile(`^[^$\s]\S*\.[0-9A-Za-z]{22}\.` + result + `\.[0-9a-z]+$`)
+
+// replyTo returns where the result of a task goes, "" for nowhere. Who may store a task may not
+// have a worker publish on any subject, such as one of JetStream's API.
+func replyTo(h nats.Header) string {
+	if reply := h.Get(replyHeader); inboxed.MatchString(reply) {
+		return reply
+	}
+	return ""
+}
+
 // answer sends the outcome of a task to the process that waits for it.
 func (c *core) answer(d *delivery, data []byte, f *failure) {
-	reply := d.header.Get(replyHeader)
+	reply := replyTo(d.header)
 	if reply == "" {
 		return
 	}
