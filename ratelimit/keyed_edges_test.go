@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,22 @@ func TestR6ForgottenKeysLeaveNoTrace(t *testing.T) {
 	})
 	if st := x.Stats(); st != (ratelimit.KeyedStats{Granted: 100}) {
 		t.Errorf("%+v", st)
+	}
+}
+
+// R8: a NaN is not equal to itself, so each call with one is for a new key, which does not make
+// the table search for ever.
+func TestR8KeysWithNaN(t *testing.T) {
+	x := ratelimit.NewKeyed[float64](ratelimit.Per(1, time.Hour), 1, ratelimit.WithMaxKeys(100))
+	testkit.Watchdog(t, func() {
+		for range 10_000 {
+			if !x.Allow(math.NaN()) {
+				t.Error("a key that is new is denied")
+			}
+		}
+	})
+	if st := x.Stats(); st.Keys > 100 {
+		t.Errorf("%v", st)
 	}
 }
 

@@ -41,7 +41,7 @@ func (sh *shard[K]) find(hash uint32, k K) int {
 	if len(sh.slots) == 0 {
 		return -1
 	}
-	i := int(uint64(hash) * uint64(len(sh.slots)) >> 32)
+	i := sh.home(hash)
 	for {
 		if s := &sh.slots[i]; s.hash == 0 || s.hash == hash && s.key == k {
 			return i
@@ -49,6 +49,18 @@ func (sh *shard[K]) find(hash uint32, k K) int {
 		i = sh.next(i)
 	}
 }
+
+// nearest returns the index of the empty slot that find meets before slot i, or i. It does not
+// compare keys, since one with a NaN is not equal to itself.
+func (sh *shard[K]) nearest(hash uint32, i int) int {
+	j := sh.home(hash)
+	for j != i && sh.slots[j].hash != 0 {
+		j = sh.next(j)
+	}
+	return j
+}
+
+func (sh *shard[K]) home(hash uint32) int { return int(uint64(hash) * uint64(len(sh.slots)) >> 32) }
 
 func (sh *shard[K]) next(i int) int {
 	if i++; i == len(sh.slots) {
@@ -156,7 +168,7 @@ func (x *Keyed[K]) remove(sh *shard[K], i int) {
 	x.keys.Add(^uint64(0))
 	for i = sh.next(i); sh.slots[i].hash != 0; i = sh.next(i) {
 		s := &sh.slots[i]
-		if empty := sh.find(s.hash, s.key); empty != i {
+		if empty := sh.nearest(s.hash, i); empty != i {
 			sh.slots[empty], *s = *s, slot[K]{}
 		}
 	}

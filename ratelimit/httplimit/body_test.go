@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tandemgo/tandem/inflight"
 	"github.com/tandemgo/tandem/ratelimit"
 	"github.com/tandemgo/tandem/ratelimit/httplimit"
 )
@@ -71,6 +72,39 @@ func TestDeniedWithoutBodyIsAnsweredAtOnce(t *testing.T) {
 		s.Close()
 	}
 }
+
+// A client that is denied and does not send its short body holds neither the handlers outside
+// nor the place of a limiter of calls in flight, and what it sends later is no request.
+func TestDeniedWithoutBodyHoldsNothing(t *testing.T) {
+	x := ratelimit.NewKeyed[netip.Prefix](ratelimit.Per(0, time.Second), 0)
+	served := make(chan struct{}, 1)
+	limited := httplimit.InFlight(inflight.New(1), time.Second)(httplimit.Middleware(x, httplimit.ByIP)(ok))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limited.ServeHTTP(unwrapper{plainWriter{w}}, r)
+		served <- struct{}{}
+	}))
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-served
+	_, _ = fmt.Fprint(c, "abcGET / HTTP/1.1\r\nHost: x\r\n\r\n") // the connection may be closed
+	_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	all, _ := io.ReadAll(c)
+	if n := strings.Count(string(all), "HTTP/1.1 "); n != 1 || !strings.Contains(string(all), "429") {
+		t.Errorf("%d answers: %q", n, all)
+	}
+}
+
+// An unwrapper is a middleware's writer as it should be.
+type unwrapper struct{ plainWriter }
+
+func (w unwrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // A pipes is a listener in memory, so that a server can be in a bubble, where nothing
 // is late because the machine is busy.

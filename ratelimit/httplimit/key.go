@@ -14,12 +14,15 @@ import (
 const maxKey = 256
 
 // ByHeader returns a function that returns a header of a request, such as an API
-// key. It is empty if there is none.
+// key. It is empty if there is none. That of Host is the host that the client has asked for.
 //
 // A value of more than 256 bytes is replaced by 257 bytes, the last 64 of which are
 // its SHA-256 in hexadecimal, so that a limiter keeps a bounded number of bytes for
 // each key. Two different values are never the same key.
 func ByHeader(name string) func(*http.Request) string {
+	if http.CanonicalHeaderKey(name) == "Host" { // package http takes it out of the header
+		return func(r *http.Request) string { return boundedKey(r.Host) }
+	}
 	return func(r *http.Request) string { return boundedKey(r.Header.Get(name)) }
 }
 

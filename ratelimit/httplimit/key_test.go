@@ -2,6 +2,7 @@ package httplimit_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"strconv"
@@ -39,6 +40,14 @@ func TestByHostIsTheSameForOneHost(t *testing.T) {
 	}
 	for _, host := range []string{"", ".", "\xff.example", "a b", "[::1"} { // what can't be sent is some key
 		httplimit.ByHost(&http.Request{URL: &url.URL{Scheme: "http", Host: host}})
+	}
+}
+
+// Package http takes the Host out of the header.
+func TestByHeaderHost(t *testing.T) {
+	r := httptest.NewRequest("GET", "http://example.com/", nil)
+	if got := httplimit.ByHeader("host")(r); got != "example.com" {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -21,7 +21,8 @@ import (
 //
 // The answer to a request over the limit does not wait for its body. Over HTTP/1,
 // the connection is closed after the answer, unless the body is no longer than
-// 64 KiB by its Content-Length and needs no 100 Continue: that is read and dropped.
+// 64 KiB by its Content-Length, needs no 100 Continue, and comes within 2 s: that is read
+// and dropped.
 func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) K, opts ...Option) func(http.Handler) http.Handler {
 	misuse.Nil(taker == nil, "httplimit: Middleware: taker")
 	misuse.Nil(key == nil, "httplimit: Middleware: function")
@@ -37,7 +38,7 @@ func Middleware[K comparable](taker ratelimit.Taker[K], key func(*http.Request) 
 				withoutBody(w, r, func() { fail(w, http.StatusServiceUnavailable) })
 				return
 			}
-			if o.headers {
+			if o.headers && (d.Limit > 0 || !d.OK) { // with a Limit of 0 it is unlimited
 				setHeaders(w.Header(), d)
 			}
 			if d.OK {
@@ -60,8 +61,12 @@ func tooMany(w http.ResponseWriter, _ *http.Request, _ ratelimit.Decision) {
 func fail(w http.ResponseWriter, status int) { http.Error(w, http.StatusText(status), status) }
 
 // maxUnread bounds the body of a request that is read for no other reason than to
-// keep the connection.
-const maxUnread = 64 << 10
+// keep the connection, and maxUnreadTime how long that may take: a handler outside, such as
+// that of InFlight, must not be held by a client that has been denied.
+const (
+	maxUnread     = 64 << 10
+	maxUnreadTime = 2 * time.Second
+)
 
 // withoutBody calls answer so that it is sent at once, and not only when the body of
 // a request has come, as package http has it over HTTP/1.
@@ -80,7 +85,22 @@ func withoutBody(w http.ResponseWriter, r *http.Request, answer func()) {
 	_ = control.Flush()
 	// Package http would read the rest as well, but if the handler has returned by
 	// then, it may read the next request at the same time, and panic.
-	_, _ = io.Copy(io.Discard, r.Body)
+	_ = control.SetReadDeadline(time.Now().Add(maxUnreadTime))
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		closeAfter(w) // or package http would take the rest for a request
+	}
+}
+
+// closeAfter makes package http close the connection after an answer that has begun.
+func closeAfter(w http.ResponseWriter) {
+	for {
+		_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return
+		}
+		w = u.Unwrap()
+	}
 }
 
 // setHeaders writes the fields of draft-ietf-httpapi-ratelimit-headers-10: the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -67,6 +68,16 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A client without a limit is told none.
+func TestUnlimitedIsNotTold(t *testing.T) {
+	x := ratelimit.NewKeyed[netip.Prefix](ratelimit.Unlimited, 0)
+	w := httptest.NewRecorder()
+	httplimit.Middleware(x, httplimit.ByIP, httplimit.ExposeLimits())(ok).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if got := w.Header().Get("RateLimit"); w.Code != http.StatusOK || got != "" {
+		t.Errorf("%d, %q: nothing remains to a client that may ask for all it likes", w.Code, got)
+	}
 }
 
 // If waiting does not help, there is no Retry-After; a handler of one's own sees

@@ -52,7 +52,7 @@ func WithCost(fn func(*http.Request) int) Option {
 // ExposeLimits makes Middleware tell each client its limit, the permits that remain and
 // when they are all back, in the headers RateLimit and RateLimit-Policy of
 // draft-ietf-httpapi-ratelimit-headers. The default is not to, since it also tells
-// clients that probe.
+// clients that probe. Nothing is told to a client whose rate is unlimited and whose burst is 0.
 //
 // If a request passes several Middlewares with headers, they tell of the one of which
 // the fewest permits remain, and if these are as many, of the one that takes longest
