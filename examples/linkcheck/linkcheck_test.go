@@ -441,7 +441,7 @@ func TestFragments(t *testing.T) {
 	}
 	before := asked()["GET /"]
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"a.md": strings.ReplaceAll("[1](U/) [2](U/#b) [3](U/#d) [4](U#e) [5](U/#:~:text=x)", "U", u)})
+	write(t, dir, map[string]string{"a.md": strings.ReplaceAll("[1](U/) [2](U/#b) [3](U/#d) [4](U#e) [5](U/#:~:text=x) [6](U/#L7-L9) [7](U/#/x) [8](U/#!x)", "U", u)})
 	want := []string{"a.md:1: " + u + "#e: no such anchor", "a.md:1: " + u + "/#d: no such anchor"}
 	if _, r := report(t, "-external", dir); !slices.Equal(broken(r), want) || asked()["GET /"] != before+1 || asked()["HEAD /"] != 0 {
 		t.Errorf("%+v, want %v; %v", r, want, asked())

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 
 	"github.com/tandemgo/tandem/broadcast"
@@ -106,7 +107,7 @@ func (r *runner) run(ctx context.Context) {
 		i++
 		for _, t := range away[plain(v.url)] {
 			reason := v.reason
-			if reason == "" && !v.page.HasAnchor(t.url.Fragment) {
+			if reason == "" && !v.page.HasAnchor(t.url.Fragment) && !scripted.MatchString(t.url.Fragment) {
 				reason = "no such anchor"
 			}
 			r.tell(Event{Phase: "asking hosts", Done: i, Total: len(away), Finding: r.rec.link(t.link, reason)})
@@ -143,6 +144,10 @@ func (r *runner) sort() (inside []task, away map[string][]task) {
 	}
 	return inside, away
 }
+
+// scripted matches fragments that are usually none of an element, but are read by a script of
+// the page: lines of a file, and what is shown.
+var scripted = regexp.MustCompile(`^L\d+(C\d+)?(-L\d+(C\d+)?)?$|^!|/`)
 
 // firsts returns an iterator over one task of each URL, with a fragment if there is one.
 func firsts(tasks map[string][]task) iter.Seq[task] {
