@@ -134,8 +134,8 @@ func (l *Limiter) Allow() bool { return l.AllowN(1) }
 // AllowN is [Limiter.Allow] for n permits, all or none. It panics if n is less than 1.
 func (l *Limiter) AllowN(n int) bool {
 	misuse.Below(n, 1, "ratelimit: AllowN: number")
-	if v, _ := l.meter.Load().take(uint64(n)); v != unsure {
-		return v == granted
+	if v, _ := l.meter.Load().take(uint64(n)); v != slowPath {
+		return v == allow
 	}
 	l.lock("Allow")
 	defer l.unlock()
@@ -147,8 +147,8 @@ func (l *Limiter) AllowN(n int) bool {
 func (l *Limiter) Take(n int) Decision {
 	misuse.Below(n, 1, "ratelimit: Take: number")
 	m := l.meter.Load()
-	if v, debt := m.take(uint64(n)); v != unsure {
-		return m.decision(v == granted, debt, uint64(n))
+	if v, debt := m.take(uint64(n)); v != slowPath {
+		return m.decision(v == allow, debt, uint64(n))
 	}
 	l.lock("Take")
 	defer l.unlock()
@@ -159,7 +159,7 @@ func (l *Limiter) Take(n int) Decision {
 // counts that permit.
 func (l *Limiter) Peek() Decision {
 	m := l.meter.Load()
-	if v, debt := m.take(0); v != unsure {
+	if v, debt := m.take(0); v != slowPath {
 		return m.decision(m.fits(debt, 1), debt, 1)
 	}
 	l.lock("Peek")

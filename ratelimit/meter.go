@@ -28,13 +28,13 @@ type meter struct {
 
 const slow = 1
 
-// A verdict is the answer of a meter to a call.
-type verdict int
+// A result is the answer of a meter to a call.
+type result int
 
 const (
-	denied verdict = iota
-	granted
-	unsure // the answer is behind the lock
+	deny result = iota
+	allow
+	slowPath // the answer is behind the lock
 )
 
 // renew replaces the meter, which knows the windows as they were. The state of a limiter with
@@ -55,7 +55,7 @@ func (l *Limiter) renew() {
 // take takes n permits, and returns the debt after that. It reads the clock after the
 // word, so no grant in the word was made after that instant. More owed than the capacity is
 // either reserved or means that the clock has gone back. With n = 0 it writes nothing.
-func (m *meter) take(n uint64) (v verdict, debt uint64) {
+func (m *meter) take(n uint64) (v result, debt uint64) {
 	for m != nil {
 		seen, word := m.seen.Load(), m.word.Load()
 		if word&slow != 0 {
@@ -66,15 +66,15 @@ func (m *meter) take(n uint64) (v verdict, debt uint64) {
 		debt := uint64(max(int64(word-now)>>1, 0))
 		switch {
 		case since-seen > m.horizon || debt > m.capacity:
-			return unsure, 0
+			return slowPath, 0
 		case m.cost == 0 || n == 0:
-			return granted, debt
+			return allow, debt
 		case n > m.burst || debt+n*m.cost > m.capacity:
-			return denied, debt
+			return deny, debt
 		}
 		if debt += n * m.cost; m.word.CompareAndSwap(word, now+debt<<1) {
-			return granted, debt
+			return allow, debt
 		}
 	}
-	return unsure, 0
+	return slowPath, 0
 }

@@ -45,7 +45,7 @@ func (l *Limiter) WaitN(ctx context.Context, n int) error {
 	if sched.Err(ctx) != nil {
 		return context.Cause(ctx)
 	}
-	if v, _ := l.meter.Load().take(uint64(n)); v == granted {
+	if v, _ := l.meter.Load().take(uint64(n)); v == allow {
 		return nil
 	}
 	deadline, limited := ctx.Deadline()

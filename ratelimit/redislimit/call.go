@@ -12,9 +12,9 @@ import (
 // answered.
 const leastTime = time.Millisecond
 
-// patience returns for how long Redis is waited for under ctx. A quarter of the time until
+// callTimeout returns how long a call waits for Redis under ctx. A quarter of the time until
 // the deadline of ctx is kept for the fallback.
-func (l *Limiter[K]) patience(ctx context.Context) (d time.Duration, hurried bool) {
+func (l *Limiter[K]) callTimeout(ctx context.Context) (d time.Duration, hurried bool) {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left -= left / 4; left < l.timeout {
@@ -34,8 +34,8 @@ func (l *Limiter[K]) fair(d time.Duration) bool {
 // reply says that it has failed; otherwise an error is the cause of ctx, or says that its
 // deadline comes too soon.
 func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint64) (reply, error) {
-	patience, hurried := l.patience(ctx)
-	if patience <= 0 {
+	timeout, hurried := l.callTimeout(ctx)
+	if timeout <= 0 {
 		return reply{}, errTooSoon
 	}
 	asked := l.now()
@@ -45,7 +45,7 @@ func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint
 	}
 	is := unknown // should the client panic
 	defer func() { l.breaker.leave(probe, is, asked, l.now()) }()
-	call, cancel := context.WithTimeout(ctx, patience)
+	call, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r, err := l.call(call, k, p, p.request(c, more))
 	took := l.now() - asked
@@ -61,8 +61,8 @@ func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint
 	}
 	// The deadline of a connection can be noticed before that of the context that it is
 	// taken from.
-	late := call.Err() != nil || took >= patience
-	if late && !l.fair(patience) {
+	late := call.Err() != nil || took >= timeout
+	if late && !l.fair(timeout) {
 		return reply{}, tooSoon(ctx)
 	}
 	is = failed

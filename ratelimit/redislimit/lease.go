@@ -138,11 +138,11 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, k K, p *limits, c claim) (a
 
 // board waits for a flight of another. Its results are those of ask.
 func (l *Limiter[K]) board(ctx context.Context, f *flight) (reply, error) {
-	patience, hurried := l.patience(ctx)
+	timeout, hurried := l.callTimeout(ctx)
 	call := ctx
 	if hurried {
 		var cancel context.CancelFunc
-		call, cancel = context.WithTimeout(ctx, patience)
+		call, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
 	switch {
@@ -150,7 +150,7 @@ func (l *Limiter[K]) board(ctx context.Context, f *flight) (reply, error) {
 		return reply{failed: f.err != nil}, f.err
 	case errors.Is(ctx.Err(), context.Canceled):
 		return reply{}, context.Cause(ctx)
-	case l.fair(patience):
+	case l.fair(timeout):
 		return reply{failed: true}, errHurried
 	}
 	return reply{}, tooSoon(ctx)
