@@ -54,21 +54,22 @@
 // # Traces and logs
 //
 // [Region] names tasks and items in the traces of runtime/trace and its flight recorder.
-// [LogErrors] and [LogLag] are handlers that log errors of tasks and subscriptions that lag. [LogGaps],
-// [LogDenial] and [LogShutdown] log values that were missed, the first denial of a limiter, and a
-// shutdown that had to cancel tasks. Without them nothing is paid.
+// [LogErrors] and [LogLag] are handlers that log errors of tasks and subscriptions that
+// lag. [LogGaps], [LogDenial] and [LogShutdown] log values that were missed, the first
+// denial of a limiter, and a shutdown that had to cancel tasks. A program that uses none
+// of them pays nothing.
 //
 // # Cost
 //
 // A Handler costs nothing while no page is open: nothing is sampled and no goroutine
 // runs. Open pages share one goroutine, which calls each Stats once per Interval. The
-// documentation of each Stats has its cost. Sampled four times a second, a pool at tasks of 1 µs and a
-// pipeline of three cheap stages took no more processor time than one can measure, and a
-// broadcast to 100 some 1 % more.
+// documentation of each Stats has its cost. Sampled four times a second, a pool at tasks
+// of 1 µs and a pipeline of three cheap stages took no measurable processor time more,
+// and a broadcast to 100 about 1 % more.
 //
 // # When not to use it
 //
-//   - To keep figures, or to be told at night: export them to Prometheus or
+//   - To keep figures, or for alerts: export them to Prometheus or
 //     OpenTelemetry. The page has only totals, and the course of them while it was open.
 //   - To find out where the processor's time goes: net/http/pprof.
 package debug

@@ -37,24 +37,24 @@
 // element, as are those of functions in First and Quorum. Out gives each item the error of
 // the function as it is: an item of a channel has no index.
 //
-// An error of a call that has ended before all elements have started matches
-// [ErrNotStarted], in Map and Reduce after any error, in ForEach, Seq and ByKey if ctx has
-// ended. That of Map and Reduce lists these elements.
+// If a call ends before all elements have started, its error matches [ErrNotStarted]: in
+// Map and Reduce after any error, in ForEach, Seq and ByKey if ctx has ended. The error
+// of Map and Reduce lists the elements that have not started.
 //
 // # Slow elements
 //
 // An element or item waits for a free goroutine and for nothing else, with these
-// exceptions. Map and Reduce take elements that take less than a microsecond in runs: if
-// one of these is slow, those behind it in its run wait until it has returned, and begin
-// at once then. An ordered Seq has a window, and items of ByKey wait for those with their
-// key.
+// exceptions. A goroutine of Map or Reduce takes several elements at once while an
+// element takes less than a microsecond: if one of them is slow, those behind it wait
+// until it has returned. An ordered Seq has a window, and items of ByKey wait for those
+// with their key.
 //
 // # Profiler labels
 //
 // The goroutines that a call starts have the profiler labels of its ctx (see
 // [runtime/pprof.WithLabels]), or none if ctx has none, and its functions run with these.
-// The goroutine of the caller keeps its own labels, which can be replaced but not read and
-// restored, so functions that run there run with these.
+// Functions that run on the goroutine of the caller run with the labels of that
+// goroutine, since a program cannot read and restore them.
 //
 // # Panics and Goexit
 //
@@ -67,15 +67,15 @@
 //
 // # Cost
 //
-// Map and Reduce cost about a microsecond. A cheap element costs a look at one word, and a
-// call of ctx.Err if ctx can end. An element that takes more than a microsecond costs an
-// atomic operation. Goroutines other than the caller's start when the work has lasted for
-// 20 µs, so it costs little to use Map and Reduce for cheap elements and short inputs.
-// ForEach, Seq and ByKey cost an item some 200 ns and no allocation. The channel functions
-// cost a channel operation or two for an item. First and Quorum start a goroutine for each
-// function. Memory is never allocated in proportion to n, but for a channel for each of
-// the n results of Out, Tee and Partition. In a bubble of [testing/synctest], a goroutine
-// that waits here is durably blocked.
+// Map and Reduce cost about a microsecond. A cheap element costs a look at one word, and
+// a call of ctx.Err if ctx can end. An element that takes more than a microsecond costs
+// an atomic operation. Goroutines other than the caller's start when the work has lasted
+// for 20 µs, so it costs little to use Map and Reduce for cheap elements and short
+// inputs. ForEach, Seq and ByKey cost an item some 200 ns and no allocation. The channel
+// functions cost a channel operation or two for an item. First and Quorum start a
+// goroutine for each function. Only Out, Tee and Partition allocate in proportion to n:
+// they make n channels. In a bubble of [testing/synctest], a goroutine that waits here is
+// durably blocked.
 //
 // # When not to use it
 //

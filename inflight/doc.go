@@ -31,13 +31,15 @@
 //     server: they come to equal shares.
 //   - [Vegas] compares the latency with that of an idle server, and lets a few calls
 //     wait. Latency stays lowest.
-//   - [Gradient] does so with a tolerance, so more waits and less is lost where latencies vary.
+//   - [Gradient] does so with a tolerance: where latencies vary, more calls wait and less
+//     throughput is lost.
 //
-// To know the latency without a queue, Vegas and Gradient halve the limit for a round now and
-// then, which costs about 2 % of the throughput. A client can only drain its own part of the
-// queue. If ten clients share a server that only they see, each counts most of the queue as
-// latency of the server, and all together let several times as much wait as one would; put the
-// limiter into the server, where it sees everything, or use AIMD.
+// To know the latency without a queue, Vegas and Gradient halve the limit for a round now
+// and then, which costs about 2 % of the throughput. A client can only drain its own part
+// of the queue. If ten clients share a server that only they see, each counts most of the
+// queue as latency of the server, and together they let several times as many calls wait
+// as one client would. Put the limiter into the server, where it sees everything, or use
+// AIMD.
 //
 // At a simulated server of 100 slots and 10 ms, which is saturated, the throughput as a share of
 // the best and the latency in milliseconds:

@@ -30,8 +30,8 @@
 //     [Take]. Any number: [FlatMap], [Batch], [Unbatch]. With a state: [Stateful].
 //   - One behind the other: [Then], in parallel, and [Fuse], on one goroutine.
 //     [Buffer] sets how many items may wait in between.
-//   - Side by side: [Split] by a key, [ByKey] in lanes, [Merge] and [Zip] for
-//     every branch. Branches are part of the run.
+//   - Side by side: [Split] sends an item through the branch for its key, [ByKey]
+//     through one of n equal branches, [Merge] and [Zip] through all branches.
 //   - Several items at once: [WithWorkers], in the order of the input or [Unordered].
 //   - When an item fails: [WithRetry], [WithTimeout], [MapOr], [WithErrorHandler],
 //     [ErrSkip]. When a run ends early: [OnDiscard].
@@ -42,11 +42,10 @@
 // All stages run in parallel, and a stage that is slow slows down those before
 // it: the memory that a run holds is bounded. It is the sum of
 //
-//   - the items on their way from one stage to the next: up to 16, and up to 1,024, or
-//     64 KiB, while both sides need no more than a few microseconds for one; or the size
-//     of a [Buffer];
-//   - behind WithWorkers(n), the items in work, or done and waiting for their turn: as
-//     many, or 2n if that is more;
+//   - the items between two stages: up to 16; up to 1,024 items or 64 KiB while both
+//     stages take at most a few microseconds for an item; with a [Buffer], its size;
+//   - the items that the n workers of a stage work on, and the results that wait for their
+//     turn: together as many as between two stages, or 2n if that is more;
 //   - the size of each [Batch].
 //
 // Nothing is stranded: an item that a stage has produced can be taken downstream before
@@ -58,12 +57,13 @@
 //
 // # Errors
 //
-// The first error ends the run at once, wherever it happens. The run returns it as a [*StageError] with the name of its stage and the number of the item.
-// No function of a stage begins after that, except those of [OnDiscard] and the
-// closeState of a [Stateful]. Errors that happen meanwhile are joined to it; those that
-// only follow from the end of the run are not. The results before an error are the
-// beginning of those without it. [WithRetry] tries an item that failed again, then the
-// second function of [MapOr] may give another value or drop the item, and then
+// The first error ends the run at once, wherever it happens. The run returns it as a
+// [*StageError] with the name of its stage and the number of the item. No function of a
+// stage begins after that, except those of [OnDiscard] and the closeState of a
+// [Stateful]. Errors that happen meanwhile are joined to it; those that only follow from
+// the end of the run are not. The results before an error are the first results of the
+// same run without it. If the function fails for an item, [WithRetry] calls it again.
+// Then the second function of [MapOr] may give another value or drop the item. Then
 // [WithErrorHandler] decides. The error of the function itself stays in the chain through
 // all of them. An [Observer] counts the items.
 //
@@ -73,8 +73,9 @@
 //
 // A loop over Run that is left, and a [Take] that has enough, cancel the contexts of the
 // source and of the functions upstream, and wait for them. They do not drain the source.
-// A source that watches its context, as [Chan] does, leaves at once. A run waits for one
-// that blocks and does not. [OnDiscard] gets the items that are under way.
+// A source that watches its context, as [Chan] does, returns at once. The run waits for a
+// source that blocks and does not watch its context. [OnDiscard] gets the items that are
+// under way.
 //
 // # Panics and Goexit
 //
@@ -86,13 +87,12 @@
 //
 // # Cost
 //
-// A stage costs a goroutine, one with n workers up to n of them, started as there
-// is work; a Buffer costs none, and Take, Unbatch, and a Batch without an age are
-// on that of a neighbour where there is one. An item costs no allocation and one
-// atomic operation a stage: some 20 ns, against some hundred for a channel. A call
-// between stages that are fused costs less of the processor. A Stage is safe for
-// concurrent use and may be copied. In a bubble of [testing/synctest], a goroutine
-// that waits here is durably blocked.
+// A stage costs a goroutine, one with n workers up to n of them, started as there is
+// work; a Buffer costs none. Take, Unbatch, and a Batch without an age run on the
+// goroutine of a neighbour if there is one. An item costs no allocation and one atomic
+// operation a stage: some 20 ns, against some hundred for a channel. A call between fused
+// stages takes less processor time. A Stage is safe for concurrent use and may be copied.
+// In a bubble of [testing/synctest], a goroutine that waits here is durably blocked.
 //
 // Whole programs, such as a crawler, an ETL and a server with live progress, are in the cookbook:
 // https://github.com/tandemgo/tandem/blob/main/docs/cookbook.md
@@ -105,6 +105,6 @@
 //     [github.com/tandemgo/tandem/fan] needs less.
 //   - For tasks that come from anywhere, as long as the program lives, or that make
 //     new ones, as a crawl does, see package [github.com/tandemgo/tandem/pool].
-//   - Steps of some nanoseconds are faster in a loop that calls one after the other
-//     than on any way between goroutines; see [Fuse] for a part of a chain.
+//   - Steps that take a few nanoseconds are faster as calls in one loop than on several
+//     goroutines; see [Fuse] for a part of a chain.
 package pipeline

@@ -36,10 +36,10 @@
 //
 // # The queue
 //
-// The pool accepts up to workers + n unfinished tasks, where n is set by [WithQueue]. Beyond that,
-// Go and Submit block until there is room, first come, first served, or until their context ends;
-// TryGo and TrySubmit return [ErrQueueFull]. Tasks that are submitted inside a task are accepted
-// beyond that.
+// The pool accepts up to workers + n unfinished tasks, where n is set by [WithQueue].
+// Beyond that, Go and Submit block until there is room, first come, first served, or
+// until their context ends; TryGo and TrySubmit return [ErrQueueFull]. Inside a task, Go
+// and Submit accept tasks beyond that.
 //
 // # Inside a task
 //
@@ -71,9 +71,10 @@
 // the garbage collector finds that it is not in use any more.
 //
 // A task that is submitted under the context of another task, to the same pool or
-// another, ends with the context that the other task was submitted with, and with the pools of both.
-// The Cancel of the other task's Future does not end it. It does under a context that is
-// derived from the other task's and has an end of its own.
+// another, ends with the context that the other task was submitted with, and with the
+// pools of both. The Cancel of the other task's Future does not end it, unless the task
+// is submitted under a context that is derived from the other task's by, for example,
+// [context.WithCancel].
 //
 // From the moment at which the context of WithContext has ended, the pool accepts no task
 // and starts none. A task that is accepted and has not started by then resolves with the
@@ -95,13 +96,13 @@
 //
 // # Cost
 //
-// Tasks are moved by value. Go and TryGo do not allocate while successive tasks are submitted
-// under the same few contexts; a worker makes a small context when that of its tasks changes.
-// Submit allocates the Future, and the worker a context that [Future.Cancel] can end. A group
-// allocates blocks for many tasks. A task that waits takes its own size and up to 32 bytes.
-// Goroutines meet at two short locks: submitters at one, workers at the other. A worker takes up
-// to 32 tasks at once, and others take tasks from it that it has not started. On two cores an
-// empty task costs some tens of nanoseconds.
+// Tasks are moved by value. Go and TryGo do not allocate while successive tasks are
+// submitted under the same few contexts; a worker makes a small context when that of its
+// tasks changes. Submit allocates the Future, and the worker a context that
+// [Future.Cancel] can end. A group allocates blocks for many tasks. A queued task takes
+// its own size and up to 32 bytes. Submitters and workers share one lock, which is held
+// briefly. A worker takes up to 32 tasks at once, and idle workers take over tasks that
+// it has not started. On two cores an empty task costs some tens of nanoseconds.
 //
 // Workers are started when there is work and end when they have been idle for a while, see
 // [WithIdleTimeout]: a pool at rest owns no goroutine, no timer and no memory for tasks. A pool
@@ -116,9 +117,10 @@
 //   - For a few goroutines and the first of their errors, [sync.WaitGroup] and
 //     errgroup need less.
 //   - For work on a slice or an iterator right now, package
-//     [github.com/tandemgo/tandem/fan] needs no pool, which has to be closed.
+//     [github.com/tandemgo/tandem/fan] needs no pool that has to be closed.
 //   - For work in several steps, package [github.com/tandemgo/tandem/pipeline]
 //     bounds the items that wait between them.
-//   - A queue in memory ends with the program. One that survives it, and that other
-//     processes take from, is [github.com/tandemgo/tandem/pool/natspool].
+//   - The queue is in memory and ends with the program. For a queue that survives the
+//     program and is shared with other processes, use package
+//     [github.com/tandemgo/tandem/pool/natspool].
 package pool

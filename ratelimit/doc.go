@@ -54,8 +54,8 @@
 //
 // # Guarantees
 //
-// The bound holds for any interleaving of calls. Intervals that are no whole number of
-// nanoseconds are not rounded: the remainder is carried. Rates that 64 bits do not hold
+// The bound holds for any interleaving of calls. Intervals that are not a whole number of
+// nanoseconds are not rounded: the remainder is carried. Rates that 64 bits cannot hold
 // exactly, such as 1,009 per 30 days, are rounded down by at most 1 ppm. [New] panics if
 // rate and burst are out of range.
 //

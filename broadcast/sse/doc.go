@@ -12,20 +12,20 @@
 //	event: gap
 //	data: {"missed":13}
 //
-// means that the 13 values up to number 41 are missing, or more if it has
-// "atLeast":true. The same event is sent to a viewer that is connected and too
-// slow. Where values are missing in the broadcast itself, which have no numbers, its
-// id is that of the value before. So, for each viewer,
+// means that the 13 values up to number 41 are missing, or more if it has "atLeast":true.
+// The same event is sent to a viewer that is connected and too slow. Values that are
+// missing in the broadcast itself have no numbers: the id of such an event is that of the
+// value before. So, for each viewer,
 //
 //	values received + missed = sent since it first came
 //
-// where values that its filter leaves out count as received, unless the program was
-// restarted meanwhile. Then the viewer gets the event
-// reset, and everything that is retained; see Handler.Run.
+// where values that its filter leaves out count as received. If the program was restarted
+// meanwhile, the viewer gets the event reset instead, and everything that is retained;
+// see Handler.Run.
 //
-// Each connection begins with a comment and the id of its place, which is -1 before
-// the first value. No event belongs to that, and the page does not see it; but if
-// the connection breaks before the first event, the browser comes back with that id.
+// Each connection begins with a comment and the id of its place, which is -1 before the
+// first value. This id comes without an event, so the page does not see it. If the
+// connection breaks before the first event, the browser comes back with this id.
 //
 // When the broadcast is closed, viewers get the values before and the event end. A viewer
 // that was away at that time, and comes back, gets the retained values and then end. The
@@ -37,10 +37,10 @@
 //
 //	server.RegisterOnShutdown(func() { _ = prices.Close() })
 //
-// A viewer that takes no data for as long as WriteTimeout loses
-// its connection, and with it everything that it cost. A comment is written now
-// and then when there is no news, so that both ends, and proxies between them,
-// keep the connection. While nothing is written, no deadline is set.
+// A viewer that takes no data for as long as WriteTimeout loses its connection, and the
+// server frees all that it held for the viewer. A comment is written now and then when
+// there is no news, so that both ends, and proxies between them, keep the connection.
+// While nothing is written, no deadline is set.
 //
 // # The server and its middleware
 //
