@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,38 +25,12 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// maxWait is the longest wait for an expected event.
-const maxWait = 30 * time.Second
-
-var names atomic.Int64
-
-// newName returns an unused name.
-func newName(t testing.TB) string {
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}, t.Name())
-	return fmt.Sprintf("%s-%d", name[:min(len(name), 40)], names.Add(1))
-}
-
-// connect returns JetStream on a new connection to url.
-func connect(t testing.TB, url string) jetstream.JetStream {
-	t.Helper()
-	js, err := jetstream.New(natsserver.Connect(t, url))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
-}
-
-// soon returns a context that ends after maxWait.
-func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
-	t.Cleanup(cancel)
-	return ctx
-}
+var (
+	newName = natsserver.NewName
+	connect = natsserver.JetStream
+	soon    = natsserver.Soon
+	until   = natsserver.Until
+)
 
 // brief returns a context for a request that is made again if it is lost, as a server ends.
 func brief(t testing.TB) context.Context {
@@ -67,29 +39,9 @@ func brief(t testing.TB) context.Context {
 	return ctx
 }
 
-// until waits until cond returns true.
-func until(t testing.TB, what string, cond func() bool) {
+func receive[T any](t testing.TB, ch <-chan T, what string) T {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for ctx := soon(t); !cond(); {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("it does not happen: %s", what)
-		}
-	}
-}
-
-// receive returns a value from ch.
-func receive[T any](t testing.TB, ch <-chan T, what string) (v T) {
-	t.Helper()
-	select {
-	case v = <-ch:
-	case <-soon(t).Done():
-		t.Fatalf("it does not happen: %s", what)
-	}
-	return v
+	return natsserver.Receive(t, ch, what)
 }
 
 func must[T any](v T, err error) T {

@@ -2,12 +2,8 @@ package natspool_test
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -24,30 +20,18 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// maxWait is the longest wait for an expected event.
-const maxWait = 30 * time.Second
+const maxWait = natsserver.MaxWait
 
-var names atomic.Int64
+var (
+	newName = natsserver.NewName
+	connect = natsserver.JetStream
+	soon    = natsserver.Soon
+	until   = natsserver.Until
+)
 
-// newName returns an unused name.
-func newName(t testing.TB) string {
-	name := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}, t.Name())
-	return fmt.Sprintf("%s-%d", name[:min(len(name), 40)], names.Add(1))
-}
-
-// connect returns JetStream on a new connection to url.
-func connect(t testing.TB, url string) jetstream.JetStream {
+func receive[T any](t testing.TB, ch <-chan T, what string) T {
 	t.Helper()
-	js, err := jetstream.New(natsserver.Connect(t, url))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return js
+	return natsserver.Receive(t, ch, what)
 }
 
 // newPool returns a pool that is closed with the test, by Shutdown if necessary.
@@ -65,38 +49,6 @@ func newPool[T, R any](t testing.TB, js jetstream.JetStream, name string, worker
 		}
 	})
 	return p
-}
-
-// soon returns a context that ends after maxWait.
-func soon(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// until waits until cond returns true.
-func until(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for ctx := soon(t); !cond(); {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("it does not happen: %s", what)
-		}
-	}
-}
-
-// receive returns a value from ch.
-func receive[T any](t testing.TB, ch <-chan T, what string) (v T) {
-	t.Helper()
-	select {
-	case v = <-ch:
-	case <-soon(t).Done():
-		t.Fatalf("it does not happen: %s", what)
-	}
-	return v
 }
 
 func must[T any](v T, err error) T {
