@@ -15,13 +15,16 @@ import (
 	"github.com/tandemgo/tandem/internal/browser"
 )
 
+// Both tests share a browser: to start one takes a second.
+func TestBrowser(t *testing.T) {
+	b := browser.Start(t)
+	t.Run("sees faults", func(t *testing.T) { seesFaults(t, b) })
+	t.Run("shows the books", func(t *testing.T) { showsTheBooks(t, b) })
+}
+
 // The page says what is wrong with a program, and nothing about one that is well. It fits
 // a phone and a desk. TANDEM_SCREENSHOTS names a folder for pictures of it.
-func TestBrowserSeesFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("no browser in short mode")
-	}
-	b := browser.Start(t)
+func seesFaults(t *testing.T, b *browser.Browser) {
 	for is, want := range map[fault]string{
 		none:              "Nothing is stuck",
 		slowStage:         "pipeline images: stage resize is slow",
@@ -59,11 +62,7 @@ func TestBrowserSeesFaults(t *testing.T) {
 }
 
 // After a run has ended, the figures on the page are those of the books.
-func TestBrowserShowsTheBooks(t *testing.T) {
-	if testing.Short() {
-		t.Skip("no browser in short mode")
-	}
-	b := browser.Start(t)
+func showsTheBooks(t *testing.T, b *browser.Browser) {
 	p := startProgram(t, none)
 	pause(t.Context(), time.Second)
 	p.stop()

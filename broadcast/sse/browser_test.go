@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/tandemgo/tandem/broadcast"
 	"github.com/tandemgo/tandem/broadcast/sse"
+	"github.com/tandemgo/tandem/internal/browser"
 )
 
 // A page with an EventSource, which reports all that happens to it, one after the
@@ -46,28 +45,16 @@ func (w beating) FlushError() error {
 // on exactly where it was when the connection breaks before the first event, in the
 // middle, or for good; and it stops at the end.
 func TestBrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("no browser in short mode")
-	}
-	browser := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome-headless-shell"} {
-		if path, err := exec.LookPath(name); err == nil {
-			browser = path
-			break
-		}
-	}
-	if browser == "" {
-		t.Skip("no Chromium on this machine: apt-get install chromium")
-	}
+	b := browser.Start(t)
 	for _, over := range []transport{transports[0], transports[2]} {
 		t.Run(over.name, func(t *testing.T) {
 			t.Parallel() // it waits for heartbeats most of the time
-			browse(t, browser, over)
+			browse(t, b, over)
 		})
 	}
 }
 
-func browse(t *testing.T, browser string, over transport) {
+func browse(t *testing.T, chromium *browser.Browser, over transport) {
 	const run = "h\u00e9"
 	b := broadcast.New[int](broadcast.WithCapacity(4))
 	h := &sse.Handler[int]{
@@ -165,18 +152,7 @@ func browse(t *testing.T, browser string, over transport) {
 		}
 	})
 	s := over.serve(t, mux)
-	dir := must(os.MkdirTemp("", "sse"))
-	cmd := exec.Command(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-		"--ignore-certificate-errors", "--remote-debugging-port=0", "--user-data-dir="+dir, s.server.URL+"/")
-	if err := cmd.Start(); err != nil {
-		t.Skipf("Chromium does not start: %v", err)
-	}
-	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // its status says nothing
-		_ = os.RemoveAll(dir)
-	}()
+	chromium.Open(s.server.URL + "/")
 	select {
 	case <-stopped:
 	case <-time.After(2 * time.Minute):

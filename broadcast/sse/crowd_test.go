@@ -26,6 +26,10 @@ import (
 // gets every value, memory is bounded, and the others leave nothing. With TANDEM_CROWD set it has
 // 1,000 viewers, otherwise 100.
 func TestACrowd(t *testing.T) {
+	var chromium *browser.Browser
+	if _, err := exec.LookPath("chromium"); err == nil && !testing.Short() {
+		chromium = browser.Start(t)
+	}
 	plain, multiplexed := transports[0], transports[3]
 	direct := func(_ *testing.T, addr string) string { return addr }
 	for name, way := range map[string]struct {
@@ -118,8 +122,8 @@ es.addEventListener('end', () => es.close());
 			}
 			var page *browser.Page
 			subscriptions := viewers
-			if _, err := exec.LookPath("chromium"); err == nil && way.page && !testing.Short() {
-				page = browser.Start(t).Open("http://" + addr + "/")
+			if chromium != nil && way.page {
+				page = chromium.Open("http://" + addr + "/")
 				good, subscriptions = good+1, subscriptions+1
 				page.Wait("es.readyState === 1")
 			}

@@ -14,9 +14,6 @@ import (
 // connection, and is told its gap when it comes back; both survive a restart of
 // the server.
 func TestBrowser(t *testing.T) {
-	if testing.Short() {
-		t.Skip("no browser in short mode")
-	}
 	b := browser.Start(t)
 	c := config{every: 2 * time.Millisecond, retain: 50, writeTimeout: 300 * time.Millisecond, retry: 100 * time.Millisecond}
 	addr, stop := start(t, "127.0.0.1:0", c)
@@ -72,9 +69,6 @@ func TestBrowser(t *testing.T) {
 // The button makes a slow viewer, which misses samples and is told how many. The page itself
 // misses none, and the page of package debug says who is slow.
 func TestBrowserSlowViewer(t *testing.T) {
-	if testing.Short() {
-		t.Skip("no browser in short mode")
-	}
 	b := browser.Start(t)
 	addr, _ := start(t, "127.0.0.1:0", config{every: 20 * time.Millisecond, retain: 50})
 	p := open(b, "http://"+addr+"/")
@@ -94,9 +88,6 @@ func TestBrowserSlowViewer(t *testing.T) {
 // none came, the lines of the charts have gaps. That the server has restarted is said
 // until its samples come, and stays in the charts.
 func TestBrowserShowsGaps(t *testing.T) {
-	if testing.Short() {
-		t.Skip("no browser in short mode")
-	}
 	b := browser.Start(t)
 	c := config{every: 50 * time.Millisecond, retain: 10, retry: 100 * time.Millisecond}
 	addr, stop := start(t, "127.0.0.1:0", c)
@@ -144,9 +135,6 @@ func TestBrowserShowsGaps(t *testing.T) {
 // The page fits the screen, of a phone and of a desk, and its charts with it, also when
 // that changes.
 func TestBrowserFits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("no browser in short mode")
-	}
 	b := browser.Start(t)
 	addr, _ := start(t, "127.0.0.1:0", config{every: 20 * time.Millisecond, retain: 100})
 	p := open(b, "http://"+addr+"/")
