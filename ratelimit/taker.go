@@ -7,6 +7,7 @@ import "context"
 // then wait for an answer until ctx ends.
 type Taker[K comparable] interface {
 	// Take takes n permits of k, all or none, and returns its decision. An error means
-	// that no decision was made.
+	// that no decision was made. If ctx has ended, it is the cause of ctx, and no permit is
+	// taken. Take panics if n is less than 1 or ctx is nil.
 	Take(ctx context.Context, k K, n int) (Decision, error)
 }
