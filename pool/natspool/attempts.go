@@ -34,35 +34,25 @@ func (c *core) count(d *delivery) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.patient, maxCall)
-	n, err := c.handBacks(ctx, d)
-	cancel()
-	if err != nil {
+	defer cancel()
+	subject := c.backSubject(d)
+	info, err := c.backs.Info(ctx, jetstream.WithSubjectFilter(subject+"*"))
+	switch {
+	case c.noticeMissing(err):
+		return
+	case err != nil:
 		d.unsure = true
 		if c.patient.Err() == nil {
 			c.tell(fmt.Errorf("natspool: the attempts of task %d cannot be counted: %w", d.seq, err))
 		}
-	}
-	d.attempt = max(1, d.delivered-n)
-}
-
-// handBacks returns how many earlier deliveries of the task were not attempts.
-func (c *core) handBacks(ctx context.Context, d *delivery) (n int, err error) {
-	subject := c.backSubject(d)
-	info, err := c.backs.Info(ctx, jetstream.WithSubjectFilter(subject+"*"))
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		c.mendLater()
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
+		return
 	}
 	for of := range info.State.Subjects {
 		// Records with a higher number are left from a consumer that has been deleted.
-		if i, err := strconv.Atoi(strings.TrimPrefix(of, subject)); err == nil && i < d.delivered {
-			n++
+		if n, err := strconv.Atoi(strings.TrimPrefix(of, subject)); err == nil && n < d.delivered {
+			d.attempt = max(1, d.attempt-1)
 		}
 	}
-	return n, nil
 }
 
 // handBack hands tasks back that returnLocked has marked. It first stores that their
@@ -75,10 +65,8 @@ func (c *core) handBack(all ...*delivery) {
 	for _, d := range all {
 		wg.Go(func() {
 			_, err := c.js.Publish(ctx, c.backSubject(d)+strconv.Itoa(d.delivered), nil)
-			if errors.Is(err, jetstream.ErrNoStreamResponse) {
-				c.mendLater()
-			}
 			if err != nil {
+				c.noticeMissing(err)
 				c.tell(fmt.Errorf("natspool: a delivery that was handed back may count as an attempt: %w", err))
 			}
 			c.nak(d.ack, 0)
@@ -93,10 +81,14 @@ func (c *core) forgetBacks(d *delivery) {
 	c.tell(c.nc.PublishRequest(apiPrefix(c.js.Options())+"STREAM.PURGE."+c.back, c.inbox+purged, body))
 }
 
-// mendLater makes keep create the streams and the consumer that are missing on the
-// server.
-func (c *core) mendLater() {
-	c.mu.Lock()
-	c.broken = true
-	c.mu.Unlock()
+// noticeMissing reports whether err means that a stream is missing, and if so, makes keep
+// create it.
+func (c *core) noticeMissing(err error) bool {
+	missing := errors.Is(err, jetstream.ErrNoStreamResponse) || errors.Is(err, jetstream.ErrStreamNotFound)
+	if missing {
+		c.mu.Lock()
+		c.broken = true
+		c.mu.Unlock()
+	}
+	return missing
 }

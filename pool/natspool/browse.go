@@ -83,14 +83,14 @@ func (c *core) remove(ctx context.Context, stream string, id uint64) (*jetstream
 	}
 	m, err := s.GetMsg(ctx, id)
 	if err == nil {
-		if err = s.DeleteMsg(ctx, id); err != nil {
-			// The server has one error code for every reason that prevents the deletion.
-			if _, missing := s.GetMsg(ctx, id); errors.Is(missing, jetstream.ErrMsgNotFound) {
-				return nil, nil
-			}
+		err = s.DeleteMsg(ctx, id)
+	}
+	if err != nil { // the server has one error code for every reason that prevents a deletion
+		if _, missing := s.GetMsg(ctx, id); errors.Is(missing, jetstream.ErrMsgNotFound) {
+			return nil, nil
 		}
 	}
-	return m, ignore(err, jetstream.ErrMsgNotFound)
+	return m, err
 }
 
 // failed returns err as the error of a call, the cause of ctx if that is the reason, or

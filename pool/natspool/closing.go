@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/pprof"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -69,12 +70,8 @@ func (c *core) finish() {
 	c.await(c.patient, func() bool { return len(c.promises) == 0 && c.sending == 0 })
 	c.mu.Lock()
 	c.phase = draining
-	feed := c.feed
-	c.feed = nil
 	c.mu.Unlock()
-	if feed != nil {
-		c.drain(feed)
-	}
+	c.drain()
 	c.await(context.Background(), func() bool { return c.counts.Running == 0 })
 	grace, cancel := context.WithTimeout(c.patient, c.ackWait)
 	c.await(grace, func() bool { return len(c.held) == 0 })
@@ -92,19 +89,19 @@ func (c *core) finish() {
 	close(c.done)
 }
 
-// drain ends a subscription once the messages that the server has sent until then have
+// drain ends the feed once the messages that the server has sent until then have
 // arrived, so that they are handed back.
-func (c *core) drain(sub *nats.Subscription) {
-	limit, cancel := context.WithTimeout(context.Background(), maxTick)
-	defer cancel()
-	ended := sub.StatusChanged(nats.SubscriptionClosed)
-	if sub.Drain() != nil {
+func (c *core) drain() {
+	if c.feed == nil {
+		return
+	}
+	ended := c.feed.StatusChanged(nats.SubscriptionClosed)
+	if c.feed.Drain() != nil {
 		return // the connection is closed
 	}
 	select {
 	case <-ended:
-	case <-limit.Done():
-		_ = sub.Unsubscribe() // it fails if the connection is closed
+	case <-time.After(maxTick): // unsubscribe ends it
 	}
 }
 

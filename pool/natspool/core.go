@@ -43,6 +43,9 @@ type core struct {
 	next    string           // subject of pull requests
 	inbox   string           // prefix of the subjects of replies
 
+	feed      *nats.Subscription // for tasks; nil without workers
+	feedInbox string             // prefix of the subjects of its status messages
+
 	tasks      context.Context // parent of the tasks' contexts
 	endTasks   context.CancelCauseFunc
 	patient    context.Context // ends when every wait must end, and when the pool is closed
@@ -60,9 +63,8 @@ type core struct {
 	free       int
 	sending    int // calls that wait for the stream's acknowledgement
 	asked      int
-	heard      time.Time          // time of the server's last message or of the last request
-	feed       *nats.Subscription // for tasks; nil if the pool takes none
-	feedInbox  string
+	heard      time.Time // time of the server's last message or of the last request
+	round      int       // of requests; those of earlier rounds may be forgotten
 	reconnects uint64
 	broken     bool // the consumer may be gone
 	checking   bool
@@ -102,18 +104,18 @@ func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, 
 	c.reconnects = c.nc.Stats().Reconnects
 	c.tasks, c.endTasks = context.WithCancelCause(o.root)
 	c.patient, c.hurry = context.WithCancelCause(context.Background())
+	c.feedInbox = c.nc.NewInbox() + "."
 	c.subscribe(&err, c.inbox+">", "", c.reply)
 	c.subscribe(&err, c.again, "", func(m *nats.Msg) { c.resend(string(m.Data)) })
 	if workers > 0 {
 		c.subscribe(&err, c.dueTo, c.consumer, c.move)
-		if err == nil {
-			err = c.startFeed()
-		}
+		c.feed = c.subscribe(&err, c.feedInbox+"*.*", "", c.arrive)
 	}
 	if err != nil {
 		c.unsubscribe()
 		return nil, fmt.Errorf("natspool: New: %w", err)
 	}
+	c.request()
 	c.spawn(c.keep)
 	c.mu.Lock() // begin waits for the lock, so finish finds unwatch set
 	defer c.mu.Unlock()
@@ -126,15 +128,15 @@ func newCore(ctx context.Context, js jetstream.JetStream, n names, workers int, 
 
 // subscribe adds a subscription, in a queue group if it is not "", unless err is set
 // already. What comes in is bounded by our requests.
-func (c *core) subscribe(err *error, subject, group string, fn func(*nats.Msg)) {
+func (c *core) subscribe(err *error, subject, group string, fn func(*nats.Msg)) (sub *nats.Subscription) {
 	if *err != nil {
-		return
+		return nil
 	}
-	var sub *nats.Subscription
 	if sub, *err = c.nc.QueueSubscribe(subject, group, fn); *err == nil {
 		c.subs = append(c.subs, sub)
 		*err = sub.SetPendingLimits(-1, -1)
 	}
+	return sub
 }
 
 func (c *core) unsubscribe() {
@@ -179,6 +181,14 @@ func (c *core) await(ctx context.Context, cond func() bool) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// pause waits for a time, and reports whether the pool goes on after it.
+func (c *core) pause(d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(c.patient, d)
+	defer cancel()
+	<-ctx.Done()
+	return c.patient.Err() == nil
 }
 
 func (c *core) changedLocked() {

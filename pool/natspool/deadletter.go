@@ -41,18 +41,15 @@ func (c *core) storeDeadLetter(d *delivery, f *failure) {
 		case c.late <- struct{}{}:
 			defer func() { <-c.late }()
 		default:
-			c.leave(d, f)
+			c.postpone(d, f)
 			return
 		}
 	}
 	for n := 1; err != nil; n++ {
-		if n == buryTries {
+		if n == letterTries {
 			c.answer(d, nil, f) // the outcome cannot change any more
 		}
-		pause, cancel := context.WithTimeout(c.patient, min(maxTick<<min(n-1, 5), maxPause))
-		<-pause.Done()
-		cancel()
-		if c.patient.Err() != nil {
+		if !c.pause(min(maxTick<<min(n-1, 5), maxPause)) {
 			return
 		}
 		err = c.store(d, f)
@@ -64,28 +61,28 @@ func (c *core) storeDeadLetter(d *delivery, f *failure) {
 	c.conclude(d, nil, f)
 }
 
-// store stores the dead letter of a task, with less of the failure if it is too large.
-func (c *core) store(d *delivery, f *failure) error {
-	ctx, cancel := context.WithTimeout(c.patient, buryFor)
+// store stores the dead letter of a task, with less and less of the failure while it is
+// too large, in the end without a message id.
+func (c *core) store(d *delivery, f *failure) (err error) {
+	ctx, cancel := context.WithTimeout(c.patient, letterWait)
 	defer cancel()
-	_, err := c.js.PublishMsg(ctx, c.letter(d, f, maxHeader))
-	if isTooLarge(err) {
-		_, err = c.js.PublishMsg(ctx, c.letter(d, f, minHeader))
+	for most := maxFailure; ; most = max(most/4, minFailure) {
+		if _, err = c.js.PublishMsg(ctx, c.letter(d, f, most)); !isTooLarge(err) || most == minFailure {
+			break
+		}
 	}
-	if errors.Is(err, jetstream.ErrNoStreamResponse) {
-		c.mendLater()
-	}
+	c.noticeMissing(err)
 	if err != nil && c.patient.Err() == nil {
 		c.tell(fmt.Errorf("natspool: task %d has not become a dead letter yet: %w", d.seq, err))
 	}
 	return err
 }
 
-// leave has a task delivered again later, to become a dead letter then. That delivery
+// postpone has a task delivered again later, to become a dead letter then. That delivery
 // does not run a task that has used up its attempts.
-func (c *core) leave(d *delivery, f *failure) {
+func (c *core) postpone(d *delivery, f *failure) {
 	c.mu.Lock()
-	mine := d.state == burying
+	mine := d.state == dead
 	c.dropLocked(d)
 	c.mu.Unlock()
 	if mine {
@@ -94,19 +91,17 @@ func (c *core) leave(d *delivery, f *failure) {
 	}
 }
 
-// letter returns the dead letter of a task, with at most room bytes of failure and
-// message id. The letter's own message id names the delivery, so the letter is stored
-// once even if the worker crashes before it acknowledges the task.
-func (c *core) letter(d *delivery, f *failure, room int) *nats.Msg {
-	room = min(room, max(minHeader, int(c.nc.MaxPayload())-len(d.data)-restOfHeader))
+// letter returns the dead letter of a task, with at most the given number of bytes of
+// failure. The letter's own message id names the delivery, so the letter is stored once
+// even if the worker crashes before it acknowledges the task.
+func (c *core) letter(d *delivery, f *failure, most int) *nats.Msg {
 	m := &nats.Msg{Subject: c.deadSubj, Data: d.data, Header: nats.Header{
 		jetstream.MsgIDHeader: {fmt.Sprintf("%d-%d", d.seq, d.stored.UnixNano())},
+		failureHeader:         {f.header(most)},
 	}}
-	if id := d.header.Get(jetstream.MsgIDHeader); id != "" && len(id) <= room-minHeader {
+	if id := d.header.Get(jetstream.MsgIDHeader); id != "" && most > minFailure {
 		m.Header[messageIDHeader] = []string{id}
-		room -= len(id)
 	}
-	m.Header[failureHeader] = []string{f.header(min(room, maxFailure))}
 	return m
 }
 

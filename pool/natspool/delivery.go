@@ -37,7 +37,7 @@ type deliveryState int
 
 const (
 	running    deliveryState = iota
-	burying                  // failed for good, and the dead letter is not stored yet
+	dead                     // failed for good, and the dead letter is not stored yet
 	ended                    // acknowledged, and not confirmed yet
 	handedBack               // before it began, while it ran or before the dead letter was stored
 )
@@ -76,7 +76,7 @@ func (c *core) run(d *delivery) {
 		}
 	}()
 	if d.attempt > c.maxDeliver {
-		err = &exhaustedError{d.delivered - 1}
+		err = &markedError{fmt.Errorf("natspool: delivered %d times, and no worker has answered: they may have crashed, or could not store the dead letter", d.delivered-1), exhausted}
 		return
 	}
 	result, err = c.execute(ctx, d.data)
@@ -103,7 +103,7 @@ func (c *core) giveBack(d *delivery) {
 
 // returnLocked marks a task as handed back.
 func (c *core) returnLocked(d *delivery) {
-	if d.state != burying {
+	if d.state != dead {
 		c.counts.Running--
 		c.counts.HandedBack++
 		c.free++
@@ -128,29 +128,24 @@ func (c *core) settle(d *delivery, result []byte, err error) {
 	if !back {
 		c.counts.Running--
 		c.countLocked(f)
+		if !letter {
+			c.free++
+		}
 	}
+	var then func()
 	switch {
 	case letter:
-		d.state = burying // the worker stays occupied for a while
+		d.state = dead
+		then = func() { c.storeDeadLetter(d, f) } // the worker stays occupied for a while
 	case err != nil:
 		c.dropLocked(d)
+		then = func() { c.nak(d.ack, c.delay(d.attempt)) }
 	default:
 		c.endLocked(d)
+		then = func() { c.conclude(d, result, nil) }
 	}
-	if !back && !letter {
-		c.free++
-	}
-	ack := d.ack
 	c.mu.Unlock()
-	switch {
-	case letter:
-		c.storeDeadLetter(d, f)
-		return
-	case err != nil:
-		c.nak(ack, c.delay(d.attempt))
-	default:
-		c.conclude(d, result, nil)
-	}
+	then()
 	c.request()
 }
 
@@ -186,21 +181,17 @@ func (c *core) judge(d *delivery, err error) (f *failure, letter bool) {
 		return nil, false
 	}
 	f = &failure{Text: cut(fmt.Sprint(err), maxText), Attempts: d.delivered}
-	if _, is := err.(*exhaustedError); is {
-		f.Kind = exhausted
-	}
 	letter = d.attempt >= c.maxDeliver && !d.unsure
 	defer func() { _ = recover() }() // a method of err has panicked, for example on a nil pointer
 	if p, ok := errors.AsType[*pool.PanicError](err); ok {
 		f.Kind, f.Text, f.Stack = panicked, cut(fmt.Sprint(p.Value), maxText), cut(string(p.Stack), maxStack)
 	}
-	switch _, bad := errors.AsType[*undecodableError](err); {
-	case bad:
-		f.Kind = undecodable
-	case errors.Is(err, pool.ErrGoexit):
+	if m, ok := errors.AsType[*markedError](err); ok && m.kind != "" {
+		f.Kind = m.kind
+	} else if errors.Is(err, pool.ErrGoexit) {
 		f.Kind = exited
 	}
-	return f, letter || f.Kind == undecodable || isPermanent(err)
+	return f, letter || isPermanent(err)
 }
 
 // countLocked counts a run that has ended with f, nil for a success.
@@ -243,14 +234,6 @@ func (c *core) nak(ack string, delay time.Duration) {
 		body = fmt.Appendf(body, ` {"delay": %d}`, delay.Nanoseconds())
 	}
 	c.tell(c.nc.Publish(ack, body))
-}
-
-// An exhaustedError is the error of a task that has used up its deliveries without an
-// answer from any worker.
-type exhaustedError struct{ deliveries int }
-
-func (e *exhaustedError) Error() string {
-	return fmt.Sprintf("natspool: delivered %d times, and no worker has answered: they may have crashed, or could not store the dead letter", e.deliveries)
 }
 
 // fits returns an error if data and a header of more bytes are too large for a message.

@@ -54,15 +54,20 @@ func (e *TaskError) Unwrap() error { return e.cause }
 // with a method Permanent() bool that returns true. Permanent panics if err is nil.
 func Permanent(err error) error {
 	require(err != nil, "Permanent: error must not be nil")
-	return &permanentError{err}
+	return &markedError{err, ""}
 }
 
-type permanentError struct{ error }
+// A markedError is an error of a task that need not be tried again.
+type markedError struct {
+	error
+	kind string // of the failure that it is; "" if that follows from the error
+}
 
-func (e *permanentError) Unwrap() error { return e.error }
+func (e *markedError) Unwrap() error { return e.error }
 
-// Permanent marks the error for pipeline.WithRetry as well.
-func (e *permanentError) Permanent() bool { return true }
+// Permanent marks the error for pipeline.WithRetry as well. A task that has used up its
+// attempts is no reason of its own.
+func (e *markedError) Permanent() bool { return e.kind != exhausted }
 
 func isPermanent(err error) bool {
 	p, ok := errors.AsType[interface {
@@ -93,11 +98,3 @@ func wait(ctx context.Context, done <-chan struct{}) error {
 		return context.Cause(ctx)
 	}
 }
-
-// An undecodableError means that a message cannot be decoded as a task.
-type undecodableError struct{ err error }
-
-func (e *undecodableError) Error() string {
-	return fmt.Sprintf("natspool: undecodable task: %v", e.err)
-}
-func (e *undecodableError) Unwrap() error { return e.err }

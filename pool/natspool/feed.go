@@ -1,6 +1,7 @@
 package natspool
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -21,55 +22,40 @@ const (
 	maxAsk = 256
 )
 
-// startFeed subscribes to tasks and sends the first request. Each call uses a new
-// inbox, so that requests under an old inbox no longer count.
-func (c *core) startFeed() error {
-	inbox := c.nc.NewInbox() + "."
-	sub, err := c.nc.Subscribe(inbox+"*", func(m *nats.Msg) { c.arrive(inbox, m) })
-	if err == nil {
-		err = sub.SetPendingLimits(-1, -1) // deliveries are bounded by the requests
-	}
-	if err != nil {
-		return err
-	}
+// requestAnew requests tasks after the server may have forgotten the earlier requests,
+// which count no more. What it delivers for one that it still has is handed back if no
+// worker is free.
+func (c *core) requestAnew() {
 	c.mu.Lock()
-	if c.phase >= draining {
-		c.mu.Unlock()
-		return sub.Unsubscribe()
-	}
-	old := c.feed
-	c.feed, c.feedInbox, c.asked = sub, inbox, 0
+	c.round++
+	c.asked = 0
 	c.mu.Unlock()
-	if old != nil {
-		_ = old.Drain() // messages in flight still arrive; it fails if the connection is closed
-	}
 	c.request()
-	return nil
 }
 
 // request asks the server for tasks for the free workers. It does nothing while fewer than
 // half of them are without a request: one request for each task would cost more than the
-// tasks. The reply subject ends in the number of tasks, so that hear knows how many a
-// status message is about.
+// tasks. The reply subject ends in the round and the number of tasks, so that hear knows
+// what a status message is about.
 func (c *core) request() {
 	c.mu.Lock()
 	want := min(c.free-c.asked, maxAsk)
-	if c.phase >= draining || c.stopped() || c.feed == nil || want < 1 || c.asked > 0 && 2*want < c.free {
+	if c.phase >= draining || c.stopped() || want < 1 || c.asked > 0 && 2*want < c.free {
 		c.mu.Unlock()
 		return
 	}
 	c.asked += want
 	c.heard = time.Now()
-	reply := c.feedInbox + strconv.Itoa(want)
+	reply := fmt.Sprintf("%s%d.%d", c.feedInbox, c.round, want)
 	c.mu.Unlock()
 	body := fmt.Appendf(nil, `{"batch":%d,"expires":%d}`, want, askFor.Nanoseconds())
 	c.tell(c.nc.PublishRequest(c.next, reply, body))
 }
 
 // arrive is called with the messages of the feed, one at a time.
-func (c *core) arrive(inbox string, m *nats.Msg) {
-	if strings.HasPrefix(m.Subject, inbox) {
-		c.hear(inbox, m)
+func (c *core) arrive(m *nats.Msg) {
+	if status, ok := strings.CutPrefix(m.Subject, c.feedInbox); ok {
+		c.hear(status, m.Header)
 		return
 	}
 	meta, err := m.Metadata()
@@ -82,28 +68,25 @@ func (c *core) arrive(inbox string, m *nats.Msg) {
 		header: m.Header, data: m.Data, ack: m.Reply, touched: time.Now(),
 	}
 	c.mu.Lock()
-	if inbox == c.feedInbox {
-		c.asked = max(c.asked-1, 0)
-	}
+	c.asked = max(c.asked-1, 0)
 	c.heard = d.touched
 	c.counts.Delivered++
 	if d.delivered > 1 {
 		c.counts.Redelivered++
 	}
-	have := c.held[d.seq]
-	if have != nil && have.state == handedBack {
-		have = nil // it came before the server knew that this process takes no more
-	}
-	fits := have == nil && c.phase < draining && !c.stopped() && c.free > 0
-	again := false
+	have, then := c.held[d.seq], func() {}
 	switch {
-	case have != nil:
+	case have != nil && have.state == ended:
 		c.counts.Spared++
-		again = have.state == ended
-		have.spared = have.spared || !again
 		have.ack, have.touched = d.ack, d.touched
-	case !fits:
+		then = func() { c.acknowledge(d.seq, d.ack) }
+	case have != nil && have.state != handedBack: // the task runs already, so this delivery is not an attempt
+		c.counts.Spared++
+		have.ack, have.touched, have.spared = d.ack, d.touched, true
+		then = func() { c.tell(c.nc.Publish(c.backSubject(d)+strconv.Itoa(d.delivered), nil)) }
+	case c.free == 0 || c.phase >= draining || c.stopped():
 		c.counts.HandedBack++
+		then = func() { c.spawn(func() { c.handBack(d) }) }
 	default:
 		c.counts.Running++
 		c.free--
@@ -111,29 +94,20 @@ func (c *core) arrive(inbox string, m *nats.Msg) {
 		c.background.Go(func() { c.run(d) })
 	}
 	c.mu.Unlock()
-	switch {
-	case again:
-		c.acknowledge(d.seq, d.ack)
-	case have != nil:
-		c.tell(c.nc.Publish(c.backSubject(d)+strconv.Itoa(d.delivered), nil)) // the task runs already, so this delivery is not an attempt
-	case !fits:
-		c.spawn(func() { c.handBack(d) })
-	}
+	then()
 	c.request()
 }
 
 // hear is called with the server's status messages about a request, usually that it has
 // expired.
-func (c *core) hear(inbox string, m *nats.Msg) {
-	status, text := m.Header.Get("Status"), m.Header.Get("Description")
-	left, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
-	if err != nil {
-		left, _ = strconv.Atoi(m.Subject[len(inbox):])
-	}
+func (c *core) hear(request string, h nats.Header) {
+	status, text := h.Get("Status"), h.Get("Description")
+	round, want, _ := strings.Cut(request, ".")
+	left, err := strconv.Atoi(cmp.Or(h.Get("Nats-Pending-Messages"), want))
 	const expired, conflict, noResponders = "408", "409", "503"
 	deleted := status == conflict && strings.Contains(strings.ToLower(text), "deleted")
 	c.mu.Lock()
-	if c.feedInbox != inbox {
+	if err != nil || round != strconv.Itoa(c.round) {
 		c.mu.Unlock()
 		return
 	}

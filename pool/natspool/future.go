@@ -3,7 +3,6 @@ package natspool
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"github.com/tandemgo/tandem/pool"
@@ -59,20 +58,13 @@ func (f *Future[R]) Done() <-chan struct{} {
 
 // A promise is the part of a Future that does not depend on the type of the result.
 type promise struct {
-	token string
+	token string        // identifies its result
 	done  chan struct{} // closed when data and err are set
 	data  []byte
 	err   error
 
 	// Guarded by core.mu.
 	seq uint64 // of the task in the stream, 0 until it is acknowledged
-}
-
-// promiseLocked makes a promise with the newest token, which identifies its result.
-func (c *core) promiseLocked() *promise {
-	p := &promise{token: strconv.FormatUint(c.tokens, 36), done: make(chan struct{})}
-	c.promises[p.token] = p
-	return p
 }
 
 // resolveLocked ends the promise with the given token, if it exists.

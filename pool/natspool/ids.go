@@ -15,7 +15,7 @@ const (
 	requeuedID = "%requeued-"
 	// dueID begins the message ids of scheduled tasks.
 	dueID = "%due-"
-	// maxID is how many bytes a message id may have in a header, see maxHeader.
+	// maxID is how many bytes a message id may have in a header, see maxFailure.
 	maxID = 30 << 10
 )
 

@@ -25,12 +25,12 @@ const (
 	checkSize = 256
 	// maxCall bounds calls to the server that have no context of a caller.
 	maxCall = 5 * time.Second
-	// buryFor is how long a worker waits for the first answer to a dead letter. At the
-	// third attempt, buryTries, the task's Future ends with the failure. maxPause is the
+	// letterWait is how long a worker waits for the first answer to a dead letter. At the
+	// third attempt, letterTries, the task's Future ends with the failure. maxPause is the
 	// longest pause between two attempts.
-	buryFor   = 2 * time.Second
-	buryTries = 3
-	maxPause  = 30 * time.Second
+	letterWait  = 2 * time.Second
+	letterTries = 3
+	maxPause    = 30 * time.Second
 )
 
 // keep does the periodic work until the pool is closed.
@@ -57,7 +57,7 @@ func (c *core) tick(now time.Time) {
 	c.reconnects = reconnects
 	pings, acks := c.dueLocked(now, back)
 	c.expireLocked()
-	forgotten := c.feed != nil && c.phase < draining && (back || c.asked > 0 && now.Sub(c.heard) > askFor+silence)
+	forgotten := back || c.asked > 0 && now.Sub(c.heard) > askFor+silence
 	broken, waiting := c.broken, len(c.promises) > 0
 	check := c.phase < draining && !c.checking && (broken || waiting && (back || now.Sub(c.checked) >= checkEvery))
 	if check {
@@ -76,7 +76,7 @@ func (c *core) tick(now time.Time) {
 	}
 	switch {
 	case forgotten:
-		c.tell(c.startFeed())
+		c.requestAnew()
 	case !broken:
 		c.request()
 	}
@@ -92,6 +92,7 @@ func (c *core) tick(now time.Time) {
 // due. They are due after a third of ackWait; the tick adds at most a sixth, so one is
 // sent at least every half of ackWait.
 func (c *core) dueLocked(now time.Time, all bool) (pings []string, acks map[uint64]string) {
+	acks = map[uint64]string{}
 	for seq, d := range c.held {
 		switch {
 		case d.state == handedBack:
@@ -105,9 +106,6 @@ func (c *core) dueLocked(now time.Time, all bool) (pings []string, acks map[uint
 			c.dropLocked(d)
 			continue
 		default:
-			if acks == nil {
-				acks = map[uint64]string{}
-			}
 			acks[seq] = d.ack
 			d.asks++
 		}
@@ -123,8 +121,8 @@ func (c *core) check(broken bool) {
 	defer cancel()
 	var err error
 	if broken {
-		if _, err = c.setUp(ctx, c.js, &c.options, true); err == nil {
-			err = c.startFeed()
+		if _, err = c.setUp(ctx, c.js, &c.options, c.workers > 0); err == nil {
+			c.requestAnew()
 		}
 		c.mu.Lock()
 		c.broken = err != nil
@@ -150,13 +148,13 @@ func (c *core) giveUp(gone []string) {
 		return
 	}
 	c.tell(c.nc.Publish(c.again, []byte(c.inbox)))
-	pause, cancel := context.WithTimeout(c.patient, checkPause)
-	defer cancel()
-	<-pause.Done()
+	if !c.pause(checkPause) {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, token := range gone {
-		if c.promises[token] != nil && c.patient.Err() == nil {
+		if c.promises[token] != nil {
 			c.counts.Lost++
 			c.resolveLocked(token, nil, ErrResultLost)
 		}

@@ -1,6 +1,7 @@
 package natspool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func (n names) setUp(ctx context.Context, js jetstream.JetStream, o *options, wo
 		}
 	}
 	if !works {
-		return max(o.ackWait, defaultAckWait), nil
+		return cmp.Or(o.ackWait, defaultAckWait), nil
 	}
 	return n.makeConsumer(ctx, js, o)
 }
@@ -94,12 +95,11 @@ func (n names) makeStream(ctx context.Context, js jetstream.JetStream, cfg jetst
 		return nil, fmt.Errorf("natspool: New: stream %q must have subjects %q and retention %v, has %q and %v",
 			cfg.Name, cfg.Subjects, cfg.Retention, is.Subjects, is.Retention)
 	}
-	if cfg.Duplicates == 0 || cfg.Duplicates == is.Duplicates {
-		return s, nil
-	}
-	is.Duplicates = cfg.Duplicates
-	if s, err = js.UpdateStream(ctx, is); err != nil {
-		return nil, fmt.Errorf("natspool: New: duplicate window of stream %q: %w", cfg.Name, err)
+	if cfg.Duplicates != 0 && cfg.Duplicates != is.Duplicates {
+		is.Duplicates = cfg.Duplicates
+		if s, err = js.UpdateStream(ctx, is); err != nil {
+			return nil, fmt.Errorf("natspool: New: duplicate window of stream %q: %w", cfg.Name, err)
+		}
 	}
 	return s, nil
 }
@@ -111,11 +111,8 @@ func (n names) makeStream(ctx context.Context, js jetstream.JetStream, cfg jetst
 // tasks that wait for another delivery.
 func (n names) makeConsumer(ctx context.Context, js jetstream.JetStream, o *options) (time.Duration, error) {
 	cfg := jetstream.ConsumerConfig{
-		Durable: n.consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: defaultAckWait,
+		Durable: n.consumer, AckPolicy: jetstream.AckExplicitPolicy, AckWait: cmp.Or(o.ackWait, defaultAckWait),
 		MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: maxWaiting,
-	}
-	if o.ackWait > 0 {
-		cfg.AckWait = o.ackWait
 	}
 	c, err := js.Consumer(ctx, n.stream, n.consumer)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {

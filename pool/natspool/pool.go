@@ -67,7 +67,7 @@ func (p *Pool[T, R]) executor(fn pool.Func[T, R]) func(ctx context.Context, data
 	return func(ctx context.Context, data []byte) ([]byte, error) {
 		task, err := p.tasks.Decode(data)
 		if err != nil {
-			return nil, &undecodableError{err}
+			return nil, &markedError{fmt.Errorf("natspool: undecodable task: %w", err), undecodable}
 		}
 		v, err := fn(ctx, task)
 		if err != nil {

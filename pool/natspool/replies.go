@@ -29,14 +29,14 @@ const (
 	// task.
 	overhead = 32 << 10
 	shortID  = 256
-	// maxHeader bounds the failure and the message id in a dead letter. The server
-	// refuses headers of more than 64 KiB in all. minHeader bounds them in a letter
-	// that is too large. restOfHeader is reserved for the other headers.
-	maxHeader    = 62 << 10
-	minHeader    = 512
+	// maxFailure bounds the failure in a result and in a dead letter, and minFailure that
+	// in a letter that is too large. The server refuses headers of more than 64 KiB in
+	// all, which the message id, of at most maxID, is a part of. restOfHeader is reserved
+	// for the other headers.
+	maxFailure   = 24 << 10
+	minFailure   = 512
 	restOfHeader = 512
-	maxFailure   = 24 << 10 // part of maxHeader for the failure
-	maxText      = 4 << 10  // of an error
+	maxText      = 4 << 10 // of an error
 	maxStack     = 8 << 10
 )
 

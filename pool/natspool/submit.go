@@ -41,11 +41,12 @@ func (c *core) submit(ctx context.Context, data []byte, id string, wanted bool) 
 	defer c.exit()
 	c.mu.Lock()
 	c.tokens++
-	call := c.inbox + result + "." + strconv.FormatUint(c.tokens, 36)
-	known := c.known
+	token := strconv.FormatUint(c.tokens, 36)
+	call, known := c.inbox+result+"."+token, c.known
 	var p *promise
 	if wanted {
-		p = c.promiseLocked()
+		p = &promise{token: token, done: make(chan struct{})}
+		c.promises[token] = p
 		m.Header[replyHeader] = []string{call}
 	} else if id != "" {
 		m.Header[callHeader] = []string{call}
@@ -146,13 +147,11 @@ func (c *core) isOurs(ctx context.Context, p *promise, seq uint64, call string, 
 	if !again {
 		return false // it was stored before we sent it, once
 	}
+	var m *jetstream.RawStreamMsg
 	s, err := c.js.Stream(ctx, c.stream)
-	if err != nil {
-		return true // a check finds out
+	if err == nil {
+		m, err = s.GetMsg(ctx, seq)
 	}
-	m, err := s.GetMsg(ctx, seq)
-	if err != nil {
-		return true // it has run: the result is on its way, or a check finds out
-	}
-	return m.Header.Get(replyHeader) == call || m.Header.Get(callHeader) == call
+	// If it is gone, it has run: its result is on its way, or a check finds out.
+	return err != nil || m.Header.Get(replyHeader) == call || m.Header.Get(callHeader) == call
 }
