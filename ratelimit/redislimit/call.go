@@ -12,9 +12,9 @@ import (
 // answered.
 const leastTime = time.Millisecond
 
-// callTimeout returns how long a call waits for Redis under ctx. A quarter of the time until
+// timeoutFor returns for how long Redis is waited for under ctx. A quarter of the time until
 // the deadline of ctx is kept for the fallback.
-func (l *Limiter[K]) callTimeout(ctx context.Context) (d time.Duration, hurried bool) {
+func (l *Limiter[K]) timeoutFor(ctx context.Context) (d time.Duration, hurried bool) {
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if left -= left / 4; left < l.timeout {
@@ -34,7 +34,7 @@ func (l *Limiter[K]) fair(d time.Duration) bool {
 // reply says that it has failed; otherwise an error is the cause of ctx, or says that its
 // deadline comes too soon.
 func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint64) (reply, error) {
-	timeout, hurried := l.callTimeout(ctx)
+	timeout, hurried := l.timeoutFor(ctx)
 	if timeout <= 0 {
 		return reply{}, errTooSoon
 	}

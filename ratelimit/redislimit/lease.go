@@ -138,7 +138,7 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, k K, p *limits, c claim) (a
 
 // board waits for a flight of another. Its results are those of ask.
 func (l *Limiter[K]) board(ctx context.Context, f *flight) (reply, error) {
-	timeout, hurried := l.callTimeout(ctx)
+	timeout, hurried := l.timeoutFor(ctx)
 	call := ctx
 	if hurried {
 		var cancel context.CancelFunc
