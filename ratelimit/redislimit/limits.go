@@ -90,7 +90,7 @@ func (p *limits) own() []window {
 func (p *limits) fits(debts []amount, ago, n uint64) bool {
 	for i := range p.windows {
 		w := &p.windows[i]
-		if !w.fits(w.sub(debts[i], w.instant(ago)), n) {
+		if !w.fits(w.after(debts[i], ago), n) {
 			return false
 		}
 	}
@@ -104,7 +104,7 @@ func (p *limits) decision(ok bool, debts []amount, ago, n uint64) ratelimit.Deci
 	d := ratelimit.Decision{OK: ok}
 	for i := range p.windows {
 		w := &p.windows[i]
-		debt := w.sub(debts[i], w.instant(ago))
+		debt := w.after(debts[i], ago)
 		if left := int(w.remaining(debt)); i == 0 || left < d.Remaining {
 			d.Limit, d.Remaining = int(w.burst), left
 		}

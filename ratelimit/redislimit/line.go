@@ -251,7 +251,7 @@ func (x *line) tooLate(w *waiter, ahead uint64, now time.Duration) error {
 			delay = ratelimit.Never
 			break
 		}
-		debt := w.sub(x.debts[i], w.instant(micros(now-x.asked)))
+		debt := w.after(x.debts[i], micros(now-x.asked))
 		delay = max(delay, w.late(w.add(debt, w.cost(n))))
 	}
 	if delay > until {

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"math/bits"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -71,13 +70,12 @@ func doubles(b []byte, numbers ...float64) []byte {
 
 func (a amount) doubles(b []byte) []byte { return doubles(b, float64(a.whole), float64(a.part)) }
 
-// unit returns how many microseconds a whole is, a power of two, or 0 if the clock
-// stands still.
+// unit returns how many microseconds a whole is, 0 if the clock stands still.
 func (w *window) unit() float64 {
 	if w.still {
 		return 0
 	}
-	return math.Ldexp(1, int(w.shift))
+	return 1
 }
 
 // windowsOf returns the windows that a script knows by ids.
@@ -87,13 +85,7 @@ func windowsOf(ids string) (windows []window) {
 		for i := range x {
 			x[i] = math.Float64frombits(binary.LittleEndian.Uint64([]byte(ids[8*i:])))
 		}
-		w := window{den: uint64(x[1]), step: amount{uint64(x[2]), uint64(x[3])}, capacity: amount{uint64(x[4]), uint64(x[5])}}
-		if w.still = x[0] == 0; w.still {
-			w.shift = stillShift
-		} else {
-			w.shift = uint(bits.Len64(uint64(x[0])) - 1)
-		}
-		w.mul = w.den >> w.shift
+		w := window{still: x[0] == 0, den: uint64(x[1]), step: amount{uint64(x[2]), uint64(x[3])}, capacity: amount{uint64(x[4]), uint64(x[5])}}
 		w.burst = w.remaining(amount{})
 		windows = append(windows, w)
 	}

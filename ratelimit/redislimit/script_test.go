@@ -61,7 +61,6 @@ func there(socket string, client *redis.Client) bool {
 type oracle struct {
 	interval, capacity []*big.Rat
 	still              []bool
-	coarse             []uint // bits of a microsecond count that its clock does not show
 	tats               []*big.Rat
 	at                 int64 // when they were stored
 }
@@ -73,19 +72,13 @@ func ratio(a amount, den uint64) *big.Rat {
 
 // microseconds returns an amount as a rational number of them; where the clock stands
 // still, of units.
-func (w *window) microseconds(a amount) *big.Rat {
-	r := ratio(a, w.den)
-	if !w.still {
-		r.Mul(r, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), w.shift)))
-	}
-	return r
-}
+func (w *window) microseconds(a amount) *big.Rat { return ratio(a, w.den) }
 
 func (o *oracle) now(i int, us int64) *big.Rat {
 	if o.still[i] {
 		return new(big.Rat)
 	}
-	return new(big.Rat).SetInt64(us >> o.coarse[i] << o.coarse[i])
+	return new(big.Rat).SetInt64(us)
 }
 
 // take returns what is owed after it, and how many permits more than n are granted, -1 if
@@ -128,20 +121,24 @@ func (o *oracle) take(us int64, n, more uint64) (owed []*big.Rat, extra int64) {
 	return owed, extra
 }
 
-// extremes are limits of all kinds; the rest of them is drawn.
+// extremes are limits of all kinds that package ratelimit accepts, to the edges of its
+// range; the rest of them is drawn.
 var extremes = []limit{
-	{Rate: ratelimit.Every(math.MaxInt64), Burst: 3}, {Rate: ratelimit.Every(math.MaxInt64), Burst: math.MaxInt}, {Rate: ratelimit.Every(100 * 365 * 24 * time.Hour), Burst: 1 << 40},
-	{Rate: ratelimit.Every(time.Hour), Burst: math.MaxInt}, {Rate: ratelimit.Per(0, time.Second), Burst: 5}, {Rate: ratelimit.Per(0, 1), Burst: math.MaxInt},
-	{Rate: ratelimit.Per(math.MaxInt, 1), Burst: 4}, {Rate: ratelimit.Per(1<<60+1, 1<<58), Burst: 1000}, {Rate: ratelimit.Per(999_999_937, time.Second), Burst: math.MaxInt},
-	{Rate: ratelimit.Per(999_999_937, time.Second), Burst: 7}, {Rate: ratelimit.Per(math.MaxInt-1, math.MaxInt64), Burst: 9}, {Rate: ratelimit.Every(1), Burst: 1}, {Rate: ratelimit.Every(1), Burst: math.MaxInt},
-	{Rate: ratelimit.Per(1_000_000_007, math.MaxInt64), Burst: 1 << 50}, {Rate: ratelimit.Per(3, 10*time.Microsecond), Burst: 0},
+	{Rate: ratelimit.Every(1 << 60), Burst: 1}, {Rate: ratelimit.Every(1 << 57), Burst: 8}, {Rate: ratelimit.Every(36 * 365 * 24 * time.Hour), Burst: 1},
+	{Rate: ratelimit.Every(time.Hour), Burst: 36 * 365 * 24}, {Rate: ratelimit.Per(0, time.Second), Burst: 5}, {Rate: ratelimit.Per(0, 1), Burst: 1 << 60},
+	{Rate: ratelimit.Per(math.MaxInt, 1<<52), Burst: 4}, {Rate: ratelimit.Per(1<<60+1, 1<<58), Burst: 1000}, {Rate: ratelimit.Per(math.MaxInt, 1<<53), Burst: 1 << 40},
+	{Rate: ratelimit.Per(999_999_937, time.Second), Burst: 7}, {Rate: ratelimit.Per(math.MaxInt-1, math.MaxInt64), Burst: 9}, {Rate: ratelimit.Every(1), Burst: 1}, {Rate: ratelimit.Every(1), Burst: 1 << 60},
+	{Rate: ratelimit.Per(1_000_000_007, 1<<60), Burst: 1_000_000_000}, {Rate: ratelimit.Per(2000, 1), Burst: 1 << 40}, {Rate: ratelimit.Per(3, 10*time.Microsecond), Burst: 0},
 }
 
+// draw returns a limit in the range of package ratelimit.
 func draw(rnd *rand.Rand) limit {
+	x := extremes[rnd.IntN(len(extremes))]
 	if rnd.IntN(2) == 0 {
-		return extremes[rnd.IntN(len(extremes))]
+		x = limit{Rate: ratelimit.Per(1+rnd.IntN(1000), time.Duration(1+rnd.Int64N(1<<rnd.IntN(40)))), Burst: rnd.IntN(1 << rnd.IntN(20))}
 	}
-	return limit{Rate: ratelimit.Per(1+rnd.IntN(1000), time.Duration(1+rnd.Int64N(1<<rnd.IntN(40)))), Burst: rnd.IntN(1 << rnd.IntN(20))}
+	ratelimit.New(x.Rate, x.Burst) // panics if it is not
+	return x
 }
 
 // withClock returns the script on a clock of our own, by which nothing expires.
@@ -181,11 +178,6 @@ func TestR1TheScriptIsExact(t *testing.T) {
 			o.interval = append(o.interval, w.microseconds(w.step))
 			o.capacity = append(o.capacity, w.microseconds(w.capacity))
 			o.still = append(o.still, w.still)
-			coarse := uint(0)
-			if w.mul == 0 && !w.still { // a part is that many microseconds
-				coarse = w.shift - coarseBits
-			}
-			o.coarse = append(o.coarse, coarse)
 			least = min(least, w.burst)
 		}
 		if err := client.FlushDB(ctx).Err(); err != nil {
@@ -233,7 +225,7 @@ func TestR1TheScriptIsExact(t *testing.T) {
 					t.Fatalf("seed %d, step %d, window %d of %+v: %v is owed, want %v", seed, step, i, p.windows, is, owed[i])
 				}
 			}
-			// It is kept until nothing is owed, a moment longer, and a unit.
+			// It is kept until nothing is owed, and a moment longer.
 			if ms, err := client.Get(ctx, "expires").Int64(); ms > 0 || err != nil {
 				most := new(big.Rat)
 				for i := range p.windows {
@@ -241,12 +233,8 @@ func TestR1TheScriptIsExact(t *testing.T) {
 						most = owed[i]
 					}
 				}
-				kept, unit := new(big.Rat).SetInt64(ms*1000), p.windows[0].shift
-				for i := range p.windows {
-					unit = max(unit, p.windows[i].shift)
-				}
-				over := new(big.Rat).Sub(kept, most)
-				if err != nil || over.Cmp(big.NewRat(1000, 1)) < 0 || over.Cmp(big.NewRat(3000+1<<unit, 1)) > 0 {
+				over := new(big.Rat).Sub(new(big.Rat).SetInt64(ms*1000), most)
+				if err != nil || over.Cmp(big.NewRat(1000, 1)) < 0 || over.Cmp(big.NewRat(3001, 1)) > 0 {
 					t.Fatalf("seed %d, step %d: kept for %d ms, %v µs are owed (%v)", seed, step, ms, most, err)
 				}
 			}

@@ -1,11 +1,11 @@
 -- Takes permits of one key, or of one and of its parent, all or none, by the generic cell
 -- rate algorithm; gives permits back; changes the windows of a key. An instant is two
--- numbers, whole units and parts of one (see window.go): all of them stay below 2^53, so
--- that doubles are exact, and there are only sums of them.
+-- numbers, whole microseconds and parts of one (see window.go): all of them stay below
+-- 2^53, so that doubles are exact, and there are only sums of them.
 --
--- ARGV[1] has 6 doubles for each window of the caller's limit: its unit in
--- microseconds, 0 if its clock stands still, the parts of a unit, and in units and
--- parts what a permit costs and what the burst costs. They are the identity of a window.
+-- ARGV[1] has 6 doubles for each window of the caller's limit: 1, or 0 if its clock
+-- stands still, the parts of a microsecond, and in microseconds and parts what a permit
+-- costs and what the burst costs. They are the identity of a window.
 -- ARGV[2] has how many permits are asked for, and for each window what they cost.
 -- ARGV[3] is there if the call is another than to take permits now: for how many
 -- microseconds at most the caller waits, how many permits more it wants if it need not
@@ -14,7 +14,7 @@
 -- ARGV[4] and ARGV[5] are those of the parent, KEYS[2].
 --
 -- The value is "TRL3" and 9 doubles for each window: when a process that has it last
--- wrote, its theoretical arrival time in units and parts, and its identity. At the end
+-- wrote, its theoretical arrival time in microseconds and parts, and its identity. At the end
 -- are 3 doubles: when the value was made, how many permits have been granted by then and
 -- since, and the last instant of a reservation in microseconds. The windows of the process
 -- that wrote last are in front, so the first double is when the value was written. Only if
@@ -48,13 +48,6 @@ local value, wrong = get(KEYS[1])
 if wrong then return wrong end
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
-
--- instant returns an instant that is given in microseconds.
-local function instant(t, u, d)
-  if u == 1 then return t, 0 end
-  if u == 0 then return 0, 0 end
-  return math.floor(t / u), math.floor(t % u * (d / u))
-end
 
 local function add(aw, af, bw, bf, d)
   aw, af = aw + bw, af + bf
@@ -98,7 +91,7 @@ end
 if alone and m == 1 then
   local u, d, _, _, cw, cf = struct.unpack('<dddddd', ARGV[1])
   local n, qw, qf = struct.unpack('<ddd', ARGV[2])
-  local nw, nf = instant(us, u, d)
+  local nw, nf = us * u, 0
   local ow, of, made, spent, promised = 0, 0, us, 0, 0
   if value then
     local _, w, f = struct.unpack('<ddd', value, 5)
@@ -116,7 +109,7 @@ if alone then
   for i = 1, m do
     local u, d, sw, sf, cw, cf = struct.unpack('<dddddd', ARGV[1], i * 48 - 47)
     local qw, qf = struct.unpack('<dd', ARGV[2], i * 16 - 7)
-    local nw, nf = instant(us, u, d)
+    local nw, nf = us * u, 0
     local ow, of = 0, 0
     if value then
       local w, f = struct.unpack('<dd', value, i * 72 - 59)
@@ -154,7 +147,7 @@ local function window(id)
   return x
 end
 
--- cost returns what k permits cost, at most 2^51 units.
+-- cost returns what k permits cost, at most 2^51 microseconds.
 local function cost(x, k)
   local w, f, aw, af = 0, 0, x.sw, x.sf
   while k > 0 and w < 2^51 do
@@ -210,8 +203,8 @@ end
 -- promise returns how far the last instant of a reservation is ahead of now.
 local function promise(r, x)
   if r.promised <= us or x.u == 0 then return 0, 0 end
-  local pw, pf = instant(r.promised, x.u, x.d)
-  local nw, nf = instant(us, x.u, x.d)
+  local pw, pf = r.promised * x.u, 0
+  local nw, nf = us * x.u, 0
   return ahead(pw, pf, nw, nf, x.d)
 end
 
@@ -245,7 +238,7 @@ local function open(key, value, ids, need)
   for p = 5, value and #value - 24 or 0, 72 do
     local x = window(string.sub(value, p + 24, p + 71))
     local used, w, f = struct.unpack('<ddd', value, p)
-    local nw, nf = instant(math.max(at, us), x.u, x.d) -- if the clock has gone back, as if it stood
+    local nw, nf = math.max(at, us) * x.u, 0 -- if the clock has gone back, as if it stood
     x.used, x.ow, x.of = r.write and used - at + us or used, ahead(w, f, nw, nf, x.d)
     if not (x.sw + x.sf > 0 and x.d > 0) then return nil end
     if not stored[x.id] then
@@ -303,7 +296,7 @@ local function save(r)
   if not r.write or #r.own + #r.others == 0 then return end
   local state, ms = {r.magic}, 0
   local function put(x, used)
-    local nw, nf = instant(us, x.u, x.d)
+    local nw, nf = us * x.u, 0
     nw, nf = add(nw, nf, x.ow, x.of, x.d)
     state[#state + 1] = struct.pack('<ddd', used, nw, nf) .. x.id
     ms = math.max(ms, lasts(x.ow, x.of, x.u))

@@ -9,68 +9,51 @@ import (
 	"github.com/tandemgo/tandem/ratelimit"
 )
 
-// An amount is a length of time, or an instant, in the unit of a window: whole
-// ones, and parts of one.
+// An amount is a length of time, or an instant: whole microseconds, and parts of one.
 type amount struct{ whole, part uint64 }
 
 // A window is a rate and a burst, in numbers that a script can count with. Lua has
 // doubles, in which whole numbers up to 2^53 are exact. So an instant is two of
 // them: whole microseconds, and parts of one, as many as it takes for the interval
 // between two permits to be a whole number of parts. No interval is rounded then,
-// and the rest of a microsecond stays in the state.
+// and the rest of a microsecond stays in the state. A burst that package ratelimit
+// accepts takes at most 36 years to come back, which is less than 2^51 microseconds.
 //
-// Extremes have other units. If the burst takes more than 71 years to come back, a
-// whole is 2^shift microseconds, so that it fits; and if the parts of a whole were
-// more than 2^52, it has 2^51 of them and the interval is rounded up, by less than
-// one in 10^9 if there are fewer than 1e12 permits a second: the rate is never
-// exceeded. Of a rate of 0 the clock stands still, and a part is a permit.
+// If the parts of a microsecond were more than 2^52, it has 2^51 of them and the interval
+// is rounded up, by less than one in 10^9 if there are fewer than 1e12 permits a second:
+// the rate is never exceeded. Of a rate of 0 the clock stands still, and a part is a
+// permit.
 type window struct {
 	burst    uint64
 	still    bool   // the rate is 0
-	shift    uint   // a whole is 2^shift microseconds
-	den      uint64 // parts of a whole
-	mul      uint64 // parts of a microsecond; 0 if a part is 2^(shift-51) of them
+	den      uint64 // parts of a microsecond
 	step     amount // what one permit costs
 	capacity amount // what the burst costs
 }
 
 const (
-	exactBits  = 52 // parts of a whole may take that many bits
+	exactBits  = 52 // parts of a microsecond may take that many bits
 	coarseBits = 51
-	stillShift = 60
 )
 
 func newWindow(rate ratelimit.Rate, burst uint64) window {
-	w := window{burst: burst}
 	permits, period := rate.Parts()
-	if permits == 0 {
-		w.still, w.shift, w.den, w.step = true, stillShift, 1<<coarseBits, amount{0, 1}
-		w.capacity = w.cost(burst)
-		return w
-	}
-	// One permit takes num/den microseconds.
-	num := big.NewInt(int64(period))
-	den := new(big.Int).Mul(big.NewInt(int64(permits)), big.NewInt(1000))
-	g := new(big.Int).GCD(nil, nil, num, den)
-	num.Quo(num, g)
-	den.Quo(den, g)
-	all := new(big.Int).Mul(num, new(big.Int).SetUint64(max(burst, 1)))
-	all.Quo(all, den)
-	w.shift = uint(max(0, all.BitLen()-coarseBits))
-	den.Lsh(den, w.shift)
-	if den.BitLen() <= exactBits {
-		w.den = den.Uint64()
-		w.mul = w.den >> w.shift
-	} else {
-		num.Lsh(num, coarseBits)
-		num.Add(num, den).Sub(num, big.NewInt(1)).Quo(num, den) // rounded up
-		w.den = 1 << coarseBits
-		if w.shift <= coarseBits {
-			w.mul = 1 << (coarseBits - w.shift)
+	w := window{burst: burst, still: permits == 0, den: 1 << coarseBits, step: amount{0, 1}}
+	if !w.still {
+		// One permit takes num/den microseconds.
+		num, den := big.NewInt(int64(period)), big.NewInt(int64(permits))
+		den.Mul(den, big.NewInt(1000))
+		g := new(big.Int).GCD(nil, nil, num, den)
+		num.Quo(num, g)
+		if den.Quo(den, g); den.BitLen() > exactBits {
+			num.Lsh(num, coarseBits)
+			num.Add(num, den).Sub(num, big.NewInt(1)).Quo(num, den) // rounded up
+			den.Lsh(big.NewInt(1), coarseBits)
 		}
+		w.den = den.Uint64()
+		whole, part := num.QuoRem(num, den, new(big.Int))
+		w.step = amount{whole.Uint64(), part.Uint64()}
 	}
-	whole, part := num.QuoRem(num, new(big.Int).SetUint64(w.den), new(big.Int))
-	w.step = amount{whole.Uint64(), part.Uint64()}
 	w.capacity = w.cost(burst)
 	return w
 }
@@ -82,15 +65,12 @@ func (w *window) cost(n uint64) amount {
 	return amount{n*w.step.whole + q, r}
 }
 
-// instant returns an instant, which is given in microseconds.
-func (w *window) instant(us uint64) amount {
-	switch {
-	case w.still:
-		return amount{}
-	case w.mul == 0:
-		return amount{us >> w.shift, us & (1<<w.shift - 1) >> (w.shift - coarseBits)}
+// after returns what is left of a debt after so many microseconds.
+func (w *window) after(debt amount, us uint64) amount {
+	if w.still {
+		return debt
 	}
-	return amount{us >> w.shift, us & (1<<w.shift - 1) * w.mul}
+	return w.sub(debt, amount{us, 0})
 }
 
 func (w *window) add(a, b amount) amount {
@@ -145,29 +125,17 @@ func (w *window) remaining(debt amount) uint64 {
 	return n
 }
 
-// number returns an amount in units, rounded.
+// number returns an amount in microseconds, rounded.
 func (w *window) number(a amount) float64 { return float64(a.whole) + float64(a.part)/float64(w.den) }
 
 // repaid returns how long it takes until so much is repaid, in whole microseconds,
 // as those of the clock are.
 func (w *window) repaid(a amount) time.Duration {
-	const most = math.MaxInt64 / 1000
+	us := a.whole + min(a.part, 1)
 	switch {
-	case a == amount{}:
+	case us == 0:
 		return 0
-	case w.still || a.whole > most>>w.shift:
-		return ratelimit.Never
-	}
-	us := a.whole << w.shift
-	if w.mul == 0 {
-		if shift := w.shift - coarseBits; a.part > most>>shift {
-			return ratelimit.Never
-		}
-		us += a.part << (w.shift - coarseBits)
-	} else if a.part > 0 {
-		us += (a.part-1)/w.mul + 1
-	}
-	if us > most {
+	case w.still || us > math.MaxInt64/1000:
 		return ratelimit.Never
 	}
 	return time.Duration(us) * time.Microsecond
