@@ -123,13 +123,9 @@ func (l *Limiter[K]) giveBack(ctx context.Context, k K, t ticket, n uint64) (ret
 	if t.mark == nil {
 		return 0, nil
 	}
-	var mark []float64
-	all := 0.0
-	if n == t.n {
-		all = 1
-	}
-	for of := range slices.Chunk(t.mark, 3) {
-		mark = append(append(mark, of...), all)
+	mark := slices.Clone(t.mark)
+	for i := 3; i < len(mark) && n == t.n; i += 4 {
+		mark[i] = 1
 	}
 	r, err := l.ask(ctx, k, l.limitsIn(k), claim{n: n, op: opSettle, mark: mark}, 0)
 	return int(r.more), err

@@ -62,9 +62,9 @@ func (c *clocked) take(key string, p *limits, what claim, more uint64) (reply, t
 // back gives permits back, and returns how many that were.
 func (c *clocked) back(key string, p *limits, x ticket, n uint64) uint64 {
 	c.t.Helper()
-	var mark []float64
-	for i := 0; i < len(x.mark); i += 3 {
-		mark = append(mark, x.mark[i], x.mark[i+1], x.mark[i+2], map[bool]float64{true: 1}[n == x.n])
+	mark := slices.Clone(x.mark)
+	for i := 3; i < len(mark) && n == x.n; i += 4 {
+		mark[i] = 1
 	}
 	r, _ := c.take(key, p, claim{n: n, op: opSettle, mark: mark}, 0)
 	return r.more

@@ -99,7 +99,7 @@ type reply struct {
 	held    uint64    // so many are left of the lease
 	limits  *limits   // those of the caller, or those that were set
 	debts   []amount  // what is owed in each window
-	mark    []float64 // of each key, what is needed to settle
+	mark    []float64 // of each key, what is needed to settle, and 1 to give all back
 	failed  bool      // it has not answered
 	hurried bool      // it had less than the timeout, since the caller's deadline is soon
 }
@@ -157,6 +157,7 @@ func (r *reply) parseTables(is []any) (debts []any, err error) {
 			n, _ := x.(int64)
 			r.mark = append(r.mark, float64(n))
 		}
+		r.mark = append(r.mark, 0)
 		debts = append(debts, table[4:]...)
 	}
 	if changed {
