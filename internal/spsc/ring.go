@@ -125,7 +125,7 @@ func (r *Ring[T]) TryPush(v T) bool {
 func (r *Ring[T]) PushAnyway(v T) {
 	if r.sent >= r.until {
 		r.know(r.freed.Load() / giveOne)
-		r.extend()
+		r.extend(1)
 	}
 	r.slots[r.sent&uint64(len(r.slots)-1)] = v
 	r.sent++
@@ -179,15 +179,16 @@ func (r *Ring[T]) look(n uint64) bool {
 	if r.full || r.limit > r.base && r.base > 0 {
 		r.adapt()
 	}
-	if r.sent < r.given+r.limit {
-		r.extend()
+	if r.sent+n > r.given+r.limit {
+		return false
 	}
-	return r.sent+n <= r.given+r.limit
+	r.extend(n)
+	return true
 }
 
-// extend begins a new segment if the slots of the present one are all in use.
-func (r *Ring[T]) extend() {
-	if r.sent >= max(r.given, r.to.base)+uint64(len(r.slots)) {
+// extend begins a new segment if the present one has too few free slots for n items.
+func (r *Ring[T]) extend(n uint64) {
+	if r.sent+n > max(r.given, r.to.base)+uint64(len(r.slots)) {
 		next := newSegment[T](r.sent, 2*uint64(len(r.slots)))
 		r.to.next.Store(next)
 		r.to, r.slots = next, next.slots
