@@ -116,7 +116,7 @@ func NewStream[T any](ctx context.Context, js jetstream.JetStream, stream, subje
 
 // prepare returns a broadcast without a link, its inlet, and the options that opts set.
 func prepare[T any](call, subject string, opts []Option) (*Broadcast[T], *inlet[T], options) {
-	o := options{subjects: []string{subject}, capacity: defaultCapacity, queue: defaultQueue, heartbeat: defaultHeartbeat}
+	o := options{subjects: []string{subject}, capacity: defaultCapacity, queueSize: defaultQueue, heartbeat: defaultHeartbeat}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)

@@ -2,7 +2,6 @@ package natscast
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -40,24 +39,15 @@ type consumer struct {
 	resumed uint64 // reconnects of the connection when it was made
 }
 
-// A pull is the body of a request.
-type pull struct {
-	Batch     int           `json:"batch"`
-	Expires   time.Duration `json:"expires"`
-	Heartbeat time.Duration `json:"idle_heartbeat"`
-}
-
 // consume makes a consumer that begins with the message number seq.
 func consume(ctx context.Context, js jetstream.JetStream, stream string, seq uint64, size int, heartbeat time.Duration) (*consumer, error) {
 	nc := js.Conn()
 	half := max(1, size/2)
 	c := &consumer{
 		nc: nc, size: 2 * half, queue: make(chan *nats.Msg, 2*half+statusRoom), resumed: nc.Stats().Reconnects,
+		request: fmt.Appendf(nil, `{"batch":%d,"expires":%d,"idle_heartbeat":%d}`, half, max(requestTime, 2*heartbeat), heartbeat),
 	}
 	var err error
-	if c.request, err = json.Marshal(pull{half, max(requestTime, 2*heartbeat), heartbeat}); err != nil {
-		return nil, err
-	}
 	if c.sub, err = nc.ChanSubscribe(nc.NewInbox(), c.queue); err != nil {
 		return nil, err
 	}
@@ -71,14 +61,13 @@ func consume(ctx context.Context, js jetstream.JetStream, stream string, seq uin
 		Replicas:          1,
 		InactiveThreshold: idleTime,
 	})
-	if err != nil {
-		c.end()
-		return nil, err
+	if err == nil {
+		info := made.CachedInfo()
+		c.pending = info.NumPending
+		c.subject = apiPrefix(js.Options()) + "CONSUMER.MSG.NEXT." + stream + "." + info.Name
+		err = c.ask()
 	}
-	info := made.CachedInfo()
-	c.pending = info.NumPending
-	c.subject = apiPrefix(js.Options()) + "CONSUMER.MSG.NEXT." + stream + "." + info.Name
-	if err := c.ask(); err != nil {
+	if err != nil {
 		c.end()
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -29,7 +30,7 @@ type core struct {
 func newCore(ctx context.Context, nc *nats.Conn, subject string, o options, to sink, count *counters) (*core, error) {
 	c := &core{
 		outlet: newOutlet(ctx, nc, subject, o), sink: to, count: count,
-		queue:   make(chan *nats.Msg, o.queue),
+		queue:   make(chan *nats.Msg, o.queueSize),
 		origins: origins{known: map[string]*origin{}},
 		resumed: nc.Stats().Reconnects,
 	}
@@ -99,24 +100,23 @@ func (c *core) takeAll(m *nats.Msg) {
 	if c.count.foreign.Load() > 0 {
 		c.lookBack() // foreign values have no numbers that show a loss
 	}
-	for n := 1; m != nil; n++ {
+	for m := range batch(m, c.queue) {
 		c.take(m, now)
-		m = another(c.queue, n)
 	}
 	c.sink.flush()
 }
 
-// another returns the next message of the queue, or nil if the queue is empty or n
-// messages fill a batch.
-func another(queue <-chan *nats.Msg, n int) *nats.Msg {
-	if n < most {
-		select {
-		case m := <-queue:
-			return m
-		default:
+// batch returns m and the messages behind it in the queue, as many as fill a batch.
+func batch(m *nats.Msg, queue <-chan *nats.Msg) iter.Seq[*nats.Msg] {
+	return func(yield func(*nats.Msg) bool) {
+		for n := 1; yield(m) && n < most; n++ {
+			select {
+			case m = <-queue:
+			default:
+				return
+			}
 		}
 	}
-	return nil
 }
 
 func (c *core) take(m *nats.Msg, now time.Time) {

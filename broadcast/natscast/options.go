@@ -22,7 +22,7 @@ type options struct {
 	subjects  []string // to receive
 	set       any      // a func(*T, string) for values of type T
 	capacity  int
-	queue     int
+	queueSize int
 	heartbeat time.Duration
 	origin    string
 	buffering bool
@@ -60,7 +60,7 @@ func WithCapacity(n int) Option {
 // 16384. It panics if n is not 1 to 16,777,216.
 func WithQueue(n int) Option {
 	require(n >= 1 && n <= 1<<24, "WithQueue: size must be 1 to 16777216, got %d", n)
-	return func(o *options) { o.queue = n }
+	return func(o *options) { o.queueSize = n }
 }
 
 // WithHeartbeat sets how soon the loss of the last values is noticed. On core NATS the

@@ -19,13 +19,11 @@ const longest = 32
 // releases it by a receive. The holder alone uses seq and msg, so values leave in the
 // order of their numbers.
 type outlet struct {
-	ctx       context.Context
-	nc        *nats.Conn
-	origin    string
-	epoch     string
-	heartbeat time.Duration
-	period    time.Duration // the longest interval
-	buffering bool
+	options
+	ctx    context.Context
+	nc     *nats.Conn
+	epoch  string
+	period time.Duration // the longest interval
 
 	turn   chan struct{}
 	seq    uint64
@@ -35,8 +33,7 @@ type outlet struct {
 
 func newOutlet(ctx context.Context, nc *nats.Conn, subject string, o options) *outlet {
 	return &outlet{
-		ctx: ctx, nc: nc, origin: o.origin, epoch: rand.Text()[:8],
-		heartbeat: o.heartbeat, period: longest * o.heartbeat, buffering: o.buffering,
+		options: o, ctx: ctx, nc: nc, epoch: rand.Text()[:8], period: longest * o.heartbeat,
 		turn: make(chan struct{}, 1),
 		msg:  nats.Msg{Subject: subject, Header: nats.Header{headerName: {""}}},
 	}
@@ -116,11 +113,9 @@ func (s *outlet) beat() {
 // goodbye sends the last beat. Senders that wait for turn then get ErrClosed. goodbye
 // gives up after a second if the connection does not accept data.
 func (s *outlet) goodbye() {
-	limit := time.NewTimer(time.Second)
-	defer limit.Stop()
-	select {
-	case s.turn <- struct{}{}:
-	case <-limit.C:
+	limit, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if s.take(limit) != nil {
 		return
 	}
 	s.closed = true

@@ -25,22 +25,22 @@ const (
 // recognizes a repetition within its duplicate window. An attempt without an answer is
 // repeated within that time.
 type store struct {
-	nc        *nats.Conn
-	ctx       context.Context
-	js        jetstream.JetStream
-	name      string
-	subject   string
-	id        string // prefix of the ids of the values
-	buffering bool
-	count     *counters
-	sent      atomic.Uint64
-	window    atomic.Int64 // a time.Duration
+	options
+	nc      *nats.Conn
+	ctx     context.Context
+	js      jetstream.JetStream
+	name    string
+	subject string
+	id      string // prefix of the ids of the values
+	count   *counters
+	sent    atomic.Uint64
+	window  atomic.Int64 // a time.Duration
 }
 
 func newStore(ctx context.Context, js jetstream.JetStream, name, subject string, o options, count *counters) *store {
 	return &store{
-		nc: js.Conn(), ctx: ctx, js: js, name: name, subject: subject,
-		id: o.origin + "." + rand.Text()[:8] + ".", buffering: o.buffering, count: count,
+		options: o, nc: js.Conn(), ctx: ctx, js: js, name: name, subject: subject,
+		id: o.origin + "." + rand.Text()[:8] + ".", count: count,
 	}
 }
 
@@ -64,7 +64,10 @@ func (s *store) send(ctx context.Context, data []byte) error {
 		case !s.buffering || s.nc.IsClosed():
 			return s.failed(tried, fmt.Errorf("%w: Send: the connection is %v", ErrDisconnected, s.nc.Status()))
 		default:
-			pause(ctx, lineTime)
+			select {
+			case <-time.After(lineTime):
+			case <-ctx.Done():
+			}
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -99,14 +102,4 @@ func (s *store) try(ctx context.Context, ackWait time.Duration, id string, data 
 		return true, fmt.Errorf("natscast: Send: value of %d bytes, the server takes %d: %w", len(data), s.nc.MaxPayload(), err)
 	}
 	return true, fmt.Errorf("natscast: Send: stream %q: %w", s.name, err)
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

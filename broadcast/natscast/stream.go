@@ -20,14 +20,10 @@ import (
 // delivered twice, and values that the stream no longer has are a gap.
 type stream struct {
 	*store
-	sink      sink
-	subjects  []string // that the stream holds
-	size      int      // of the queue
-	heartbeat time.Duration
-	replay    int
-	status    chan nats.Status
+	sink   sink
+	status chan nats.Status
 
-	created time.Time // of the stream
+	created time.Time // of the stream; zero before the first look
 	next    uint64    // sequence number of the next value
 	past    uint64    // sequence number of the last value to replay
 	there   chan struct{}
@@ -41,26 +37,18 @@ const firstPause, lastPause = 100 * time.Millisecond, 5 * time.Second
 func newStream(ctx context.Context, js jetstream.JetStream, name, subject string, o options, to sink, count *counters) *stream {
 	there := make(chan struct{})
 	return &stream{
-		store: newStore(ctx, js, name, subject, o, count),
-		sink:  to, subjects: slices.Sorted(slices.Values(o.subjects)), size: o.queue, heartbeat: o.heartbeat, replay: o.replay,
+		store: newStore(ctx, js, name, subject, o, count), sink: to,
 		there: there, arrive: sync.OnceFunc(func() { close(there) }),
 	}
 }
 
-// open determines the first sequence number and makes a consumer.
+// open makes the first consumer.
 func (s *stream) open(ctx context.Context) error {
-	info, err := s.look(ctx)
-	if err != nil {
-		return err
+	err := s.attach(ctx)
+	if err == nil {
+		s.status = s.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
 	}
-	s.created = info.Created
-	s.past = info.State.LastSeq
-	s.next = max(1, info.State.FirstSeq, s.past+1-min(s.past, uint64(s.replay)))
-	if err := s.attach(ctx); err != nil {
-		return err
-	}
-	s.status = s.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
-	return nil
+	return err
 }
 
 // awaitPast waits for the values to be replayed.
@@ -84,21 +72,24 @@ func (s *stream) look(ctx context.Context) (*jetstream.StreamInfo, error) {
 		return nil, fmt.Errorf("natscast: NewStream: stream %q: %w", s.name, err)
 	}
 	info := st.CachedInfo()
-	c := info.Config
-	if !slices.Equal(slices.Sorted(slices.Values(c.Subjects)), s.subjects) || len(c.Sources) > 0 || c.Mirror != nil {
+	c, sorted := info.Config, func(subjects []string) []string { return slices.Sorted(slices.Values(subjects)) }
+	if !slices.Equal(sorted(c.Subjects), sorted(s.subjects)) || len(c.Sources) > 0 || c.Mirror != nil {
 		return nil, fmt.Errorf("%w: NewStream: stream %q must hold the subjects %q and no others, it holds %q", ErrUnsuitable, s.name, s.subjects, c.Subjects)
 	}
 	s.window.Store(int64(c.Duplicates))
 	return info, nil
 }
 
-// attach makes a consumer that continues with next.
+// attach makes a consumer that continues with next, which it determines the first time.
 func (s *stream) attach(ctx context.Context) error {
 	info, err := s.look(ctx)
 	if err != nil {
 		return err
 	}
 	switch {
+	case s.created.IsZero():
+		s.created, s.past = info.Created, info.State.LastSeq
+		s.next = max(1, info.State.FirstSeq, s.past+1-min(s.past, uint64(s.replay)))
 	case !info.Created.Equal(s.created):
 		// Another stream has this name now. The number of values that the old stream
 		// had left and that this one has discarded is unknown.
@@ -114,7 +105,7 @@ func (s *stream) attach(ctx context.Context) error {
 		s.next = first
 		s.sink.gap(missed)
 	}
-	if s.from, err = consume(ctx, s.js, s.name, s.next, s.size, s.heartbeat); err != nil {
+	if s.from, err = consume(ctx, s.js, s.name, s.next, s.queueSize, s.heartbeat); err != nil {
 		return fmt.Errorf("natscast: NewStream: reading stream %q: %w", s.name, err)
 	}
 	if s.from.pending == 0 {
@@ -148,15 +139,13 @@ func (s *stream) receive() {
 		} else if s.nc.IsConnected() && s.ctx.Err() == nil {
 			s.sink.report(err)
 		}
-		timer := time.NewTimer(wait)
 		select {
-		case <-timer.C:
+		case <-time.After(wait):
 			wait = min(max(firstPause, 2*wait), lastPause)
 		case <-s.status:
 			wait = firstPause
 		case <-s.ctx.Done():
 		}
-		timer.Stop()
 	}
 	s.detach()
 }
@@ -189,11 +178,10 @@ func (s *stream) read() {
 // takeAll takes m and the messages behind it, up to the size of a batch. It returns
 // false if the consumer must be replaced.
 func (s *stream) takeAll(m *nats.Msg) bool {
-	for n := 1; m != nil; n++ {
+	for m := range batch(m, s.from.queue) {
 		if !s.take(m) {
 			return false
 		}
-		m = another(s.from.queue, n)
 	}
 	s.sink.flush()
 	if s.next > s.past {
