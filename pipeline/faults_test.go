@@ -281,9 +281,11 @@ func TestC7TimeMovesWhileStagesWait(t *testing.T) {
 	})
 }
 
+// A blob is large enough to be an object of its own.
+type blob [1 << 12]byte
+
 // C8, FL10: items that have passed are garbage while the run goes on.
 func TestC8PassedItemsAreGarbage(t *testing.T) {
-	type blob struct{ _ [1 << 12]byte }
 	var refs []weak.Pointer[blob]
 	in := make(chan *blob)
 	s := pipeline.Then(
@@ -316,14 +318,13 @@ func TestC8PassedItemsAreGarbage(t *testing.T) {
 
 // C9: types flow through with no assertion.
 func TestC9TypesFlow(t *testing.T) {
-	type length int
 	s := pipeline.Then(
 		pipeline.Map(func(_ context.Context, s string) (int, error) { return len(s), nil }),
 		pipeline.Then(pipeline.Batch[int](2, 0),
-			pipeline.Map(func(_ context.Context, b []int) (length, error) { return length(len(b)), nil })))
-	var out []length
+			pipeline.Map(func(_ context.Context, b []int) (int, error) { return len(b), nil })))
+	var out []int
 	out, err := s.Collect(t.Context(), pipeline.Values("a", "b", "c"))
-	if diff := cmp.Diff([]length{2, 1}, out); diff != "" || err != nil {
+	if diff := cmp.Diff([]int{2, 1}, out); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
 }

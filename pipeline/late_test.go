@@ -179,7 +179,6 @@ func TestTheContextOfACallEnds(t *testing.T) {
 
 // C8: a stage that waits for an item does not hold the last one.
 func TestC8TheLastItemIsGarbage(t *testing.T) {
-	type blob struct{ _ [1 << 12]byte }
 	testkit.Watchdog(t, func() {
 		in := make(chan *blob)
 		s := pipeline.Map(func(context.Context, *blob) (*blob, error) { return nil, nil })

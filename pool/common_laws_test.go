@@ -639,13 +639,12 @@ func TestC7TimeMovesWhileEverybodyWaits(t *testing.T) {
 // C8: finished, cancelled and dropped tasks are garbage, though their futures,
 // their group and the pool live on.
 func TestC8TasksAreGarbage(t *testing.T) {
-	type blob struct{ _ [1 << 16]byte }
 	gate := make(chan struct{})
-	p := pool.New(1, func(_ context.Context, b *blob) (int, error) {
+	p := pool.New(1, func(_ context.Context, b *blob) (*blob, error) {
 		if b == nil {
 			<-gate
 		}
-		return 1, nil
+		return nil, nil
 	})
 	var refs []weak.Pointer[blob]
 	fresh := func() *blob {

@@ -59,7 +59,6 @@ func TestP6WhoAsksLateIsToldTheSame(t *testing.T) {
 // C8: nothing is kept of the context of a task that has run in place, though it
 // has asked for Done, and neither the pool nor what the task lives under has ended.
 func TestC8ContextOfATaskInPlace(t *testing.T) {
-	type blob struct{ _ [1 << 16]byte }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var p *pool.Pool[keyed, int]
