@@ -47,7 +47,7 @@ func (b *Broadcast[T]) closedLocked() bool { return b.log.published.Load()&close
 
 // news returns the channel that a reader parks on until there is something behind cursor, a
 // gap that has not been passed, or the end. It returns nil if there is.
-func (b *Broadcast[T]) news(cursor uint64, passed tally) <-chan struct{} {
+func (b *Broadcast[T]) news(cursor uint64, passed loss) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.log.published.Load() != cursor*publishOne || b.log.holes.Load().all() != passed {
@@ -108,15 +108,15 @@ func (s *Subscription[T]) startLocked(l *log[T], o subscribeOptions) {
 	s.passed, _ = l.holes.Load().upTo(s.held, s.held)
 	if o.start != nil {
 		s.held = min(max(*o.start, l.start), l.sent) // what is gone already is a gap
-		s.passed = tally{}
+		s.passed = loss{}
 		if s.held > 0 { // it may not know of a hole right there
 			s.passed, _ = l.holes.Load().upTo(s.held-1, s.held)
 		}
 		switch { // where this broadcast has never been, something is missing: see WithStart
 		case *o.start < l.start:
-			s.passed = s.passed.minus(tally{lost: 1, unknown: 1})
+			s.passed = s.passed.minus(loss{lost: 1, unknown: 1})
 		case *o.start > l.sent:
-			s.passed = s.passed.minus(tally{unknown: 1})
+			s.passed = s.passed.minus(loss{unknown: 1})
 		}
 	}
 	if s.held < s.first && o.policy == SkipToLatest {

@@ -2,34 +2,34 @@ package broadcast
 
 import "github.com/tandemgo/tandem/internal/sched"
 
-// A tally counts values that never came to this broadcast. Only differences matter:
+// A loss counts values that never came to this broadcast. Only differences matter:
 // a count may be below 0, and wraps.
-type tally struct {
+type loss struct {
 	lost    uint64 // how many
 	unknown uint64 // how often it was not known how many
 }
 
-func (t tally) minus(u tally) tally { return tally{t.lost - u.lost, t.unknown - u.unknown} }
+func (t loss) minus(u loss) loss { return loss{t.lost - u.lost, t.unknown - u.unknown} }
 
 // A hole is where values are missing in the log itself. Holes are a list, of which log.holes is the
 // last one; nil has none.
 type hole struct {
 	pos    uint64              // the number of the value behind it
-	before tally               // all that is missing before that value
+	before loss                // all that is missing before that value
 	prev   sched.Pointer[hole] // nil if it is before all that is retained, or the first
 }
 
 // all returns all that is missing up to h.
-func (h *hole) all() tally {
+func (h *hole) all() loss {
 	if h == nil {
-		return tally{}
+		return loss{}
 	}
 	return h.before
 }
 
 // upTo returns all that is missing before the value with number pos, and where the next hole
 // behind that is, at most limit.
-func (h *hole) upTo(pos, limit uint64) (sum tally, next uint64) {
+func (h *hole) upTo(pos, limit uint64) (sum loss, next uint64) {
 	for next = limit; h != nil && h.pos > pos; h = h.prev.Load() {
 		next = min(next, h.pos)
 	}

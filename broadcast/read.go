@@ -81,7 +81,7 @@ func (s *Subscription[T]) holdLocked(n int, more bool) (at uint64, vs []T, err e
 
 // passLocked goes on with the value with number next, behind a gap. It returns the gap. Before is
 // all that is missing in the log itself up to there.
-func (s *Subscription[T]) passLocked(before tally, next uint64) error {
+func (s *Subscription[T]) passLocked(before loss, next uint64) error {
 	inLog := before.minus(s.passed)
 	gap := &GapError{Missed: next - s.held + inLog.lost, AtLeast: inLog.unknown > 0}
 	s.passed = before

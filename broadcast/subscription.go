@@ -39,7 +39,7 @@ type Subscription[T any] struct {
 	chunk     *chunk[T]         // where the value before held is, nil if it is to be looked for
 	delivered uint64            // up to held
 	missed    uint64            // up to held
-	passed    tally             // of the holes, those up to held
+	passed    loss              // of the holes, those up to held
 	final     SubscriptionStats // the figures when it ended
 	err       error             // why it has ended, nil while it is open
 	gone      chan struct{}     // closed when it ends; nil until someone waits for that

@@ -13,12 +13,12 @@ const (
 
 // A shard is a part of the keys: an open-addressed hash table with linear probing.
 type shard[K comparable] struct {
-	mu    sched.Mutex
-	slots []slot[K] // at most five sixths are in use
-	used  int
-	hand  int // where the next sweep begins
-	stats KeyedStats
-	_     [64]byte
+	mu         sched.Mutex
+	slots      []slot[K] // at most five sixths are in use
+	used       int
+	sweepIndex int // where the next sweep begins
+	stats      KeyedStats
+	_          [64]byte
 }
 
 // A slot is the state of a key: the debt at an instant.
@@ -105,7 +105,7 @@ func (x *Keyed[K]) grow(sh *shard[K], now int64) {
 	if (sh.used+1)*4 <= len(old)*3 {
 		return
 	}
-	sh.slots, sh.hand = make([]slot[K], max(8, len(old)*4/3)), 0
+	sh.slots, sh.sweepIndex = make([]slot[K], max(8, len(old)*4/3)), 0
 	for i := range old {
 		if s := &old[i]; s.hash != 0 {
 			sh.slots[sh.find(s.hash, s.key)] = *s
@@ -118,21 +118,21 @@ func (x *Keyed[K]) grow(sh *shard[K], now int64) {
 func (x *Keyed[K]) sweep(sh *shard[K], now int64, n int) (least int) {
 	least, owes := -1, 0.0
 	for n = min(n, sh.used); n > 0; {
-		if s := &sh.slots[sh.hand]; s.hash != 0 {
+		if s := &sh.slots[sh.sweepIndex]; s.hash != 0 {
 			n--
 			o, stays := s.owes(now)
 			switch {
 			case o == 0 && !stays:
-				x.remove(sh, sh.hand) // another key may stand there then
+				x.remove(sh, sh.sweepIndex) // another key may stand there then
 				sh.stats.Evicted++
 				least = -1 // it may have been moved
 				continue
 			case stays:
 			case least < 0 || o < owes:
-				least, owes = sh.hand, o
+				least, owes = sh.sweepIndex, o
 			}
 		}
-		sh.hand = sh.next(sh.hand)
+		sh.sweepIndex = sh.next(sh.sweepIndex)
 	}
 	return least
 }

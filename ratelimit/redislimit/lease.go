@@ -126,18 +126,18 @@ func (l *Limiter[K]) takeLeased(ctx context.Context, k K, p *limits, c claim) (a
 			x.flight = f
 			more := l.moreLocked(x, c.n, now)
 			l.mu.Unlock()
-			r, err := l.fly(ctx, k, x, f, c, more)
+			r, err := l.lead(ctx, k, x, f, c, more)
 			return l.conclude(k, p, c, r, err)
 		}
 		l.mu.Unlock()
-		if r, err := l.board(ctx, f); err != nil {
+		if r, err := l.join(ctx, f); err != nil {
 			return l.conclude(k, p, c, r, err)
 		}
 	}
 }
 
-// board waits for a flight of another. Its results are those of ask.
-func (l *Limiter[K]) board(ctx context.Context, f *flight) (reply, error) {
+// join waits for the flight of another caller. Its results are those of ask.
+func (l *Limiter[K]) join(ctx context.Context, f *flight) (reply, error) {
 	timeout, hurried := l.timeoutFor(ctx)
 	call := ctx
 	if hurried {
@@ -198,9 +198,9 @@ func (l *Limiter[K]) moreLocked(x *lease, n uint64, now time.Duration) uint64 {
 	return 0
 }
 
-// fly makes a claim on Redis, for itself, and asks for more, for the callers that wait for f.
+// lead makes a claim on Redis, for itself, and asks for more, for the callers that wait for f.
 // Its results are those of ask.
-func (l *Limiter[K]) fly(ctx context.Context, k K, x *lease, f *flight, c claim, more uint64) (r reply, err error) {
+func (l *Limiter[K]) lead(ctx context.Context, k K, x *lease, f *flight, c claim, more uint64) (r reply, err error) {
 	defer func() { // also if the client panics
 		l.mu.Lock()
 		defer l.mu.Unlock()
