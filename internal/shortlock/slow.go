@@ -24,6 +24,9 @@ func (m *Mutex) Lock() {
 	}
 }
 
+// TryLock locks m if it is unlocked, and reports whether it did.
+func (m *Mutex) TryLock() bool { return m.mu.TryLock() }
+
 // Unlock unlocks m.
 func (m *Mutex) Unlock() { m.mu.Unlock() }
 

@@ -23,7 +23,9 @@ import (
 // Park and wake. Workers without work park on wake, a channel of capacity 1 that both
 // rings signal. A worker that has taken an item wakes the next one if there is work for
 // it, or arms a ring to do so. One signal is therefore enough, and at most one worker is
-// on its way out of a park. If none is parked, the worker starts one more, up to size.
+// on its way out of a park. If none is parked, the worker starts one more, up to size. It
+// leaves all this to a worker that waits for the lock, if there is one: items are then so
+// cheap that one more worker would only stand in the way.
 type Workers[In, Out any] struct {
 	// Set before the first Next.
 	in      *spsc.Ring[In]
@@ -45,6 +47,8 @@ type Workers[In, Out any] struct {
 	Waits, Blocks *Clock
 
 	wake chan struct{}
+
+	lockers sched.Uint64 // workers that wait for mu
 
 	mu       shortlock.Mutex
 	started  int
@@ -112,7 +116,7 @@ func (w *Workers[In, Out]) Drain(fn func(Out)) {
 // item and for room in out, until the end, which is ok == false, or until ctx ends, which
 // is an error. The rings must be woken then.
 func (w *Workers[In, Out]) Next(ctx context.Context, j *Job[In, Out]) (ok bool, err error) {
-	w.mu.Lock()
+	w.lock()
 	if j.open {
 		w.complete(j)
 	}
@@ -147,6 +151,15 @@ func (w *Workers[In, Out]) Next(ctx context.Context, j *Job[In, Out]) (ok bool, 
 	}
 	w.mu.Unlock()
 	return false, context.Cause(ctx)
+}
+
+// lock locks mu.
+func (w *Workers[In, Out]) lock() {
+	if !w.mu.TryLock() {
+		w.lockers.Add(1)
+		w.mu.Lock()
+		w.lockers.Add(^uint64(0))
+	}
 }
 
 // working returns how many results have their room in out reserved.
@@ -245,7 +258,7 @@ func (w *Workers[In, Out]) park(ctx context.Context, clock *Clock) {
 		sched.Park(w.wake)
 	}
 	clock.Turn(-1)
-	w.mu.Lock()
+	w.lock()
 	w.idle--
 	w.waking = false
 }
@@ -253,6 +266,9 @@ func (w *Workers[In, Out]) park(ctx context.Context, clock *Clock) {
 // another wakes the next worker or arms a ring to do so. It reports whether one must be
 // started instead: there is one worker more than items, so that one can be woken.
 func (w *Workers[In, Out]) another() (start bool) {
+	if w.lockers.Load() > 0 {
+		return false
+	}
 	if w.idle == 0 {
 		start = w.started < w.size
 		if start {
