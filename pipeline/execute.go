@@ -55,26 +55,13 @@ func (s Stage[In, Out]) ForEach(ctx context.Context, src Source[In], fn func(con
 	s.check(ctx, "ForEach", src == nil)
 	misuse.Nil(fn == nil, "pipeline: ForEach: function")
 	r, out := s.start(ctx, src)
-	index, calling := -1, false
 	defer func() { err = r.end(false) }()
-	defer func() {
-		if calling { // fn has panicked or called Goexit
-			failed := ErrGoexit
-			if v := recover(); v != nil {
-				failed = outcome.Panicked(v)
-			}
-			r.fail(sinkName, index, failed)
-		}
-	}()
+	index := -1
+	sink := func(ctx context.Context, v Out) (none struct{}, err error) { return none, fn(ctx, v) }
+	exited := func() { r.fail(sinkName, index, ErrGoexit) }
 	for v, ok := receive(r, out); ok; v, ok = receive(r, out) {
 		index++
-		calling = true
-		failed := fn(r.life.Context, v)
-		calling = false
-		if failed == nil {
-			continue
-		}
-		if failed = outcome.Sound(failed); !skips(failed) {
+		if _, failed := outcome.Call(r.life.Context, sink, v, exited); failed != nil && !skips(failed) {
 			r.fail(sinkName, index, failed)
 		}
 	}

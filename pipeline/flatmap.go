@@ -40,6 +40,7 @@ var errLate = errors.New("pipeline: emit called after its function returned")
 
 // An emission is the output of one call. A mutex lets its items through one by one.
 type emission[Out any] struct {
+	run        *run
 	life       *lifetime
 	mu         *stage.Mutex
 	to         sink[Out]
@@ -47,20 +48,26 @@ type emission[Out any] struct {
 }
 
 func (e *emission[Out]) emit(v Out) error {
-	if err := e.mu.Lock(e.life.Context); err != nil {
-		refuse(e.to, v)
-		return err
+	if e.mu.Lock(e.life.Context) != nil {
+		return e.refuse(v)
 	}
 	defer e.mu.Unlock() // a stage that is fused behind may call Goexit
 	if e.over.Load() {
 		return errLate
 	}
 	if e.life.ended() { // there may be room for many more
-		refuse(e.to, v)
-		return e.life.cause()
+		return e.refuse(v)
 	}
 	e.some.Store(true)
 	return sendGuarded(e.to, v)
+}
+
+// refuse gives back an item that is not sent, as the run has ended, and returns the cause.
+// The function may not return it, so the run is told here that its end has kept an item back.
+func (e *emission[Out]) refuse(v Out) error {
+	refuse(e.to, v)
+	e.run.interrupted()
+	return e.life.cause()
 }
 
 // finish returns when no item of the call is on its way to the sink, and no
@@ -75,7 +82,7 @@ func (e *emission[Out]) finish() {
 // calling returns the function of a worker whose calls emit to the result of to.
 func calling[In, Out, R any](p flatMap[In, Out], w *worker[In, R], to func() (*stage.Mutex, sink[Out])) func(context.Context, In) (R, error) {
 	return func(ctx context.Context, v In) (none R, err error) {
-		e := &emission[Out]{life: w.life}
+		e := &emission[Out]{run: w.run, life: w.life}
 		e.mu, e.to = to()
 		defer func() {
 			e.finish()
@@ -147,7 +154,7 @@ func (p flatMap[In, Out]) connectOrdered(s scope, out *edge[Out]) (*lifetime, *e
 		prepare: spare.get,
 		done:    func(c *call[Out]) { c.end() },
 	})
-	var through sink[Out] = endless[Out]{between[Out]{out}}
+	var through sink[Out] = endless[Out]{out}
 	s.run.spawn(func() {
 		for {
 			c, ok, err := order.receive()
@@ -217,7 +224,6 @@ func (cs *calls[Out]) put(c *call[Out]) {
 }
 
 // An endless sends on to a sink that goes on after its end.
-type endless[T any] struct{ between[T] }
+type endless[T any] struct{ sink[T] }
 
-func (e endless[T]) send(v T) error { return e.out.send(v) }
-func (e endless[T]) end()           {}
+func (endless[T]) end() {}

@@ -157,7 +157,7 @@ func connectTo[In, Out any](s scope, branch Stage[In, Out], j *joint[Out]) (*lif
 // A lane is where one branch ends.
 type lane[Out any] struct {
 	*joint[Out]
-	n    sched.Uint64
+	tally
 	lost func(Out) // takes what cannot be sent, as the run has ended
 }
 
@@ -182,6 +182,3 @@ func (l *lane[Out]) end() {
 }
 
 func (l *lane[Out]) caught(error) (error, bool) { return nil, false }
-
-func (l *lane[Out]) Sent() uint64  { return l.n.Load() }
-func (l *lane[Out]) Freed() uint64 { return l.n.Load() }

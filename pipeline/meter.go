@@ -99,24 +99,27 @@ func counting[T any](s scope, index int, to sink[T]) sink[T] {
 	if s.rec == nil {
 		return to
 	}
-	c := &counter[T]{between: between[T]{to}}
+	c := &counter[T]{sink: to}
 	s.rec.meters[s.index+index].from = c
 	return c
 }
 
 // A counter counts the items that are sent, on one goroutine at a time.
 type counter[T any] struct {
-	between[T]
-	n sched.Counter
+	sink[T]
+	tally
 }
 
 func (c *counter[T]) send(v T) error {
 	c.n.Add(1)
-	return c.out.send(v)
+	return c.sink.send(v)
 }
 
-func (c *counter[T]) Sent() uint64  { return c.n.Load() }
-func (c *counter[T]) Freed() uint64 { return c.n.Load() }
+// A tally is a gauge of items that are received as they are sent.
+type tally struct{ n sched.Counter }
+
+func (t *tally) Sent() uint64  { return t.n.Load() }
+func (t *tally) Freed() uint64 { return t.n.Load() }
 
 // meter returns the meter of the stage in scope s. If the run is not observed, it is one
 // that is not read.

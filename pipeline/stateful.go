@@ -75,7 +75,7 @@ func (k *keeper[S, In, Out]) end() {
 	if k.ended() {
 		return
 	}
-	e := &emission[Out]{life: k.life, mu: stage.NewMutex(nil), to: k.to}
+	e := &emission[Out]{run: k.run, life: k.life, mu: stage.NewMutex(nil), to: k.to}
 	err := k.call(k.fail, func() error {
 		defer e.finish()
 		return k.finish(k.life.Context, k.state, e.emit)
