@@ -179,8 +179,8 @@ func (g *Group[T, R]) context() *taskctx.Common {
 // a task without one. It helps: inside a task of the pool it runs queued tasks in place. The
 // error of a FailFast group is the first one of any task, a *TaskError. A CollectAll group
 // joins the errors of all tasks in the order of their indexes. If the context of the group
-// has ended, the error matches its cause, and ErrNotStarted if a task did not start because of
-// that. The group takes no more tasks then, and Wait returns the same again.
+// has ended before its tasks, the error matches its cause, and ErrNotStarted if a task did not start
+// because of that. The group takes no more tasks then, and Wait returns the same again.
 //
 // If ctx ends first, Wait returns its cause; Wait may be called again. To learn of every task
 // also when the context of the group ends, pass another one, such as [context.Background]: the

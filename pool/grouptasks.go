@@ -185,7 +185,12 @@ func (g *Group[T, R]) pop() (r Result[T, R], err error, ok bool) {
 // end of the context.
 func (g *Group[T, R]) errorLocked() error {
 	failure := g.failure
-	if !g.all || failure == errLeft && len(g.errs) == len(g.follows) {
+	switch _, ofTask := failure.(*TaskError); {
+	case failure == errLeft && (!g.all || len(g.errs) == len(g.follows)), ofTask:
+		return failure
+	case !g.all && failure != nil && g.skipped:
+		return outcome.NotStarted(failure)
+	case !g.all:
 		return failure
 	}
 	var errs []error

@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -40,8 +41,25 @@ func TestP7GroupIsClosed(t *testing.T) {
 	}
 }
 
-// P7: a group that is waited for waits for a task that is on its way, too.
-func TestP7GroupWaitsForATaskOnTheWay(t *testing.T) {
+// P7: the error of a group whose context ends while a task is queued says that it did not start.
+func TestP7TasksOfAnEndedGroupDidNotStart(t *testing.T) {
+	for _, opt := range []pool.GroupOption{pool.FailFast(), pool.CollectAll()} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		p := pool.New(1, func(_ context.Context, n int) (int, error) { return n, nil })
+		p.Resize(0)
+		g := p.Group(ctx, opt)
+		accept(g.Go(0))
+		cancel(errRoot)
+		if _, err := g.Wait(context.Background()); !errors.Is(err, errRoot) || !errors.Is(err, pool.ErrNotStarted) {
+			t.Errorf("got %v", err)
+		}
+		must0(p.Close())
+	}
+}
+
+// P7: a task that is on its way when its group is waited for is one of the group and waited for, too,
+// or refused.
+func TestP7WaitMeetsATaskOnTheWay(t *testing.T) {
 	var g *pool.Group[keyed, int]
 	waited := make(chan []int, 1)
 	p := pool.NewOrdered(1, pool.ByKey(func(k keyed) int {
@@ -53,9 +71,12 @@ func TestP7GroupWaitsForATaskOnTheWay(t *testing.T) {
 	}), func(_ context.Context, k keyed) (int, error) { return k.n, nil })
 	g = p.Group(t.Context())
 	accept(g.Go(keyed{1, 1}))
-	accept(g.Go(keyed{1, 2}))
-	if vs := <-waited; !slices.Equal(vs, []int{1, 2}) {
-		t.Errorf("got %v", vs)
+	want := []int{1}
+	if g.Go(keyed{1, 2}) {
+		want = []int{1, 2}
+	}
+	if vs := <-waited; !slices.Equal(vs, want) {
+		t.Errorf("got %v, want %v", vs, want)
 	}
 	must0(p.Close())
 }
