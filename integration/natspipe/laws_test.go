@@ -412,6 +412,31 @@ func TestN5LargestMessageBecomesADeadLetter(t *testing.T) {
 	}
 }
 
+// N5: a value that has failed for good does not take another delivery from one that has not,
+// whichever fails first.
+func TestN5AnotherDeliveryBeforeADeadLetter(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	x := newTrial(t, s.URL(), 1)
+	x.fill(2)
+	twice := natspipe.FlatMap(func(_ context.Context, v int, emit func(int) error) error {
+		return errors.Join(emit(v), emit(v+2))
+	})
+	var tries atomic.Int64
+	bad := natspipe.Map(func(_ context.Context, v int) (int, error) {
+		tries.Add(1)
+		if v == 0 || v == 3 { // the first value of one message and the second of the other
+			return v, pipeline.Permanent(errors.New("hopeless"))
+		}
+		return v, errors.New("not yet")
+	})
+	w := x.work(s.URL(), "w", pipeline.Then(twice, bad), []natspipe.Option{natspipe.WithBackoff(0), natspipe.WithMaxDeliver(3)}, nil)
+	until(t, "both are dead letters", func() bool { return w.source.Stats().Dead == 2 })
+	if got := tries.Load(); got != 12 {
+		t.Errorf("%d calls, want one for each of 2 values in 3 deliveries of 2 messages", got)
+	}
+}
+
 // N5: a message may be delivered as often as an int can say.
 func TestN5DeliveriesWithoutEnd(t *testing.T) {
 	t.Parallel()
@@ -485,6 +510,9 @@ func TestN6OneRun(t *testing.T) {
 	}
 	must0(in.Close())
 	must0(in.Close())
+	if _, err := natspipe.Ack[int]().Collect(t.Context(), in.All); !errors.Is(err, natspipe.ErrClosed) {
+		t.Errorf("after Close: got %v", err)
+	}
 }
 
 // N6: a closed connection ends the run.

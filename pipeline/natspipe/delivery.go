@@ -7,7 +7,6 @@ import (
 	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,11 +24,10 @@ type delivery struct {
 	root      share
 
 	// Guarded by feed.mu.
-	msg     jetstream.Msg // of the newest delivery
-	touched time.Time     // time of the last message to or from the server about it
-	left    int           // envelopes that have not ended
-	worst   outcome       // of those that have
-	reason  error
+	msg    jetstream.Msg // of the newest delivery
+	left   int           // envelopes that have not ended
+	worst  outcome       // of those that have
+	reason error
 }
 
 // id is the message id of a value that is made of the message.
@@ -41,6 +39,9 @@ func (d *delivery) id() string {
 // becomes of the message.
 func (d *delivery) settle(o outcome, reason error) {
 	f := d.feed
+	if o == failed && (d.delivered >= f.maxDeliver || isPermanent(reason)) {
+		o = dead
+	}
 	f.mu.Lock()
 	d.left--
 	if o > d.worst {
@@ -49,9 +50,6 @@ func (d *delivery) settle(o outcome, reason error) {
 	if d.left > 0 || f.held[d.seq] != d {
 		f.mu.Unlock() // not the last one, or handed back by close
 		return
-	}
-	if d.worst == failed && (d.delivered >= f.maxDeliver || isPermanent(d.reason)) {
-		d.worst = dead
 	}
 	if d.worst == dead {
 		f.background.Go(func() { f.storeDeadLetter(d) })
@@ -79,10 +77,8 @@ func (f *feed) answer(d *delivery) {
 	switch d.worst {
 	case done:
 		err = d.msg.Ack()
-	case dropped:
-		err = d.msg.TermWithReason("dropped")
-	case dead:
-		err = d.msg.TermWithReason("dead letter")
+	case dropped, dead:
+		err = d.msg.TermWithReason("dropped, or stored as a dead letter")
 	case failed:
 		err = d.msg.NakWithDelay(f.backoff[min(d.delivered, len(f.backoff))-1])
 	case handedBack:

@@ -32,8 +32,8 @@ const (
 //
 // Goroutines: each lane has a pull, which takes messages as soon as they are there, so that
 // each is held, and kept by signs of life, from its arrival. All reads queue, envelopes call
-// settle from wherever they end, and keep does the periodic work. Only the pulls, survey
-// and storeDeadLetter wait for replies of the server.
+// settle from wherever they end, and there is one goroutine for the signs of life and one for
+// the surveys. Only the pulls, survey and storeDeadLetter wait for replies of the server.
 type feed struct {
 	options
 	js     jetstream.JetStream
@@ -69,20 +69,36 @@ type lane struct {
 	floor  uint64 // all messages up to it are acknowledged
 }
 
-// start begins to take messages. It reports false if it was called before, or behind close.
-func (f *feed) start() bool {
+// start begins to take messages, once.
+func (f *feed) start() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.used || f.open.Err() != nil {
-		return false
+	if f.open.Err() != nil {
+		return ErrClosed
+	}
+	if f.used {
+		return ErrUsed
 	}
 	f.used = true
-	every := f.ackWait / 6
-	f.background.Go(func() { f.keep(every) })
+	interval := f.ackWait / 3
+	f.background.Go(func() { every(f.open, interval, f.giveSigns) })
+	f.background.Go(func() { every(f.taking, surveyEvery, func() { f.survey(f.lanes...) }) })
 	for _, l := range f.lanes {
 		f.pulls.Go(func() { f.pull(l) })
 	}
-	return true
+	return nil
+}
+
+// every calls fn at intervals until ctx ends.
+func every(ctx context.Context, interval time.Duration, fn func()) {
+	for tick := time.Tick(interval); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+			fn()
+		}
+	}
 }
 
 // end returns when no more messages are taken, and hands back those that the source has
@@ -181,7 +197,7 @@ func (f *feed) arrive(m jetstream.Msg) {
 	}
 	d := &delivery{
 		feed: f, seq: meta.Sequence.Stream, delivered: int(meta.NumDelivered),
-		header: m.Headers(), data: m.Data(), msg: m, touched: time.Now(), left: 1,
+		header: m.Headers(), data: m.Data(), msg: m, left: 1,
 	}
 	d.root.of, d.root.id = []*delivery{d}, d.id
 	f.mu.Lock()
@@ -192,7 +208,7 @@ func (f *feed) arrive(m jetstream.Msg) {
 	}
 	if have := f.held[d.seq]; have != nil && have.epoch == d.epoch {
 		f.counts.Spared++
-		have.msg, have.touched = m, d.touched
+		have.msg = m
 		f.mu.Unlock()
 		return
 	}
@@ -205,51 +221,33 @@ func (f *feed) arrive(m jetstream.Msg) {
 	}
 }
 
-// keep gives signs of life and looks at the consumers, until the feed is closed.
-func (f *feed) keep(every time.Duration) {
-	signs, surveys := time.NewTicker(every), time.NewTicker(surveyEvery)
-	defer signs.Stop()
-	defer surveys.Stop()
-	for {
-		select {
-		case <-f.open.Done():
-			return
-		case <-surveys.C:
-			f.background.Go(func() { f.survey(f.lanes...) })
-		case now := <-signs.C:
-			if f.nc.Status() != nats.CONNECTED {
-				continue // the client would buffer the signs, and there may be many
-			}
-			for _, m := range f.due(now) {
-				f.tell(m.InProgress())
-			}
-		}
+// giveSigns gives a sign of life for each message that is held.
+func (f *feed) giveSigns() {
+	if f.nc.Status() != nats.CONNECTED {
+		return // the client would buffer the signs, and there may be many
 	}
-}
-
-// due returns the messages that need a sign of life: those without one for a third of
-// ackWait. The tick adds at most a sixth, so one is sent at least every half.
-func (f *feed) due(now time.Time) (due []jetstream.Msg) {
+	var all []jetstream.Msg
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	for _, d := range f.held {
-		if now.Sub(d.touched) >= f.ackWait/3 {
-			d.touched = now
-			due = append(due, d.msg)
+		all = append(all, d.msg)
+	}
+	f.mu.Unlock()
+	for _, m := range all {
+		if err := m.InProgress(); !errors.Is(err, jetstream.ErrMsgAlreadyAckd) { // settled meanwhile
+			f.tell(err)
 		}
 	}
-	return due
 }
 
 // survey looks up to which message consumers are acknowledged, and makes those again that
 // are gone.
 func (f *feed) survey(lanes ...*lane) {
-	ctx, cancel := context.WithTimeout(f.taking, maxCall)
-	defer cancel()
 	for _, l := range lanes {
+		ctx, cancel := context.WithTimeout(f.taking, maxCall)
 		if err := f.makeConsumer(ctx, l); err != nil && f.taking.Err() == nil {
 			f.tell(fmt.Errorf("natspipe: %w", err))
 		}
+		cancel()
 	}
 }
 

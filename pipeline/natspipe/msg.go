@@ -5,11 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"unicode/utf8"
 )
 
 // A Msg is an envelope: a value on its way through a pipeline, and its share of the
@@ -35,21 +33,20 @@ func NewMsg[T any](id string, v T) Msg[T] {
 }
 
 // headerID returns an id as the value of a header. Two ids never have the same one: the client
-// trims values and replaces line breaks, so other ids than those of printable characters are
-// encoded, and so is one that looks like that.
+// trims values and replaces line breaks, so an id that begins or ends with a space, or that a
+// Go string has escapes for, such as a quote, is quoted.
 func headerID(id string) string {
-	control := func(r rune) bool { return r < ' ' || r == 0x7f }
-	if id == strings.Trim(id, " ") && !strings.HasPrefix(id, "%=") && utf8.ValidString(id) && !strings.ContainsFunc(id, control) {
-		return id
+	if q := strconv.Quote(id); q != `"`+id+`"` || id != strings.TrimSpace(id) {
+		return q
 	}
-	return "%=" + url.PathEscape(id)
+	return id
 }
 
 // ID returns the message id under which a Sink would store the value, apart from the
 // subject of the Sink: the stream, the instant of its creation, the name of the consumer
 // and the number of the message, then the index of the value in each FlatMap. Behind a
 // Batch it is a hash of the ids of the members. An id given to [NewMsg] that a header cannot
-// hold as it is, such as one with a line break, is percent-encoded.
+// hold as it is, such as one with a line break, is quoted as in Go, and so is one with quotes.
 func (m Msg[T]) ID() string { return m.share.id() }
 
 // handBack is the function of OnDiscard.

@@ -56,20 +56,19 @@ func NewSource[T any](ctx context.Context, js jetstream.JetStream, stream, name 
 func (s *Source[T]) All(ctx context.Context) iter.Seq2[Msg[T], error] {
 	f := s.feed
 	return func(yield func(Msg[T], error) bool) {
-		if !f.start() {
-			yield(Msg[T]{}, ErrUsed)
+		if err := f.start(); err != nil {
+			yield(Msg[T]{}, err)
 			return
 		}
 		defer f.end()
 		defer context.AfterFunc(ctx, f.end)() // also while yield waits
 		for ctx.Err() == nil {
 			select {
-			case <-ctx.Done():
-			case <-f.taking.Done():
+			case <-f.taking.Done(): // also when ctx ends
 				if ctx.Err() == nil {
 					yield(Msg[T]{}, ErrClosed)
-					return
 				}
+				return
 			case d := <-f.queue:
 				if v, err := s.decode(d); err != nil {
 					d.settle(dead, err)
