@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,26 @@ func TestCheck(t *testing.T) {
 		if err := limiter(c).Check(ctx); !errors.Is(err, redislimit.ErrEvicts) {
 			t.Errorf("%T: %v", c, err)
 		}
+	}
+	if err := client.ConfigSet(ctx, "maxmemory", "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	windows := ratelimit.Window{Rate: ratelimit.Every(time.Hour), Burst: 2}
+	for prefix, well := range map[string]bool{"{api}": true, "other": false} {
+		x := redislimit.New[string](cluster, ratelimit.Every(time.Hour), 2, redislimit.WithTimeout(patient),
+			redislimit.WithPrefix(prefix), redislimit.WithParent("{api}all", windows))
+		if err := x.Check(ctx); well != (err == nil) || !well && !errors.Is(err, redislimit.ErrUnavailable) {
+			t.Errorf("prefix %s: %v", prefix, err)
+		}
+	}
+	if n := client.Exists(ctx, "{api}all").Val(); n != 0 {
+		t.Error("a check has taken permits")
+	}
+	if err := client.Do(ctx, "ACL", "SETUSER", "default", "-@scripting").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := limiter(cluster).Check(ctx); !errors.Is(err, redislimit.ErrUnavailable) || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("a user that may not run scripts: %v", err)
 	}
 	away := limiter(hasty(t, s.Addr()))
 	s.Kill()

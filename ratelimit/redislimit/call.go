@@ -47,7 +47,7 @@ func (l *Limiter[K]) ask(ctx context.Context, k K, p *limits, c claim, more uint
 	defer func() { l.breaker.leave(probe, is, asked, l.now()) }()
 	call, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	r, err := l.call(call, k, p, p.request(c, more))
+	r, err := l.call(call, l.name(k), p, p.request(c, more))
 	took := l.now() - asked
 	switch {
 	case err == nil:
@@ -92,9 +92,9 @@ func tooSoon(ctx context.Context) error {
 	return errTooSoon
 }
 
-// call runs the script.
-func (l *Limiter[K]) call(ctx context.Context, k K, p *limits, args []any) (reply, error) {
-	keys := append(make([]string, 0, 2), l.prefix+l.name(k))
+// call runs the script for the key with a name.
+func (l *Limiter[K]) call(ctx context.Context, name string, p *limits, args []any) (reply, error) {
+	keys := append(make([]string, 0, 2), l.prefix+name)
 	if l.parent != nil {
 		keys = append(keys, l.parentKey)
 	}
