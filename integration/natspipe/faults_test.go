@@ -182,6 +182,25 @@ func TestN1ConsumerDeleted(t *testing.T) {
 	x.check(t, a, b)
 }
 
+// N3: the messages of another stream of the same name are not taken for repeats of those
+// before, also if another process has made the consumer.
+func TestN3StreamMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := natsserver.Start(t)
+	x := newTrial(t, s.URL(), 1)
+	x.fill(10)
+	w := x.work(s.URL(), "w", natspipe.Map(same), nil, nil)
+	until(t, "all is acknowledged", func() bool { return w.source.Stats().Acked == 10 })
+	must0(x.js.DeleteStream(soon(t), x.in))
+	x.stream(x.in, 0)
+	must0(must(natspipe.NewSource[int](soon(t), x.js, x.in, "w")).Close())
+	for v := range 10 {
+		must(x.js.Publish(soon(t), x.in, fmt.Append(nil, 10+v)))
+	}
+	until(t, "all is acknowledged", func() bool { return w.source.Stats().Acked == 20 })
+	once(t, x.js, x.out, 20)
+}
+
 // A Source makes a deleted consumer again behind the messages that it knows to be
 // acknowledged.
 func TestConsumerIsMadeAgainBehindTheAcknowledged(t *testing.T) {

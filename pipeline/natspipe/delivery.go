@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -17,8 +18,8 @@ import (
 type delivery struct {
 	feed      *feed
 	seq       uint64
-	delivered int    // number of this delivery, counted by the server from 1
-	epoch     string // of the stream
+	delivered int       // number of this delivery, counted by the server from 1
+	stored    time.Time // at the server; with seq what no other message has, also of a later stream of that name
 	header    nats.Header
 	data      []byte
 	root      share
@@ -32,7 +33,7 @@ type delivery struct {
 
 // id is the message id of a value that is made of the message.
 func (d *delivery) id() string {
-	return d.feed.stream + "/" + d.epoch + "/" + d.feed.name + "/" + strconv.FormatUint(d.seq, 10)
+	return d.feed.stream + "/" + strconv.FormatInt(d.stored.UnixNano(), 36) + "/" + d.feed.name + "/" + strconv.FormatUint(d.seq, 10)
 }
 
 // settle ends an envelope. With the last one it ends the delivery: the server learns what

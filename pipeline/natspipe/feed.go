@@ -54,7 +54,7 @@ type feed struct {
 	mu     sync.Mutex
 	used   bool                 // by a run
 	held   map[uint64]*delivery // by their numbers in the stream
-	epoch  string               // when the stream was created
+	born   time.Time            // when the stream was created
 	counts SourceStats
 	ends   [handedBack + 1]uint64 // of deliveries, by their outcomes
 }
@@ -196,17 +196,16 @@ func (f *feed) arrive(m jetstream.Msg) {
 		return
 	}
 	d := &delivery{
-		feed: f, seq: meta.Sequence.Stream, delivered: int(meta.NumDelivered),
+		feed: f, seq: meta.Sequence.Stream, stored: meta.Timestamp, delivered: int(meta.NumDelivered),
 		header: m.Headers(), data: m.Data(), msg: m, left: 1,
 	}
 	d.root.of, d.root.id = []*delivery{d}, d.id
 	f.mu.Lock()
-	d.epoch = f.epoch
 	f.counts.Delivered++
 	if d.delivered > 1 {
 		f.counts.Redelivered++
 	}
-	if have := f.held[d.seq]; have != nil && have.epoch == d.epoch {
+	if have := f.held[d.seq]; have != nil && have.stored.Equal(d.stored) {
 		f.counts.Spared++
 		have.msg = m
 		f.mu.Unlock()

@@ -56,9 +56,8 @@ func newFeed(ctx context.Context, js jetstream.JetStream, stream, name string, o
 	return f, nil
 }
 
-// look returns the configuration of the stream. It reads when the stream was created,
-// since the numbers of another stream of the same name are others, and returns an error if
-// there are messages in partitions that are not read.
+// look returns the configuration of the stream. It forgets the floors of another stream of the
+// same name, and returns an error if there are messages in partitions that are not read.
 func (f *feed) look(ctx context.Context) (cfg jetstream.StreamConfig, err error) {
 	var filter []jetstream.StreamInfoOpt
 	if f.partitions > 0 {
@@ -79,8 +78,8 @@ func (f *feed) look(ctx context.Context) (cfg jetstream.StreamConfig, err error)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if epoch := strconv.FormatInt(info.Created.UnixNano(), 36); epoch != f.epoch {
-		f.epoch = epoch
+	if !f.born.Equal(info.Created) {
+		f.born = info.Created
 		for _, l := range f.lanes {
 			l.floor = 0
 		}
