@@ -80,8 +80,9 @@ func FlatMap[In, Out any](fn func(ctx context.Context, in In, emit func(Out) err
 // messages of a batch are acknowledged, delivered again or made dead letters together.
 // Another delivery of them may come in other batches. So what a Sink stores of batches is
 // stored at least once, and not within the duplicate window once. Behind a Source with
-// partitions a batch has at most one message of each. Batch panics if size is less than 1
-// or maxAge is negative.
+// partitions a batch has at most one message of each. A batch of more values than the
+// Source gives out at once, see [WithWindow], never gets full: with maxAge 0 the run waits for
+// ever then. Batch panics if size is less than 1 or maxAge is negative.
 func Batch[T any](size int, maxAge time.Duration, opts ...pipeline.Option) pipeline.Stage[Msg[T], Msg[[]T]] {
 	collect := pipeline.Then(pipeline.OnDiscard(Msg[T].handBack), pipeline.Batch[Msg[T]](size, maxAge, opts...))
 	return pipeline.Then(collect, pipeline.Map(join[T], pipeline.WithName("join")))
