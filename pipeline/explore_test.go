@@ -178,6 +178,24 @@ func TestExploreAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { collect(t, atOnce(s), 3, fails(errItem)) })
 	}
+	t.Run("results wait behind it", func(t *testing.T) {
+		later := make(chan struct{}, 1)
+		s := pipeline.Map(func(_ context.Context, v int) (int, error) {
+			switch v {
+			case 0:
+				sched.Park(later)
+				return 0, errItem
+			case 2: // its worker has put down the result of 1
+				sched.Signal(later)
+			}
+			return v, nil
+		}, pipeline.WithWorkers(2)).Buffer(4)
+		collect(t, s, 3, func(t testing.TB, got []int, err error) {
+			if len(got) > 0 || !errors.Is(err, errItem) {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
+	})
 	t.Run("goexit", func(t *testing.T) {
 		collect(t, pipeline.Map(func(_ context.Context, v int) (int, error) {
 			if v == 1 {
