@@ -5,8 +5,8 @@ import (
 	"github.com/tandemgo/tandem/internal/shortlock"
 )
 
-// The ends of the tasks of a group have a lock of their own, since workers meet there, and the
-// callers of Go at that of the group. Where both locks are needed, that of the group comes first.
+// The ends of the tasks of a group have a lock of their own, since workers meet there, and the callers
+// of Go at that of the engine. It comes last: after the lock of the group and that of the engine.
 type ends struct {
 	_       [64]byte // the callers of Go write before it
 	mu      shortlock.Mutex

@@ -45,7 +45,7 @@ type Group[T, R any] struct {
 
 // A Result is how one task of a group ended.
 type Result[T, R any] struct {
-	Index int // counts the calls of Go from 0
+	Index int // counts the calls of Go that returned true, from 0
 	Task  T   // as it was given to Go
 	Value R   // what the task returned
 }

@@ -31,9 +31,9 @@ func (it *item[T, R]) lingers() bool { return it.origin.Lingers && it.queued() }
 // A chunk is a part of the queue, and later the run queue of the worker that took it.
 //
 // The parts of items are in slices of their own, which are made when they are needed. Mostly all tasks
-// have one origin and few are in the sample; then values or tasks are all that passes from the cache of
-// the submitter's processor to that of the worker's. That is a third of whole items, and most of the time
-// of a small task goes there.
+// have one origin and few are in the sample. Then the values, or the pointers to tasks, are all that
+// passes from the cache of the submitter's processor to that of the worker's. Whole items would be three
+// times as much, and for a small task this is what takes the time.
 type chunk[T, R any] struct {
 	next *chunk[T, R]
 	n    int    // items that have been pushed
@@ -44,21 +44,23 @@ type chunk[T, R any] struct {
 	origins []*Origin[T, R] // then
 	values  []T             // of detached tasks
 	tasks   []*Task[T, R]   // nil for detached tasks
-	sampled uint64          // bit i: times[i] is set
+	sampled uint64          // bit i: times[i] is set; so a chunk has at most 64 items
 	times   []sample
 }
 
-// chunkSize is 64, or less for large tasks.
+const mostItems = 64 // in a chunk
+
+// chunkSize is mostItems, or less for large tasks.
 func chunkSize[T any]() int {
-	const bytes, most = 8 << 10, 64
-	return min(max(bytes/sizeOf[T](), 1), most)
+	const bytes = 8 << 10
+	return min(max(bytes/sizeOf[T](), 1), mostItems)
 }
 
-// mostSpares is how many used chunks are kept: as many as a queue of 1,024 small tasks needs, and none
-// for large tasks.
+// mostSpares is how many used chunks are kept: twice as many as a queue of 1,024 small tasks needs, and
+// none for large tasks.
 func mostSpares[T any]() int {
 	const bytes = 80 << 10
-	return min(bytes/(chunkSize[T]()*sizeOf[T]()+1), 2*1024/64)
+	return min(bytes/(chunkSize[T]()*sizeOf[T]()+1), 2*1024/mostItems)
 }
 
 func sizeOf[T any]() int {

@@ -10,11 +10,11 @@ import (
 	"github.com/tandemgo/tandem/internal/taskctx"
 )
 
-// Help makes progress for a caller inside a task that waits for t, which is of o, under ctx. If t is queued,
-// Help runs it on the calling goroutine, since the worker that merely waited could be the one
-// that is needed; in a pool with keys it may run the tasks before t. It returns false if
-// there is nothing to run: t has started, or it waits for another task of its key. In the
-// latter case Help signals wake when that has changed.
+// Help makes progress for a caller inside a task that waits for t, which is of o, under ctx. If t
+// is queued, Help runs it on the calling goroutine, since the worker that merely waited could be
+// the one that is needed; in a pool with keys it may run the tasks before t. It returns false if
+// there is nothing to run: t has started, or it waits for another task of its key. In the latter
+// case Help signals wake when that has changed.
 func (e *Engine[T, R]) Help(ctx context.Context, o *Origin[T, R], t *Task[T, R], wake chan struct{}) bool {
 	at := e.Root.Inside(ctx)
 	if at == nil {

@@ -28,7 +28,7 @@
 // A submitter that finds no room puts itself on the list of blocked submitters, says that the
 // pool is crowded, looks for room once more, and parks. Workers look at that after each task
 // that they have counted. The goroutine that takes a submitter off the list decides its
-// fate before it wakes it: its task is accepted, or the pool is closed.
+// fate before it wakes it: its task is accepted, its owner refuses it, or the pool is closed.
 package taskpool
 
 import (

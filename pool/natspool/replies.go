@@ -109,8 +109,8 @@ func parseFailure(h nats.Header) *failure {
 // inboxed matches the subjects of results: an inbox, the kind and a token.
 var inboxed = regexp.MustCompile(`^[^$\s]\S*\.[0-9A-Za-z]{22}\.` + result + `\.[0-9a-z]+$`)
 
-// replyTo returns where the result of a task goes, "" for nowhere. Who may store a task may not
-// have a worker publish on any subject, such as one of JetStream's API.
+// replyTo returns where the result of a task goes, "" for nowhere. A client that may store tasks must
+// not be able to have a worker publish on any subject, such as one of JetStream's API.
 func replyTo(h nats.Header) string {
 	if reply := h.Get(replyHeader); inboxed.MatchString(reply) {
 		return reply
